@@ -1,0 +1,1 @@
+"""Notifications: a log in the database, delivered over Ably or SSE."""

@@ -1,0 +1,162 @@
+"""Who may listen to what. The only place that builds or reads a channel's name.
+
+A name's ids match `ID`; names are compared whole, never by prefix (ably.md: `*`, `:`, `[` and `,` widen a capability).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from django.db.models import Q, QuerySet
+
+from notificacao.models import BenefitType, Membership, Person, Role, Unit
+
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SYSTEM_CHANNEL = "system:notifications"
+
+
+class InvalidId(ValueError):
+    """An id that may not stand in a channel's name."""
+
+
+def _name(scope: str, identifier: str) -> str:
+    if not ID.fullmatch(identifier):
+        raise InvalidId(f"{identifier!r} may not stand in a channel's name: use 1 to 64 of A-Z a-z 0-9 _ -.")
+    return f"private:{scope}:{identifier}:notifications"
+
+
+def channel_for_user(person) -> str:
+    """The personal channel of `person`; they alone listen to it."""
+    return _name("user", person.public_id)
+
+
+def channel_for_unit(unit) -> str:
+    return _name("unit", unit.public_id)
+
+
+def channel_for_benefit(benefit) -> str:
+    return _name("benefit", benefit.slug)
+
+
+def is_personal(channel: str) -> bool:
+    """Whether exactly one person listens to `channel`."""
+    return channel.startswith("private:user:")
+
+
+def client_id_for(person) -> str:
+    """The Ably clientId of `person`: opaque, the same on every device."""
+    if not ID.fullmatch(person.public_id):
+        raise InvalidId(f"{person.public_id!r} may not be a clientId.")
+    return person.public_id
+
+
+class Reach(Enum):
+    """How far a role hears."""
+
+    NONE = "none"
+    OWN = "own"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Hears:
+    units: Reach = Reach.NONE
+    benefits: Reach = Reach.NONE
+
+
+# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
+MATRIX: dict[str, Hears] = {
+    Role.CIDADAO: Hears(),
+    Role.TECNICO: Hears(units=Reach.OWN),
+    Role.ASSISTENTE_SOCIAL: Hears(units=Reach.OWN),
+    Role.COORDENADOR: Hears(units=Reach.OWN, benefits=Reach.OWN),
+    Role.TECNICO_SEMTAS: Hears(units=Reach.ALL, benefits=Reach.ALL),
+    Role.GESTOR: Hears(units=Reach.ALL, benefits=Reach.ALL),
+    Role.AUDITOR: Hears(),
+    Role.ADMIN: Hears(units=Reach.ALL, benefits=Reach.ALL),
+}
+
+
+def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
+    """`{person pk: {channel: since}}` of the active people among `person_pks`, in at most five queries for all.
+
+    `since` is the seq from which on (exclusive) that channel's rows are theirs; 0 on the personal channel.
+    """
+    people = list(Person.objects.filter(pk__in=list(person_pks), is_active=True).only("public_id", "since"))
+    heard = {person.pk: {channel_for_user(person): 0, SYSTEM_CHANNEL: person.since} for person in people}
+    shared = _SharedChannels()
+    for membership in Membership.objects.filter(person_id__in=heard).select_related("unit"):
+        for channel in shared.of(membership):
+            channels = heard[membership.person_id]
+            channels[channel] = min(membership.since, channels.get(channel, membership.since))
+    return heard
+
+
+class _SharedChannels:
+    """The shared channels of one membership; units and benefits are read once, and only when a role needs them."""
+
+    def __init__(self):
+        self._cache: dict[str, object] = {}
+
+    def of(self, membership: Membership) -> list[str]:
+        hears = MATRIX[membership.role]
+        channels: list[str] = []
+        if hears.units is Reach.ALL:
+            channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
+        elif hears.units is Reach.OWN:
+            channels.append(channel_for_unit(membership.unit))
+        if hears.benefits is Reach.ALL:
+            channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
+        elif hears.benefits is Reach.OWN:
+            channels += self._read("of_unit", _benefit_channels_by_unit).get(membership.unit_id, [])
+        return channels
+
+    def _read(self, key, query):
+        if key not in self._cache:
+            self._cache[key] = query()
+        return self._cache[key]
+
+
+def _benefit_channels_by_unit() -> dict[int, list[str]]:
+    by_unit: dict[int, list[str]] = defaultdict(list)
+    for benefit in BenefitType.objects.prefetch_related("units"):
+        for unit in benefit.units.all():
+            by_unit[unit.pk].append(channel_for_benefit(benefit))
+    return by_unit
+
+
+def _roles(attribute: str, reach: Reach) -> list[str]:
+    return [role for role, hears in MATRIX.items() if getattr(hears, attribute) is reach]
+
+
+def listeners(channel: str) -> QuerySet[Person]:
+    """The active people who may listen to `channel`; nobody where no such channel exists."""
+    people = Person.objects.filter(is_active=True)
+    if channel == SYSTEM_CHANNEL:
+        return people
+    match channel.split(":"):
+        case ["private", "user", public_id, "notifications"]:
+            return people.filter(public_id=public_id)
+        case ["private", "unit", public_id, "notifications"] if Unit.objects.filter(public_id=public_id).exists():
+            own = Q(memberships__role__in=_roles("units", Reach.OWN), memberships__unit__public_id=public_id)
+            return people.filter(own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
+        case ["private", "benefit", slug, "notifications"] if BenefitType.objects.filter(slug=slug).exists():
+            own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
+            return people.filter(own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
+    return people.none()
+
+
+def exists(channel: str) -> bool:
+    """Whether `channel` is the name of a person's, a unit's or a benefit's channel, or the system's."""
+    if channel == SYSTEM_CHANNEL:
+        return True
+    match channel.split(":"):
+        case ["private", "user", public_id, "notifications"]:
+            return Person.objects.filter(public_id=public_id).exists()
+        case ["private", "unit", public_id, "notifications"]:
+            return Unit.objects.filter(public_id=public_id).exists()
+        case ["private", "benefit", slug, "notifications"]:
+            return BenefitType.objects.filter(slug=slug).exists()
+    return False

@@ -1,0 +1,99 @@
+"""The log: cursors, heads, and reading what lies after a cursor."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from notificacao.models import Channel, LogHead, Notification
+
+_CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
+
+
+class InvalidCursor(ValueError):
+    """Not `epoch.seq`."""
+
+
+class ResyncNeeded(Exception):
+    """The log cannot answer from that cursor: another epoch, beyond the head, or trimmed. `position` is the log's."""
+
+    def __init__(self, position: "Cursor"):
+        super().__init__(f"resync from {position}")
+        self.position = position
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the log: whoever has all up to `seq` lacks what lies after it."""
+
+    epoch: str
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises InvalidCursor."""
+        match = _CURSOR.fullmatch(text)
+        if not match:
+            raise InvalidCursor(f"{text[:40]!r} is not a cursor: use epoch.seq, as the session or the stream gave it.")
+        return cls(match[1], int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.seq}"
+
+
+def position() -> Cursor:
+    """The log's head, now."""
+    epoch, seq = LogHead.objects.values_list("epoch", "seq").get(pk=1)
+    return Cursor(epoch, seq)
+
+
+def check(cursor: Cursor) -> Cursor:
+    """The log's head, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
+    head = LogHead.objects.get(pk=1)
+    now = Cursor(head.epoch, head.seq)
+    if cursor.epoch != head.epoch or not head.trimmed_to <= cursor.seq <= head.seq:
+        raise ResyncNeeded(now)
+    return now
+
+
+def heads(channels: Mapping[str, int]) -> dict[str, int]:
+    """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
+    known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
+    return {name: known.get(name, 0) for name in channels}
+
+
+def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
+    """The stamped, unexpired rows that somebody who hears `channels` (`{name: since}`) may see."""
+    may_see = Q(pk__in=[])
+    by_since: dict[int, list[str]] = {}
+    for name, since in channels.items():
+        by_since.setdefault(since, []).append(name)
+    for since, names in by_since.items():
+        may_see |= Q(channel__in=names, seq__gt=since)
+    fresh = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return Notification.objects.filter(may_see, fresh, seq__isnull=False)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Ascending rows; all that is permitted up to `complete_to` is in this page or before it."""
+
+    rows: list[Notification]
+    complete_to: Cursor
+    more: bool
+
+
+def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int) -> Page:
+    """At most `limit` permitted rows after `cursor`. Raises ResyncNeeded.
+
+    The head is read before the rows: seq is given under one lock, so all up to it is visible by then.
+    """
+    head = check(cursor)
+    wanted = permitted(channels).filter(seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
+    rows = list(wanted[: limit + 1])
+    if len(rows) > limit:
+        rows = rows[:limit]
+        return Page(rows, Cursor(head.epoch, rows[-1].seq), more=True)
+    return Page(rows, head, more=False)

@@ -1,0 +1,62 @@
+"""The log's own state: its head, the head of each channel, and who may stamp."""
+
+import secrets
+
+from django.db import models
+
+
+def random_epoch() -> str:
+    """A word that names one life of the log; a restore begins another."""
+    return secrets.token_hex(4)
+
+
+class LogHead(models.Model):
+    """One row (`pk=1`): the last `seq` given. Whoever stamps locks it."""
+
+    epoch = models.CharField(max_length=16, default=random_epoch)
+    seq = models.BigIntegerField(default=0)
+    trimmed_to = models.BigIntegerField(default=0, help_text="Retention deleted everything up to this seq.")
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.seq}"
+
+
+class Channel(models.Model):
+    """The last `seq` of one channel and the epoch of its encryption key."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    head = models.BigIntegerField(default=0)
+    key_epoch = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = "canal"
+        verbose_name_plural = "canais"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DispatcherLease(models.Model):
+    """One row (`pk=1`): who leads, in which term, until when by the database's clock."""
+
+    holder = models.CharField(max_length=64, blank=True, default="")
+    term = models.BigIntegerField(default=0)
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.holder} (term {self.term})"
+
+
+class LogPositionField(models.BigIntegerField):
+    """The log's head at the moment the row is created: what is stamped later lies after it."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs["editable"] = False
+        kwargs.setdefault("default", 0)
+        super().__init__(*args, **kwargs)
+
+    def pre_save(self, model_instance, add):
+        if add:
+            head = LogHead.objects.filter(pk=1).values_list("seq", flat=True).first()
+            setattr(model_instance, self.attname, head or 0)
+        return super().pre_save(model_instance, add)

@@ -1,0 +1,113 @@
+"""The notification: one row, one channel. The row is the outbox."""
+
+import uuid
+
+import uuid_utils.compat
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID that grows with time (RFC 9562, version 7)."""
+    return uuid_utils.compat.uuid7()
+
+
+class Kind(models.TextChoices):
+    SISTEMA = "sistema", "Sistema"
+    SOLICITACAO = "solicitacao", "Solicitação"
+    PENDENCIA = "pendencia", "Pendência"
+    APROVACAO = "aprovacao", "Aprovação"
+    LIBERACAO = "liberacao", "Liberação"
+    ALERTA = "alerta", "Alerta"
+    ACOMPANHAMENTO = "acompanhamento", "Acompanhamento"
+    PAGAMENTO = "pagamento", "Pagamento"
+    MANUTENCAO = "manutencao", "Manutenção"
+
+
+class Priority(models.TextChoices):
+    BAIXA = "baixa", "Baixa"
+    NORMAL = "normal", "Normal"
+    ALTA = "alta", "Alta"
+    URGENTE = "urgente", "Urgente"
+
+
+class DispatchState(models.TextChoices):
+    """What became of the attempt to publish to Ably; SSE needs none."""
+
+    PENDING = "pending", "Aguardando"
+    PUBLISHED = "published", "Publicada no Ably"
+    FAILED = "failed", "Falhou no Ably"
+    SKIPPED = "skipped", "Somente SSE"
+
+
+class Notification(models.Model):
+    """Content, written by the producer, and dispatch columns, written by the dispatcher alone.
+
+    `seq` and `prev_seq` are null until the row is stamped. `save()` of an existing row never writes a dispatch column.
+    """
+
+    DISPATCH_FIELDS = frozenset(
+        {"seq", "prev_seq", "stamped_at", "dispatch_state", "lease", "lease_until", "attempts", "error", "settled_at"}
+    )
+
+    public_id = models.UUIDField(unique=True, default=uuid7, editable=False)
+    event_id = models.UUIDField(editable=False)
+    channel = models.CharField("canal", max_length=120)
+    kind = models.CharField("tipo", max_length=20, choices=Kind, default=Kind.SISTEMA)
+    priority = models.CharField("prioridade", max_length=10, choices=Priority, default=Priority.NORMAL)
+    title = models.CharField("título", max_length=100)
+    message = models.CharField("mensagem", max_length=1000)
+    link = models.CharField("link", max_length=500, blank=True, default="")
+    data = models.JSONField("dados", default=dict, blank=True)
+    created_at = models.DateTimeField("criada em", default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name="criada por",
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+    )
+    expires_at = models.DateTimeField("expira em", null=True, blank=True)
+
+    seq = models.BigIntegerField(unique=True, null=True, editable=False)
+    prev_seq = models.BigIntegerField(null=True, editable=False)
+    stamped_at = models.DateTimeField("carimbada em", null=True, editable=False)
+    dispatch_state = models.CharField(
+        "envio", max_length=10, choices=DispatchState, default=DispatchState.PENDING, editable=False
+    )
+    lease = models.CharField(max_length=64, blank=True, default="", editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    attempts = models.PositiveSmallIntegerField("tentativas", default=0, editable=False)
+    error = models.CharField("erro", max_length=300, blank=True, default="", editable=False)
+    settled_at = models.DateTimeField("concluída em", null=True, editable=False)
+
+    class Meta:
+        verbose_name = "notificação"
+        verbose_name_plural = "notificações"
+        indexes = [
+            models.Index(fields=["channel", "seq"], name="notification_channel_seq"),
+            models.Index(fields=["id"], name="notification_unstamped", condition=Q(seq__isnull=True)),
+            models.Index(
+                fields=["seq"],
+                name="notification_to_dispatch",
+                condition=Q(dispatch_state="pending", seq__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.public_id}"
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.event_id is None:  # an event of one row carries the row's own id
+            self.event_id = self.public_id
+
+    def save(self, *args, update_fields=None, **kwargs):
+        if not self._state.adding:
+            written = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+            update_fields = (written if update_fields is None else set(update_fields)) - self.DISPATCH_FIELDS
+        super().save(*args, update_fields=update_fields, **kwargs)

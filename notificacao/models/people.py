@@ -1,0 +1,122 @@
+"""Who: people, units, benefit types, and the memberships that join them."""
+
+import secrets
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from notificacao.models.log import LogPositionField
+
+
+def opaque_id() -> str:
+    """An id for channel names: 16 characters of `A-Z a-z 0-9 _ -` that tell nothing."""
+    return secrets.token_urlsafe(12)
+
+
+class Person(AbstractUser):
+    """Somebody who logs in.
+
+    `access_changed_at` tells open streams to ask again what they may hear, `reading_changed_at` to count again.
+    """
+
+    public_id = models.CharField(max_length=64, unique=True, default=opaque_id, editable=False)
+    since = LogPositionField()
+    access_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+    reading_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+
+    class Meta:
+        verbose_name = "pessoa"
+        verbose_name_plural = "pessoas"
+
+
+class BenefitType(models.Model):
+    slug = models.SlugField("identificador", max_length=64, unique=True)
+    name = models.CharField("nome", max_length=100)
+
+    class Meta:
+        verbose_name = "benefício"
+        verbose_name_plural = "benefícios"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Unit(models.Model):
+    class Kind(models.TextChoices):
+        CRAS = "cras", "CRAS"
+        CREAS = "creas", "CREAS"
+        CENTRO_POP = "centro_pop", "Centro POP"
+        SEMTAS = "semtas", "SEMTAS"
+        OUTRO = "outro", "Outro"
+
+    class Status(models.TextChoices):
+        ACTIVE = "ativa", "Ativa"
+        INACTIVE = "inativa", "Inativa"
+
+    public_id = models.CharField(max_length=64, unique=True, default=opaque_id, editable=False)
+    code = models.CharField("código", max_length=20, unique=True)
+    name = models.CharField("nome", max_length=100)
+    sigla = models.CharField("sigla", max_length=20, blank=True)
+    kind = models.CharField("tipo", max_length=20, choices=Kind)
+    status = models.CharField("situação", max_length=10, choices=Status, default=Status.ACTIVE)
+    benefits = models.ManyToManyField(BenefitType, verbose_name="benefícios", blank=True, related_name="units")
+
+    class Meta:
+        verbose_name = "unidade"
+        verbose_name_plural = "unidades"
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.code} – {self.name}"
+
+
+class Role(models.TextChoices):
+    CIDADAO = "CIDADAO", "Cidadão"
+    TECNICO = "TECNICO", "Técnico"
+    ASSISTENTE_SOCIAL = "ASSISTENTE_SOCIAL", "Assistente social"
+    COORDENADOR = "COORDENADOR", "Coordenador"
+    TECNICO_SEMTAS = "TECNICO_SEMTAS", "Técnico SEMTAS"
+    GESTOR = "GESTOR", "Gestor"
+    AUDITOR = "AUDITOR", "Auditor"
+    ADMIN = "ADMIN", "Administrador"
+
+    @classmethod
+    def of_a_unit(cls) -> list["Role"]:
+        """The roles that are held in one unit; the others are held in none."""
+        return [cls.TECNICO, cls.ASSISTENTE_SOCIAL, cls.COORDENADOR]
+
+
+class Membership(models.Model):
+    """A person, a role, and the unit where it is held, or none. Shared channels are heard from `since` on."""
+
+    person = models.ForeignKey(Person, models.CASCADE, verbose_name="pessoa", related_name="memberships")
+    role = models.CharField("papel", max_length=20, choices=Role)
+    unit = models.ForeignKey(
+        Unit, models.CASCADE, verbose_name="unidade", related_name="memberships", null=True, blank=True
+    )
+    since = LogPositionField()
+    created_at = models.DateTimeField("desde", auto_now_add=True)
+
+    class Meta:
+        verbose_name = "vínculo"
+        verbose_name_plural = "vínculos"
+        constraints = [
+            models.UniqueConstraint(fields=["person", "role", "unit"], name="one_membership_per_unit"),
+            models.UniqueConstraint(
+                fields=["person", "role"], condition=Q(unit__isnull=True), name="one_membership_without_unit"
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=["TECNICO", "ASSISTENTE_SOCIAL", "COORDENADOR"], unit__isnull=False)
+                | (~Q(role__in=["TECNICO", "ASSISTENTE_SOCIAL", "COORDENADOR"]) & Q(unit__isnull=True)),
+                name="unit_where_the_role_has_one",
+                violation_error_message=(
+                    "Técnico, assistente social e coordenador têm uma unidade; os demais papéis, nenhuma."
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} · {self.get_role_display()}" + (f" · {self.unit.code}" if self.unit else "")

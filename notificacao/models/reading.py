@@ -1,0 +1,52 @@
+"""What became of a notification at one person: delivered (Receipt), read (ReadMark and its exceptions)."""
+
+from django.conf import settings
+from django.db import models
+
+from notificacao.models.notification import Notification
+
+
+class Receipt(models.Model):
+    """One person, one notification. Delivery and reading are two things: a row may hold either or both."""
+
+    class Transport(models.TextChoices):
+        ABLY = "ably", "Ably"
+        SSE = "sse", "SSE"
+        STANDBY = "standby", "SSE (reserva)"
+        REST = "rest", "Consulta"
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="receipts")
+    notification = models.ForeignKey(Notification, models.CASCADE, related_name="receipts")
+    delivered_at = models.DateTimeField("entregue em", null=True)
+    transport = models.CharField("por", max_length=10, choices=Transport, blank=True, default="")
+    latency_ms = models.PositiveIntegerField(
+        "latência (ms)", null=True, help_text="Do carimbo ao recibo, menos o que o navegador o reteve."
+    )
+    read = models.BooleanField(
+        "lida", null=True, help_text="Exceção à marca de leitura do canal; vazio: vale a marca."
+    )
+    read_at = models.DateTimeField("lida em", null=True)
+    archived_at = models.DateTimeField("arquivada em", null=True)
+    formally_acknowledged_at = models.DateTimeField("ciência em", null=True)
+
+    class Meta:
+        verbose_name = "recibo"
+        verbose_name_plural = "recibos"
+        constraints = [models.UniqueConstraint(fields=["person", "notification"], name="one_receipt_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} · {self.notification_id}"
+
+
+class ReadMark(models.Model):
+    """Everything of `channel` up to `seq` is read by `person`, but for the exceptions in their receipts."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_marks")
+    channel = models.CharField(max_length=120)
+    seq = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "channel"], name="one_read_mark_per_channel")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} · {self.channel} ≤ {self.seq}"

@@ -1,0 +1,68 @@
+"""The flag that decides who is on Ably."""
+
+import hashlib
+import secrets
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from waffle.models import AbstractUserFlag
+
+BUCKETS = 100_000
+
+
+def random_salt() -> str:
+    return secrets.token_hex(8)
+
+
+class RolloutFlag(AbstractUserFlag):
+    """waffle's flag with sticky buckets: the same answer for a person everywhere; more percent only adds people.
+
+    `everyone` beats the percent. waffle's dice, cookies and test mode are gone; its lists of users and groups stay
+    as columns, since waffle's signals need them, and decide nothing: at 0% nobody is on Ably.
+    """
+
+    testing = superusers = staff = authenticated = languages = rollout = None
+
+    everyone = models.BooleanField(
+        "todos",
+        null=True,
+        blank=True,
+        help_text="Sim: todos no Ably. Não: ninguém. Desconhecido: vale o percentual.",
+    )
+    percent = models.DecimalField(
+        "percentual",
+        max_digits=4,
+        decimal_places=1,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="De 0 a 100, com uma casa. Aumentar só acrescenta pessoas.",
+    )
+    salt = models.CharField("sal", max_length=32, default=random_salt, help_text="Outro sal sorteia outras pessoas.")
+
+    class Meta:
+        verbose_name = "chave de transição"
+        verbose_name_plural = "chaves de transição"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(percent__gte=0, percent__lte=100),
+                name="percent_from_0_to_100",
+                violation_error_message="O percentual vai de 0 a 100.",
+            )
+        ]
+
+    def bucket(self, person_pk: int) -> int:
+        """0 to 99,999, by sha256 of salt and pk: uniform, and independent of every other flag."""
+        digest = hashlib.sha256(f"{self.salt}:{person_pk}".encode()).digest()
+        return int.from_bytes(digest[:8]) % BUCKETS
+
+    def includes(self, person_pk: int) -> bool:
+        """Whether that person is on Ably."""
+        if self.everyone is not None:
+            return self.everyone
+        return self.bucket(person_pk) < self.percent * (BUCKETS // 100)
+
+    def is_active_for_user(self, user) -> bool:
+        return bool(user.is_active and self.includes(user.pk))
+
+    def is_active(self, request, read_only: bool = False) -> bool:
+        return self.is_active_for_user(request.user)

@@ -1,0 +1,240 @@
+"""All settings, flat. The only module that reads the environment; `.env.example` documents each name.
+
+Without any variable the project runs embedded: SQLite, in-memory channel layer, one process.
+"""
+
+from pathlib import Path
+
+import environ
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def setting(read, name, default, *, unit="", minimum=None, maximum=None):
+    """Read one variable with `read`; stop the start, by name, when it is malformed or out of range."""
+    try:
+        value = read(name, default=default)
+    except (ValueError, environ.ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(
+            f"{name}={env.ENVIRON.get(name)!r} is not a {read.__name__}: {error}. See .env.example."
+        ) from error
+    too_low = minimum is not None and value < minimum
+    too_high = maximum is not None and value > maximum
+    if too_low or too_high:
+        raise ImproperlyConfigured(
+            f"{name}={value} is out of range: use {minimum} to {maximum or 'any higher value'} {unit}.".strip()
+        )
+    return value
+
+
+def choice(name, default, allowed):
+    """Read one variable that is one word of `allowed`."""
+    value = env.str(name, default=default)
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r} is unknown: use one of {', '.join(allowed)}.")
+    return value
+
+
+# --- The site -------------------------------------------------------------------------------
+
+EMBEDDED_SECRET_KEY = "embedded-secret-for-one-machine-only-set-SECRET_KEY-in-production"
+
+DEBUG = setting(env.bool, "DEBUG", True)
+SECRET_KEY = env.str("SECRET_KEY", default=EMBEDDED_SECRET_KEY)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+BEHIND_TLS = setting(env.bool, "BEHIND_TLS", not DEBUG)
+
+INSTALLED_APPS = [
+    "notificacao",
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "waffle",
+    "django_prometheus",
+    "django_structlog",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "semtas.urls"
+ASGI_APPLICATION = "semtas.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+LANGUAGE_CODE = "pt-br"
+TIME_ZONE = "America/Sao_Paulo"
+USE_TZ = True
+USE_I18N = True
+
+# --- Data -----------------------------------------------------------------------------------
+
+VAR_DIR = BASE_DIR / "var"
+VAR_DIR.mkdir(exist_ok=True)
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'semtas.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+# --- People and their sessions --------------------------------------------------------------
+
+AUTH_USER_MODEL = "notificacao.Person"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "/entrar/"
+LOGIN_REDIRECT_URL = "/notificacoes/"
+LOGOUT_REDIRECT_URL = "/entrar/"
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+X_FRAME_OPTIONS = "DENY"
+
+# --- Static files ---------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+# The browser's packages are served from where npm puts them.
+NODE_MODULES = BASE_DIR / "node_modules"
+STATICFILES_DIRS = [
+    (package, NODE_MODULES / path)
+    for package, path in (("ably", "ably/build"), ("eventsource-parser", "eventsource-parser/dist"))
+    if (NODE_MODULES / path).is_dir()
+]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- API ------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["notificacao.api.authentication.SiteSession"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "notificacao.api.problems.as_problem",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SEMTAS notificações",
+    "DESCRIPTION": "Live notifications for the staff of SEMTAS.",
+    "VERSION": "1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+}
+
+# --- Rollout --------------------------------------------------------------------------------
+
+WAFFLE_FLAG_MODEL = "notificacao.RolloutFlag"
+ROLLOUT_FLAG = "ably"
+
+# --- Ably -----------------------------------------------------------------------------------
+
+ABLY_API_KEY = env.str("ABLY_API_KEY", default="")
+ABLY_ENDPOINT = env.str("ABLY_ENDPOINT", default="")
+ABLY_PORT = setting(env.int, "ABLY_PORT", 443, minimum=1, maximum=65_535)
+ABLY_TLS = setting(env.bool, "ABLY_TLS", True)
+ABLY_TOKEN_TTL = setting(env.int, "ABLY_TOKEN_TTL", 900, unit="seconds", minimum=60, maximum=3_600)
+ABLY_PUBLISH_TIMEOUT = setting(env.float, "ABLY_PUBLISH_TIMEOUT", 5.0, unit="seconds", minimum=0.1, maximum=30)
+ABLY_PUBLISH_ATTEMPTS = setting(env.int, "ABLY_PUBLISH_ATTEMPTS", 3, unit="attempts", minimum=1, maximum=10)
+EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
+ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
+
+# --- The log and its streams ----------------------------------------------------------------
+
+DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "off"))
+DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 1.0, unit="seconds", minimum=0.01, maximum=60)
+DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
+STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
+STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
+STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)
+REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)
+RECEIPT_SHARED_SAMPLE = setting(
+    env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
+)
+
+# --- Logs: one JSON object a line, never a title, a body or a name ---------------------------
+
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+_log_processors = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[*_log_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": structlog.processors.JSONRenderer(),
+            "foreign_pre_chain": [*_log_processors, structlog.processors.format_exc_info],
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "ably": {"level": "WARNING"},
+        "django_structlog": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,43 @@
+"""The cast: ana (recipient), bia (same unit), caio (outsider)."""
+
+import pytest
+
+from notificacao.models import BenefitType, Membership, Person, Role, Unit
+
+
+@pytest.fixture
+def cras_norte(db):
+    return Unit.objects.create(code="CRAS01", name="CRAS Norte", sigla="CN", kind=Unit.Kind.CRAS)
+
+
+@pytest.fixture
+def cras_sul(db):
+    return Unit.objects.create(code="CRAS02", name="CRAS Sul", sigla="CS", kind=Unit.Kind.CRAS)
+
+
+@pytest.fixture
+def aluguel_social(db):
+    return BenefitType.objects.create(slug="aluguel-social", name="Aluguel social")
+
+
+def make_person(username, role=None, unit=None, **fields):
+    """A person, with one membership where a role is given."""
+    person = Person.objects.create_user(username, password="segredo-de-teste", **fields)
+    if role:
+        Membership.objects.create(person=person, role=role, unit=unit)
+    return person
+
+
+@pytest.fixture
+def ana(cras_norte):
+    return make_person("ana", Role.TECNICO, cras_norte)
+
+
+@pytest.fixture
+def bia(cras_norte):
+    return make_person("bia", Role.TECNICO, cras_norte)
+
+
+@pytest.fixture
+def caio(cras_sul):
+    return make_person("caio", Role.TECNICO, cras_sul)
