@@ -85,12 +85,14 @@ class Page:
     more: bool
 
 
-def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int) -> Page:
-    """At most `limit` permitted rows after `cursor`. Raises ResyncNeeded.
+def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: Cursor | None = None) -> Page:
+    """At most `limit` permitted rows after `cursor`, none beyond `up_to` or the head. Raises ResyncNeeded.
 
     The head is read before the rows: seq is given under one lock, so all up to it is visible by then.
     """
     head = check(cursor)
+    if up_to is not None and up_to.epoch == head.epoch and up_to.seq < head.seq:
+        head = up_to
     wanted = permitted(channels).filter(seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
     rows = list(wanted[: limit + 1])
     if len(rows) > limit:

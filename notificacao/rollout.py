@@ -22,6 +22,11 @@ class Rollout:
         return self.configured and self.flag.includes(person_pk)
 
     @property
+    def key(self) -> tuple:
+        """Equal where every answer is equal."""
+        return self.flag.everyone, self.flag.percent, self.flag.salt, self.breaker, self.configured
+
+    @property
     def ably_up(self) -> bool:
         return self.configured and self.breaker == BreakerState.State.CLOSED
 

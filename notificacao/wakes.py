@@ -6,6 +6,8 @@ A doorbell rings within its own process, from any thread. Between processes the 
 import asyncio
 import threading
 
+from django.db import transaction
+
 DISPATCHER = "dispatcher"
 HUBS = "hubs"
 
@@ -52,3 +54,8 @@ def wake(topic: str) -> None:
         doorbells = list(_doorbells.get(topic, ()))
     for doorbell in doorbells:
         doorbell.ring()
+
+
+def after_commit(topic: str) -> None:
+    """Wake `topic` once what this transaction wrote can be seen; a wake that fails never fails the producer."""
+    transaction.on_commit(lambda: wake(topic), robust=True)

@@ -1,0 +1,20 @@
+"""Tells open streams that what somebody may hear has changed."""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+
+from notificacao import wakes
+from notificacao.models import Person
+
+
+def touch(person_pks: Iterable[int]) -> None:
+    """Make every open stream of these people ask again, once the transaction is committed."""
+    Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=timezone.now())
+    wakes.after_commit(wakes.HUBS)
+
+
+def touch_everybody_with_a_role() -> None:
+    """A unit or a benefit came, went, or changed what it handles: whoever holds a role may hear other channels."""
+    Person.objects.filter(memberships__isnull=False).update(access_changed_at=timezone.now())
+    wakes.after_commit(wakes.HUBS)

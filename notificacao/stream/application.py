@@ -1,0 +1,129 @@
+"""`GET /api/v1/stream/` as a bare ASGI application: no middleware, no request, no database connection is held."""
+
+import asyncio
+import contextlib
+import time
+
+import structlog
+from django.db import DatabaseError, InterfaceError
+
+from notificacao import log, wire
+from notificacao.conf import conf
+from notificacao.database import DatabaseThread
+from notificacao.log import Cursor, ResyncNeeded
+from notificacao.stream import frames
+from notificacao.stream.authorisation import Doorkeeper, Grant
+from notificacao.stream.hub import Hub
+from notificacao.stream.listeners import Lane, Stream
+from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refusal
+
+logger = structlog.get_logger(__name__)
+
+_PAGE = 500
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class StreamApplication:
+    """Authorise, replay, join the hub, and write until either side ends it."""
+
+    def __init__(self, hub: Hub):
+        self._hub = hub
+        self._doorkeeper = Doorkeeper()
+        self._replaying = DatabaseThread("replay")
+
+    def close(self) -> None:
+        self._doorkeeper.close()
+        self._replaying.close()
+
+    async def __call__(self, scope, receive, send) -> None:
+        try:
+            opening = Opening.of(scope)
+            grant = await self._admit(opening)
+        except Refusal as refusal:
+            await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
+            await send({"type": "http.response.body", "body": refusal.body()})
+            return
+        stream = Stream(opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER)
+        watch = asyncio.create_task(_until_gone(receive, stream))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self._begin(opening, grant, stream, send)
+            await _pump(stream, send)
+        except OSError:
+            pass  # the other side hung up
+        finally:
+            watch.cancel()
+            self._hub.leave(grant, stream)
+
+    async def _admit(self, opening: Opening) -> Grant:
+        """Raises Refusal."""
+        try:
+            grant = await self._doorkeeper.grant(opening.session_key)
+        except (DatabaseError, InterfaceError):
+            logger.exception("stream_not_authorised")
+            raise NOT_READY from None
+        if grant is None:
+            raise NOT_LOGGED_IN
+        if opening.lane is Lane.STANDBY and not grant.assigned:
+            raise FORBIDDEN_LANE
+        if not await self._hub.reached(grant.position):
+            raise NOT_READY
+        return grant
+
+    async def _begin(self, opening: Opening, grant: Grant, stream: Stream, send) -> None:
+        """Heads; in the live lane what lies after the cursor; then join, with no await in between."""
+        await _send(send, frames.RETRY + frames.heads(grant.position, grant.heads))
+        if opening.lane is Lane.LIVE and opening.cursor is not None:
+            try:
+                await self._replay(opening.cursor, grant, send)
+            except ResyncNeeded as resync:
+                await self._hub.reached(resync.position)
+                stream.write(frames.resync(self._hub.position))
+        self._hub.join(grant, stream)
+
+    async def _replay(self, cursor: Cursor, grant: Grant, send) -> None:
+        """Page through the log at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
+
+        Nothing is buffered meanwhile: the log holds it.
+        """
+        await self._replaying.run(log.check, cursor)
+        await self._hub.reached(cursor)
+        replayed = 0
+        while cursor != self._hub.position:
+            page = await self._replaying.run(log.read_after, cursor, grant.channels, _PAGE, self._hub.position)
+            replayed += len(page.rows)
+            if replayed > conf.REPLAY_LIMIT:
+                raise ResyncNeeded(self._hub.position)
+            await _send(send, b"".join(_frame(row, cursor.epoch) for row in page.rows))
+            cursor = page.complete_to
+
+
+def _frame(row, epoch: str) -> bytes:
+    return frames.notification(wire.encode(row), Cursor(epoch, row.seq))
+
+
+async def _send(send, body: bytes) -> None:
+    if body:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _pump(stream: Stream, send) -> None:
+    while True:
+        await stream.wanted.wait()
+        ended = stream.ended
+        await _send(send, stream.take())
+        stream.quiet_since = time.monotonic()
+        if ended:
+            break
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive, stream: Stream) -> None:
+    with contextlib.suppress(OSError):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    stream.end("replaced")

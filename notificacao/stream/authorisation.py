@@ -1,0 +1,119 @@
+"""Who may open a stream and what flows in it: the site's own login, checked for many people at once.
+
+A thousand returning browsers must not queue one behind the other: all who ask while one batch is read make the next.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from notificacao import audiences, log, reading, rollout
+from notificacao.database import DatabaseThread
+from notificacao.log import Cursor
+from notificacao.models import Person
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one person may hear, as the database had it at `position`."""
+
+    person_pk: int
+    channels: Mapping[str, int]
+    heads: Mapping[str, int]
+    position: Cursor
+    unread: int
+    assigned: bool
+    transport: str
+
+
+def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
+    """`{session key: person}` of the sessions that are alive, of active people, with today's password."""
+    sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
+    store = SessionStore()
+    data = {session.session_key: store.decode(session.session_data) for session in sessions}
+    pks = {values.get(SESSION_KEY) for values in data.values()} - {None}
+    people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True)}
+    return {
+        key: person
+        for key, values in data.items()
+        if (person := people.get(values.get(SESSION_KEY, ""))) and _password_unchanged(person, values)
+    }
+
+
+def _password_unchanged(person: Person, session: Mapping[str, str]) -> bool:
+    """As django.contrib.auth.get_user does, `SECRET_KEY_FALLBACKS` honoured."""
+    held = session.get(HASH_SESSION_KEY, "")
+    hashes = [person.get_session_auth_hash(), *person.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(held, known) for known in hashes)
+
+
+def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
+    """`{person pk: grant}` of the active ones, in a bounded number of queries.
+
+    The position comes first: what is stamped after it will be seen by the hub.
+    """
+    position = log.position()
+    heard = audiences.channels_of(person_pks)
+    heads = log.heads({name: 0 for channels in heard.values() for name in channels})
+    unread = reading.unread(heard)
+    now = rollout.current()
+    return {
+        pk: Grant(
+            person_pk=pk,
+            channels=channels,
+            heads={name: heads[name] for name in channels},
+            position=position,
+            unread=unread.get(pk, 0),
+            assigned=now.assigned(pk),
+            transport=now.transport_for(pk),
+        )
+        for pk, channels in heard.items()
+    }
+
+
+def grants_for(session_keys: list[str]) -> dict[str, Grant]:
+    """`{session key: grant}` of those who are logged in."""
+    people = people_of(session_keys)
+    grants = grants_of({person.pk for person in people.values()})
+    return {key: grants[person.pk] for key, person in people.items() if person.pk in grants}
+
+
+class Doorkeeper:
+    """Answers `grant(session key)` for many at once, on a database thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread = DatabaseThread("doorkeeper")
+        self._waiting: dict[str, asyncio.Future[Grant | None]] = {}
+        self._reading: asyncio.Task | None = None
+
+    async def grant(self, session_key: str) -> Grant | None:
+        """What the person of that session may hear; None where nobody is logged in. Raises DatabaseError."""
+        if not session_key:
+            return None
+        answer = self._waiting.get(session_key)
+        if answer is None:
+            answer = self._waiting[session_key] = asyncio.get_running_loop().create_future()
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_batches())
+        return await asyncio.shield(answer)
+
+    async def _read_batches(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, {}
+            try:
+                grants = await self._thread.run(grants_for, list(batch))
+            except Exception as error:
+                for answer in batch.values():
+                    answer.set_exception(error)
+            else:
+                for key, answer in batch.items():
+                    answer.set_result(grants.get(key))
+
+    def close(self) -> None:
+        self._thread.close()

@@ -1,0 +1,46 @@
+"""Server-sent events as bytes. Data is one line of JSON, ids and names are our own: no field can hold a newline."""
+
+import json
+from collections.abc import Mapping
+
+from notificacao.log import Cursor
+
+RETRY = b"retry: 3000\n\n"
+COMMENT = b":\n\n"
+
+
+def _event(name: str, data: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+def notification(line: str, position: Cursor | None) -> bytes:
+    """One row; `line` is its JSON. With its place in the log in the live lane, without in standby."""
+    where = f"id: {position}\n" if position else ""
+    return f"event: notification\n{where}data: {line}\n\n".encode()
+
+
+def heads(position: Cursor, channels: Mapping[str, int]) -> bytes:
+    return _event("heads", {"position": str(position), "channels": channels})
+
+
+def counts(unread: int) -> bytes:
+    return _event("counts", {"unread": unread})
+
+
+def session() -> bytes:
+    """Fetch the session again: flag, membership, keys or role changed."""
+    return _event("session", {})
+
+
+def resync(position: Cursor) -> bytes:
+    """Drop the list and fetch the inbox; the stream goes on from `position`."""
+    return f"id: {position}\n".encode() + _event("resync", {"position": str(position)})
+
+
+def bye(reason: str, after_ms: int) -> bytes:
+    return _event("bye", {"reason": reason, "after_ms": after_ms})
+
+
+def heartbeat(position: Cursor) -> bytes:
+    """In the live lane: everything up to `position` was sent."""
+    return f"id: {position}\n\n".encode()

@@ -1,0 +1,93 @@
+"""What a request for a stream asks, read from the ASGI scope and checked; and the refusals it may get."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.http import parse_cookie
+
+from notificacao.log import Cursor, InvalidCursor
+from notificacao.stream.listeners import Lane
+
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+class Refusal(Exception):
+    """Answered as RFC 9457 problem details, before the stream begins."""
+
+    def __init__(self, status: int, code: str, title: str, detail: str, retry_after: int | None = None):
+        super().__init__(detail)
+        self.status = status
+        self.retry_after = retry_after
+        self._problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+
+    def body(self) -> bytes:
+        return json.dumps(self._problem, ensure_ascii=False).encode()
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        if self.retry_after is not None:
+            headers.append((b"retry-after", str(self.retry_after).encode()))
+        return headers
+
+
+NOT_LOGGED_IN = Refusal(401, "not_authenticated", "Não autenticado", "Entre em /entrar/ para receber notificações.")
+FORBIDDEN_LANE = Refusal(
+    403, "forbidden", "Via não permitida", "A via standby é de quem está no Ably: consulte a sessão e abra a via live."
+)
+NOT_READY = Refusal(503, "not_ready", "Indisponível", "O fluxo ainda não está pronto: tente de novo.", retry_after=1)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """`cursor` is None where the stream is to begin now."""
+
+    session_key: str
+    lane: Lane
+    cursor: Cursor | None
+    browser: str
+
+    @classmethod
+    def of(cls, scope: Mapping) -> "Opening":
+        """Raises Refusal."""
+        if scope["method"] != "GET":
+            raise Refusal(405, "method_not_allowed", "Método não permitido", "Use GET.")
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        return cls(
+            session_key=_session_key(headers.get(b"cookie", "")),
+            lane=_lane(query.get("lane", Lane.LIVE)),
+            cursor=_cursor(headers.get(b"last-event-id") or query.get("cursor")),
+            browser=_browser(query.get("browser", "")),
+        )
+
+
+def _session_key(cookie: str) -> str:
+    try:
+        return parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME, "")
+    except CookieError:
+        return ""
+
+
+def _lane(name: str) -> Lane:
+    try:
+        return Lane(name)
+    except ValueError:
+        raise Refusal(400, "invalid_lane", "Via inválida", "Use lane=live ou lane=standby.") from None
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    try:
+        return Cursor.parse(text) if text else None
+    except InvalidCursor as error:
+        raise Refusal(400, "invalid_cursor", "Cursor inválido", str(error)) from None
+
+
+def _browser(text: str) -> str:
+    if text and not _BROWSER.fullmatch(text):
+        raise Refusal(400, "invalid_browser", "Navegador inválido", "browser tem 22 caracteres de A-Z a-z 0-9 _ -.")
+    return text

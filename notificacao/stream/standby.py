@@ -1,0 +1,53 @@
+"""What the standby lane still owes: rows that Ably was to carry and has not settled."""
+
+from dataclasses import dataclass
+
+from notificacao.models import DispatchState, Notification
+from notificacao.rollout import Rollout
+from notificacao.stream import frames
+
+PATIENCE = 1.0  # seconds from first sight until an unsettled row goes out anyway
+
+
+@dataclass(frozen=True)
+class Owed:
+    channel: str
+    seq: int
+    frame: bytes
+    seen_at: float
+
+
+class StandbyLane:
+    """Decides when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
+
+    Not at all: Ably took it. At once: Ably is out of use, or the row settled as failed or skipped. Else: when it is
+    still unsettled `PATIENCE` after it was first seen.
+    """
+
+    def __init__(self) -> None:
+        self._owed: dict[int, Owed] = {}
+
+    @property
+    def unsettled(self) -> list[int]:
+        return list(self._owed)
+
+    def see(self, row: Notification, line: str, now: float) -> None:
+        """A row that somebody in standby may see has come."""
+        assert row.seq is not None
+        if row.dispatch_state != DispatchState.PUBLISHED:
+            self._owed[row.seq] = Owed(row.channel, row.seq, frames.notification(line, None), now)
+
+    def due(self, states: dict[int, str], rollout: Rollout, now: float) -> list[Owed]:
+        """The rows to write now, in order; `states` is `{seq: dispatch state}` as last read."""
+        out_of_use = rollout.off or not rollout.ably_up
+        due = []
+        for seq, owed in sorted(self._owed.items()):
+            state = states.get(seq, DispatchState.PENDING)
+            if state == DispatchState.PUBLISHED:
+                del self._owed[seq]
+            elif out_of_use or state != DispatchState.PENDING or now - owed.seen_at >= PATIENCE:
+                due.append(self._owed.pop(seq))
+        return due
+
+    def clear(self) -> None:
+        self._owed.clear()

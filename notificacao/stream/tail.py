@@ -1,0 +1,54 @@
+"""What the hub asks the database at each wake or poll, in one go, on the hub's own thread."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from notificacao import log, rollout
+from notificacao.log import Cursor
+from notificacao.models import Notification, Person
+from notificacao.rollout import Rollout
+
+BATCH = 1_000
+_LOOK_BACK = timedelta(seconds=10)  # how late a change of a person may become visible and still be found
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new since the hub's position."""
+
+    position: Cursor
+    rows: list[Notification]
+    more: bool
+    settled: dict[int, str]  # seq → dispatch state, of the rows asked for
+    people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, of those changed of late
+    rollout: Rollout
+
+
+def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) -> News:
+    """The head is read before the rows: all up to it is visible. Another epoch gives its head and no rows."""
+    head = log.position()
+    rows: list[Notification] = []
+    more = False
+    if head.epoch == since.epoch and head.seq > since.seq:
+        wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=head.seq).order_by("seq")
+        rows = list(wanted[:BATCH])
+        if more := len(rows) == BATCH:
+            head = Cursor(head.epoch, rows[-1].seq)
+    settled = dict(Notification.objects.filter(seq__in=unsettled).values_list("seq", "dispatch_state"))
+    return News(head, rows, more, settled, _changed(connected), rollout.current())
+
+
+def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:
+    if not connected:
+        return {}
+    lately = timezone.now() - _LOOK_BACK
+    changed = Person.objects.filter(Q(access_changed_at__gt=lately) | Q(reading_changed_at__gt=lately))
+    return {
+        pk: (access, reading)
+        for pk, access, reading in changed.values_list("pk", "access_changed_at", "reading_changed_at")
+        if pk in connected
+    }

@@ -1,0 +1,195 @@
+"""The circuit breaker, by a clock of our own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notificacao.breaker import Breaker
+
+
+class Clock:
+    """Seconds that pass only when told."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def closed(clock):
+    return Breaker(clock=clock, state="closed")
+
+
+def fail(breaker, times, reason="unreachable"):
+    for _ in range(times):
+        breaker.failure(reason)
+
+
+def test_a_new_breaker_is_open_and_lets_the_first_caller_probe_at_once(clock):
+    breaker = Breaker(clock=clock)
+    assert breaker.state == "open"
+    assert breaker.reason
+    assert breaker.admit()
+    assert breaker.state == "half_open"
+
+
+def test_a_closed_breaker_admits_all(closed):
+    assert all(closed.admit() for _ in range(1000))
+    assert closed.state == "closed"
+    assert closed.reason == ""
+
+
+def test_it_stays_closed_below_the_minimum_volume_even_if_all_failed(closed):
+    fail(closed, 4)
+    assert closed.state == "closed"
+
+
+def test_it_opens_at_the_minimum_volume_and_tells_why(closed):
+    fail(closed, 4)
+    closed.failure("503: Ably is away")
+    assert closed.state == "open"
+    assert closed.reason == "503: Ably is away"
+    assert not closed.admit()
+
+
+def test_it_opens_only_when_the_share_of_failures_reaches_the_threshold(closed):
+    for _ in range(6):
+        closed.success()
+    fail(closed, 5)
+    assert closed.state == "closed"
+    closed.failure("the sixth of twelve")
+    assert closed.state == "open"
+
+
+def test_failures_that_slid_out_of_the_window_count_no_more(closed, clock):
+    fail(closed, 4)
+    clock.passes(10.0)
+    closed.failure("alone in the window")
+    assert closed.state == "closed"
+
+
+def test_failures_within_the_window_count_together(closed, clock):
+    fail(closed, 4)
+    clock.passes(9.9)
+    closed.failure("the fifth")
+    assert closed.state == "open"
+
+
+def test_nobody_passes_until_the_cooldown_is_over(closed, clock):
+    fail(closed, 5)
+    clock.passes(4.9)
+    assert not closed.admit()
+    assert closed.state == "open"
+    clock.passes(0.1)
+    assert closed.admit()
+
+
+def test_half_open_admits_one_caller_and_no_second(closed, clock):
+    fail(closed, 5)
+    clock.passes(5.0)
+    assert [closed.admit() for _ in range(200)].count(True) == 1
+
+
+def test_a_probe_that_succeeds_closes_it_and_forgets_the_old_failures(closed, clock):
+    fail(closed, 5)
+    clock.passes(5.0)
+    assert closed.admit()
+    closed.success()
+    assert closed.state == "closed"
+    assert closed.reason == ""
+    fail(closed, 4)
+    assert closed.state == "closed"
+
+
+def test_a_probe_that_fails_opens_it_for_another_cooldown(closed, clock):
+    fail(closed, 5)
+    clock.passes(5.0)
+    assert closed.admit()
+    closed.failure("still away")
+    assert (closed.state, closed.reason) == ("open", "still away")
+    clock.passes(4.9)
+    assert not closed.admit()
+    clock.passes(0.1)
+    assert closed.admit()
+
+
+def test_a_probe_that_never_reports_back_frees_its_place_after_the_cooldown(closed, clock):
+    fail(closed, 5)
+    clock.passes(5.0)
+    assert closed.admit()
+    clock.passes(4.9)
+    assert not closed.admit()
+    clock.passes(0.1)
+    assert closed.admit()
+    assert not closed.admit()
+
+
+def test_outcomes_of_callers_from_before_the_opening_change_nothing(closed, clock):
+    fail(closed, 5)
+    clock.passes(3.0)
+    closed.success()
+    closed.failure("late")
+    assert (closed.state, closed.reason) == ("open", "unreachable")
+    clock.passes(2.0)
+    assert closed.admit()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.sampled_from(["admit", "success", "failure"]),
+        st.floats(min_value=0.0, max_value=12.0, allow_nan=False),
+    ),
+    max_size=80,
+)
+
+
+@given(STEPS)
+def test_at_most_one_probe_is_out_at_a_time(steps):
+    clock = Clock()
+    breaker = Breaker(clock=clock, cooldown=5.0)
+    out_since: float | None = None
+    for step in steps:
+        if isinstance(step, float):
+            clock.passes(step)
+        elif step == "admit":
+            probing = breaker.state != "closed"
+            if breaker.admit() and probing:
+                assert out_since is None or clock.now - out_since >= 5.0
+                out_since = clock.now
+        else:
+            breaker.success() if step == "success" else breaker.failure("x")
+            if breaker.state != "half_open":
+                out_since = None
+        if breaker.state == "closed":
+            assert breaker.admit()
+
+
+@given(STEPS, st.integers(min_value=1, max_value=8), st.sampled_from([0.2, 0.5, 1.0]))
+def test_it_opens_exactly_when_a_plain_count_over_the_window_says_so(steps, minimum, threshold):
+    clock = Clock()
+    breaker = Breaker(clock=clock, state="closed", minimum=minimum, threshold=threshold, window=10.0)
+    outcomes: list[tuple[float, str]] = []
+    for step in steps:
+        if isinstance(step, float):
+            clock.passes(step)
+            continue
+        if step == "admit":
+            continue
+        outcomes.append((clock.now, step))
+        breaker.success() if step == "success" else breaker.failure("x")
+        recent = [kind for when, kind in outcomes if when > clock.now - 10.0]
+        failed = recent.count("failure")
+        must_open = step == "failure" and len(recent) >= minimum and failed >= threshold * len(recent)
+        assert (breaker.state == "open") == must_open
+        if must_open:
+            return
