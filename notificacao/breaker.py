@@ -95,5 +95,4 @@ class Breaker:
 
     def _close(self) -> None:
         self._state = CLOSED
-        self._outcomes.clear()
         self.reason = ""

@@ -8,6 +8,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
+from notificacao.conf import conf
+from notificacao.runtime import runtime
+
 log = structlog.get_logger(__name__)
 
 
@@ -22,12 +25,16 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """`{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name]}`; 503 where a check fails."""
-    from notificacao import runtime
-
-    checks = {"database": database_answers(), **runtime.status()}
+    checks = {"database": database_answers(), **tasks_of_this_process()}
     failing = [name for name, passed in checks.items() if not passed]
     body = {"status": "failing" if failing else "ok", "checks": checks, "failing": failing}
     return JsonResponse(body, status=503 if failing else 200)
+
+
+def tasks_of_this_process() -> dict[str, bool]:
+    """Whether each of them is alive; one that was never started is not."""
+    expected = ["hub", "dispatcher"] if conf.DISPATCHER == "embedded" else ["hub"]
+    return {**dict.fromkeys(expected, False), **runtime.status()}
 
 
 def database_answers() -> bool:

@@ -3,6 +3,8 @@
 import pytest
 from django.db import OperationalError, connection
 
+from notificacao.runtime import runtime
+
 pytestmark = pytest.mark.urls("notificacao.health")
 
 
@@ -10,7 +12,7 @@ pytestmark = pytest.mark.urls("notificacao.health")
 def status(monkeypatch):
     """What the runtime of this process says; a test process runs neither hub nor dispatcher."""
     says = {"hub": True, "dispatcher": True}
-    monkeypatch.setattr("notificacao.runtime.status", lambda: says)
+    monkeypatch.setattr(runtime, "status", lambda: says)
     return says
 
 
@@ -47,6 +49,18 @@ def test_not_ready_without_a_part_of_the_runtime(client, db, status, part):
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["failing"] == [part]
+
+
+def test_a_process_that_never_started_its_runtime_is_not_ready(client, db):
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["failing"] == ["hub", "dispatcher"]
+
+
+def test_without_an_embedded_dispatcher_none_is_expected_here(client, db, status, settings):
+    settings.DISPATCHER = "off"
+    del status["dispatcher"]
+    assert client.get("/health/ready").json()["checks"] == {"database": True, "hub": True}
 
 
 def test_not_ready_without_the_database_and_no_secret_is_told(client, db, status, database_away):
