@@ -66,7 +66,7 @@ class Hears:
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
+# The capability matrix of docs/architecture.md. Everybody hears their personal channel and the system's.
 MATRIX: dict[str, Hears] = {
     Role.CIDADAO: Hears(),
     Role.TECNICO: Hears(units=Reach.OWN),
@@ -148,15 +148,20 @@ def listeners(channel: str) -> QuerySet[Person]:
     return people.none()
 
 
-def exists(channel: str) -> bool:
-    """Whether `channel` is the name of a person's, a unit's or a benefit's channel, or the system's."""
-    if channel == SYSTEM_CHANNEL:
-        return True
-    match channel.split(":"):
-        case ["private", "user", public_id, "notifications"]:
-            return Person.objects.filter(public_id=public_id).exists()
-        case ["private", "unit", public_id, "notifications"]:
-            return Unit.objects.filter(public_id=public_id).exists()
-        case ["private", "benefit", slug, "notifications"]:
-            return BenefitType.objects.filter(slug=slug).exists()
-    return False
+def unknown(channels: Iterable[str]) -> set[str]:
+    """Those of `channels` that are the name of nobody's and nothing's channel, in at most three queries."""
+    wanted = set(channels) - {SYSTEM_CHANNEL}
+    ids: dict[str, set[str]] = defaultdict(set)
+    for channel in wanted:
+        match channel.split(":"):
+            case ["private", scope, identifier, "notifications"]:
+                ids[scope].add(identifier)
+    people = Person.objects.filter(public_id__in=ids["user"]).only("public_id")
+    units = Unit.objects.filter(public_id__in=ids["unit"])
+    benefits = BenefitType.objects.filter(slug__in=ids["benefit"])
+    known = {
+        *(channel_for_user(person) for person in people),
+        *(channel_for_unit(unit) for unit in units),
+        *(channel_for_benefit(benefit) for benefit in benefits),
+    }
+    return wanted - known

@@ -37,7 +37,9 @@ class Rollout:
 
     @property
     def for_all(self) -> bool:
-        return self.configured and (self.flag.everyone is True or (self.flag.everyone is None and self.flag.percent >= 100))
+        return self.configured and (
+            self.flag.everyone is True or (self.flag.everyone is None and self.flag.percent >= 100)
+        )
 
     def any_assigned(self, person_pks: Iterable[int]) -> bool:
         return any(self.assigned(pk) for pk in person_pks)
@@ -49,6 +51,8 @@ class Rollout:
 
 def current() -> Rollout:
     """Read from the database itself, never from waffle's cache: each attempt to publish asks again."""
-    flag = RolloutFlag.objects.filter(name=conf.ROLLOUT_FLAG).first() or RolloutFlag(name=conf.ROLLOUT_FLAG, everyone=False)
+    flag = RolloutFlag.objects.filter(name=conf.ROLLOUT_FLAG).first() or RolloutFlag(
+        name=conf.ROLLOUT_FLAG, everyone=False
+    )
     breaker = BreakerState.objects.filter(pk=BREAKER).values_list("state", flat=True).first()
     return Rollout(flag, breaker or BreakerState.State.OPEN, conf.ably_configured)

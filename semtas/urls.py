@@ -1,1 +1,11 @@
-urlpatterns = []
+"""Which address leads to which room. The stream's own is in `asgi.py`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("notificacao.pages")),
+    path("", include("notificacao.health")),
+    path("api/v1/", include("notificacao.api.urls")),
+    path("admin/", admin.site.urls),
+]

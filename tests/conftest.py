@@ -1,8 +1,16 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import pytest
+from django.db import connections
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory):
+    """A file, not memory: threads of one process must see each other's commits as processes do."""
+    database = tmp_path_factory.mktemp("database") / "test.sqlite3"
+    connections["default"].settings_dict["TEST"]["NAME"] = str(database)
 
 
 @pytest.fixture

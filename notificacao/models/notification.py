@@ -53,7 +53,7 @@ class Notification(models.Model):
     )
 
     public_id = models.UUIDField(unique=True, default=uuid7, editable=False)
-    event_id = models.UUIDField(editable=False)
+    event_id = models.UUIDField(editable=False, db_index=True)
     channel = models.CharField("canal", max_length=120)
     kind = models.CharField("tipo", max_length=20, choices=Kind, default=Kind.SISTEMA)
     priority = models.CharField("prioridade", max_length=10, choices=Priority, default=Priority.NORMAL)

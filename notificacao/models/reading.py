@@ -22,9 +22,7 @@ class Receipt(models.Model):
     latency_ms = models.PositiveIntegerField(
         "latência (ms)", null=True, help_text="Do carimbo ao recibo, menos o que o navegador o reteve."
     )
-    read = models.BooleanField(
-        "lida", null=True, help_text="Exceção à marca de leitura do canal; vazio: vale a marca."
-    )
+    read = models.BooleanField("lida", null=True, help_text="Exceção à marca de leitura do canal; vazio: vale a marca.")
     read_at = models.DateTimeField("lida em", null=True)
     archived_at = models.DateTimeField("arquivada em", null=True)
     formally_acknowledged_at = models.DateTimeField("ciência em", null=True)

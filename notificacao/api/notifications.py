@@ -1,0 +1,188 @@
+"""`/api/v1/notifications/`: catch-up after a cursor, the inbox, and the reading state."""
+
+import uuid
+from collections.abc import Callable
+
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notificacao import log, reading
+from notificacao.api import shapes
+from notificacao.api.problems import NOT_FOUND, Problem
+from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
+from notificacao.models import Kind, Person, Priority
+from notificacao.reading import NotFound, Reader
+
+CATCH_UP_DEFAULT = 100
+CATCH_UP_MAX = 500
+
+
+class NewestFirst(CursorPagination):
+    """A keyset on seq: what arrives meanwhile shifts nothing."""
+
+    ordering = "-seq"
+    cursor_query_param = "page"
+    page_size_query_param = "page_size"
+    page_size = 30
+    max_page_size = 100
+
+
+_PARAMETERS = [
+    OpenApiParameter("after", str, description="epoch.seq: catch up from there, ascending. Without it: the inbox."),
+    OpenApiParameter("limit", int, description=f"Catch-up only: 1 to {CATCH_UP_MAX}, else {CATCH_UP_DEFAULT}."),
+    OpenApiParameter("channel", str, description="Only this channel."),
+    OpenApiParameter("page", str, description="Inbox: the cursor of `next`."),
+    OpenApiParameter("page_size", int, description="Inbox: 1 to 100, else 30."),
+    OpenApiParameter("kind", str, many=True, enum=Kind.values, description="Inbox: only these."),
+    OpenApiParameter("priority", str, many=True, enum=Priority.values, description="Inbox: only these."),
+    OpenApiParameter("unread", bool, description="Inbox: only what is not read."),
+    OpenApiParameter("archived", bool, description="Inbox: what was archived, instead of what was not."),
+]
+
+
+_PAGE = PolymorphicProxySerializer("NotificationsPage", [shapes.CatchUp, shapes.Inbox], None)
+
+
+@extend_schema(
+    parameters=_PARAMETERS,
+    responses={200: _PAGE, 400: shapes.ProblemDetails, 410: shapes.ProblemDetails},
+    tags=["notifications"],
+)
+@api_view(["GET"])
+def notifications(request: Request) -> Response:
+    """With `after`: what lies after that cursor, ascending. Without: the inbox, newest first, each event once."""
+    reader = Reader(request.user)
+    return _catch_up(request, reader) if "after" in request.query_params else _inbox(request, reader)
+
+
+def _catch_up(request: Request, reader: Reader) -> Response:
+    channels = reader.channels
+    if only := request.query_params.get("channel"):
+        channels = {name: since for name, since in channels.items() if name == only}
+    try:
+        page = log.read_after(_cursor(request.query_params["after"]), channels, _limit(request))
+    except ResyncNeeded as resync:
+        raise _resync(resync) from None
+    return Response(
+        {
+            "results": _as_json(reader, page.rows),
+            "complete_to": str(page.complete_to),
+            "more": page.more,
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _inbox(request: Request, reader: Reader) -> Response:
+    asked = request.query_params
+    pages = NewestFirst()
+    rows = pages.paginate_queryset(
+        reader.inbox(
+            kinds=_words("kind", asked.getlist("kind"), Kind.values),
+            priorities=_words("priority", asked.getlist("priority"), Priority.values),
+            channel=asked.get("channel", ""),
+            unread=_flag("unread", asked.get("unread")),
+            archived=_flag("archived", asked.get("archived")),
+        ),
+        request,
+    )
+    return pages.get_paginated_response(_as_json(reader, rows or []))
+
+
+def _as_json(reader: Reader, rows) -> list[dict]:
+    return [shapes.InboxNotification.of_entry(entry) for entry in reader.entries(rows)]
+
+
+def _resync(resync: ResyncNeeded) -> Problem:
+    return Problem(
+        410, "resync", "O registro não responde a partir deste cursor: busque a caixa.", position=str(resync.position)
+    )
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        return Cursor.parse(text)
+    except InvalidCursor as error:
+        raise Problem(400, "invalid_cursor", str(error)) from None
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(CATCH_UP_DEFAULT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= CATCH_UP_MAX):
+        raise Problem(400, "invalid", f"limit: use um número de 1 a {CATCH_UP_MAX}.")
+    return int(text)
+
+
+def _words(name: str, words: list[str], allowed: list[str]) -> list[str]:
+    for word in words:
+        if word not in allowed:
+            raise Problem(400, "invalid", f"{name}: {word[:40]!r} não existe; use {', '.join(allowed)}.")
+    return words
+
+
+def _flag(name: str, text: str | None) -> bool:
+    if text not in (None, "true", "false"):
+        raise Problem(400, "invalid", f"{name}: use true ou false.")
+    return text == "true"
+
+
+# --- Reading state: each answer carries the new count; the person's other tabs get it over their streams.
+
+
+def _act(request: Request, public_id: uuid.UUID, act: Callable[[Person, uuid.UUID], int]) -> Response:
+    try:
+        return Response({"unread": act(request.user, public_id)})
+    except NotFound:
+        raise Problem(404, *NOT_FOUND) from None
+
+
+_changes = extend_schema(
+    request=None, responses={200: shapes.Counts, 404: shapes.ProblemDetails}, tags=["reading state"]
+)
+
+
+@_changes
+@api_view(["POST"])
+def read(request: Request, public_id: uuid.UUID) -> Response:
+    """Mark as read."""
+    return _act(request, public_id, reading.mark_read)
+
+
+@_changes
+@api_view(["POST"])
+def unread(request: Request, public_id: uuid.UUID) -> Response:
+    """Mark as not read."""
+    return _act(request, public_id, reading.mark_unread)
+
+
+@_changes
+@api_view(["POST"])
+def archive(request: Request, public_id: uuid.UUID) -> Response:
+    """Take out of the inbox."""
+    return _act(request, public_id, reading.archive)
+
+
+@_changes
+@api_view(["POST"])
+def acknowledge(request: Request, public_id: uuid.UUID) -> Response:
+    """Formal acknowledgement (ciência), on record."""
+    return _act(request, public_id, reading.acknowledge)
+
+
+@extend_schema(
+    request=shapes.ReadAll,
+    responses={200: shapes.Counts, 410: shapes.ProblemDetails},
+    tags=["reading state"],
+)
+@api_view(["POST"])
+def read_all(request: Request) -> Response:
+    """Mark everything up to `up_to` as read, in one write."""
+    asked = shapes.parse(shapes.ReadAll, request.data or {})
+    try:
+        up_to = _cursor(asked.up_to) if asked.up_to else log.position()
+        return Response({"unread": reading.mark_all_read(request.user, up_to)})
+    except ResyncNeeded as resync:
+        raise _resync(resync) from None

@@ -1,0 +1,65 @@
+"""Errors as RFC 9457 problem details: `{"type", "title", "status", "detail", "code"}`, for staff's eyes in pt-BR."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+TITLES = {
+    400: "Pedido inválido",
+    401: "Não autenticado",
+    403: "Não permitido",
+    404: "Não encontrado",
+    405: "Método não permitido",
+    409: "Conflito",
+    410: "Cursor fora do registro",
+    415: "Formato não aceito",
+    429: "Muitos pedidos",
+}
+_DETAILS = {"not_authenticated": "Entre em /entrar/ para continuar."}
+
+
+class Problem(exceptions.APIException):
+    """An error of ours. `more` are further members of the answer, such as a position."""
+
+    def __init__(self, status: int, code: str, detail: str, **more: Any):
+        super().__init__(detail, code)
+        self.status_code = status
+        self.more = more
+
+
+NOT_FOUND = ("not_found", "Esta notificação não existe, ou não é sua.")
+
+
+def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler; None, and so a 500, for what nobody foresaw."""
+    answer = exception_handler(error, context)
+    if answer is None:
+        return None
+    status = answer.status_code
+    code, detail = _code_and_detail(error, status)
+    answer.data = {
+        "type": "about:blank",
+        "title": TITLES.get(status, "Erro"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **getattr(error, "more", {}),
+    }
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:
+    match error:
+        case Http404():
+            return "not_found", "Não há nada neste endereço."
+        case PermissionDenied():
+            return "permission_denied", "Você não tem permissão para isto."
+        case exceptions.APIException():
+            code = str(getattr(error.detail, "code", None) or error.default_code)
+            return code, _DETAILS.get(code, str(error.detail))
+    return "error", TITLES.get(status, "Erro")

@@ -1,0 +1,55 @@
+"""`GET /api/v1/session/`: who is here, by which transport, from which position, on which channels."""
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notificacao import audiences, keys, log, reading, rollout
+from notificacao.api import shapes
+from notificacao.conf import conf
+from notificacao.models import Channel, Person
+
+
+def describe(person: Person) -> shapes.Session:
+    """The position is read first: what is stamped after it is news to whoever starts from it."""
+    position = log.position()
+    channels = audiences.channels_of([person.pk]).get(person.pk, {})
+    on_ably = rollout.current().transport_for(person.pk) == "ably"
+    return shapes.Session(
+        person=person.public_id,
+        transport="ably" if on_ably else "sse",
+        position=str(position),
+        channels=_channels(channels, on_ably),
+        unread=reading.unread({person.pk: channels})[person.pk],
+        ably=_address(person) if on_ably else None,
+        stream=reverse("stream"),
+    )
+
+
+def _channels(channels, with_keys: bool) -> list[shapes.ChannelState]:
+    known = {channel.name: channel for channel in Channel.objects.filter(pk__in=channels)}
+    states = []
+    for name, since in channels.items():
+        channel = known.get(name) or Channel(name=name)
+        key = keys.as_text(keys.channel_key(name, channel.key_epoch)) if with_keys else None
+        key_epoch = channel.key_epoch if with_keys else None
+        states.append(shapes.ChannelState(name=name, head=channel.head, since=since, key=key, key_epoch=key_epoch))
+    return states
+
+
+def _address(person: Person) -> shapes.AblyAddress:
+    return shapes.AblyAddress(
+        endpoint=conf.ABLY_ENDPOINT or None,
+        port=conf.ABLY_PORT,
+        tls=conf.ABLY_TLS,
+        client_id=audiences.client_id_for(person),
+    )
+
+
+@extend_schema(responses={200: shapes.Session, 401: shapes.ProblemDetails}, tags=["session"])
+@api_view(["GET"])
+def session(request: Request) -> Response:
+    """Where the page stands; `transport` is the server's decision alone."""
+    return Response(describe(request.user).model_dump(mode="json"), headers={"Cache-Control": "no-store"})

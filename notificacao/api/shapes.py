@@ -1,0 +1,123 @@
+"""What goes in and comes out, as pydantic models: validated by them, and documented by them in the OpenAPI document."""
+
+import uuid
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+
+from notificacao.api.problems import Problem
+from notificacao.models import Receipt
+from notificacao.reading import Entry
+from notificacao.wire import Moment, WireNotification
+
+RECEIPTS_MAX = 200
+_DAY_MS = 86_400_000
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ChannelState(_Shape):
+    """One channel that the person hears; `key` (base64) and `key_epoch` only for those on Ably."""
+
+    name: str
+    head: int
+    since: int
+    key: str | None
+    key_epoch: int | None
+
+
+class AblyAddress(_Shape):
+    """Where the browser's SDK connects; `endpoint` null: Ably's own cloud."""
+
+    endpoint: str | None
+    port: int
+    tls: bool
+    client_id: str
+
+
+class Session(_Shape):
+    person: str
+    transport: Literal["sse", "ably"]
+    position: str
+    channels: list[ChannelState]
+    unread: int
+    ably: AblyAddress | None
+    stream: str
+
+
+class AblyToken(_Shape):
+    token: str
+    expires_at: Moment
+    capability: dict[str, list[str]]
+
+
+class InboxNotification(WireNotification):
+    """The notification, and how it stands with this person."""
+
+    read: bool
+    archived: bool
+    acknowledged: bool
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> dict[str, Any]:
+        """Ready for JSON."""
+        state = {"read": entry.read, "archived": entry.archived, "acknowledged": entry.acknowledged}
+        return WireNotification.of(entry.row).model_dump(mode="json") | state
+
+
+class CatchUp(_Shape):
+    results: list[InboxNotification]
+    complete_to: str
+    more: bool
+
+
+class Inbox(_Shape):
+    results: list[InboxNotification]
+    next: str | None
+    previous: str | None
+
+
+class Counts(_Shape):
+    unread: int
+
+
+class ReadAll(_Shape):
+    """`up_to`: the position up to which the page showed everything; without it, now."""
+
+    up_to: str | None = None
+
+
+class Delivered(_Shape):
+    id: uuid.UUID
+    transport: Literal[*Receipt.Transport.values]  # type: ignore[valid-type]
+    held_ms: Annotated[int, Field(ge=0, le=_DAY_MS)]
+
+
+class Recorded(_Shape):
+    recorded: int
+
+
+class Deliveries(RootModel[Annotated[list[Delivered], Field(max_length=RECEIPTS_MAX)]]):
+    """What the browser kept since its last receipts."""
+
+
+class ProblemDetails(_Shape):
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+def parse(shape: type[Shape], data: Any) -> Shape:
+    """Raises Problem 400 that names the field and what is wrong with it."""
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "body"
+        raise Problem(400, "invalid", f"{place}: {first['msg']}") from error

@@ -1,0 +1,21 @@
+"""Where each call of the contract is."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from notificacao.api import ably, notifications, receipts, session, stream
+
+urlpatterns = [
+    path("session/", session.session, name="session"),
+    path("ably/token/", ably.token, name="ably-token"),
+    path("stream/", stream.stream, name="stream"),
+    path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/read-all/", notifications.read_all, name="read-all"),
+    path("notifications/<uuid:public_id>/read/", notifications.read, name="read"),
+    path("notifications/<uuid:public_id>/unread/", notifications.unread, name="unread"),
+    path("notifications/<uuid:public_id>/archive/", notifications.archive, name="archive"),
+    path("notifications/<uuid:public_id>/acknowledge/", notifications.acknowledge, name="acknowledge"),
+    path("receipts/", receipts.receipts, name="receipts"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+]

@@ -1,0 +1,68 @@
+"""Receipts: the browsers' word that a notification was delivered, by which transport, and how fast."""
+
+import random
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models.functions import Now
+
+from notificacao import audiences, log, metrics
+from notificacao.conf import conf
+from notificacao.models import Notification, Person, Receipt
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One notification as it came to a browser; `held_ms` is how long the browser kept the receipt back."""
+
+    id: uuid.UUID
+    transport: str
+    held_ms: int
+
+
+def record(person: Person, deliveries: Iterable[Delivery]) -> int:
+    """Keep the first receipt of each notification that `person` may see; how many were new.
+
+    Latency = stamp → now, both by the database's clock, less `held_ms`: an upper bound (design.md, Latency).
+    """
+    by_id = {delivery.id: delivery for delivery in deliveries}
+    channels = audiences.channels_of([person.pk]).get(person.pk, {})
+    rows = log.permitted(channels).filter(public_id__in=by_id).annotate(now=Now())
+    known = Receipt.objects.filter(person=person, notification__in=rows, delivered_at__isnull=False)
+    delivered = set(known.values_list("notification_id", flat=True))
+    new = [row for row in rows if row.pk not in delivered]
+    kept = [_receipt(person, row, by_id[row.public_id]) for row in new if _is_kept(row)]
+    Receipt.objects.bulk_create(
+        kept,
+        update_conflicts=True,
+        unique_fields=["person", "notification"],
+        update_fields=["delivered_at", "transport", "latency_ms"],
+    )
+    for row in new:
+        delivery = by_id[row.public_id]
+        metrics.DELIVERED.labels(delivery.transport).inc()
+        metrics.DELIVERY_SECONDS.labels(delivery.transport).observe(_latency_ms(row, row.now, delivery) / 1000)
+    return len(new)
+
+
+def _is_kept(row: Notification) -> bool:
+    """Personal channels always; shared ones sampled: a unit's notice need not make a row for each member."""
+    return audiences.is_personal(row.channel) or random.random() < conf.RECEIPT_SHARED_SAMPLE  # noqa: S311
+
+
+def _receipt(person: Person, row, delivery: Delivery) -> Receipt:
+    return Receipt(
+        person=person,
+        notification=row,
+        delivered_at=row.now,
+        transport=delivery.transport,
+        latency_ms=_latency_ms(row, row.now, delivery),
+    )
+
+
+def _latency_ms(row: Notification, now: datetime, delivery: Delivery) -> int:
+    assert row.stamped_at is not None
+    since_stamp = int((now - row.stamped_at).total_seconds() * 1000)
+    return max(0, since_stamp - delivery.held_ms)

@@ -1,0 +1,40 @@
+"""The way in: `notify()` and `notify_many()` check what is sent and write it, in the caller's own transaction."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from notificacao import audiences, wakes
+from notificacao.content import InvalidNotification, Notice
+from notificacao.models import Notification, Person
+from notificacao.models.notification import uuid7
+
+
+def notify(channels: Iterable[str], *, created_by: Person | None = None, **fields: Any) -> list[Notification]:
+    """Send one event to `channels`, names built by `audiences`; one row for each, unstamped yet.
+
+    `fields` are those of `content.Notice`: title, message, kind, priority, link, data, expires_at.
+    Nothing is sent before the caller's transaction commits, and nothing at all if it rolls back.
+    Raises InvalidNotification.
+    """
+    return notify_many([Notice.of(channels=tuple(channels), **fields)], created_by=created_by)
+
+
+def notify_many(notices: Iterable[Notice], *, created_by: Person | None = None) -> list[Notification]:
+    """Send many events with one INSERT and one wake. Raises InvalidNotification; then none is sent."""
+    notices = list(notices)
+    unknown = audiences.unknown({channel for notice in notices for channel in notice.channels})
+    if unknown:
+        raise InvalidNotification({"channels": f"canal desconhecido: {', '.join(sorted(unknown))}"})
+    rows = Notification.objects.bulk_create(row for notice in notices for row in _rows(notice, created_by))
+    wakes.after_commit(wakes.DISPATCHER)  # bulk_create sends no signal
+    return rows
+
+
+def _rows(notice: Notice, created_by: Person | None) -> list[Notification]:
+    """An event of one row carries the row's own id; an event of several, an id that is none of theirs."""
+    event_id = None if len(notice.channels) == 1 else uuid7()
+    content = notice.model_dump(exclude={"channels"})
+    return [
+        Notification(channel=channel, event_id=event_id, created_by=created_by, **content)
+        for channel in notice.channels
+    ]
