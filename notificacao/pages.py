@@ -4,12 +4,14 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.templatetags.static import static
+from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
 from notificacao.api.session import describe
+from notificacao.models import Kind, Priority
 from notificacao.reading import Reader
 
 FIRST_PAINT = 30  # notifications
@@ -23,8 +25,17 @@ def inbox(request: HttpRequest) -> HttpResponse:
     session = describe(request.user)
     reader = Reader(request.user)
     entries = reader.entries(reader.inbox().order_by("-seq")[:FIRST_PAINT])
-    page = {"position": session.position, "entries": entries, "unread": session.unread, "person": session.person}
-    return render(request, "notificacao/inbox.html", page)
+    page = {
+        "person": session.person,
+        "position": session.position,
+        "first_paint": FIRST_PAINT,
+        "kinds": dict(Kind.choices),
+        "priorities": dict(Priority.choices),
+        "sdk": static("ably/ably.min.js"),
+        "login": reverse("login"),
+    }
+    context = {"entries": entries, "unread": session.unread, "first_paint": FIRST_PAINT, "page": page}
+    return render(request, "notificacao/inbox.html", context)
 
 
 urlpatterns = [

@@ -99,7 +99,7 @@ def _transport() -> Transport | None:
 
 
 async def _notice_other_processes() -> None:
-    """SQLite: wake when another process has written. `PRAGMA data_version` moves with each commit of another connection."""
+    """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
     with contextlib.closing(database):
         seen = None

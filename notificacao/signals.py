@@ -1,4 +1,4 @@
-"""Django's signals, turned into wakes. No logic lives here, and nothing depends on one: the polls find what signals miss."""
+"""Django's signals, turned into wakes. No logic lives here; the polls find what signals miss."""
 
 from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import m2m_changed, post_delete, post_save

@@ -171,6 +171,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "SEMTAS notificações",
     "DESCRIPTION": "Live notifications for the staff of SEMTAS.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,

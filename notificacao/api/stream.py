@@ -25,5 +25,5 @@ from notificacao.api.problems import Problem
 )
 @api_view(["GET"])
 def stream(request: Request) -> None:
-    """Server-sent events, by an ASGI application that `semtas/asgi.py` routes to: no request reaches this view there."""
+    """Server-sent events, by the ASGI application that `semtas/asgi.py` routes to: there, nothing reaches this view."""
     raise Problem(503, "needs_asgi", "O fluxo precisa de um servidor ASGI: inicie com manage.py serve.")

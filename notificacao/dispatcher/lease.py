@@ -1,4 +1,4 @@
-"""Who leads: a lease by the database's clock. A leader that slept past its end finds its term gone and writes nothing."""
+"""Who leads: a lease by the database's clock. A leader that slept past its end writes nothing."""
 
 from datetime import timedelta
 

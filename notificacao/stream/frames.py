@@ -42,5 +42,5 @@ def bye(reason: str, after_ms: int) -> bytes:
 
 
 def heartbeat(position: Cursor) -> bytes:
-    """In the live lane: everything up to `position` was sent."""
-    return f"id: {position}\n\n".encode()
+    """In the live lane: all up to `position` was sent. The comment is for parsers that hide an id without data."""
+    return f"id: {position}\n: {position}\n\n".encode()

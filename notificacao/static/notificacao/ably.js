@@ -1,0 +1,135 @@
+/** The link to Ably: the official SDK, one channel for each that the person hears, each with its own key. */
+
+/** Load the SDK's classic script (it cannot be imported) once. */
+export function loadSdk(/** @type {string} */ address) {
+  loadSdk.loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = () => resolve(globalThis.Ably);
+    script.onerror = () => {
+      loadSdk.loading = null;
+      script.remove();
+      reject(new Error(`${address} did not load`));
+    };
+    document.head.append(script);
+  });
+  return loadSdk.loading;
+}
+
+export class AblyLink {
+  /**
+   * @param {{
+   *   sdk: () => Promise<any>,
+   *   token: () => Promise<string>,
+   *   onRow: (row: object, epoch: string) => void,
+   *   onState: (state: "connecting" | "attached" | "disconnected" | "suspended" | "failed") => void,
+   *   onStale: () => void, a key or a capability is not today's: fetch the session
+   * }} options
+   */
+  constructor({ sdk, token, onRow, onState, onStale }) {
+    Object.assign(this, { sdk, token, onRow, onState, onStale });
+    this.state = "connecting";
+    this.keys = new Map(); // channel → base64, as set on the SDK's channel
+    this.closed = false;
+  }
+
+  get attached() {
+    return this.state === "attached";
+  }
+
+  /** Connect, and listen to the session's channels. */
+  async start(session) {
+    try {
+      const { Realtime } = await this.sdk();
+      if (this.closed) return;
+      this.realtime = new Realtime(this.#options(session.ably));
+    } catch {
+      this.#enter("failed");
+      return;
+    }
+    this.realtime.connection.on(() => this.#judge());
+    this.#listen(session.channels);
+  }
+
+  /** The session changed: other channels, or other keys. */
+  async update(session) {
+    if (!this.realtime) return;
+    const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
+    for (const name of [...this.keys.keys()].filter((name) => !wanted.has(name))) this.#forget(name);
+    const joined = session.channels.some(({ name }) => !this.keys.has(name));
+    // The token that the connection holds does not name what the person may hear only now.
+    if (joined) await this.realtime.auth.authorize().catch(() => {});
+    if (!this.closed) this.#listen(session.channels);
+  }
+
+  /** Try again at once: the network is back. */
+  hurry() {
+    this.realtime?.connect();
+  }
+
+  close() {
+    this.closed = true;
+    this.realtime?.close();
+  }
+
+  #options({ endpoint, port, tls }) {
+    return {
+      ...(endpoint && { endpoint, port, tlsPort: port }),
+      tls,
+      transports: ["web_socket"], // with others a refused socket makes the SDK probe Ably's own hosts
+      echoMessages: false,
+      logLevel: 0,
+      authCallback: (_, callback) =>
+        this.token().then(
+          (token) => callback(null, token),
+          (error) => callback({ code: 80019, statusCode: error.status || 503, message: error.message }, null),
+        ),
+    };
+  }
+
+  #listen(channels) {
+    for (const { name, key } of channels) {
+      if (this.keys.get(name) === key) continue;
+      const isNew = !this.keys.has(name);
+      this.keys.set(name, key);
+      const channel = this.realtime.channels.get(name);
+      channel.setOptions({ cipher: { key } }).catch(() => {});
+      if (!isNew) continue;
+      channel.on(() => this.#judge());
+      channel.subscribe("notification", (message) => this.#receive(name, message)).catch(() => {});
+    }
+    this.#judge();
+  }
+
+  #forget(name) {
+    this.keys.delete(name);
+    const channel = this.realtime.channels.get(name);
+    channel.off();
+    channel.unsubscribe();
+    channel.detach().catch(() => {});
+  }
+
+  #receive(name, message) {
+    if (message.encoding) this.onStale(); // what is left of the encoding was encrypted with another key
+    else if (message.data?.channel === name) this.onRow(message.data, message.extras?.headers?.epoch);
+  }
+
+  /** One word for the connection and all its channels. */
+  #judge() {
+    if (this.closed) return;
+    const connection = this.realtime.connection.state;
+    const channels = [...this.keys.keys()].map((name) => this.realtime.channels.get(name).state);
+    if (channels.includes("failed")) this.onStale();
+    if (connection === "failed" || channels.includes("failed")) this.#enter("failed");
+    else if (connection === "suspended" || channels.includes("suspended")) this.#enter("suspended");
+    else if (connection === "connected" && channels.every((state) => state === "attached")) this.#enter("attached");
+    else if (connection === "disconnected") this.#enter("disconnected");
+    else if (this.state !== "disconnected") this.#enter("connecting");
+  }
+
+  #enter(state) {
+    if (state === this.state || this.closed) return;
+    this.state = state;
+    this.onState(state);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Up to where nothing is missing. Pure functions on one small state, the only judge for rows of either lane, of Ably,
+ * and of catch-up.
+ *
+ * Of each channel: `complete`, the seq up to which everything was shown; `head`, the last seq known to exist;
+ * `covered`, whether the open live stream sends all that lies after `complete`; `ahead`, rows that were shown although
+ * something before them is missing.
+ *
+ * @typedef {{prev: number, seq: number}} Link
+ * @typedef {{complete: number, head: number, covered: boolean, ahead: Link[]}} ChannelState
+ * @typedef {{epoch: string, channels: Record<string, ChannelState>}} State
+ * @typedef {{epoch: string, seq: number}} Cursor
+ */
+
+/** @returns {Cursor} of `epoch.seq` */
+export function parseCursor(/** @type {string} */ text) {
+  const [epoch, seq] = text.split(".");
+  return { epoch, seq: Number(seq) };
+}
+
+/** The state of a page whose list was read after `position`: all up to there is in the list. */
+export function begin(/** @type {string} */ position, /** @type {{name: string, since: number}[]} */ channels) {
+  const { epoch, seq } = parseCursor(position);
+  const states = channels.map(({ name, since }) => [name, fresh(Math.max(since, seq))]);
+  return { epoch, channels: Object.fromEntries(states) };
+}
+
+function fresh(/** @type {number} */ complete) {
+  return { complete, head: complete, covered: false, ahead: [] };
+}
+
+/** The person hears `channels` now: a new one is missing everything since the membership began. */
+export function hear(/** @type {State} */ state, /** @type {{name: string, since: number, head: number}[]} */ channels) {
+  const heard = channels.map(({ name, since, head }) => {
+    const known = state.channels[name] ?? fresh(since);
+    return [name, { ...known, head: Math.max(known.head, head) }];
+  });
+  return { ...state, channels: Object.fromEntries(heard) };
+}
+
+/** A live stream was opened at `cursor`, and sends all that lies after it on the channels `names`. */
+export function openLive(/** @type {State} */ state, /** @type {Cursor} */ cursor, /** @type {string[]} */ names) {
+  return each(state, (channel, name) => ({
+    ...channel,
+    covered: names.includes(name) && channel.complete >= cursor.seq,
+  }));
+}
+
+/** The live stream ended. */
+export function closeLive(/** @type {State} */ state) {
+  return each(state, (channel) => ({ ...channel, covered: false }));
+}
+
+/** The live stream, in the log's order, has sent everything up to `seq`. */
+export function sentTo(/** @type {State} */ state, /** @type {number} */ seq) {
+  return each(state, (channel) => (channel.covered ? completeTo(channel, seq) : channel));
+}
+
+/** A row came by Ably or in standby, in whatever order: it counts once its predecessor does. */
+export function shown(/** @type {State} */ state, /** @type {{channel: string, seq: number, prev_seq: number}} */ row) {
+  const channel = state.channels[row.channel];
+  if (!channel || row.seq <= channel.complete) return state;
+  const ahead = [...channel.ahead, { prev: row.prev_seq, seq: row.seq }];
+  const next = completeTo({ ...channel, ahead, head: Math.max(channel.head, row.seq) }, channel.complete);
+  return { ...state, channels: { ...state.channels, [row.channel]: next } };
+}
+
+/** The server says how far its channels reach. Where none lacks anything, all are complete up to the position. */
+export function reach(/** @type {State} */ state, /** @type {Cursor} */ position, /** @type {Record<string, number>} */ heads) {
+  const told = each(state, (channel, name) => ({ ...channel, head: Math.max(channel.head, heads[name] ?? 0) }));
+  return lacking(told).length ? told : each(told, (channel) => completeTo(channel, position.seq));
+}
+
+/** Catch-up brought everything up to `to`, of all channels or of the one named. */
+export function caughtUp(/** @type {State} */ state, /** @type {Cursor} */ to, /** @type {string?} */ only = null) {
+  return each(state, (channel, name) => (!only || name === only ? completeTo(channel, to.seq) : channel));
+}
+
+/** The channels of which something is known to be missing. */
+export function lacking(/** @type {State} */ state) {
+  return Object.keys(state.channels).filter((name) => state.channels[name].head > state.channels[name].complete);
+}
+
+/** Whether a live stream is open that does not send everything. */
+export function uncovered(/** @type {State} */ state) {
+  return Object.values(state.channels).some((channel) => !channel.covered);
+}
+
+/** `epoch.seq` up to which every channel, or each of `names`, is complete: where to go on from. */
+export function safeCursor(/** @type {State} */ state, names = Object.keys(state.channels)) {
+  const seqs = names.map((name) => state.channels[name].complete);
+  return `${state.epoch}.${seqs.length ? Math.min(...seqs) : 0}`;
+}
+
+/** `channel` with everything up to `seq`, and with each row ahead whose predecessor that completes. */
+function completeTo(/** @type {ChannelState} */ channel, /** @type {number} */ seq) {
+  let complete = Math.max(channel.complete, seq);
+  let ahead = channel.ahead.filter((link) => link.seq > complete);
+  for (let link; (link = ahead.find(({ prev }) => prev <= complete)); ) {
+    complete = link.seq;
+    ahead = ahead.filter((other) => other.seq > complete);
+  }
+  return { ...channel, complete, ahead, head: Math.max(channel.head, complete) };
+}
+
+function each(
+  /** @type {State} */ state,
+  /** @type {(channel: ChannelState, name: string) => ChannelState} */ change,
+) {
+  const changed = Object.entries(state.channels).map(([name, channel]) => [name, change(channel, name)]);
+  return { ...state, channels: Object.fromEntries(changed) };
+}

@@ -1,0 +1,109 @@
+/** Keeps one stream open, in the lane that is wanted, through refusals, ends and silence. */
+
+import { readStream } from "./stream.js";
+import { ApiError } from "./api.js";
+
+const SILENCE = 40_000; // ms; the server is heard every 15 s
+const FIRST_WAIT = 1_000; // ms
+const LONGEST_WAIT = 30_000; // ms
+
+export class Lane {
+  /**
+   * @param {{
+   *   address: (lane: "live" | "standby") => string, asked anew for each attempt
+   *   onEvent: (event: {name: string, data: any, id: string?}, lane: string) => void,
+   *   onOpen: (lane: string) => void, at the first event of each stream
+   *   onClose: () => void,
+   *   onRefused: (status: number) => void, 401 and 403: this lane does not try again by itself
+   *   fetch?: typeof fetch,
+   * }} options
+   */
+  constructor({ address, onEvent, onOpen, onClose, onRefused, fetch = globalThis.fetch.bind(globalThis) }) {
+    Object.assign(this, { address, onEvent, onOpen, onClose, onRefused, fetch });
+    this.wanted = null;
+    this.isOpen = false;
+  }
+
+  /** Open `lane` afresh, in place of whatever is open. */
+  open(lane) {
+    this.close();
+    this.wanted = lane;
+    this.controller = new AbortController();
+    this.#keepOpen(lane, this.controller.signal);
+  }
+
+  close() {
+    this.controller?.abort();
+    this.wanted = null;
+    this.#closed();
+  }
+
+  async #keepOpen(lane, signal) {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      const ending = await this.#readOnce(lane, signal);
+      if (signal.aborted) return;
+      if (ending.wasOpen) failures = 0;
+      this.#closed();
+      if (ending.refused) {
+        this.wanted = null;
+        this.onRefused(ending.refused);
+        return;
+      }
+      await pause(ending.after ?? backOff(failures), signal);
+    }
+  }
+
+  /** How one stream ended: `{wasOpen, refused: status?, after: ms?}`. */
+  async #readOnce(lane, signal) {
+    const ending = { wasOpen: false, refused: null, after: null };
+    const onEvent = (event) => {
+      if (signal.aborted) return;
+      if (!ending.wasOpen) this.#opened(lane);
+      ending.wasOpen = true;
+      if (event.name === "bye") Object.assign(ending, afterBye(event.data));
+      else this.onEvent(event, lane);
+    };
+    try {
+      await readStream(this.address(lane), { fetch: this.fetch, signal, silence: SILENCE, onEvent });
+    } catch (error) {
+      if (error instanceof ApiError) {
+        if ([401, 403].includes(error.status)) ending.refused = error.status;
+        ending.after = error.retryAfter;
+      }
+    }
+    return ending;
+  }
+
+  #opened(lane) {
+    this.isOpen = true;
+    this.onOpen(lane);
+  }
+
+  #closed() {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.onClose();
+  }
+}
+
+function afterBye({ reason, after_ms }) {
+  return reason === "signed_out" ? { refused: 401 } : { after: after_ms + Math.random() * 500 };
+}
+
+/** Full jitter: anywhere up to a limit that doubles. */
+function backOff(failures) {
+  return Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures);
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+/** 22 characters of A-Z a-z 0-9 _ -, made once a page: a stream of the same page ends the one before. */
+export function browserId() {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  return Array.from(crypto.getRandomValues(new Uint8Array(22)), (byte) => alphabet[byte % 64]).join("");
+}

@@ -1,0 +1,58 @@
+/** One stream of server-sent events, read with fetch: EventSource shows no status, no Retry-After, and takes no cursor. */
+
+import { createParser } from "../eventsource-parser/index.js";
+import { errorOf } from "./api.js";
+
+/**
+ * Read `address` until it ends. Resolves at a clean end; rejects with ApiError for a refusal, and with whatever broke
+ * the connection: AbortError where `signal` did, a TimeoutError after `silence` ms without a byte.
+ *
+ * `onEvent({name, data, id})`: data parsed, `id` the `epoch.seq` of this event or null. A heartbeat is the event
+ * `heartbeat` without data.
+ */
+export async function readStream(address, { fetch, signal, silence, onEvent }) {
+  const watch = new Watch(silence, signal);
+  try {
+    const response = await fetch(address, { headers: { Accept: "text/event-stream" }, signal: watch.signal });
+    if (!response.ok) throw await errorOf(response);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const parser = newParser(onEvent);
+    for (;;) {
+      watch.renew();
+      const { done, value } = await reader.read();
+      if (done) return;
+      parser.feed(value);
+    }
+  } catch (error) {
+    throw watch.signal.aborted ? watch.signal.reason : error;
+  } finally {
+    watch.stop();
+  }
+}
+
+function newParser(onEvent) {
+  return createParser({
+    onEvent: ({ event, data, id }) => onEvent({ name: event ?? "message", data: JSON.parse(data), id: id ?? null }),
+    onComment: (position) => position && onEvent({ name: "heartbeat", data: null, id: position }),
+  });
+}
+
+/** Aborts when nothing was heard for `silence` ms, or when `outer` does. */
+class Watch {
+  constructor(silence, outer) {
+    this.controller = new AbortController();
+    this.silence = silence;
+    this.signal = AbortSignal.any([this.controller.signal, outer]);
+    this.renew();
+  }
+
+  renew() {
+    clearTimeout(this.timer);
+    const reason = new DOMException("nothing was heard", "TimeoutError");
+    this.timer = setTimeout(() => this.controller.abort(reason), this.silence);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+  }
+}

@@ -1,0 +1,20 @@
+/** Timers by name: of each there is one at most. */
+export class Timers {
+  #waiting = new Map();
+
+  /** Run `work` after `ms`; `again`: in place of the one of that name that waits, else that one stands. */
+  after(/** @type {string} */ name, /** @type {number} */ ms, /** @type {() => void} */ work, { again = true } = {}) {
+    if (this.#waiting.has(name) && !again) return;
+    clearTimeout(this.#waiting.get(name));
+    const run = () => {
+      this.#waiting.delete(name);
+      work();
+    };
+    this.#waiting.set(name, setTimeout(run, ms));
+  }
+
+  clear() {
+    this.#waiting.forEach(clearTimeout);
+    this.#waiting.clear();
+  }
+}
