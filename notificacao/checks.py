@@ -1,1 +1,107 @@
+"""System checks: mixtures of settings that cannot work, refused before anything starts."""
 
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+SECRET_MINIMUM = 32  # characters
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@register(Tags.security)
+def secrets_are_ours(**kwargs) -> list[CheckMessage]:
+    """E001, E002: the embedded secrets are in the repository, for everybody to read."""
+    if settings.DEBUG:
+        return []
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == settings.EMBEDDED_SECRET_KEY:
+        found.append(
+            Error(
+                "SECRET_KEY is the embedded one while DEBUG is off.",
+                hint="Set SECRET_KEY to 50 random characters or more.",
+                id="notificacao.E001",
+            )
+        )
+    secret = settings.ENCRYPTION_SECRET
+    if secret == settings.EMBEDDED_ENCRYPTION_SECRET or len(secret) < SECRET_MINIMUM:
+        found.append(
+            Error(
+                "ENCRYPTION_SECRET is the embedded one, or too short, while DEBUG is off.",
+                hint=f"Set ENCRYPTION_SECRET to {SECRET_MINIMUM} random characters or more, the same in all processes.",
+                id="notificacao.E002",
+            )
+        )
+    return found
+
+
+@register(Tags.database)
+def database_fits(**kwargs) -> list[CheckMessage]:
+    """E003, E004: what the log's promises rest on."""
+    database = settings.DATABASES["default"]
+    found: list[CheckMessage] = []
+    if database.get("ATOMIC_REQUESTS"):
+        found.append(
+            Error(
+                "ATOMIC_REQUESTS is on: a stream would hold a transaction.",
+                hint="Remove it from DATABASES; open transactions where they are needed.",
+                id="notificacao.E003",
+            )
+        )
+    if database["ENGINE"] not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+        found.append(
+            Error(
+                f"DATABASE_URL leads to {database['ENGINE']}, which the log was never tried on.",
+                hint="Use sqlite:///path or postgres://user:password@host:port/name.",
+                id="notificacao.E004",
+            )
+        )
+    return found
+
+
+@register()
+def somebody_stamps(**kwargs) -> list[CheckMessage]:
+    """E005: a wake in memory does not reach another process."""
+    in_memory = settings.CHANNEL_LAYERS["default"]["BACKEND"] == "channels.layers.InMemoryChannelLayer"
+    if settings.DISPATCHER == "embedded" or not in_memory:
+        return []
+    return [
+        Error(
+            "DISPATCHER=off with the in-memory channel layer: nothing would ever be delivered.",
+            hint="Use DISPATCHER=embedded.",
+            id="notificacao.E005",
+        )
+    ]
+
+
+@register(Tags.security)
+def ably_is_reached_safely(**kwargs) -> list[CheckMessage]:
+    """E006: tokens do not cross a network in the clear."""
+    if not settings.ABLY_API_KEY or settings.ABLY_TLS or _host(settings.ABLY_ENDPOINT) in _LOOPBACK:
+        return []
+    return [
+        Error(
+            "ABLY_TLS is off, and ABLY_ENDPOINT is not this machine.",
+            hint="Set ABLY_TLS=true, or ABLY_ENDPOINT to 127.0.0.1 for the local server.",
+            id="notificacao.E006",
+        )
+    ]
+
+
+def _host(endpoint: str) -> str:
+    return urlsplit(f"//{endpoint}").hostname or ""
+
+
+@register(Tags.staticfiles)
+def browser_packages_are_there(**kwargs) -> list[CheckMessage]:
+    """W001: without them no page gets anything live."""
+    missing = [name for name in ("ably", "eventsource-parser") if not (settings.NODE_MODULES / name).is_dir()]
+    if not missing:
+        return []
+    return [
+        Warning(
+            f"The browser's packages are missing: {', '.join(missing)}.",
+            hint="Run script/bootstrap, or npm ci.",
+            id="notificacao.W001",
+        )
+    ]

@@ -43,6 +43,12 @@ class Cursor:
         return f"{self.epoch}.{self.seq}"
 
 
+def place_of(row: Notification, epoch: str) -> Cursor:
+    """Where a stamped `row` lies in the log."""
+    assert row.seq is not None
+    return Cursor(epoch, row.seq)
+
+
 def position() -> Cursor:
     """The log's head, now."""
     epoch, seq = LogHead.objects.values_list("epoch", "seq").get(pk=1)
@@ -97,5 +103,5 @@ def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: C
     rows = list(wanted[: limit + 1])
     if len(rows) > limit:
         rows = rows[:limit]
-        return Page(rows, Cursor(head.epoch, rows[-1].seq), more=True)
+        return Page(rows, place_of(rows[-1], head.epoch), more=True)
     return Page(rows, head, more=False)

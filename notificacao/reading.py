@@ -128,7 +128,9 @@ class Reader:
         archived: bool = False,
     ) -> QuerySet[Notification]:
         """Their notifications, each event once, to be ordered and paged by seq."""
-        rows = self._with_receipt(log.permitted(self.channels)).filter(receipt__archived_at__isnull=not archived)
+        rows = self._with_receipt(log.permitted(self.channels)).filter(  # type: ignore[misc]
+            receipt__archived_at__isnull=not archived
+        )
         earlier = log.permitted(self.channels).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
         rows = rows.filter(Q(event_id=F("public_id")) | ~Exists(earlier))
         if kinds:

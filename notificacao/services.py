@@ -32,9 +32,7 @@ def notify_many(notices: Iterable[Notice], *, created_by: Person | None = None) 
 
 def _rows(notice: Notice, created_by: Person | None) -> list[Notification]:
     """An event of one row carries the row's own id; an event of several, an id that is none of theirs."""
-    event_id = None if len(notice.channels) == 1 else uuid7()
     content = notice.model_dump(exclude={"channels"})
-    return [
-        Notification(channel=channel, event_id=event_id, created_by=created_by, **content)
-        for channel in notice.channels
-    ]
+    if len(notice.channels) > 1:
+        content["event_id"] = uuid7()
+    return [Notification(channel=channel, created_by=created_by, **content) for channel in notice.channels]

@@ -39,6 +39,8 @@ class WireNotification(BaseModel):
     @classmethod
     def of(cls, row: Notification) -> "WireNotification":
         """The stamped `row`, not validated again: what is in the log was validated on its way in."""
+        assert row.seq is not None
+        assert row.prev_seq is not None
         return cls.model_construct(
             id=row.public_id,
             event_id=row.event_id,

@@ -3,11 +3,13 @@
 Without any variable the project runs embedded: SQLite, in-memory channel layer, one process.
 """
 
+import re
 from pathlib import Path
 
 import environ
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from structlog.typing import Processor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -186,6 +188,8 @@ ROLLOUT_FLAG = "ably"
 # --- Ably -----------------------------------------------------------------------------------
 
 ABLY_API_KEY = env.str("ABLY_API_KEY", default="")
+if ABLY_API_KEY and not re.fullmatch(r"[\w-]+\.[\w-]+:[^:\s]+", ABLY_API_KEY):
+    raise ImproperlyConfigured("ABLY_API_KEY is malformed: it reads appId.keyId:secret, as Ably's dashboard shows it.")
 ABLY_ENDPOINT = env.str("ABLY_ENDPOINT", default="")
 ABLY_PORT = setting(env.int, "ABLY_PORT", 443, minimum=1, maximum=65_535)
 ABLY_TLS = setting(env.bool, "ABLY_TLS", True)
@@ -211,7 +215,7 @@ RECEIPT_SHARED_SAMPLE = setting(
 # --- Logs: one JSON object a line, never a title, a body or a name ---------------------------
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-_log_processors = [
+_log_processors: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -4,6 +4,9 @@ import pytest
 from django.db import connections
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.stream import hub
+from tests.asgi import running_site
+from tests.live.ably_server import AblyServer
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +52,19 @@ def bia(cras_norte):
 @pytest.fixture
 def caio(cras_sul):
     return make_person("caio", Role.TECNICO, cras_sul)
+
+
+@pytest.fixture(scope="session")
+def ably_server():
+    """The local Ably-compatible server, shared by all tests: whoever kills one starts one of their own."""
+    with AblyServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def site(db, settings, monkeypatch):
+    """A hub and the streams that a test opens at it. What is due once a second comes at once."""
+    settings.DISPATCH_POLL = 0.05
+    monkeypatch.setattr(hub, "TICK", 0.02)
+    async with running_site() as site:
+        yield site

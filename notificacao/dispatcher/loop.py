@@ -88,7 +88,7 @@ class Dispatcher:
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
         try:
             while True:
-                while self._term is not None and await self._stamping.run(stamp, self._term):
+                while self._term is not None and await self._stamping.run(stamp, self._term) > 0:
                     wakes.wake(wakes.HUBS)
                     self._stamped.set()
                 await doorbell.wait(conf.DISPATCH_POLL)

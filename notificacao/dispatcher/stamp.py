@@ -4,6 +4,7 @@ Ids are given before commits and seqs after them, under one lock: whoever sees s
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -24,7 +25,7 @@ def stamp(term: int) -> int:
     if not Notification.objects.filter(seq=None).exists():  # without taking the lock
         return 0
     with transaction.atomic():
-        head = LogHead.objects.select_for_update().annotate(now=Now()).get(pk=1)
+        head: Any = LogHead.objects.select_for_update().annotate(now=Now()).get(pk=1)
         if not lease.is_held(term):
             raise LeadLost(f"term {term} is over")
         unstamped = Notification.objects.select_for_update(skip_locked=True).filter(seq=None).order_by("pk")
@@ -36,7 +37,7 @@ def stamp(term: int) -> int:
     return len(rows)
 
 
-def _number(rows: list[Notification], head: LogHead) -> None:
+def _number(rows: list[Notification], head: Any) -> None:
     """Write seq, prev_seq, the heads of the channels and the head of the log."""
     names = {row.channel for row in rows}
     heads = dict(Channel.objects.filter(pk__in=names).values_list("pk", "head"))

@@ -103,7 +103,8 @@ class Notification(models.Model):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if self.event_id is None:  # an event of one row carries the row's own id
+        # An event of one row carries the row's own id. Where the column is deferred, asking for it would query.
+        if "event_id" in self.__dict__ and self.event_id is None:
             self.event_id = self.public_id
 
     def save(self, *args, update_fields=None, **kwargs):

@@ -21,7 +21,7 @@ class RolloutFlag(AbstractUserFlag):
     as columns, since waffle's signals need them, and decide nothing: at 0% nobody is on Ably.
     """
 
-    testing = superusers = staff = authenticated = languages = rollout = None
+    testing = superusers = staff = authenticated = languages = rollout = None  # type: ignore[assignment]
 
     everyone = models.BooleanField(
         "todos",

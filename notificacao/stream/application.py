@@ -15,7 +15,7 @@ from notificacao.stream import frames
 from notificacao.stream.authorisation import Doorkeeper, Grant
 from notificacao.stream.hub import Hub
 from notificacao.stream.listeners import Lane, Stream
-from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refusal
+from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refused
 
 logger = structlog.get_logger(__name__)
 
@@ -43,7 +43,8 @@ class StreamApplication:
         try:
             opening = Opening.of(scope)
             grant = await self._admit(opening)
-        except Refusal as refusal:
+        except Refused as refused:
+            refusal = refused.refusal
             await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
             await send({"type": "http.response.body", "body": refusal.body()})
             return
@@ -60,36 +61,41 @@ class StreamApplication:
             self._hub.leave(grant, stream)
 
     async def _admit(self, opening: Opening) -> Grant:
-        """Raises Refusal."""
+        """Raises Refused."""
         try:
             grant = await self._doorkeeper.grant(opening.session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
-            raise NOT_READY from None
+            raise Refused(NOT_READY) from None
         if grant is None:
-            raise NOT_LOGGED_IN
+            raise Refused(NOT_LOGGED_IN)
         if opening.lane is Lane.STANDBY and not grant.assigned:
-            raise FORBIDDEN_LANE
+            raise Refused(FORBIDDEN_LANE)
         if not await self._hub.reached(grant.position):
-            raise NOT_READY
+            raise Refused(NOT_READY)
         return grant
 
     async def _begin(self, opening: Opening, grant: Grant, stream: Stream, send) -> None:
         """Heads; in the live lane what lies after the cursor; then join, with no await in between."""
         await _send(send, frames.RETRY + frames.heads(grant.position, grant.heads))
-        if opening.lane is Lane.LIVE and opening.cursor is not None:
+        if opening.lane is Lane.LIVE:
             try:
-                await self._replay(opening.cursor, grant, send)
+                await self._replay(opening.cursor or grant.position, grant, send)
             except ResyncNeeded as resync:
                 await self._hub.reached(resync.position)
                 stream.write(frames.resync(self._hub.position))
+        joined_at = self._hub.position
         self._hub.join(grant, stream)
+        if opening.lane is Lane.STANDBY and joined_at != grant.position:  # what came meanwhile is told by the heads
+            stream.write(frames.heads(joined_at, await self._replaying.run(log.heads, grant.channels)))
 
     async def _replay(self, cursor: Cursor, grant: Grant, send) -> None:
         """Page through the log at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
 
         Nothing is buffered meanwhile: the log holds it.
         """
+        if cursor == self._hub.position:
+            return
         await self._replaying.run(log.check, cursor)
         await self._hub.reached(cursor)
         replayed = 0
@@ -103,7 +109,7 @@ class StreamApplication:
 
 
 def _frame(row, epoch: str) -> bytes:
-    return frames.notification(wire.encode(row), Cursor(epoch, row.seq))
+    return frames.notification(wire.encode(row), log.place_of(row, epoch))
 
 
 async def _send(send, body: bytes) -> None:

@@ -37,7 +37,7 @@ def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
     sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
     store = SessionStore()
     data = {session.session_key: store.decode(session.session_data) for session in sessions}
-    pks = {values.get(SESSION_KEY) for values in data.values()} - {None}
+    pks = {values[SESSION_KEY] for values in data.values() if SESSION_KEY in values}
     people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True)}
     return {
         key: person

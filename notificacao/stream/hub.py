@@ -47,7 +47,6 @@ class Hub:
 
     async def run(self) -> None:
         """Until cancelled."""
-        self.position = await self._thread.run(log.position)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (self._tail, self._tick, self._sweep):
@@ -69,6 +68,8 @@ class Hub:
     async def _tail(self) -> None:
         doorbell = wakes.Doorbell(wakes.HUBS)
         try:
+            if not self.position.epoch:
+                self.position = await self._thread.run(log.position)
             while True:
                 news = await self._thread.run(tail.read, self.position, self._standby.unsettled, set(self.listeners))
                 await self._take(news)
@@ -147,12 +148,17 @@ class Hub:
 
     async def _authorise_again(self, pks: Iterable[int]) -> None:
         held = {pk: self.listeners[pk] for pk in pks if pk in self.listeners}
-        keys = [stream.session_key for listener in held.values() for stream in listener.streams]
-        alive = await self._thread.run(authorisation.people_of, keys)
-        grants = await self._thread.run(authorisation.grants_of, list(held))
+        asked = {stream.session_key for listener in held.values() for stream in listener.streams}
+        try:
+            alive = await self._thread.run(authorisation.people_of, asked)
+            grants = await self._thread.run(authorisation.grants_of, list(held))
+        except Exception:
+            for pk in held:
+                self._seen.pop(pk, None)
+            raise
         for pk, listener in held.items():
-            for stream in listener.streams:
-                if pk not in grants or stream.session_key not in alive:
+            for stream in listener.streams:  # who joined meanwhile was authorised on the way in
+                if stream.session_key in asked and (pk not in grants or stream.session_key not in alive):
                     stream.end("signed_out")
             if pk in grants:
                 self._regrant(listener, grants[pk])
@@ -160,7 +166,7 @@ class Hub:
     def _regrant(self, listener: Listener, grant: Grant) -> None:
         """Give `listener` what `grant` says; tell the browser when the set of channels changed."""
         before = listener.grant.channels
-        if listener.pk not in self.listeners or grant.channels == before:
+        if self.listeners.get(listener.pk) is not listener or grant.channels == before:
             return
         for name in before.keys() - grant.channels.keys():
             self._by_channel[name].discard(listener)
@@ -219,7 +225,12 @@ class Hub:
             return
         for listener in again:
             listener.begin_count()
-        grants = await self._thread.run(authorisation.grants_of, [listener.pk for listener in again])
+        try:
+            grants = await self._thread.run(authorisation.grants_of, [listener.pk for listener in again])
+        except Exception:
+            for listener in again:
+                listener.count_again = True
+            raise
         for listener in again:
             if listener.pk in grants:
                 listener.end_count(grants[listener.pk])
@@ -268,6 +279,7 @@ class Hub:
                 self._by_channel[name].add(listener)
         else:
             self._regrant(listener, grant)
+            self._seen.pop(listener.pk, None)  # the grant may be older than what was acted upon: look again
         self._make_room(listener, stream)
         listener.streams.append(stream)
         stream.told = grant.transport
@@ -281,7 +293,7 @@ class Hub:
             if new.browser and stream.browser == new.browser:
                 stream.end("replaced")
         open_ones = [stream for stream in listener.streams if not stream.ended]
-        for stream in open_ones[: len(open_ones) + 1 - conf.STREAMS_PER_PERSON]:
+        for stream in open_ones[: max(0, len(open_ones) + 1 - conf.STREAMS_PER_PERSON)]:
             stream.end("limit", after_ms=60_000)
 
     def leave(self, grant: Grant, stream: Stream) -> None:

@@ -16,23 +16,41 @@ from notificacao.stream.listeners import Lane
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
-class Refusal(Exception):
+@dataclass(frozen=True)
+class Refusal:
     """Answered as RFC 9457 problem details, before the stream begins."""
 
-    def __init__(self, status: int, code: str, title: str, detail: str, retry_after: int | None = None):
-        super().__init__(detail)
-        self.status = status
-        self.retry_after = retry_after
-        self._problem = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    status: int
+    code: str
+    title: str
+    detail: str
+    retry_after: int | None = None
 
     def body(self) -> bytes:
-        return json.dumps(self._problem, ensure_ascii=False).encode()
+        problem = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        return json.dumps(problem, ensure_ascii=False).encode()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        if self.status == 405:
+            headers.append((b"allow", b"GET"))
         if self.retry_after is not None:
             headers.append((b"retry-after", str(self.retry_after).encode()))
         return headers
+
+
+class Refused(Exception):
+    """One for each request: an exception that is raised again and again keeps the frames of all its raises."""
+
+    def __init__(self, refusal: Refusal):
+        super().__init__(refusal.detail)
+        self.refusal = refusal
 
 
 NOT_LOGGED_IN = Refusal(401, "not_authenticated", "Não autenticado", "Entre em /entrar/ para receber notificações.")
@@ -53,9 +71,9 @@ class Opening:
 
     @classmethod
     def of(cls, scope: Mapping) -> "Opening":
-        """Raises Refusal."""
+        """Raises Refused."""
         if scope["method"] != "GET":
-            raise Refusal(405, "method_not_allowed", "Método não permitido", "Use GET.")
+            raise Refused(Refusal(405, "method_not_allowed", "Método não permitido", "Use GET."))
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         return cls(
@@ -77,17 +95,18 @@ def _lane(name: str) -> Lane:
     try:
         return Lane(name)
     except ValueError:
-        raise Refusal(400, "invalid_lane", "Via inválida", "Use lane=live ou lane=standby.") from None
+        raise Refused(Refusal(400, "invalid_lane", "Via inválida", "Use lane=live ou lane=standby.")) from None
 
 
 def _cursor(text: str | None) -> Cursor | None:
     try:
         return Cursor.parse(text) if text else None
     except InvalidCursor as error:
-        raise Refusal(400, "invalid_cursor", "Cursor inválido", str(error)) from None
+        raise Refused(Refusal(400, "invalid_cursor", "Cursor inválido", str(error))) from None
 
 
 def _browser(text: str) -> str:
     if text and not _BROWSER.fullmatch(text):
-        raise Refusal(400, "invalid_browser", "Navegador inválido", "browser tem 22 caracteres de A-Z a-z 0-9 _ -.")
+        detail = "browser tem 22 caracteres de A-Z a-z 0-9 _ -."
+        raise Refused(Refusal(400, "invalid_browser", "Navegador inválido", detail))
     return text

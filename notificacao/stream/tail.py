@@ -37,8 +37,9 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) 
         wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=head.seq).order_by("seq")
         rows = list(wanted[:BATCH])
         if more := len(rows) == BATCH:
-            head = Cursor(head.epoch, rows[-1].seq)
-    settled = dict(Notification.objects.filter(seq__in=unsettled).values_list("seq", "dispatch_state"))
+            head = log.place_of(rows[-1], head.epoch)
+    asked = Notification.objects.filter(seq__in=unsettled).values_list("seq", "dispatch_state")
+    settled = {seq: state for seq, state in asked if seq is not None}
     return News(head, rows, more, settled, _changed(connected), rollout.current())
 
 

@@ -1,0 +1,225 @@
+"""One server process in small: a hub, the stream's ASGI application, and pages that hold a stream of it open."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.test import Client
+
+from notificacao import wakes
+from notificacao.models import BreakerState, Notification, Person, RolloutFlag
+from notificacao.services import notify
+from notificacao.stream.application import StreamApplication
+from notificacao.stream.hub import Hub
+from tests.stamping import stamp_all
+from tests.waiting import eventually
+
+DEADLINE = 10.0  # seconds
+
+
+@dataclass(frozen=True)
+class Event:
+    """One block of a stream. Its name is `notification`, `heads`, …, or `retry`, or `heartbeat` where it has no data."""
+
+    name: str
+    data: Any = None
+    id: str | None = None
+
+    @classmethod
+    def parse(cls, block: str) -> "Event":
+        fields = dict(line.partition(": ")[::2] for line in block.split("\n"))
+        if "retry" in fields:
+            return cls("retry", int(fields["retry"]))
+        if "data" not in fields:
+            return cls("heartbeat", id=fields.get("id"))
+        return cls(fields["event"], json.loads(fields["data"]), fields.get("id"))
+
+
+class OpenStream:
+    """A page's side of one request: what came so far is in `events`; `next` goes on from where it stopped reading."""
+
+    def __init__(self, application: Callable, query: dict[str, str], headers: dict[str, str], method: str = "GET"):
+        self.events: list[Event] = []
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+        self.over = False
+        self._arrived: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._rest = b""
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": "/api/v1/stream/",
+            "query_string": urlencode(query).encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+        self._task = asyncio.create_task(application(scope, self._receive, self._send))
+        self._task.add_done_callback(lambda _: (self._answered.set(), self._arrived.put_nowait(None)))
+        self._asked = False
+
+    async def _receive(self) -> dict:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict) -> None:
+        if self._gone.is_set():
+            raise OSError("the page is gone")
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], dict(message["headers"])
+            self._answered.set()
+            return
+        body = message.get("body", b"")
+        self.over = not message.get("more_body", False)
+        self.body += body
+        if self.status == 200:
+            *blocks, self._rest = (self._rest + body).split(b"\n\n")
+            for block in blocks:
+                self._arrived.put_nowait(Event.parse(block.decode()))
+
+    async def answered(self) -> "OpenStream":
+        """Once the status is known."""
+        async with asyncio.timeout(DEADLINE):
+            await self._answered.wait()
+        if not self.status:
+            await self._task
+        return self
+
+    async def next(self, name: str, within: float = DEADLINE) -> Event:
+        """The next event of that name; those before it stay in `events`."""
+        try:
+            async with asyncio.timeout(within):
+                while (event := await self._arrived.get()) is not None:
+                    self.events.append(event)
+                    if event.name == name:
+                        return event
+        except TimeoutError:
+            raise AssertionError(f"no {name} within {within} s; there came {self.events}") from None
+        await self._task
+        raise AssertionError(f"the stream is over without {name}; there came {self.events}")
+
+    async def end(self) -> list[Event]:
+        """All that came, once the other side has ended the stream."""
+        async with asyncio.timeout(DEADLINE):
+            await self._task
+            while (event := await self._arrived.get()) is not None:
+                self.events.append(event)
+        return self.events
+
+    async def close(self) -> None:
+        """Leave, as a page does that is closed."""
+        self._gone.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE):
+                await self._task
+
+    @property
+    def titles(self) -> list[str]:
+        """Of the notifications read so far, in order."""
+        return [event.data["title"] for event in self.events if event.name == "notification"]
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+
+class Site:
+    """What a test does to the site, and the streams that it opened."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.application = StreamApplication(self.hub)
+        self._streams: list[OpenStream] = []
+        self._cookies: dict[int, str] = {}
+
+    async def request(self, cookie: str = "", *, method: str = "GET", last_event_id: str = "", **query) -> OpenStream:
+        """Whatever comes of it."""
+        headers = {"cookie": cookie} if cookie else {}
+        if last_event_id:
+            headers["last-event-id"] = last_event_id
+        stream = OpenStream(self.application, query, headers, method)
+        self._streams.append(stream)
+        return await stream.answered()
+
+    async def open(self, person: Person, **asked) -> OpenStream:
+        """A stream that began and joined: its first counts were read. A 503 is asked again, as its header says."""
+        cookie = await self.cookie(person)
+        async with asyncio.timeout(DEADLINE):
+            while (stream := await self.request(cookie, **asked)).status == 503:
+                pass
+        assert stream.status == 200, stream.body
+        await stream.next("counts")
+        return stream
+
+    async def cookie(self, person: Person) -> str:
+        """Of one login, kept for all of this person's streams."""
+        if person.pk not in self._cookies:
+            self._cookies[person.pk] = await in_database(log_in, person)
+        return f"sessionid={self._cookies[person.pk]}"
+
+    def another_device(self, person: Person) -> None:
+        """The next stream of `person` logs in anew."""
+        self._cookies.pop(person.pk, None)
+
+    async def publish(self, *titles: str, to: str, **dispatch) -> list[Notification]:
+        """Rows in the log, stamped, with the dispatch columns that are given; the hub is woken."""
+        rows = await in_database(publish, titles, to, dispatch)
+        wakes.wake(wakes.HUBS)
+        return rows
+
+    async def close(self) -> None:
+        for stream in self._streams:
+            await stream.close()
+        self.application.close()
+
+
+def publish(titles: tuple[str, ...], channel: str, dispatch: dict) -> list[Notification]:
+    rows = [notify([channel], title=title, message="Há algo a fazer.")[0] for title in titles]
+    if dispatch:
+        Notification.objects.filter(pk__in=[row.pk for row in rows]).update(**dispatch)
+    stamp_all()
+    return list(Notification.objects.filter(pk__in=[row.pk for row in rows]).order_by("seq"))
+
+
+def log_in(person: Person) -> str:
+    """A session's key."""
+    client = Client()
+    client.force_login(person)
+    return client.session.session_key
+
+
+def set_rollout(percent=None, everyone=None, breaker=None) -> None:
+    """The flag's row, and the breaker's where it is given, as an admin page and a dispatcher write them."""
+    if percent is not None or everyone is not None:
+        RolloutFlag.objects.filter(name="ably").update(percent=percent or 0, everyone=everyone)
+    if breaker is not None:
+        BreakerState.objects.filter(pk="ably").update(state=breaker)
+    wakes.wake(wakes.HUBS)
+
+
+async def in_database(work: Callable, *args, **fields) -> Any:
+    """What `work` returns, computed on the thread of Django's own that has this test's connection."""
+    return await sync_to_async(work)(*args, **fields)
+
+
+@contextlib.asynccontextmanager
+async def running_site() -> AsyncIterator[Site]:
+    site = Site()
+    running = asyncio.create_task(site.hub.run())
+    try:
+        await eventually(lambda: site.hub.position.epoch)
+        yield site
+    finally:
+        await site.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await in_database(connections.close_all)

@@ -1,0 +1,89 @@
+"""The local Ably-compatible server as a process that tests start, kill and start again."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEY_NAME = "semtas.local"
+SECRET = "segredo-de-teste-com-32-letras-x"
+_STARTS_WITHIN = 30  # seconds
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class AblyServer:
+    """One server on one port. What it held in memory is gone once it is killed or stopped; the port and key stay."""
+
+    def __init__(self, port: int | None = None, secret: str = SECRET):
+        self.port = port or free_port()
+        self.key = f"{KEY_NAME}:{secret}"
+        self._process: subprocess.Popen | None = None
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 – the process writes to it until `stop`
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> "AblyServer":
+        """Start it, and return once it answers. Raises RuntimeError, with what it said, where it does not."""
+        self._process = subprocess.Popen(
+            [sys.executable, ROOT / "script" / "ably-server", "--port", str(self.port), "--key", self.key],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+        deadline = time.monotonic() + _STARTS_WITHIN
+        while not self.answers():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.05)
+                raise RuntimeError(f"the Ably server ended at its start:\n{self.output()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"the Ably server did not answer within {_STARTS_WITHIN} s:\n{self.output()}")
+        return self
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/time", timeout=1).is_success
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """End it for good, and leave no file of it behind. Asked politely it would linger for seconds."""
+        self.kill()
+        (ROOT / "var" / f"ably-server-{self.port}.json").unlink(missing_ok=True)
+        self._output.close()
+
+    def output(self) -> str:
+        """The end of what it said."""
+        self._output.flush()
+        self._output.seek(0)
+        return "".join(self._output.readlines()[-20:])
+
+    def __enter__(self) -> "AblyServer":
+        return self.start()
+
+    def __exit__(self, *_) -> None:
+        self.stop()

@@ -1,0 +1,21 @@
+"""Give every committed row its place in the log, as the dispatcher does."""
+
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.stamp import stamp
+from notificacao.models import Notification
+
+
+def stamp_all() -> int:
+    """Stamp what is not stamped yet; how many rows. The lease is free again afterwards."""
+    term = lease.hold("test", None)
+    assert term is not None, "somebody else holds the lease"
+    stamped = 0
+    while batch := stamp(term):
+        stamped += batch
+    lease.release("test")
+    return stamped
+
+
+def write(channel: str, title: str = "Aviso", **fields) -> Notification:
+    """One row of `channel`, not stamped yet."""
+    return Notification.objects.create(channel=channel, title=title, message="Leia.", **fields)

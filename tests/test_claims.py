@@ -1,0 +1,142 @@
+"""Claims: rows under a lease, settled by whoever holds it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from notificacao.dispatcher import claims
+from notificacao.models import DispatchState, Notification
+from notificacao.orchestrator import NOBODY_ON_ABLY, PUBLISHED, Outcome
+from tests.rows import write, write_stamped
+
+pytestmark = pytest.mark.django_db
+
+
+def let_leases_run_out():
+    Notification.objects.exclude(lease_until=None).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def seqs(rows):
+    return [row.seq for row in rows]
+
+
+def test_rows_are_claimed_in_the_order_of_their_seqs_whatever_their_ids():
+    for seq in (3, 1, 2):
+        write_stamped(seq)
+    lease, rows = claims.claim()
+    assert seqs(rows) == [1, 2, 3]
+    assert lease
+    assert {row.lease for row in rows} == {lease}
+
+
+def test_a_claim_counts_an_attempt_and_ends_after_the_settings_length(settings):
+    settings.DISPATCH_LEASE = 40.0
+    write_stamped(1)
+    _, [row] = claims.claim()
+    assert row.attempts == 1
+    left = (row.lease_until - timezone.now()).total_seconds()
+    assert 38 < left < 42
+
+
+def test_with_nothing_to_claim_there_is_no_lease():
+    assert claims.claim() == ("", [])
+
+
+def test_rows_without_a_seq_and_settled_rows_are_not_claimed():
+    write("system:notifications")
+    for seq, state in enumerate((DispatchState.PUBLISHED, DispatchState.FAILED, DispatchState.SKIPPED), start=1):
+        write_stamped(seq, dispatch_state=state)
+    assert claims.claim() == ("", [])
+
+
+def test_leased_rows_are_not_claimed_again_while_the_lease_lasts():
+    write_stamped(1)
+    claims.claim()
+    write_stamped(2)
+    _, rows = claims.claim()
+    assert seqs(rows) == [2]
+    assert claims.claim() == ("", [])
+
+
+def test_rows_whose_lease_is_over_are_claimed_again_under_another():
+    write_stamped(1)
+    first, _ = claims.claim()
+    let_leases_run_out()
+    second, [row] = claims.claim()
+    assert second != first
+    assert (row.lease, row.attempts) == (second, 2)
+
+
+def test_a_claim_has_a_limit_and_takes_the_oldest(monkeypatch):
+    monkeypatch.setattr(claims, "BATCH", 2)
+    for seq in (1, 2, 3):
+        write_stamped(seq)
+    assert [seqs(claims.claim()[1]) for _ in range(3)] == [[1, 2], [3], []]
+
+
+def test_settling_writes_each_rows_outcome_and_gives_the_leases_back():
+    for seq in (1, 2, 3):
+        write_stamped(seq)
+    lease, rows = claims.claim()
+    outcomes = [PUBLISHED, Outcome(DispatchState.FAILED, "503: away"), NOBODY_ON_ABLY]
+    assert claims.settle(lease, {row.pk: outcome for row, outcome in zip(rows, outcomes, strict=True)}) == 3
+    settled = Notification.objects.order_by("seq")
+    assert [(row.dispatch_state, row.error) for row in settled] == [
+        ("published", ""),
+        ("failed", "503: away"),
+        ("skipped", ""),
+    ]
+    assert {(row.lease, row.lease_until) for row in settled} == {("", None)}
+    assert all(row.settled_at is not None for row in settled)
+
+
+def test_settled_rows_are_never_claimed_again():
+    write_stamped(1)
+    lease, [row] = claims.claim()
+    claims.settle(lease, {row.pk: PUBLISHED})
+    assert claims.claim() == ("", [])
+
+
+def test_a_holder_whose_lease_went_to_another_settles_nothing():
+    write_stamped(1)
+    slow, [row] = claims.claim()
+    let_leases_run_out()
+    quick, _ = claims.claim()
+    assert claims.settle(slow, {row.pk: Outcome(DispatchState.FAILED, "late")}) == 0
+    row.refresh_from_db()
+    assert (row.dispatch_state, row.lease, row.error) == ("pending", quick, "")
+    assert claims.settle(quick, {row.pk: PUBLISHED}) == 1
+
+
+def test_a_holder_that_was_late_still_settles_what_nobody_else_took():
+    write_stamped(1)
+    lease, [row] = claims.claim()
+    let_leases_run_out()
+    assert claims.settle(lease, {row.pk: PUBLISHED}) == 1
+
+
+def test_a_row_is_settled_once():
+    write_stamped(1)
+    lease, [row] = claims.claim()
+    assert claims.settle(lease, {row.pk: PUBLISHED}) == 1
+    assert claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "again")}) == 0
+    row.refresh_from_db()
+    assert (row.dispatch_state, row.error) == ("published", "")
+
+
+def test_rows_that_the_outcomes_do_not_name_stay_claimed():
+    for seq in (1, 2):
+        write_stamped(seq)
+    lease, [first, second] = claims.claim()
+    claims.settle(lease, {first.pk: PUBLISHED})
+    second.refresh_from_db()
+    assert (second.dispatch_state, second.lease) == ("pending", lease)
+
+
+def test_a_long_error_is_cut_to_its_column():
+    write_stamped(1)
+    lease, [row] = claims.claim()
+    claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "é" * 299 + "ab")})
+    row.refresh_from_db()
+    assert row.error == "é" * 299 + "a"

@@ -1,0 +1,165 @@
+"""Stamping: order, chains of each channel, heads, and who may not stamp."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from notificacao.dispatcher import lease, stamp
+from notificacao.models import Channel, DispatcherLease, LogHead, Notification
+from tests.rows import write
+
+
+@pytest.fixture
+def term(db):
+    return lease.hold("stamper", None)
+
+
+def stamped():
+    return list(Notification.objects.exclude(seq=None).order_by("seq").values_list("seq", "prev_seq", "channel"))
+
+
+def head():
+    return LogHead.objects.get(pk=1).seq
+
+
+def test_with_nothing_to_stamp_it_answers_zero_after_one_query(term, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert stamp.stamp(term) == 0
+    assert head() == 0
+
+
+def test_rows_get_their_seqs_in_the_order_of_their_ids(term):
+    rows = [write("system:notifications") for _ in range(5)]
+    assert stamp.stamp(term) == 5
+    assert list(Notification.objects.order_by("pk").values_list("pk", "seq")) == [
+        (row.pk, seq) for seq, row in enumerate(rows, start=1)
+    ]
+
+
+def test_prev_seq_chains_each_channel_on_its_own(term):
+    for channel in ("a", "b", "a", "a", "b"):
+        write(channel)
+    stamp.stamp(term)
+    assert stamped() == [(1, 0, "a"), (2, 0, "b"), (3, 1, "a"), (4, 3, "a"), (5, 2, "b")]
+
+
+def test_the_chain_goes_on_over_batches(term):
+    write("a")
+    write("b")
+    stamp.stamp(term)
+    write("b")
+    write("a")
+    stamp.stamp(term)
+    assert stamped() == [(1, 0, "a"), (2, 0, "b"), (3, 2, "b"), (4, 1, "a")]
+
+
+def test_the_heads_of_the_log_and_of_its_channels_are_the_last_seqs_given(term):
+    for channel in ("a", "b", "a"):
+        write(channel)
+    stamp.stamp(term)
+    assert head() == 3
+    assert dict(Channel.objects.values_list("name", "head")) == {"a": 3, "b": 2}
+
+
+def test_stamping_leaves_the_key_epoch_of_a_channel_alone(term):
+    Channel.objects.create(name="a", head=0, key_epoch=7)
+    write("a")
+    stamp.stamp(term)
+    assert Channel.objects.values_list("head", "key_epoch").get(pk="a") == (1, 7)
+
+
+def test_the_moment_of_stamping_is_the_databases_and_one_for_the_batch(term):
+    before = timezone.now() - timedelta(seconds=1)
+    for _ in range(3):
+        write("a")
+    stamp.stamp(term)
+    moments = set(Notification.objects.values_list("stamped_at", flat=True))
+    assert len(moments) == 1
+    assert before < moments.pop() < timezone.now() + timedelta(seconds=1)
+
+
+def test_a_batch_has_a_limit_and_the_next_one_goes_on_where_it_ended(term, monkeypatch):
+    monkeypatch.setattr(stamp, "BATCH", 3)
+    for _ in range(7):
+        write("a")
+    assert [stamp.stamp(term) for _ in range(4)] == [3, 3, 1, 0]
+    assert [seq for seq, _, _ in stamped()] == list(range(1, 8))
+    assert [prev for _, prev, _ in stamped()] == list(range(7))
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(term, django_assert_max_num_queries):
+    for _ in range(100):
+        write("a")
+    with django_assert_max_num_queries(10):
+        assert stamp.stamp(term) == 100
+
+
+def test_rows_that_are_stamped_already_stay_untouched(term):
+    write("a")
+    stamp.stamp(term)
+    before = Notification.objects.values().get()
+    write("a")
+    assert stamp.stamp(term) == 1
+    assert Notification.objects.values().get(seq=1) == before
+
+
+def test_a_lost_term_raises_and_writes_nothing(term):
+    write("a")
+    DispatcherLease.objects.update(until=timezone.now() - timedelta(seconds=1))
+    later = lease.hold("another", None)
+    with pytest.raises(stamp.LeadLost, match=f"term {term} is over"):
+        stamp.stamp(term)
+    assert stamped() == []
+    assert head() == 0
+    assert not Channel.objects.exists()
+    assert stamp.stamp(later) == 1
+
+
+def test_rolled_back_rows_never_get_a_seq_and_leave_no_gap(term):
+    write("a")
+    with transaction.atomic():
+        write("a", title="Desfeita")
+        transaction.set_rollback(True)
+    write("a")
+    assert stamp.stamp(term) == 2
+    assert stamped() == [(1, 0, "a"), (2, 1, "a")]
+    assert not Notification.objects.filter(title="Desfeita").exists()
+
+
+def test_a_fault_while_numbering_rolls_the_whole_batch_back(term, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("the channels' heads could not be written")
+
+    for _ in range(2):
+        write("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(Channel.objects), "bulk_create", fail)
+        with pytest.raises(RuntimeError):
+            stamp.stamp(term)
+    assert (stamped(), head()) == ([], 0)
+    assert stamp.stamp(term) == 2
+    assert stamped() == [(1, 0, "a"), (2, 1, "a")]
+
+
+def test_a_stale_save_of_an_instance_loaded_before_does_not_undo_the_stamp(term):
+    write("a")
+    stale = Notification.objects.get()
+    stamp.stamp(term)
+    stale.title = "Outro título"
+    stale.save()
+    row = Notification.objects.get()
+    assert (row.seq, row.prev_seq, row.title) == (1, 0, "Outro título")
+    assert row.stamped_at is not None
+
+
+def test_a_stale_save_that_names_dispatch_columns_does_not_undo_the_stamp_either(term):
+    write("a")
+    stale = Notification.objects.get()
+    stamp.stamp(term)
+    stale.message = "Outra mensagem"
+    stale.save(update_fields=["seq", "prev_seq", "stamped_at", "message"])
+    row = Notification.objects.get()
+    assert (row.seq, row.prev_seq, row.message) == (1, 0, "Outra mensagem")
+    assert row.stamped_at is not None

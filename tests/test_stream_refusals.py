@@ -1,0 +1,82 @@
+"""Who gets no stream, told before it begins."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+
+from notificacao.models import Person
+from notificacao.stream import authorisation, opening
+from tests.asgi import in_database, set_rollout
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def code_of(stream) -> str:
+    assert stream.headers[b"content-type"] == b"application/problem+json"
+    assert stream.over
+    return json.loads(stream.body)["code"]
+
+
+async def test_without_a_login_there_is_no_stream(site):
+    for cookie in ("", "sessionid=inventada", "outra=coisa"):
+        stream = await site.request(cookie)
+        assert (stream.status, code_of(stream)) == (401, "not_authenticated")
+
+
+async def test_a_thousand_strangers_leave_nothing_behind(site):
+    """One exception that were raised for all of them would keep the frames of every request."""
+    for _ in range(20):
+        assert (await site.request()).status == 401
+    assert not isinstance(opening.NOT_LOGGED_IN, BaseException)
+    assert site.hub.listeners == {}
+
+
+async def test_the_standby_lane_is_closed_to_who_is_not_on_ably(site, ana, settings):
+    settings.ABLY_API_KEY = "app.key:segredo"
+    stream = await site.request(await site.cookie(ana), lane="standby")
+    assert (stream.status, code_of(stream)) == (403, "forbidden")
+
+
+async def test_the_standby_lane_is_closed_to_all_where_ably_is_not_configured(site, ana, settings):
+    settings.ABLY_API_KEY = ""
+    await in_database(set_rollout, percent=100, breaker="closed")
+    stream = await site.request(await site.cookie(ana), lane="standby")
+    assert (stream.status, code_of(stream)) == (403, "forbidden")
+
+
+async def test_somebody_who_may_log_in_no_more_gets_no_stream(site, ana):
+    cookie = await site.cookie(ana)
+    await in_database(Person.objects.filter(pk=ana.pk).update, is_active=False)
+    assert (await site.request(cookie)).status == 401
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [({"lane": "outra"}, 400), ({"cursor": "x"}, 400), ({"browser": "x"}, 400), ({"method": "POST"}, 405)],
+)
+async def test_what_cannot_be_asked_is_refused_even_with_a_login(site, ana, asked, status):
+    stream = await site.request(await site.cookie(ana), **asked)
+    assert stream.status == status
+    assert code_of(stream)
+
+
+async def test_while_the_database_is_away_the_page_is_told_to_come_back(site, ana, monkeypatch):
+    def away(session_keys):
+        raise OperationalError("connection to postgres://semtas:segredo@db failed")
+
+    cookie = await site.cookie(ana)
+    monkeypatch.setattr(authorisation, "people_of", away)
+    stream = await site.request(cookie)
+    assert (stream.status, code_of(stream)) == (503, "not_ready")
+    assert stream.headers[b"retry-after"] == b"1"
+    assert b"segredo" not in stream.body
+
+
+async def test_a_hub_that_does_not_get_as_far_as_the_log_takes_nobody(site, ana, monkeypatch):
+    async def behind(position):
+        return False
+
+    monkeypatch.setattr(site.hub, "reached", behind)
+    stream = await site.request(await site.cookie(ana))
+    assert (stream.status, code_of(stream)) == (503, "not_ready")

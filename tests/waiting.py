@@ -1,0 +1,23 @@
+"""Waiting for what happens on its own: polled, with a deadline, never for a fixed time."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+async def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
+    """What `condition` answers (or what the awaitable it returns does) as soon as that is true.
+
+    Raises AssertionError after `within` seconds, with the last answer.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        answer = condition()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"it did not come true within {within} s; the last answer was {answer!r}"
+        await asyncio.sleep(0.01)
