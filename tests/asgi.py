@@ -25,7 +25,7 @@ DEADLINE = 10.0  # seconds
 
 @dataclass(frozen=True)
 class Event:
-    """One block of a stream. Its name is `notification`, `heads`, …, or `retry`, or `heartbeat` where it has no data."""
+    """One block of a stream. A block of `retry` is named so; one without data is a `heartbeat`."""
 
     name: str
     data: Any = None
@@ -52,6 +52,9 @@ class OpenStream:
         self.over = False
         self._arrived: asyncio.Queue[Event | None] = asyncio.Queue()
         self._gone = asyncio.Event()
+        self._hung_up = False
+        self._reads = asyncio.Event()
+        self._reads.set()
         self._answered = asyncio.Event()
         self._rest = b""
         scope = {
@@ -73,7 +76,8 @@ class OpenStream:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: dict) -> None:
-        if self._gone.is_set():
+        await self._reads.wait()
+        if self._gone.is_set() or self._hung_up:
             raise OSError("the page is gone")
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], dict(message["headers"])
@@ -116,9 +120,21 @@ class OpenStream:
                 self.events.append(event)
         return self.events
 
+    def stall(self) -> None:
+        """Take nothing more off the wire."""
+        self._reads.clear()
+
+    def read_on(self) -> None:
+        self._reads.set()
+
+    def hang_up(self) -> None:
+        """Be gone in a way that the server finds out only by writing."""
+        self._hung_up = True
+
     async def close(self) -> None:
         """Leave, as a page does that is closed."""
         self._gone.set()
+        self._reads.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE):
                 await self._task
@@ -139,7 +155,7 @@ class Site:
         self.hub = Hub()
         self.application = StreamApplication(self.hub)
         self._streams: list[OpenStream] = []
-        self._cookies: dict[int, str] = {}
+        self._cookies: dict[int, str] = {}  # person's pk → session key
 
     async def request(self, cookie: str = "", *, method: str = "GET", last_event_id: str = "", **query) -> OpenStream:
         """Whatever comes of it."""
@@ -165,6 +181,10 @@ class Site:
         if person.pk not in self._cookies:
             self._cookies[person.pk] = await in_database(log_in, person)
         return f"sessionid={self._cookies[person.pk]}"
+
+    def session_key(self, person: Person) -> str:
+        """Of the login that this person's streams share."""
+        return self._cookies[person.pk]
 
     def another_device(self, person: Person) -> None:
         """The next stream of `person` logs in anew."""

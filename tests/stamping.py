@@ -2,7 +2,6 @@
 
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import stamp
-from notificacao.models import Notification
 
 
 def stamp_all() -> int:
@@ -14,8 +13,3 @@ def stamp_all() -> int:
         stamped += batch
     lease.release("test")
     return stamped
-
-
-def write(channel: str, title: str = "Aviso", **fields) -> Notification:
-    """One row of `channel`, not stamped yet."""
-    return Notification.objects.create(channel=channel, title=title, message="Leia.", **fields)

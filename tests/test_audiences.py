@@ -151,22 +151,29 @@ def test_taking_a_benefit_from_a_unit_ends_what_its_coordinator_hears(places, cr
     assert person not in listeners(places["benefit of own unit"])
 
 
-def test_the_channels_of_two_people_or_two_hundred_cost_five_queries(cras_norte, cras_sul, aluguel_social):
-    cras_norte.benefits.add(aluguel_social)
-    cras_sul.benefits.add(aluguel_social)
+@pytest.mark.parametrize("role", [Role.TECNICO, Role.COORDENADOR, Role.GESTOR])
+def test_the_channels_of_two_hundred_people_cost_at_most_five_queries(role, places, django_assert_max_num_queries):
     people = Person.objects.bulk_create(Person(username=f"p{number}") for number in range(200))
-    for unit in (cras_norte, cras_sul):
-        Membership.objects.bulk_create(Membership(person=p, role=Role.COORDENADOR, unit=unit) for p in people)
-    Membership.objects.bulk_create(Membership(person=p, role=Role.GESTOR) for p in people[::2])
+    units = Unit.objects.all() if role in Role.of_a_unit() else [None]
+    Membership.objects.bulk_create(Membership(person=p, role=role, unit=unit) for p in people for unit in units)
+    with django_assert_max_num_queries(5):
+        heard = channels_of(person.pk for person in people)
+    assert len(heard) == 200
+    expected = {"TECNICO": 2 + 2, "COORDENADOR": 2 + 4, "GESTOR": 2 + 5}[role]
+    assert {len(channels) for channels in heard.values()} == {expected}
+
+
+def test_more_people_cost_no_more_queries_even_with_every_role_at_once(places, cras_norte):
+    people = Person.objects.bulk_create(Person(username=f"p{number}") for number in range(50))
+    for role in Role:
+        unit = cras_norte if role in Role.of_a_unit() else None
+        Membership.objects.bulk_create(Membership(person=person, role=role, unit=unit) for person in people)
+    costs = []
     for some in (people[:2], people):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            heard = channels_of(person.pk for person in some)
-        assert len(heard) == len(some)
-        assert {len(channels) for channels in heard.values()} == {5}
-        # two people's and units' lists, all units, all benefits, the benefits by unit with their units
-        assert len(queries) <= 6
+        with CaptureQueriesContext(connection) as queries:
+            assert len(channels_of(person.pk for person in some)) == len(some)
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
 
 
 @pytest.mark.parametrize("identifier", HOSTILE)

@@ -234,14 +234,24 @@ async def test_a_standby_takes_over_as_soon_as_the_leader_is_cancelled(database)
         await settled(database, "skipped", "skipped")
 
 
-async def test_a_leader_that_lost_the_lead_stamps_no_more_and_follows(database):
+async def test_a_leader_that_lost_the_lead_stamps_no_more_and_knows_at_its_first_attempt(database, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_EVERY", 60.0)  # it does not learn it by renewing
     async with running(FakeTransport()) as dispatcher:
         await eventually(lambda: dispatcher.leads)
         await database(take_the_lead)
         await database(write, CHANNEL)
         await eventually(lambda: not dispatcher.leads)
         assert await database(states) == [(None, "pending")]
+
+
+async def test_a_leader_that_lost_the_lead_follows_and_leads_again_when_it_is_free(database):
+    async with running(FakeTransport()) as dispatcher:
+        await eventually(lambda: dispatcher.leads)
+        await database(take_the_lead)
+        await eventually(lambda: not dispatcher.leads)
         await database(lease.release, "another")
+        await eventually(lambda: dispatcher.leads)
+        await database(write, CHANNEL)
         await settled(database, "skipped")
 
 

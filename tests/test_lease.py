@@ -77,6 +77,15 @@ def test_a_holder_that_forgot_its_term_does_not_get_the_lease_before_its_end():
     assert lease.hold("a", None) == 2
 
 
+def test_an_earlier_term_of_the_same_holder_renews_nothing():
+    first = lease.hold("a", None)
+    let_it_run_out()
+    lease.hold("a", None)
+    before = until()
+    assert lease.hold("a", first) is None
+    assert until() == before
+
+
 def test_a_released_lease_is_free_at_once():
     lease.hold("a", None)
     lease.release("a")

@@ -1,0 +1,178 @@
+"""What tells open streams that access changed, and what wakes whom."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth import authenticate
+
+from notificacao import wakes
+from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, Unit
+from notificacao.wakes import Doorbell
+from tests.conftest import make_person
+from tests.rows import write
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def bells():
+    """`{topic: doorbell}` of both topics, in a loop that runs only while one asks."""
+    loop = asyncio.new_event_loop()
+
+    async def hang():
+        return {topic: Doorbell(topic) for topic in (wakes.DISPATCHER, wakes.HUBS)}
+
+    bells = loop.run_until_complete(hang())
+    yield lambda: {topic for topic, bell in bells.items() if loop.run_until_complete(bell.wait(0.01))}
+    for bell in bells.values():
+        bell.close()
+    loop.close()
+
+
+@pytest.fixture
+def after(bells, django_capture_on_commit_callbacks):
+    """`after(work)`: whom `work` touched (usernames), and the topics that rang once it was committed."""
+
+    def run(work):
+        Person.objects.update(access_changed_at=LONG_AGO)
+        with django_capture_on_commit_callbacks(execute=True):
+            work()
+            assert bells() == set(), "nothing rings before the commit"
+        touched = Person.objects.exclude(access_changed_at=LONG_AGO).values_list("username", flat=True)
+        return set(touched), bells()
+
+    return run
+
+
+HUBS = {wakes.HUBS}
+BOTH = {wakes.HUBS, wakes.DISPATCHER}
+
+
+def test_a_membership_that_comes_touches_its_person_alone(after, ana, bia, cras_sul):
+    assert after(lambda: Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)) == ({"ana"}, HUBS)
+
+
+def test_a_membership_that_changes_touches_its_person_alone(after, ana, bia, cras_sul):
+    membership = ana.memberships.get()
+    membership.unit = cras_sul
+    assert after(membership.save) == ({"ana"}, HUBS)
+
+
+def test_a_membership_that_ends_touches_its_person_alone(after, ana, bia):
+    assert after(ana.memberships.get().delete) == ({"ana"}, HUBS)
+
+
+def test_memberships_deleted_by_a_queryset_touch_their_people(after, ana, bia, caio, cras_norte):
+    assert after(Membership.objects.filter(unit=cras_norte).delete) == ({"ana", "bia"}, HUBS)
+
+
+def test_saving_a_person_touches_them_alone(after, ana, bia):
+    ana.is_active = False
+    assert after(ana.save) == ({"ana"}, HUBS)
+
+
+@pytest.mark.parametrize("fields", [["is_active"], ["password"], ["last_login", "is_active"]])
+def test_saving_any_column_but_the_last_login_touches_the_person(fields, after, ana, bia):
+    assert after(lambda: ana.save(update_fields=fields)) == ({"ana"}, HUBS)
+
+
+def test_saving_the_last_login_alone_touches_nobody(after, ana):
+    assert after(lambda: ana.save(update_fields=["last_login"])) == (set(), set())
+
+
+def test_logging_in_touches_nobody(after, ana, client):
+    assert after(lambda: client.force_login(ana)) == (set(), set())
+    assert Person.objects.get(pk=ana.pk).last_login is not None
+
+
+def test_checking_a_password_touches_nobody(after, ana):
+    assert after(lambda: authenticate(username="ana", password="segredo-de-teste")) == (set(), set())
+
+
+def test_a_new_person_needs_no_touch_since_nobody_streams_for_them_yet(after, ana):
+    touched, rang = after(lambda: make_person("dora"))
+    assert "ana" not in touched
+    assert rang == set()
+
+
+def test_logging_out_touches_the_person_alone(after, ana, bia, client):
+    client.force_login(ana)
+    assert after(client.logout) == ({"ana"}, HUBS)
+
+
+def test_logging_out_without_having_logged_in_touches_nobody(after, ana, client):
+    assert after(client.logout) == (set(), set())
+
+
+@pytest.fixture
+def staff(ana, caio):
+    """All who hold a role; eva holds none."""
+    make_person("eva")
+    return {"ana", "caio"}
+
+
+def structure_changes():
+    def unit_comes(unit, benefit):
+        Unit.objects.create(code="CRAS09", name="CRAS Novo", kind=Unit.Kind.CRAS)
+
+    def unit_changes(unit, benefit):
+        unit.save()
+
+    def unit_goes(unit, benefit):
+        Unit.objects.create(code="CRAS09", name="CRAS Novo", kind=Unit.Kind.CRAS).delete()
+
+    def benefit_comes(unit, benefit):
+        BenefitType.objects.create(slug="novo", name="Novo")
+
+    def benefit_changes(unit, benefit):
+        benefit.slug = "outro"
+        benefit.save()
+
+    def benefit_goes(unit, benefit):
+        benefit.delete()
+
+    def benefit_joins_unit(unit, benefit):
+        unit.benefits.add(benefit)
+
+    def unit_joins_benefit(unit, benefit):
+        benefit.units.add(unit)
+
+    def benefits_are_set(unit, benefit):
+        unit.benefits.set([benefit])
+
+    return [each for name, each in sorted(locals().items())]
+
+
+@pytest.mark.parametrize("change", structure_changes(), ids=lambda change: change.__name__)
+def test_a_change_of_units_or_benefits_touches_all_who_hold_a_role(change, after, staff, cras_norte, aluguel_social):
+    assert after(lambda: change(cras_norte, aluguel_social)) == (staff, HUBS)
+
+
+@pytest.mark.parametrize("leave", ["remove", "clear"])
+def test_taking_benefits_from_a_unit_touches_all_who_hold_a_role(leave, after, ana, cras_norte, aluguel_social):
+    cras_norte.benefits.add(aluguel_social)
+    arguments = [aluguel_social] if leave == "remove" else []
+    assert after(lambda: getattr(cras_norte.benefits, leave)(*arguments)) == ({"ana"}, HUBS)
+
+
+def test_a_unit_that_goes_takes_its_memberships_and_touches_their_people(after, ana, bia, caio, cras_norte):
+    assert after(cras_norte.delete) == ({"ana", "bia", "caio"}, HUBS)
+
+
+def test_saving_the_flag_wakes_dispatcher_and_hubs(after, ana):
+    flag = RolloutFlag.objects.get(name="ably")
+    flag.percent = 10
+    assert after(flag.save) == (set(), BOTH)
+
+
+def test_deleting_the_flag_wakes_dispatcher_and_hubs(after, ana):
+    assert after(RolloutFlag.objects.get(name="ably").delete) == (set(), BOTH)
+
+
+def test_saving_the_breaker_wakes_dispatcher_and_hubs(after, ana):
+    assert after(BreakerState.objects.get(name="ably").save) == (set(), BOTH)
+
+
+def test_a_notification_wakes_the_dispatcher_alone(after, ana):
+    assert after(lambda: write("system:notifications")) == (set(), {wakes.DISPATCHER})

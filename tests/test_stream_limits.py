@@ -1,0 +1,158 @@
+"""How streams end, how many there may be, and what an open one costs."""
+
+import asyncio
+
+import pytest
+from django.db import connection
+from django.db.backends.signals import connection_created
+
+from notificacao import audiences
+from notificacao.models import Notification
+from tests.asgi import in_database, set_rollout
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+BROWSER = "AbCdEfGhIjKlMnOpQrS_-9"
+ANOTHER = "9" * 22
+
+
+async def test_one_browser_has_one_stream_and_the_new_one_stays(site, ana):
+    old = await site.open(ana, browser=BROWSER)
+    new = await site.open(ana, browser=BROWSER)
+    assert (await old.next("bye")).data == {"reason": "replaced", "after_ms": 0}
+    await old.end()
+    assert old.over
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    await new.next("notification")
+    assert "bye" not in new.names()
+
+
+async def test_the_same_id_of_another_person_replaces_nobody(site, ana, bia):
+    first, second = await site.open(ana, browser=BROWSER), await site.open(bia, browser=BROWSER)
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    for stream in (first, second):
+        await stream.next("notification")
+        assert "bye" not in stream.names()
+
+
+async def test_other_browsers_and_nameless_ones_live_side_by_side(site, ana):
+    streams = [await site.open(ana, **asked) for asked in ({"browser": BROWSER}, {"browser": ANOTHER}, {}, {})]
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    for stream in streams:
+        await stream.next("notification")
+        assert "bye" not in stream.names()
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+async def test_the_oldest_stream_gives_way_when_one_is_too_many_and_none_before(site, ana, settings, limit):
+    settings.STREAMS_PER_PERSON = limit
+    streams = [await site.open(ana) for _ in range(limit)]
+    assert len(site.hub.listeners[ana.pk].streams) == limit
+    streams.append(await site.open(ana))
+    assert (await streams[0].next("bye")).data == {"reason": "limit", "after_ms": 60_000}
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    for stream in streams[1:]:
+        await stream.next("notification")
+        assert "bye" not in stream.names()
+
+
+async def test_drain_sends_everybody_away_over_two_seconds(site, ana, bia, caio):
+    streams = [await site.open(person) for person in (ana, bia, caio, ana)]
+    site.hub.drain()
+    waits = []
+    for stream in streams:
+        bye = await stream.next("bye")
+        assert bye.data["reason"] == "drain"
+        waits.append(bye.data["after_ms"])
+        await stream.end()
+        assert stream.over
+    assert sorted(waits) == [0, 500, 1000, 1500]
+    assert site.hub.listeners == {}
+
+
+async def test_drain_of_nobody_is_nothing(site):
+    site.hub.drain()
+    assert site.hub.listeners == {}
+
+
+async def test_who_does_not_read_is_sent_away_and_the_others_go_on(site, ana, bia, settings):
+    settings.STREAM_BUFFER = 4_096
+    slow, quick = await site.open(ana), await site.open(bia)
+    slow.stall()
+    for number in range(40):
+        await site.publish(f"Muito texto {number}", to=audiences.SYSTEM_CHANNEL)
+        await quick.next("notification")
+    assert len(quick.titles) == 40
+    slow.read_on()
+    assert (await slow.next("bye")).data == {"reason": "slow", "after_ms": 1_000}
+    await slow.end()
+    assert slow.over
+
+
+async def test_a_page_that_is_closed_is_forgotten(site, ana):
+    stream = await site.open(ana)
+    await stream.close()
+    assert site.hub.listeners == {}
+
+
+async def test_a_page_that_is_closed_while_it_is_being_written_to_is_forgotten(site, ana):
+    stream = await site.open(ana)
+    stream.hang_up()
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    await eventually(lambda: not site.hub.listeners)
+    assert stream.titles == []
+
+
+async def test_a_quiet_live_stream_is_told_how_far_it_is(site, ana, settings):
+    settings.STREAM_HEARTBEAT = 0.01
+    stream = await site.open(ana)
+    assert (await stream.next("heartbeat")).id == str(site.hub.position)
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+    await stream.next("notification")
+    assert (await stream.next("heartbeat")).id == f"{site.hub.position.epoch}.1"
+
+
+async def test_a_quiet_standby_stream_gets_an_empty_comment(site, ana, settings):
+    settings.STREAM_HEARTBEAT = 0.01
+    settings.ABLY_API_KEY = "app.key:segredo"
+    await in_database(set_rollout, everyone=True, breaker="closed")
+    stream = await site.open(ana, lane="standby")
+    assert (await stream.next("heartbeat")).id is None
+    assert b"\n:\n\n" in stream.body
+
+
+async def test_a_stream_that_is_not_quiet_gets_no_heartbeat(site, ana, settings):
+    settings.STREAM_HEARTBEAT = 60.0
+    stream = await site.open(ana)
+    for _ in range(3):
+        await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
+        await stream.next("notification")
+        await stream.next("counts")
+    assert "heartbeat" not in stream.names()
+
+
+async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bia):
+    """The hub, the doorkeeper and the replay have one each; a stream has none, and none is in a transaction."""
+    cursor = f"{site.hub.position.epoch}.0"
+    await site.publish("Uma", to=audiences.SYSTEM_CHANNEL)
+    await site.open(ana, cursor=cursor)
+    made = []
+
+    def note(connection, **kwargs):
+        made.append(connection)
+
+    connection_created.connect(note)
+    try:
+        streams = await asyncio.gather(*(site.request(await site.cookie(bia), cursor=cursor) for _ in range(30)))
+        await streams[-1].next("counts")
+    finally:
+        connection_created.disconnect(note)
+    assert made == []
+
+    def write_alone():
+        with connection.cursor() as database:
+            database.execute("PRAGMA busy_timeout = 0" if connection.vendor == "sqlite" else "SELECT 1")
+        return Notification.objects.update(title="Escrita sem esperar")
+
+    assert await in_database(write_alone) == 1
