@@ -125,9 +125,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, SQLite, one site process, one producer")
     print(f"{figures['people']} streams opened in {figures['connect_ms_each']} ms each")
     print(f"{figures['sent']} notifications at {figures['rate']} a second, {figures['lost']} lost")
-    print(
-        "notify() begun → read from the socket, ms: " + ", ".join(f"{k} {v}" for k, v in figures["delivery_ms"].items())
-    )
+    delays = ", ".join(f"{name} {value}" for name, value in figures["delivery_ms"].items())
+    print(f"notify() begun → read from the socket, ms: {delays}")
     print(f"one commit takes {figures['commit_ms_p50']} ms; p95 is {figures['p95_in_commits']} times that")
     print(json.dumps(figures))
 

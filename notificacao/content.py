@@ -49,6 +49,17 @@ def _link(link: str) -> str:
     return _one_line(link)
 
 
+def _json(data: dict[str, Any]) -> bytes:
+    """What neither the database nor a stream could carry is refused here: NaN, half a character, NUL, a set."""
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        text = b"\\u0000"
+    if b"\\u0000" in text:
+        raise ValueError("só aceita o que cabe em JSON")
+    return text
+
+
 class Notice(BaseModel):
     """One event for one or more channels: a row for each, one `event_id`."""
 
@@ -71,7 +82,7 @@ class Notice(BaseModel):
     @field_validator("data")
     @classmethod
     def _small(cls, data: dict[str, Any]) -> dict[str, Any]:
-        size = len(json.dumps(data).encode())
+        size = len(_json(data))
         if size > DATA_MAX:
             raise ValueError(f"{size} bytes de JSON; o limite é {DATA_MAX}")
         return data

@@ -34,6 +34,11 @@ def setting(read, name, default, *, unit="", minimum=None, maximum=None):
     return value
 
 
+def switch(name, default):
+    """Read one variable that is true or false."""
+    return choice(name, str(default).lower(), ("true", "false")) == "true"
+
+
 def choice(name, default, allowed):
     """Read one variable that is one word of `allowed`."""
     value = env.str(name, default=default)
@@ -46,12 +51,12 @@ def choice(name, default, allowed):
 
 EMBEDDED_SECRET_KEY = "embedded-secret-for-one-machine-only-set-SECRET_KEY-in-production"
 
-DEBUG = setting(env.bool, "DEBUG", True)
+DEBUG = switch("DEBUG", True)
 SECRET_KEY = env.str("SECRET_KEY", default=EMBEDDED_SECRET_KEY)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-BEHIND_TLS = setting(env.bool, "BEHIND_TLS", not DEBUG)
+BEHIND_TLS = switch("BEHIND_TLS", not DEBUG)
 
 INSTALLED_APPS = [
     "notificacao",
@@ -192,7 +197,7 @@ if ABLY_API_KEY and not re.fullmatch(r"[\w-]+\.[\w-]+:[^:\s]+", ABLY_API_KEY):
     raise ImproperlyConfigured("ABLY_API_KEY is malformed: it reads appId.keyId:secret, as Ably's dashboard shows it.")
 ABLY_ENDPOINT = env.str("ABLY_ENDPOINT", default="")
 ABLY_PORT = setting(env.int, "ABLY_PORT", 443, minimum=1, maximum=65_535)
-ABLY_TLS = setting(env.bool, "ABLY_TLS", True)
+ABLY_TLS = switch("ABLY_TLS", True)
 ABLY_TOKEN_TTL = setting(env.int, "ABLY_TOKEN_TTL", 900, unit="seconds", minimum=60, maximum=3_600)
 ABLY_PUBLISH_TIMEOUT = setting(env.float, "ABLY_PUBLISH_TIMEOUT", 5.0, unit="seconds", minimum=0.1, maximum=30)
 ABLY_PUBLISH_ATTEMPTS = setting(env.int, "ABLY_PUBLISH_ATTEMPTS", 3, unit="attempts", minimum=1, maximum=10)

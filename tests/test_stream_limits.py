@@ -3,11 +3,9 @@
 import asyncio
 
 import pytest
-from django.db import connection
 from django.db.backends.signals import connection_created
 
 from notificacao import audiences
-from notificacao.models import Notification
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -132,11 +130,13 @@ async def test_a_stream_that_is_not_quiet_gets_no_heartbeat(site, ana, settings)
     assert "heartbeat" not in stream.names()
 
 
-async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bia):
-    """The hub, the doorkeeper and the replay have one each; a stream has none, and none is in a transaction."""
+async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bia, settings):
+    """The hub, the doorkeeper and the replay have one each, from the first stream on."""
+    settings.STREAMS_PER_PERSON = 30
     cursor = f"{site.hub.position.epoch}.0"
     await site.publish("Uma", to=audiences.SYSTEM_CHANNEL)
     await site.open(ana, cursor=cursor)
+    await site.cookie(bia)
     made = []
 
     def note(connection, **kwargs):
@@ -144,15 +144,9 @@ async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bi
 
     connection_created.connect(note)
     try:
-        streams = await asyncio.gather(*(site.request(await site.cookie(bia), cursor=cursor) for _ in range(30)))
-        await streams[-1].next("counts")
+        streams = await asyncio.gather(*(site.open(bia, cursor=cursor) for _ in range(30)))
     finally:
         connection_created.disconnect(note)
+    assert [stream.titles for stream in streams] == [["Uma"]] * 30
+    assert len(site.hub.listeners[bia.pk].streams) == 30
     assert made == []
-
-    def write_alone():
-        with connection.cursor() as database:
-            database.execute("PRAGMA busy_timeout = 0" if connection.vendor == "sqlite" else "SELECT 1")
-        return Notification.objects.update(title="Escrita sem esperar")
-
-    assert await in_database(write_alone) == 1

@@ -84,7 +84,11 @@ def test_whoever_leaves_the_unit_hears_no_more_of_it(desk, site):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on("ably")
     bia.is_on("sse")
-    code = "from notificacao.models import Membership; [m.delete() for m in Membership.objects.filter(person__username='{}')]"
+    code = (
+        "from notificacao.models import Membership\n"
+        "for membership in Membership.objects.filter(person__username='{}'):\n"
+        "    membership.delete()"
+    )
     for name in ("ana", "bia"):
         site.manage("shell", "--no-imports", "-c", code.format(name))
     for one in (ana, bia):

@@ -1,0 +1,74 @@
+"""The system checks: each refuses what it is there for, and nothing else."""
+
+import pytest
+from django.core.checks import run_checks
+
+
+@pytest.fixture(autouse=True)
+def embedded(settings):
+    settings.DEBUG = True
+
+
+def found(**kwargs) -> set[str]:
+    return {message.id for message in run_checks(**kwargs) if message.id.startswith("notificacao.")}
+
+
+@pytest.fixture
+def production(settings):
+    settings.DEBUG = False
+    settings.SECRET_KEY = "a" * 50
+    settings.ENCRYPTION_SECRET = "b" * 40
+    return settings
+
+
+def test_the_embedded_default_passes():
+    assert found() == set()
+
+
+def test_production_with_secrets_of_its_own_passes(production):
+    assert found() == set()
+
+
+def test_the_embedded_secret_key_is_refused_in_production(production):
+    production.SECRET_KEY = production.EMBEDDED_SECRET_KEY
+    assert found() == {"notificacao.E001"}
+
+
+@pytest.mark.parametrize("secret", ["", "short", "embedded-master-secret-for-one-machine-only"])
+def test_a_weak_encryption_secret_is_refused_in_production(production, secret):
+    production.ENCRYPTION_SECRET = secret
+    assert found() == {"notificacao.E002"}
+
+
+def test_atomic_requests_are_refused(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
+    assert found() == {"notificacao.E003"}
+
+
+def test_a_database_on_which_the_log_was_never_tried_is_refused(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.mysql")
+    assert found() == {"notificacao.E004"}
+
+
+def test_a_site_where_nobody_stamps_is_refused(settings):
+    settings.DISPATCHER = "off"
+    assert found() == {"notificacao.E005"}
+
+
+@pytest.mark.parametrize("endpoint", ["main.realtime.ably.net", "10.0.0.7", "", "127.0.0.1.example"])
+def test_ably_over_plain_http_is_refused_beyond_this_machine(settings, endpoint):
+    settings.ABLY_API_KEY, settings.ABLY_TLS, settings.ABLY_ENDPOINT = "app.key:secret", False, endpoint
+    assert found() == {"notificacao.E006"}
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1", "localhost"])
+def test_ably_over_plain_http_is_fine_on_this_machine(settings, endpoint):
+    settings.ABLY_API_KEY, settings.ABLY_TLS, settings.ABLY_ENDPOINT = "app.key:secret", False, endpoint
+    assert found() == set()
+
+
+def test_missing_browser_packages_are_named_with_what_to_do(settings, tmp_path):
+    settings.NODE_MODULES = tmp_path
+    (message,) = [m for m in run_checks() if m.id == "notificacao.W001"]
+    assert "eventsource-parser" in message.msg
+    assert "script/bootstrap" in message.hint

@@ -1,0 +1,84 @@
+"""The settings: each wrong value stops the start, by name; each name is documented."""
+
+import re
+import runpy
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.live.ably_server import ROOT
+
+SETTINGS = ROOT / "semtas" / "settings.py"
+READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|env\.\w+\()\s*"([A-Z_]+)"')
+
+
+def load(monkeypatch, **environment):
+    """The settings as a process with `environment` would have them."""
+    for name in documented():
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(SETTINGS))
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_env_example_documents_each_setting_and_no_other():
+    assert documented() == set(READ.findall(SETTINGS.read_text()))
+
+
+def test_the_settings_alone_read_the_environment():
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("notificacao", "semtas")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"os\.environ\[|os\.environ\.get|os\.getenv|environ\.Env\(", path.read_text())
+    ]
+    assert readers == ["semtas/settings.py"]
+
+
+def test_without_any_variable_the_project_runs_embedded(monkeypatch):
+    settings = load(monkeypatch)
+    assert settings["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    assert settings["DATABASES"]["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert settings["DISPATCHER"] == "embedded"
+    assert settings["ABLY_API_KEY"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ABLY_TOKEN_TTL", "59"),
+        ("ABLY_TOKEN_TTL", "3601"),
+        ("ABLY_TOKEN_TTL", "um"),
+        ("ABLY_PORT", "0"),
+        ("ABLY_API_KEY", "only-a-word"),
+        ("ABLY_API_KEY", "app.key:sec ret"),
+        ("DISPATCH_POLL", "0"),
+        ("DISPATCHER", "elsewhere"),
+        ("LOG_LEVEL", "LOUD"),
+        ("RECEIPT_SHARED_SAMPLE", "1.5"),
+        ("STREAMS_PER_PERSON", "0"),
+        ("REPLAY_LIMIT", "-1"),
+        ("DEBUG", "perhaps"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_says_which_one_it_is(monkeypatch, name, value):
+    with pytest.raises(ImproperlyConfigured, match=name):
+        load(monkeypatch, **{name: value})
+
+
+def test_what_is_wrong_with_a_key_is_said_without_the_key(monkeypatch):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(monkeypatch, ABLY_API_KEY="app.key-without-its:sec ret")
+    assert "sec ret" not in str(error.value)
+
+
+def test_behind_tls_cookies_are_secure_and_requests_are_sent_to_https(monkeypatch):
+    settings = load(monkeypatch, DEBUG="false")
+    assert (
+        settings["SESSION_COOKIE_SECURE"] is settings["CSRF_COOKIE_SECURE"] is settings["SECURE_SSL_REDIRECT"] is True
+    )
+    assert settings["SECURE_HSTS_SECONDS"] > 0
