@@ -10,7 +10,7 @@ from django.utils import timezone
 from notificacao import audiences
 from notificacao.catalogue_events import EVENTS, Event, Recipient
 from notificacao.content import InvalidNotification, Notice
-from notificacao.models import BenefitType, Person, Role, Unit
+from notificacao.models import BenefitType, Person, Priority, Role, Unit
 
 __all__ = ["EVENTS", "Event", "Matter", "Recipient", "UnknownEvent", "notice_for"]
 
@@ -72,7 +72,7 @@ def _event(name: str) -> Event:
         raise UnknownEvent(f"O catálogo não tem o evento {name!r}: use um de {', '.join(EVENTS)}.") from None
 
 
-def _priority(event: Event, matter: Matter):
+def _priority(event: Event, matter: Matter) -> Priority:
     if not matter.court_order or event.court_priority is None:
         return event.priority
     if event.court_after_days is not None and matter.days_over <= event.court_after_days:

@@ -160,10 +160,10 @@ _REQUESTS = [
 ]
 
 
-def _grant(name: str, done: str, sentence: str, priority: Priority = Priority.NORMAL) -> Event:
+def _grant(done: str, sentence: str, priority: Priority = Priority.NORMAL) -> Event:
     message = f"{{unit}}: a concessão da solicitação {{protocol}} {sentence}."
-    return Event(f"concessao.{name}", Kind.ACOMPANHAMENTO, _UNIT, f"Concessão {done}: {{protocol}}", message,
-                 priority=priority)  # fmt: skip
+    title = f"Concessão {done}: {{protocol}}"
+    return Event(f"concessao.{done}", Kind.ACOMPANHAMENTO, _UNIT, title, message, priority=priority)
 
 
 def _payment(name: str, title: str, sentence: str, priority: Priority = Priority.NORMAL) -> Event:
@@ -171,12 +171,12 @@ def _payment(name: str, title: str, sentence: str, priority: Priority = Priority
 
 
 _GRANTS = [
-    _grant("criada", "criada", "foi criada"),
-    _grant("suspensa", "suspensa", "foi suspensa. Verifique o que falta para reativá-la", Priority.ALTA),
-    _grant("bloqueada", "bloqueada", "foi bloqueada. Nenhum pagamento sai até o desbloqueio", Priority.ALTA),
-    _grant("reativada", "reativada", "foi reativada"),
-    _grant("prorrogada", "prorrogada", "foi prorrogada"),
-    _grant("cessada", "cessada", "foi cessada"),
+    _grant("criada", "foi criada"),
+    _grant("suspensa", "foi suspensa. Verifique o que falta para reativá-la", Priority.ALTA),
+    _grant("bloqueada", "foi bloqueada. Nenhum pagamento sai até o desbloqueio", Priority.ALTA),
+    _grant("reativada", "foi reativada"),
+    _grant("prorrogada", "foi prorrogada"),
+    _grant("cessada", "foi cessada"),
     _payment("liberado", "Pagamento liberado: {protocol}", "Um pagamento da solicitação {protocol} foi liberado."),
     _payment(
         "falhou",

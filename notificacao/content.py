@@ -16,6 +16,7 @@ from notificacao.models import Kind, Priority
 MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 DATA_MAX = 4_096  # bytes of JSON
+_NOT_JSON = "só aceita o que cabe em JSON"
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
@@ -50,13 +51,13 @@ def _link(link: str) -> str:
 
 
 def _json(data: dict[str, Any]) -> bytes:
-    """What neither the database nor a stream could carry is refused here: NaN, half a character, NUL, a set."""
+    """What the database or a stream could not carry is refused here: NaN, half a character, NUL, a set."""
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError):
-        text = b"\\u0000"
+    except (TypeError, ValueError) as error:
+        raise ValueError(_NOT_JSON) from error
     if b"\\u0000" in text:
-        raise ValueError("só aceita o que cabe em JSON")
+        raise ValueError(_NOT_JSON)
     return text
 
 

@@ -25,22 +25,32 @@ class NotFound(Exception):
 
 # --- Counting
 
+# `again`: what is not the first row of its event that the person may see. As in the inbox, the first speaks for all.
 _UNREAD = """
 WITH heard (person_id, channel, since, mark) AS (VALUES {rows}),
 unread AS (
-    SELECT heard.person_id, n.event_id
+    SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
     JOIN {notification} n ON n.channel = heard.channel AND n.seq > heard.mark
     LEFT JOIN {receipt} r ON r.notification_id = n.id AND r.person_id = heard.person_id
     WHERE (n.expires_at IS NULL OR n.expires_at > %s) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
-    UNION
-    SELECT heard.person_id, n.event_id
+    UNION ALL
+    SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
     JOIN {receipt} r ON r.person_id = heard.person_id AND NOT r.read AND r.archived_at IS NULL
     JOIN {notification} n ON n.id = r.notification_id AND n.channel = heard.channel
     WHERE n.seq > heard.since AND n.seq <= heard.mark AND (n.expires_at IS NULL OR n.expires_at > %s)
+),
+again AS (
+    SELECT unread.person_id, unread.seq
+    FROM unread
+    JOIN {notification} n ON n.event_id = unread.event_id AND n.seq < unread.seq
+    JOIN heard ON heard.person_id = unread.person_id AND heard.channel = n.channel AND heard.since < n.seq
+    WHERE unread.event_id <> unread.public_id
 )
-SELECT person_id, COUNT(*) FROM unread GROUP BY person_id
+SELECT person_id, COUNT(*)
+FROM (SELECT person_id, seq FROM unread EXCEPT SELECT person_id, seq FROM again) AS counted
+GROUP BY person_id
 """
 _HEARD_ROW = "(CAST(%s AS bigint), CAST(%s AS text), CAST(%s AS bigint), CAST(%s AS bigint))"
 
@@ -128,17 +138,16 @@ class Reader:
         archived: bool = False,
     ) -> QuerySet[Notification]:
         """Their notifications, each event once, to be ordered and paged by seq."""
-        rows = self._with_receipt(log.permitted(self.channels)).filter(  # type: ignore[misc]
+        heard = {name: since for name, since in self.channels.items() if channel in ("", name)}
+        rows = self._with_receipt(log.permitted(heard)).filter(  # type: ignore[misc]
             receipt__archived_at__isnull=not archived
         )
-        earlier = log.permitted(self.channels).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
+        earlier = log.permitted(heard).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
         rows = rows.filter(Q(event_id=F("public_id")) | ~Exists(earlier))
         if kinds:
             rows = rows.filter(kind__in=kinds)
         if priorities:
             rows = rows.filter(priority__in=priorities)
-        if channel:
-            rows = rows.filter(channel=channel)
         return rows.filter(self._is_unread()) if unread else rows
 
     def entries(self, rows: Iterable[Notification]) -> list[Entry]:

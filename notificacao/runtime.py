@@ -50,6 +50,7 @@ class Runtime:
         self._tasks.clear()
         if self._stream is not None:
             self._stream.close()
+        self._hub = self._stream = None
 
     def drain(self) -> None:
         """Send the open streams away, each with a moment to come back: an ASGI server waits for them to end."""

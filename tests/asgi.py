@@ -112,6 +112,12 @@ class OpenStream:
         await self._task
         raise AssertionError(f"the stream is over without {name}; there came {self.events}")
 
+    async def counted(self, unread: int) -> bool:
+        """Once the last count that came is `unread`."""
+        while [event.data["unread"] for event in self.events if event.name == "counts"][-1:] != [unread]:
+            await self.next("counts")
+        return True
+
     async def end(self) -> list[Event]:
         """All that came, once the other side has ended the stream."""
         async with asyncio.timeout(DEADLINE):

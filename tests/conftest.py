@@ -16,6 +16,12 @@ def django_db_modify_db_settings(tmp_path_factory):
     connections["default"].settings_dict["TEST"]["NAME"] = str(database)
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords(settings):
+    """A tenth of a second a person is what a password should cost, and not what a test should."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def cras_norte(db):
     return Unit.objects.create(code="CRAS01", name="CRAS Norte", sigla="CN", kind=Unit.Kind.CRAS)
@@ -62,8 +68,18 @@ def ably_server():
 
 
 @pytest.fixture
-async def site(db, settings, monkeypatch):
-    """A hub and the streams that a test opens at it. What is due once a second comes at once."""
+def ably_key():
+    """Ably is configured, and nobody is on it before a test says so."""
+    return "app.key:segredo"
+
+
+@pytest.fixture
+async def site(db, ably_key, settings, monkeypatch):
+    """A hub and the streams that a test opens at it. What is due once a second comes at once.
+
+    What the hub's own thread reads is set before it starts: Django caches a setting while another thread changes it.
+    """
+    settings.ABLY_API_KEY = ably_key
     settings.DISPATCH_POLL = 0.05
     monkeypatch.setattr(hub, "TICK", 0.02)
     async with running_site() as site:

@@ -73,6 +73,14 @@ def test_a_percent_takes_the_people_whose_bucket_is_below_it_and_about_as_many(p
     assert share == pytest.approx(float(percent), abs=3.5)
 
 
+def test_somebody_whose_bucket_is_the_percent_itself_comes_with_the_next_tenth():
+    assert RolloutFlag(salt="sal").bucket(455) == 23_500
+    set_flag(percent=Decimal("23.5"))
+    assert rollout.current().transport_for(455) == "sse"
+    set_flag(percent=Decimal("23.6"))
+    assert rollout.current().transport_for(455) == "ably"
+
+
 def test_another_salt_draws_other_people():
     set_flag(percent=50)
     first = on_ably()

@@ -6,12 +6,13 @@ import sqlite3
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import OperationalError
 
-from notificacao import audiences, wakes
+from notificacao import audiences, log, wakes
 from notificacao.models import DispatcherLease, Notification
 from notificacao.runtime import Runtime
 from notificacao.services import notify
+from notificacao.stream import hub
 from tests.asgi import OpenStream, in_database, log_in
 from tests.waiting import eventually
 
@@ -78,9 +79,19 @@ async def test_a_stop_ends_every_task_and_leaves_no_doorbell(runtime):
 
 async def test_a_stop_closes_the_threads_that_streams_used(runtime, ana):
     stream = await stream_of(runtime, ana)
+    application = runtime._stream
     await runtime.stop()
     with pytest.raises(RuntimeError, match="shutdown"):
-        await runtime._stream._doorkeeper.grant("chave")
+        await application._doorkeeper.grant("chave")
+    await stream.close()
+
+
+async def test_a_second_stop_is_nothing_and_a_start_after_it_begins_anew(runtime, ana):
+    runtime.start()
+    await runtime.stop()
+    await runtime.stop()
+    stream = await stream_of(runtime, ana)
+    assert runtime.status()["hub"] is True
     await stream.close()
 
 
@@ -133,11 +144,6 @@ async def test_a_request_goes_to_the_application_and_starts_the_runtime(runtime)
 
 
 async def test_a_hub_whose_database_is_away_at_the_start_goes_on_when_it_is_back(runtime, monkeypatch):
-    from django.db import OperationalError
-
-    from notificacao import log
-    from notificacao.stream import hub
-
     position, asked = log.position, []
 
     def away_at_first():
@@ -153,7 +159,6 @@ async def test_a_hub_whose_database_is_away_at_the_start_goes_on_when_it_is_back
     assert runtime.status()["hub"] is True
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own notice")
 async def test_what_another_process_writes_to_sqlite_rings_at_once(runtime, settings):
     """No poll would have come by then; only the notice can have rung."""
     settings.DISPATCH_POLL = 60.0
@@ -165,8 +170,7 @@ async def test_what_another_process_writes_to_sqlite_rings_at_once(runtime, sett
 
     def write():
         with contextlib.closing(sqlite3.connect(django_settings.DATABASES["default"]["NAME"])) as database, database:
-            database.execute("UPDATE notificacao_channel SET head = head")
-            database.execute("UPDATE notificacao_loghead SET seq = seq")
+            database.execute("UPDATE notificacao_loghead SET trimmed_to = trimmed_to + 1")
 
     await asyncio.to_thread(write)
     assert await hubs.wait(10)

@@ -113,7 +113,6 @@ async def test_a_quiet_live_stream_is_told_how_far_it_is(site, ana, settings):
 
 async def test_a_quiet_standby_stream_gets_an_empty_comment(site, ana, settings):
     settings.STREAM_HEARTBEAT = 0.01
-    settings.ABLY_API_KEY = "app.key:segredo"
     await in_database(set_rollout, everyone=True, breaker="closed")
     stream = await site.open(ana, lane="standby")
     assert (await stream.next("heartbeat")).id is None
@@ -123,10 +122,10 @@ async def test_a_quiet_standby_stream_gets_an_empty_comment(site, ana, settings)
 async def test_a_stream_that_is_not_quiet_gets_no_heartbeat(site, ana, settings):
     settings.STREAM_HEARTBEAT = 60.0
     stream = await site.open(ana)
-    for _ in range(3):
+    for number in range(3):
         await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
         await stream.next("notification")
-        await stream.next("counts")
+        await stream.counted(number + 1)
     assert "heartbeat" not in stream.names()
 
 

@@ -32,14 +32,13 @@ async def test_strangers_leave_nothing_behind(site):
     assert site.hub.listeners == {}
 
 
-async def test_the_standby_lane_is_closed_to_who_is_not_on_ably(site, ana, settings):
-    settings.ABLY_API_KEY = "app.key:segredo"
+async def test_the_standby_lane_is_closed_to_who_is_not_on_ably(site, ana):
     stream = await site.request(await site.cookie(ana), lane="standby")
     assert (stream.status, code_of(stream)) == (403, "forbidden")
 
 
-async def test_the_standby_lane_is_closed_to_all_where_ably_is_not_configured(site, ana, settings):
-    settings.ABLY_API_KEY = ""
+@pytest.mark.parametrize("ably_key", [""])
+async def test_the_standby_lane_is_closed_to_all_where_ably_is_not_configured(site, ana):
     await in_database(set_rollout, percent=100, breaker="closed")
     stream = await site.request(await site.cookie(ana), lane="standby")
     assert (stream.status, code_of(stream)) == (403, "forbidden")

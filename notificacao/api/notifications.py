@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework import exceptions
 from rest_framework.decorators import api_view
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -28,6 +29,16 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "page_size"
     page_size = 30
     max_page_size = 100
+
+    def decode_cursor(self, request: Request):
+        """DRF takes any text for the position, and fails on it in the query."""
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor and cursor.position is not None:
+                int(cursor.position)
+        except (exceptions.NotFound, ValueError):
+            raise Problem(400, "invalid_cursor", "page: use o cursor de `next`, tal como veio.") from None
+        return cursor
 
 
 _PARAMETERS = [
@@ -180,9 +191,9 @@ def acknowledge(request: Request, public_id: uuid.UUID) -> Response:
 @api_view(["POST"])
 def read_all(request: Request) -> Response:
     """Mark everything up to `up_to` as read, in one write."""
-    asked = shapes.parse(shapes.ReadAll, request.data or {})
+    asked = shapes.parse(shapes.ReadAll, request.data)
     try:
-        up_to = _cursor(asked.up_to) if asked.up_to else log.position()
+        up_to = log.position() if asked.up_to is None else _cursor(asked.up_to)
         return Response({"unread": reading.mark_all_read(request.user, up_to)})
     except ResyncNeeded as resync:
         raise _resync(resync) from None

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -49,7 +50,9 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
         "code": code,
         **getattr(error, "more", {}),
     }
-    answer.content_type = "application/problem+json"
+    renderer = getattr(context.get("request"), "accepted_renderer", JSONRenderer)
+    if renderer.media_type.endswith("json"):  # the schema can be asked for as YAML, and its page is HTML
+        answer.content_type = "application/problem+json"
     return answer
 
 

@@ -168,8 +168,7 @@ class Hub:
         before = listener.grant.channels
         if self.listeners.get(listener.pk) is not listener or grant.channels == before:
             return
-        for name in before.keys() - grant.channels.keys():
-            self._by_channel[name].discard(listener)
+        self._forget(listener, before.keys() - grant.channels.keys())
         for name in grant.channels:
             self._by_channel[name].add(listener)
         listener.grant = grant
@@ -306,10 +305,13 @@ class Hub:
         if not listener.streams:
             del self.listeners[listener.pk]
             self._seen.pop(listener.pk, None)
-            for name in listener.grant.channels:
-                self._by_channel[name].discard(listener)
-                if not self._by_channel[name]:
-                    del self._by_channel[name]
+            self._forget(listener, listener.grant.channels)
+
+    def _forget(self, listener: Listener, channels: Iterable[str]) -> None:
+        for name in channels:
+            self._by_channel[name].discard(listener)
+            if not self._by_channel[name]:
+                del self._by_channel[name]
 
     def drain(self) -> None:
         """Send everybody away, to come back at moments spread over two seconds."""

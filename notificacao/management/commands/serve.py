@@ -1,0 +1,34 @@
+"""`manage.py serve`: the whole system in one process, under uvicorn."""
+
+import errno
+
+from django.core.management.base import BaseCommand, CommandError
+
+from notificacao import server
+
+
+class Command(BaseCommand):
+    help = "Serve o sistema: páginas, API, stream e, embutido, o despachante. Ctrl-C ou SIGTERM encerra."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="endereço em que escuta (padrão: 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="porta; 0 escolhe uma livre (padrão: 8000)")
+
+    def handle(self, *, host: str, port: int, **options) -> None:
+        with self._listen(host, port) as listener:
+            address = server.address_of(listener)
+            server.Server(server.configuration(), up=lambda: self._say(address)).run(sockets=[listener])
+
+    def _listen(self, host: str, port: int):
+        try:
+            return server.listen(host, port)
+        except OverflowError as error:
+            raise CommandError(f"A porta {port} não existe: use --port de 0 a 65535.") from error
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CommandError(f"A porta {port} já está em uso: escolha outra com --port.") from error
+            raise CommandError(f"Não é possível escutar em {host}:{port}: {error.strerror or error}.") from error
+
+    def _say(self, address: str) -> None:
+        self.stdout.write(f"No ar em {address} (Ctrl-C encerra)")
+        self.stdout.flush()

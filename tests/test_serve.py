@@ -1,0 +1,138 @@
+"""`manage.py serve`: a real process that answers, leaves when told to, and says why when it cannot start."""
+
+import os
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30  # seconds
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A migrated database of its own, with the demonstration's people."""
+    database = tmp_path_factory.mktemp("serve") / "serve.sqlite3"
+    variables = {"DATABASE_URL": f"sqlite:///{database}", "DEBUG": "true", "ABLY_API_KEY": "", "DISPATCHER": "embedded"}
+    environment = os.environ | variables
+    for command in ("migrate", "demo"):
+        subprocess.run([*manage(command), "-v", "0"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    return environment
+
+
+def manage(*words):
+    return [sys.executable, "manage.py", *words]
+
+
+def start(environment):
+    return subprocess.Popen(
+        manage("serve", "--port", "0"),
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@pytest.fixture
+def server(environment):
+    process = start(environment)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def address(process):
+    """From the one line that it prints once it answers."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        assert selector.select(PATIENCE), "the server said nothing"
+    line = process.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+", line)
+    assert found, line
+    return found[0]
+
+
+def end(process, number):
+    """`(exit code, seconds it took)`."""
+    started = time.monotonic()
+    process.send_signal(number)
+    return process.wait(PATIENCE), time.monotonic() - started
+
+
+def log_in(client):
+    client.get("/entrar/")
+    form = {"username": "ana", "password": "semtas-demo", "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+    assert client.post("/entrar/", data=form).status_code == 302
+
+
+def test_it_answers_on_the_address_that_it_prints(server):
+    assert httpx.get(f"{address(server)}/health/live", timeout=PATIENCE).json() == {"status": "ok"}
+
+
+def test_the_hub_and_the_dispatcher_run_before_the_first_stream(server):
+    checks = httpx.get(f"{address(server)}/health/ready", timeout=PATIENCE).json()["checks"]
+    assert checks["hub"]
+    assert checks["dispatcher"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_seconds_with_exit_code_0(server, number):
+    address(server)
+    code, seconds = end(server, number)
+    assert code == 0
+    assert seconds < 5
+
+
+def test_sigterm_sends_an_open_stream_away_instead_of_waiting_for_it(server):
+    with httpx.Client(base_url=address(server), timeout=PATIENCE) as client:
+        log_in(client)
+        with client.stream("GET", "/api/v1/stream/") as stream:
+            assert stream.status_code == 200
+            pieces = stream.iter_text()
+            received = next(pieces)
+            code, seconds = end(server, signal.SIGTERM)
+            received += "".join(pieces)
+    assert "drain" in received
+    assert code == 0
+    assert seconds < 5
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            manage("serve", "--port", str(port)),
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert f"A porta {port} já está em uso: escolha outra com --port." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
+    ended = subprocess.run(
+        manage("serve", "--port", "70000"),
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "A porta 70000 não existe" in ended.stderr
