@@ -58,6 +58,15 @@ def test_where_the_server_cannot_be_built_each_missing_tool_is_named(tmp_path):
         assert f"{tool} is missing" in told.stdout
 
 
+def test_a_protoc_without_its_types_is_named_before_the_build_stumbles_over_it(tmp_path):
+    protoc = tmp_path / "protoc"
+    protoc.write_text("#!/bin/sh\nexit 1\n")
+    protoc.chmod(0o755)
+    told = run("script/ably-server", "--can-build", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert told.returncode == 1
+    assert "libprotobuf-dev" in told.stdout
+
+
 def test_an_unknown_benchmark_gets_the_list_of_those_there_are():
     told = run("script/bench", "nonesuch")
     assert told.returncode == 1
