@@ -7,7 +7,8 @@ import pytest
 
 from tests.live.ably_server import ROOT
 
-SCRIPTS = ["script/bootstrap", "script/server", "script/test", "script/bench", "script/lock", ".ci/run"]
+NAMES = ("bootstrap", "server", "test", "bench", "lock", "screenshots")
+SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess:

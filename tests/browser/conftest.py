@@ -1,34 +1,17 @@
 """One browser for all scenes; for each scene its own site, its own Ably server, its own database."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage
 
-# Nothing leaves this machine, and nothing is asked of it that a container does not have.
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "chromium is missing: install it (Debian: apt-get install chromium)."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
