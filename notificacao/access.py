@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from notificacao import wakes
@@ -18,3 +20,10 @@ def touch_everybody_with_a_role() -> None:
     """A unit or a benefit came, went, or changed what it handles: whoever holds a role may hear other channels."""
     Person.objects.filter(memberships__isnull=False).update(access_changed_at=timezone.now())
     wakes.after_commit(wakes.HUBS)
+
+
+def touch_owner(session: Session) -> None:
+    """A login is over. Django's `user_logged_out` comes before the session is gone: a hub that looks then finds it."""
+    owner = session.get_decoded().get(SESSION_KEY)
+    if owner is not None:
+        touch([int(owner)])

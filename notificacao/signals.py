@@ -1,6 +1,6 @@
 """Django's signals, turned into wakes. No logic lives here; the polls find what signals miss."""
 
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
@@ -31,10 +31,9 @@ def person_changed(instance: Person, created: bool, update_fields, **kwargs) -> 
         access.touch([instance.pk])
 
 
-@receiver(user_logged_out)
-def logged_out(user, **kwargs) -> None:
-    if user is not None:
-        access.touch([user.pk])
+@receiver(post_delete, sender=Session)
+def session_ended(instance: Session, **kwargs) -> None:
+    access.touch_owner(instance)
 
 
 @receiver([post_save, post_delete], sender=Unit)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 
-from notificacao import wakes
+from notificacao import access, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, Unit
 from notificacao.wakes import Doorbell
 from tests.conftest import make_person
@@ -99,6 +100,14 @@ def test_a_new_person_needs_no_touch_since_nobody_streams_for_them_yet(after, an
 def test_logging_out_touches_the_person_alone(after, ana, bia, client):
     client.force_login(ana)
     assert after(client.logout) == ({"ana"}, HUBS)
+
+
+def test_a_logout_touches_once_the_session_is_gone(ana, client, monkeypatch):
+    left = []
+    monkeypatch.setattr(access, "touch", lambda pks: left.append((pks, Session.objects.count())))
+    client.force_login(ana)
+    client.logout()
+    assert left == [([ana.pk], 0)]
 
 
 def test_logging_out_without_having_logged_in_touches_nobody(after, ana, client):
