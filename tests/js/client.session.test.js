@@ -76,6 +76,15 @@ describe("the session", () => {
     expect(page.client.safeCursor).toBe("e1.2");
   });
 
+  it("is asked for when a stream opens that names a channel which the page does not know", async () => {
+    const page = await new Page().onAbly();
+    page.site.join(SYSTEM);
+    page.streams.last.cut();
+    await pass(2000);
+    expect(page.site.asked).toEqual(["session", "session"]);
+    expect(page.ably.link.channels.get(SYSTEM).listener).toBeDefined();
+  });
+
   it("is asked for when a stream opens that does not name a channel of the page", async () => {
     const page = await new Page({ transport: "sse" }).start();
     page.site.leave(UNIT);

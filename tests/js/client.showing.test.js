@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../notificacao/static/notificacao/api.js";
-import { ANA, SYSTEM, UNIT } from "./fakes.js";
+import { ANA, Site, SYSTEM, UNIT } from "./fakes.js";
 import { Page, pass } from "./page.js";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -21,11 +21,11 @@ describe("an event", () => {
   });
 
   it("that was in the page's list is not shown again", async () => {
-    const page = new Page();
-    page.client.seen.add(page.site.notify(UNIT).event_id);
-    await page.start();
+    const site = new Site();
+    site.notify(UNIT);
+    const page = await new Page({ site, position: "e1.0" }).start();
     await pass(5000);
-    expect(page.site.asked).toContain("after");
+    expect(site.asked).toContain("after");
     expect(page.shown).toEqual([]);
   });
 

@@ -7,7 +7,8 @@ import { Ably, Site, Streams } from "./fakes.js";
 export const pass = (ms) => vi.advanceTimersByTimeAsync(ms);
 
 export class Page {
-  constructor({ transport = "ably", site = new Site({ transport }) } = {}) {
+  /** Its list holds what ana may see of `site`; `position` was read before it. */
+  constructor({ transport = "ably", site = new Site({ transport }), position = site.position } = {}) {
     this.site = site;
     this.streams = new Streams((connection) => site.admit(connection));
     this.ably = new Ably();
@@ -19,7 +20,7 @@ export class Page {
     this.signedOut = 0;
     site.fetch = this.streams.fetch;
     this.client = new NotificationClient({
-      position: site.position,
+      position,
       shown: site.permitted(0),
       api: site,
       sdk: this.sdk,
