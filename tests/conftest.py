@@ -21,7 +21,7 @@ def django_db_modify_db_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL would not truncate those."""
+    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL truncates no such."""
     if connections["default"].vendor == "postgresql":
         with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
@@ -80,7 +80,7 @@ def ably_server():
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A PostgreSQL server shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
+    """A PostgreSQL shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
     with PostgresServer(fsync=False) as server:
         yield server
 
