@@ -11,6 +11,16 @@ from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 
 
+def pytest_collection_modifyitems(config, items):
+    """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
+    on_postgres = connections["default"].vendor == "postgresql"
+    # What brings servers of its own, or runs as a process on SQLite, is the same whatever the tests run on.
+    elsewhere = ("sqlite", "services", "browser") if on_postgres else ("postgres",)
+    not_here = [item for item in items if any(map(item.get_closest_marker, elsewhere))]
+    config.hook.pytest_deselected(items=not_here)
+    items[:] = [item for item in items if item not in not_here]
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory):
     """A file, not memory: threads of one process must see each other's commits as processes do."""
