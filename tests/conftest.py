@@ -13,12 +13,19 @@ from tests.live.redis import RedisServer
 
 def pytest_collection_modifyitems(config, items):
     """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
-    on_postgres = connections["default"].vendor == "postgresql"
-    # What brings servers of its own, or runs as a process on SQLite, is the same whatever the tests run on.
-    elsewhere = ("sqlite", "services", "browser") if on_postgres else ("postgres",)
-    not_here = [item for item in items if any(map(item.get_closest_marker, elsewhere))]
-    config.hook.pytest_deselected(items=not_here)
-    items[:] = [item for item in items if item not in not_here]
+    here = _on_postgres if connections["default"].vendor == "postgresql" else _on_sqlite
+    config.hook.pytest_deselected(items=[item for item in items if not here(item)])
+    items[:] = filter(here, items)
+
+
+def _on_sqlite(item) -> bool:
+    return item.get_closest_marker("postgres") is None
+
+
+def _on_postgres(item) -> bool:
+    """Where it uses the tests' database, and not a server or a process with one of its own."""
+    uses_it = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
+    return bool(uses_it) and not any(map(item.get_closest_marker, ("sqlite", "services", "browser")))
 
 
 @pytest.fixture(scope="session")
