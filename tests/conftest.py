@@ -3,6 +3,7 @@
 import pytest
 from django.db import connections
 
+from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.stream import hub
 from tests.asgi import running_site
@@ -48,6 +49,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def cheap_passwords(settings):
     """A tenth of a second a person is what a password should cost, and not what a test should."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def patient_stamps(monkeypatch):
+    """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
+    monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from tests.rows import write
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
+LIMITS = stamp._LIMITS
+
 
 @pytest.fixture
 def term(transactional_db):
@@ -63,7 +65,7 @@ def lock_the_head():
 
 
 def test_a_stamper_that_falls_asleep_is_thrown_out_and_what_it_wrote_with_it(term, standby, monkeypatch):
-    monkeypatch.setattr(stamp, "_LIMITS", stamp._LIMITS.replace("2s", "200ms"))
+    monkeypatch.setattr(stamp, "_LIMITS", LIMITS.replace("2s", "200ms"))
     for _ in range(2):
         write("a")
     let_it_run_out()
