@@ -9,12 +9,13 @@ import structlog
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from notificacao import orchestrator, rollout, wakes
+from notificacao import orchestrator, retention, rollout, wakes
 from notificacao.breaker import Breaker
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease
 from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.epoch import Witness
 from notificacao.models import BreakerState
 from notificacao.orchestrator import NotificationOrchestrator
 from notificacao.transports import Transport, TransportError
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; rule 7 grants one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
+_RETAIN_EVERY = 600.0  # seconds
+_RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
 class Dispatcher:
@@ -39,8 +42,10 @@ class Dispatcher:
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
         self._placed = False  # whether it knows yet that it leads, or that another does
+        self._witness = Witness()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
+        self._retaining = DatabaseThread("retention")
         self._stamped = asyncio.Event()
         self._rollout: tuple[float, rollout.Rollout] | None = None
 
@@ -52,7 +57,7 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably):
+                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._retain):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()
@@ -64,6 +69,7 @@ class Dispatcher:
             await self._transport.close()
         self._stamping.close()
         self._dispatching.close()
+        self._retaining.close()
 
     async def _forever(self, work) -> None:
         """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""
@@ -79,6 +85,7 @@ class Dispatcher:
 
     async def _lead(self) -> None:
         term = await self._stamping.run(lease.hold, self._holder, self._term)
+        await self._stamping.run(self._witness.look, term is not None)
         if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
@@ -98,7 +105,7 @@ class Dispatcher:
             doorbell.close()
 
     def _stamp_batch(self, term: int) -> int:
-        return stamp(term, skip=self._rollout_now().off)
+        return stamp(term, skip=self._rollout_now().off, witness=self._witness)
 
     async def _dispatch(self) -> None:
         while True:
@@ -119,6 +126,13 @@ class Dispatcher:
         await self._dispatching.run(claims.settle, held, outcomes)
         wakes.wake(wakes.HUBS)
         return True
+
+    async def _retain(self) -> None:
+        await asyncio.sleep(_RETAIN_EVERY)
+        while self._term is not None and await self._retaining.run(retention.trim) > 0:
+            await asyncio.sleep(_RETAIN_PAUSE)
+        if self._term is not None:
+            await self._retaining.run(retention.clear_sessions)
 
     async def _read_rollout(self) -> rollout.Rollout:
         known = self._fresh_rollout()
