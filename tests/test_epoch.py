@@ -10,7 +10,7 @@ from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.epoch import Witness
 from notificacao.log import Cursor, ResyncNeeded
-from notificacao.models import Channel, DispatcherLease, LogHead, Notification
+from notificacao.models import DispatcherLease, LogHead, Notification
 from tests.lives import set_back
 from tests.rows import write
 from tests.stamping import stamp_all
@@ -145,7 +145,7 @@ def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
     witness, old = Witness(), word()
     write(SYSTEM)
     with monkeypatch.context() as patch:
-        patch.setattr(type(Channel.objects), "bulk_create", fail)
+        patch.setattr("notificacao.dispatcher.stamp._write", fail)
         with pytest.raises(ZeroDivisionError):
             stamp(term, witness=witness)
     stamp(term, witness=witness)
