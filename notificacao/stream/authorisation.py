@@ -19,7 +19,7 @@ from notificacao.log import Cursor
 from notificacao.models import Person
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What one person may hear, as the database had it at `position`."""
 
