@@ -13,13 +13,12 @@ from notificacao.stream.listeners import Lane, Listener
 from notificacao.stream.plain import PlainStream
 
 
-def grant(unread=0, seq=100, channels=None):
+def grant(channels=None):
     return Grant(
         person_pk=1,
         channels=channels or {"a": 0},
         heads={},
-        position=Cursor("0a1b", seq),
-        unread=unread,
+        position=Cursor("0a1b", 100),
         assigned=False,
         transport="sse",
     )
@@ -30,7 +29,9 @@ def stream(lane=Lane.LIVE, limit=100):
 
 
 def listener(unread=0, seq=100):
-    return Listener(grant(unread, seq))
+    person = Listener(grant())
+    person.end_count(unread, seq)
+    return person
 
 
 def test_what_is_written_is_taken_once_in_order():
@@ -141,7 +142,7 @@ def test_rows_that_come_while_the_database_counts_are_added_unless_it_saw_them()
     assert not person.count_again
     person.count([101])
     person.count([102])
-    person.end_count(grant(unread=9, seq=101))
+    person.end_count(9, 101)
     assert person.unread == 10
     person.count([103])
     assert person.unread == 11
@@ -164,11 +165,11 @@ def test_however_rows_and_the_count_interleave_none_is_lost_or_counted_twice(bef
         seq += 1
         person.count([seq])
     person.begin_count()
-    answer = grant(unread=seq + seen, seq=seq + seen)
+    answer = (seq + seen, seq + seen)
     for _ in range(during):
         seq += 1
         person.count([seq])
-    person.end_count(answer)
+    person.end_count(*answer)
     for _ in range(after + max(0, seen - during)):
         seq += 1
         person.count([seq])

@@ -166,16 +166,16 @@ async def test_a_change_that_came_while_the_database_was_away_is_not_forgotten(s
 
 async def test_a_count_that_failed_is_asked_again(site, ana, norte, monkeypatch):
     stream = await site.open(ana)
-    grants_of, asked = authorisation.grants_of, []
+    unread_of, asked = authorisation.unread_of, []
 
-    def away_at_first(pks):
-        asked.append(pks)
+    def away_at_first(heard):
+        asked.append(heard)
         if len(asked) == 1:
             raise OperationalError("gone")
-        return grants_of(pks)
+        return unread_of(heard)
 
     await eventually(lambda: not site.hub.roster.listeners[ana.pk].count_again)
-    monkeypatch.setattr(authorisation, "grants_of", away_at_first)
+    monkeypatch.setattr(authorisation, "unread_of", away_at_first)
     monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
     listener = site.hub.roster.listeners[ana.pk]
     listener.unread, listener.count_again = 7, True

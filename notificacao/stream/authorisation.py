@@ -27,7 +27,6 @@ class Grant:
     channels: Mapping[str, int]
     heads: Mapping[str, int]
     position: Cursor
-    unread: int
     assigned: bool
     transport: str
 
@@ -61,7 +60,6 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
     position = log.position()
     heard = audiences.channels_of(person_pks)
     heads = log.heads({name: 0 for channels in heard.values() for name in channels})
-    unread = reading.unread(heard)
     now = rollout.current()
     return {
         pk: Grant(
@@ -69,12 +67,17 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             channels=channels,
             heads={name: heads[name] for name in channels},
             position=position,
-            unread=unread.get(pk, 0),
             assigned=now.assigned(pk),
             transport=now.transport_for(pk),
         )
         for pk, channels in heard.items()
     }
+
+
+def unread_of(heard: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
+    """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and perhaps some after it."""
+    seq = log.position().seq
+    return seq, reading.unread(heard)
 
 
 def grants_for(session_keys: list[str]) -> dict[str, Grant]:

@@ -52,7 +52,7 @@ class Hub:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._tail, self._tick, self.people.sweep):
+                for work in (self._tail, self._tick, self.people.sweep, self.people.count_newcomers):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
             self._thread.close()
@@ -190,7 +190,7 @@ class Hub:
         listener = self.roster.listeners.get(grant.person_pk)
         if listener is None:
             listener = self.roster.enter(grant)
-            listener.count_again = grant.position != self.position
+            self.people.welcome()
         else:
             self.people.regrant(listener, grant)
             self.people.forget(listener.pk)  # the grant may be older than what was acted upon
@@ -198,7 +198,8 @@ class Hub:
         self.roster.add(listener, stream)
         stream.told = grant.transport
         stream.quiet_since = time.monotonic()
-        stream.write(frames.counts(listener.unread))
+        if listener.counted_to >= 0:
+            stream.write(frames.counts(listener.unread))
         self._tell_transport(listener, stream)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from notificacao.stream import frames
 from notificacao.stream.authorisation import Grant
 
 DRAIN_SPREAD_MS = 2_000  # over which those who were sent away come back
@@ -65,8 +66,8 @@ class Listener:
         self.channels: Mapping[str, int] = grant.channels
         self.streams: tuple[Stream, ...] = ()
         self.in_standby = False  # any of the streams
-        self.unread = grant.unread
-        self.counted_to = grant.position.seq  # the database counted the rows up to this seq
+        self.unread = 0
+        self.counted_to = -1  # the database counted the rows up to this seq; not yet
         self.count_told = -1
         self.count_again = False
         self._since_count: list[int] | None = None  # rows that came while the database is counting
@@ -92,12 +93,17 @@ class Listener:
         self.count_again = False
         self._since_count = []
 
-    def end_count(self, grant: Grant) -> None:
-        """The database counted `grant.unread` at `grant.position`; what came after that is added."""
+    def end_count(self, unread: int, seq: int) -> None:
+        """The database counted `unread`, all up to `seq` included; what came after that is added."""
         came = self._since_count or []
-        self.counted_to = grant.position.seq
-        self.unread = grant.unread + sum(seq > self.counted_to for seq in came)
+        self.counted_to = seq
+        self.unread = unread + sum(each > seq for each in came)
         self._since_count = None
+
+    def tell_count(self) -> None:
+        if self.counted_to >= 0 and self.unread != self.count_told:
+            self.count_told = self.unread
+            self.write(frames.counts(self.unread))
 
     def write(self, data: bytes, *lanes: Lane) -> None:
         for stream in self.streams:

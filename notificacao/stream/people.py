@@ -1,7 +1,7 @@
 """Keeps what open streams may hear as the database has it: on a hint at once, for everybody every half minute."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from notificacao import audiences
 from notificacao.database import DatabaseThread
@@ -20,6 +20,8 @@ class People:
     def __init__(self, roster: Roster):
         self._roster = roster
         self._seen: dict[int, tuple] = {}  # pk → (access, reading) changed at, as last acted upon
+        self._newcomers = asyncio.Event()
+        self._counting = asyncio.Lock()
         self._thread = DatabaseThread("people")
 
     def close(self) -> None:
@@ -86,20 +88,41 @@ class People:
             await asyncio.sleep(SWEEP / len(batches))
             await self.authorise(batch)
 
+    # --- Unread counts that cannot be known by adding
+
+    def welcome(self) -> None:
+        """Have a newcomer counted, and told, without waiting for the next tick."""
+        self._newcomers.set()
+
+    async def count_newcomers(self) -> None:
+        await self._newcomers.wait()
+        self._newcomers.clear()
+        for listener in await self._count(lambda listener: listener.counted_to < 0):
+            listener.tell_count()
+
     async def count_again(self) -> None:
-        """Ask the database for the unread counts that cannot be known by adding."""
-        for batch in _batches([listener for listener in self._roster.listeners.values() if listener.count_again]):
+        await self._count(lambda listener: listener.count_again)
+
+    async def _count(self, wanted: Callable[[Listener], bool]) -> list[Listener]:
+        """Ask the database; one at a time, since rows that come meanwhile are noted by the listener."""
+        async with self._counting:
+            listeners = [listener for listener in self._roster.listeners.values() if wanted(listener)]
+            for batch in _batches(listeners):
+                await self._count_batch(batch)
+        return listeners
+
+    async def _count_batch(self, batch: Sequence[Listener]) -> None:
+        for listener in batch:
+            listener.begin_count()
+        heard = {listener.pk: listener.channels for listener in batch}
+        try:
+            seq, unread = await self._thread.run(authorisation.unread_of, heard)
+        except Exception:
             for listener in batch:
-                listener.begin_count()
-            try:
-                grants = await self._thread.run(authorisation.grants_of, [listener.pk for listener in batch])
-            except Exception:
-                for listener in batch:
-                    listener.count_again = True
-                raise
-            for listener in batch:
-                if listener.pk in grants:
-                    listener.end_count(grants[listener.pk])
+                listener.count_again = True
+            raise
+        for listener in batch:
+            listener.end_count(unread[listener.pk], seq)
 
 
 def _batches(items: Sequence) -> Iterator[Sequence]:

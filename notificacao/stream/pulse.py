@@ -1,7 +1,6 @@
 """What open streams are told once a second: unread counts, heads that moved, and, in silence, a heartbeat."""
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Iterator
 
@@ -31,11 +30,8 @@ class Pulse:
         await self._write_heartbeats()
 
     async def _write_counts(self) -> None:
-        frame = functools.cache(frames.counts)
-        changed = [each for each in self._roster.listeners.values() if each.unread != each.count_told]
-        for place, listener in enumerate(changed, 1):
-            listener.count_told = listener.unread
-            listener.write(frame(listener.unread))
+        for place, listener in enumerate(list(self._roster.listeners.values()), 1):
+            listener.tell_count()
             if place % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
