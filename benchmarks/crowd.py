@@ -48,8 +48,6 @@ class Seat(asyncio.Protocol):
             self._begun = True
             self._crowd.begun += 1
             self._crowd.refused += refused
-            if refused:
-                print(self._head)
             if self._crowd.begun == self._crowd.size:
                 self._crowd.all_begun.set()
             self._head = b""
@@ -96,10 +94,13 @@ class Crowd:
             )
         self._seats.append(seat)
 
-    async def receive(self, events: int, within: float = 60) -> None:
-        """Until `events` more have come. Raises TimeoutError; call it before they are sent."""
-        async with asyncio.timeout(within):
-            await self.reached.wait()
+    async def receive(self, within: float = 60) -> None:
+        """Until what is expected has come. Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(within):
+                await self.reached.wait()
+        except TimeoutError:
+            raise TimeoutError(f"{self.wanted - self.events} events lack, {self.lost} clients were lost") from None
 
     def expect(self, events: int) -> None:
         """`receive` waits for `events` from here on."""

@@ -1,4 +1,4 @@
-"""A log whose rows are all written, and only its head is to be moved: what is measured is the stream, not the producer."""
+"""A log whose rows are written before its head moves: what is measured is the stream, not the producer."""
 
 import os
 import signal
@@ -56,6 +56,18 @@ class LogHead:
             self.sent[self._seq] = now
         if pid:
             os.kill(pid, signal.SIGUSR1)
+
+    def read_by(self, person_pks: list[int]) -> None:
+        """Everybody has read everything: what is measured next begins with nothing to count."""
+        from notificacao.models import ReadMark
+
+        ReadMark.objects.bulk_create(
+            [ReadMark(person_id=pk, channel=self._channel, seq=self._seq) for pk in person_pks],
+            update_conflicts=True,
+            unique_fields=["person", "channel"],
+            update_fields=["seq"],
+            batch_size=1_000,
+        )
 
     def close(self) -> None:
         self._database.close()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Login:
+    person_pk: int
     session_key: str
     lane: str
     number: int
@@ -51,6 +52,6 @@ def log_everybody_in(count: int) -> list[Login]:
         key = get_random_string(32, "abcdefghijklmnopqrstuvwxyz0123456789")
         sessions.append(Session(session_key=key, session_data=store.encode(login), expire_date=expires))
         lane = "standby" if number >= 1_000 and assigned(person.pk) else "live"
-        logins.append(Login(key, lane, number))
+        logins.append(Login(person.pk, key, lane, number))
     Session.objects.bulk_create(sessions, batch_size=1_000)
     return logins

@@ -30,10 +30,14 @@ class Served:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
-                self._said.seek(0)
-                raise RuntimeError(f"{' '.join(self._command)} is not ready:\n{self._said.read()[-3_000:].decode()}")
+                raise RuntimeError(f"{' '.join(self._command)} is not ready:\n{self.said()}")
             time.sleep(0.1)
         return self
+
+    def said(self) -> str:
+        """The end of what it logged."""
+        self._said.seek(0)
+        return self._said.read()[-3_000:].decode(errors="replace")
 
     def _answers(self) -> bool:
         try:
