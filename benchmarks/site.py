@@ -7,9 +7,8 @@ import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
 
-from semtas.asgi import application as site  # noqa: E402  (sets Django up)
-
-from notificacao import server, wakes  # noqa: E402  isort: skip
+from notificacao import server, wakes
+from semtas.asgi import application as site
 
 application = site  # for daphne and granian, which notice the log by themselves every 20 ms
 

@@ -152,9 +152,9 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
     works: dict[str, Callable[[], Awaitable[dict]]] = {
         f"idle_{size}": partial(figures.idle, size) for size in ((1_000, 2_000) if quick else (5_000, 20_000))
     } | {
-        "returns": partial(figures.returns, 2 if quick else 5),
+        "returns": partial(figures.returns, 2 if quick else 12),
         "bursts": partial(figures.bursts, 400, 3 if quick else 8),
-        "one_a_tick": partial(figures.one_a_tick, 100 if quick else 500),
+        "one_a_tick": partial(figures.one_a_tick, 100 if quick else 900),
         "at_120000": partial(figures.paced, 120, seconds),
         "at_200000": partial(figures.paced, 200, seconds),
     }

@@ -1,11 +1,13 @@
 """How streams end, how many there may be, and what an open one costs."""
 
 import asyncio
+import json
 
 import pytest
 from django.db.backends.signals import connection_created
 
 from notificacao import audiences
+from notificacao.stream import limits
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -93,6 +95,56 @@ async def test_who_does_not_read_is_sent_away_and_the_others_go_on(site, ana, bi
     await slow.end()
     assert slow.over
     assert len(slow.titles) < len(quick.titles)
+
+
+async def test_a_full_process_refuses_until_somebody_leaves(site, ana, bia, caio, settings):
+    """Strangers take no place for longer than it takes to refuse them."""
+    settings.STREAMS_PER_PROCESS = 2
+    first, _ = await site.open(ana), await site.open(bia)
+    refused = await site.request(await site.cookie(caio))
+    assert refused.status == 503
+    assert json.loads(refused.body)["code"] == "too_many_streams"
+    assert 5 <= int(refused.headers[b"retry-after"]) <= 15
+    await first.close()
+    await eventually(lambda: len(site.hub.roster.listeners) == 1)
+    for _ in range(3):
+        assert (await site.request()).status == 401
+    assert (await site.open(caio)).status == 200
+
+
+async def test_who_opens_too_fast_is_told_when_to_come_back_and_others_are_not(site, ana, bia, monkeypatch):
+    monkeypatch.setattr(limits, "BURST", 3)
+    for _ in range(3):
+        await site.open(ana)
+    refused = await site.request(await site.cookie(ana))
+    assert (refused.status, json.loads(refused.body)["code"]) == (429, "opened_too_fast")
+    assert int(refused.headers[b"retry-after"]) >= 1
+    assert (await site.open(bia)).status == 200
+
+
+async def test_while_it_drains_nobody_new_is_let_in(site, ana):
+    site.hub.drain()
+    refused = await site.request(await site.cookie(ana))
+    assert (refused.status, json.loads(refused.body)["code"]) == (503, "not_ready")
+
+
+async def test_who_was_on_the_way_in_when_it_began_to_drain_is_sent_away_too(site, ana, monkeypatch):
+    held, go_on, reached = asyncio.Event(), asyncio.Event(), site.hub.reached
+
+    async def held_up(position):
+        held.set()
+        await go_on.wait()
+        return await reached(position)
+
+    monkeypatch.setattr(site.hub, "reached", held_up)
+    opening = asyncio.create_task(site.request(await site.cookie(ana)))
+    await held.wait()
+    site.hub.drain()
+    go_on.set()
+    stream = await opening
+    assert (await stream.next("bye")).data["reason"] == "drain"
+    await stream.end()
+    assert site.hub.roster.listeners == {}
 
 
 async def test_a_page_that_is_closed_is_forgotten(site, ana):

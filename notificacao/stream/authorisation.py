@@ -4,6 +4,7 @@ A thousand returning browsers must not queue one behind the other: all who ask w
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from notificacao import audiences, log, reading, rollout
 from notificacao.database import DatabaseThread
 from notificacao.log import Cursor
 from notificacao.models import Person
+
+BATCH = 500  # people asked for in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,9 @@ class Grant:
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
     """`{session key: person}` of the sessions that are alive, of active people, with today's password."""
-    sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
+    alive = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
     store = SessionStore()
-    data = {session.session_key: store.decode(session.session_data) for session in sessions}
+    data = {key: store.decode(text) for key, text in alive.values_list("session_key", "session_data")}
     pks = {values[SESSION_KEY] for values in data.values() if SESSION_KEY in values}
     people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True)}
     return {
@@ -48,8 +51,9 @@ def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
 def _password_unchanged(person: Person, session: Mapping[str, str]) -> bool:
     """As django.contrib.auth.get_user does, `SECRET_KEY_FALLBACKS` honoured."""
     held = session.get(HASH_SESSION_KEY, "")
-    hashes = [person.get_session_auth_hash(), *person.get_session_auth_fallback_hash()]
-    return any(constant_time_compare(held, known) for known in hashes)
+    if constant_time_compare(held, person.get_session_auth_hash()):
+        return True
+    return any(constant_time_compare(held, known) for known in person.get_session_auth_fallback_hash())
 
 
 def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
@@ -108,7 +112,8 @@ class Doorkeeper:
 
     async def _read_batches(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting, {}
+            batch = dict(itertools.islice(self._waiting.items(), BATCH))
+            self._waiting = dict(itertools.islice(self._waiting.items(), BATCH, None))
             try:
                 grants = await self._thread.run(grants_for, list(batch))
             except Exception as error:
