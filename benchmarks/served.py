@@ -1,5 +1,6 @@
 """A server under measurement: started on its own core, weighed, and ended by its process id."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -48,7 +49,8 @@ class Served:
     def __exit__(self, *_) -> None:
         """A server that waits for its streams is not waited for."""
         for pid in self.pids():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     @property

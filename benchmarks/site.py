@@ -7,18 +7,21 @@ import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
 
-from notificacao import server, wakes
-from semtas.asgi import application as site
+from semtas.asgi import application  # for daphne and granian, which notice the log by themselves every 20 ms
 
-application = site  # for daphne and granian, which notice the log by themselves every 20 ms
+__all__ = ["application"]
 
 
 def ring_on_signal() -> None:
+    from notificacao import wakes
+
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, wakes.wake, wakes.HUBS)
 
 
 def main() -> None:
     """Under the production server; `--plain`: without the takeover."""
+    from notificacao import server
+
     config = server.configuration()
     if "--plain" in sys.argv:
         config.http = "httptools"

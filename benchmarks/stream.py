@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvloop
 
+from benchmarks import rivals
 from benchmarks.crowd import Crowd, delays_ms
 from benchmarks.log_head import LogHead
 from benchmarks.people import Login, log_everybody_in
@@ -40,8 +41,9 @@ def arguments() -> argparse.Namespace:
 class Figures:
     """Measures our stream under one server. `logins[n]` is who client n is."""
 
-    def __init__(self, served: Served, log: LogHead, logins: list[Login]):
+    def __init__(self, served: Served, log: LogHead, logins: list[Login], *, rings: bool = True):
         self._served = served
+        self._bell = served.pid if rings else 0
         self._log = log
         self._logins = logins
 
@@ -67,7 +69,7 @@ class Figures:
             for _ in range(times):
                 crowd.expect(rows * FAN)
                 began = time.perf_counter()
-                self._log.advance(rows, self._served.pid)
+                self._log.advance(rows, self._bell)
                 await crowd.receive()
                 rates.append(rows * FAN / (time.perf_counter() - began))
             busy = self._served.seconds_on_core() - busy
@@ -84,7 +86,7 @@ class Figures:
             began = time.perf_counter()
             for _ in range(rows):
                 crowd.expect(FAN)
-                self._log.advance(1, self._served.pid)
+                self._log.advance(1, self._bell)
                 await crowd.receive()
             took = time.perf_counter() - began
             busy = self._served.seconds_on_core() - busy
@@ -104,7 +106,7 @@ class Figures:
             for number in range(rows):
                 if (ahead := began + number / rate - time.perf_counter()) > 0:
                     await asyncio.sleep(ahead)
-                self._log.advance(1, self._served.pid)
+                self._log.advance(1, self._bell)
             await crowd.receive()
             took = time.perf_counter() - began
             cuts = statistics.quantiles(delays_ms(crowd.came, self._log.sent), n=100)
@@ -169,6 +171,59 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
     return measured
 
 
+async def measure_plain(served: Served, log: LogHead, logins: list[Login], options: argparse.Namespace) -> dict:
+    """The same stream without the takeover."""
+    figures = Figures(served, log, logins, rings=False)
+    await figures.returns(1)  # warm
+    size = 1_000 if options.quick else 5_000
+    return {
+        f"idle_{size}": await figures.idle(size),
+        "returns": await figures.returns(2),
+        "bursts": await figures.bursts(100, 2 if options.quick else 4),
+    }
+
+
+async def measure_rival(served: Served, rows: int, options: argparse.Namespace) -> dict:
+    size = 1_000 if options.quick else 5_000
+    return {
+        f"idle_{size}": await rivals.idle(served, size),
+        "bursts": await rivals.posted_bursts(served, FAN, rows, 2 if options.quick else 4),
+    }
+
+
+def measure_others(folder: Path, environment: dict[str, str], log: LogHead, logins: list[Login], options) -> dict:
+    """Each on the same core, one after the other."""
+    measured = {}
+
+    def note(name: str, served: Served | None, measuring) -> None:
+        if served is None:
+            print(f"{name} is not installed")
+            return
+        with served:
+            measured[name] = uvloop.run(measuring(served))
+        print(f"{name:13} {measured[name]}", flush=True)
+
+    note("nchan", rivals.nchan(folder, free_port()), lambda served: measure_rival(served, 400, options))
+    note("eventstream", rivals.eventstream(free_port()), lambda served: measure_rival(served, 40, options))
+    for name, server in (("plain_daphne", rivals.daphne), ("plain_granian", rivals.granian)):
+        served = server(environment, free_port())
+        note(name, served, lambda served: measure_plain(served, log, logins, options))
+    return measured
+
+
+def ratios(figures: dict) -> dict:
+    """Ours over theirs, in bursts: by the clock, and by the server's processor time."""
+    ours = figures["takeover"]["bursts"]
+    return {
+        name: {
+            measure: round(ours[measure] / theirs["bursts"][measure], 1)
+            for measure in ("deliveries_a_second", "deliveries_a_core_second")
+        }
+        for name, theirs in figures.items()
+        if name != "takeover"
+    }
+
+
 def prepare(folder: Path, people: int) -> tuple[Path, dict[str, str], list[Login]]:
     database = folder / "bench.sqlite3"
     environment = environment_for(database, ably=None, LOG_LEVEL="WARNING", DISPATCHER="off")
@@ -200,6 +255,7 @@ def allow_many_files(wanted: int = 65_536) -> None:
 def main() -> None:
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
+    print(f"Python {platform.python_version()}, SQLite; one core for the server, one for the clients", flush=True)
     allow_many_files()
     os.sched_setaffinity(0, {CLIENT_CORE})
     with tempfile.TemporaryDirectory() as folder:
@@ -208,12 +264,11 @@ def main() -> None:
         port = free_port()
         command = [sys.executable, "-m", "benchmarks.site", str(port)]
         with Served(command, environment, port, "/health/live") as served:
-            try:
-                figures = uvloop.run(measure(served, log, logins, options))
-            except TimeoutError:
-                print(served.said())
-                raise
-    print(f"Python {platform.python_version()}, uvicorn with takeover, SQLite; one core each for server and clients")
+            figures = {"takeover": uvloop.run(measure(served, log, logins, options))}
+        if options.only is None:
+            figures |= measure_others(Path(folder), environment, log, logins, options)
+            figures["ratios"] = ratios(figures)
+            print(f"ratios        {figures['ratios']}")
     print(json.dumps(figures))
 
 
