@@ -21,7 +21,7 @@ import django_eventstream  # noqa: E402 — it reads the settings when it is imp
 def publish(request) -> HttpResponse:
     if request.method == "POST":
         django_eventstream.send_event("bench", "message", {"text": request.body.decode()})
-    return HttpResponse("ok")
+    return HttpResponse("ok", headers={"Content-Length": "2"})
 
 
 urlpatterns = [path("pub", publish), path("sub", include(django_eventstream.urls), {"channels": ["bench"]})]
