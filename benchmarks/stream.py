@@ -61,6 +61,12 @@ class Figures:
         crowd.drop()
         self._log.read_by([login.person_pk for login in self._logins[:FAN]])
 
+    async def warm(self) -> None:
+        crowd = self._crowd(50)
+        await crowd.open()
+        crowd.drop()
+        self._empty = self._served.kilobytes()
+
     async def bursts(self, rows: int, times: int) -> dict:
         """`rows` at once, again when all have come; each is rows × streams deliveries."""
         async with self._fan(rows * times) as crowd:
@@ -120,12 +126,11 @@ class Figures:
         }
 
     async def idle(self, size: int) -> dict:
-        """KB a connection, from the difference of resident memory."""
-        before = self._served.kilobytes()
+        """KB a connection: resident memory, less that of the server when it had served a few."""
         crowd = self._crowd(size)
         seconds = await crowd.open()
         await asyncio.sleep(2)  # a tick
-        kilobytes = (self._served.kilobytes() - before) / size
+        kilobytes = (self._served.kilobytes() - self._empty) / size
         crowd.drop()
         return {"streams": size, "kb_each": round(kilobytes, 2), "opened_a_second": round(size / seconds)}
 
@@ -160,8 +165,7 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
         "at_120000": partial(figures.paced, 120, seconds),
         "at_200000": partial(figures.paced, 200, seconds),
     }
-    await figures.returns(1)  # warm
-    await figures.bursts(50, 2)
+    await figures.warm()
     measured = {}
     for name, work in works.items():
         if options.only in (None, name):
@@ -174,7 +178,7 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
 async def measure_plain(served: Served, log: LogHead, logins: list[Login], options: argparse.Namespace) -> dict:
     """The same stream without the takeover."""
     figures = Figures(served, log, logins, rings=False)
-    await figures.returns(1)  # warm
+    await figures.warm()
     size = 1_000 if options.quick else 5_000
     return {
         f"idle_{size}": await figures.idle(size),

@@ -151,8 +151,8 @@ def test_rows_that_come_while_the_database_counts_are_added_unless_it_saw_them()
 def test_the_seqs_of_another_life_of_the_log_count_though_they_are_lower():
     person = listener(unread=2, seq=100)
     person.begin_count()
-    person.count(32, one_row_event=True)
-    person.end_count(grant(unread=5, seq=31))
+    person.count([32])
+    person.end_count(5, 31)
     assert person.unread == 6
 
 

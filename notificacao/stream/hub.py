@@ -97,11 +97,12 @@ class Hub:
     async def _take(self, news: tail.News) -> None:
         changed_access = self.people.note(news.people)
         self._follow_rollout(news.rollout)
-        if news.position.epoch != self.position.epoch:
-            self._begin_another_epoch(news.position)
+        if news.another_life:
+            await self._begin_another_life(news.position)
         else:
             await self._spread(news.rows)
             self.position = news.position
+        self.people.trimmed_to = news.trimmed_to
         self._write_standby(news)
         self._advanced.set()
         if changed_access:
@@ -134,10 +135,13 @@ class Hub:
                 if listener.may_see(owed.channel, owed.seq):
                     listener.write(owed.frame, Lane.STANDBY)
 
-    def _begin_another_epoch(self, position: Cursor) -> None:
-        logger.warning("log_epoch_changed", position=str(position))
+    async def _begin_another_life(self, position: Cursor) -> None:
+        """The log was set back, or given another epoch: who may hear what is asked anew before anything is sent."""
+        logger.warning("log_begins_another_life", before=str(self.position), now=str(position))
+        await self.people.authorise(list(self.roster.listeners))
         self.position = position
         self._standby.clear()
+        self._pulse.forget_heads()
         for listener in self.roster.listeners.values():
             listener.write(frames.resync(position))
             listener.count_again = True
@@ -171,7 +175,7 @@ class Hub:
     async def reached(self, position: Cursor) -> bool:
         """Wait until the hub is at `position` or beyond, at most two polls; whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
-        while self.position.epoch != position.epoch or self.position.seq < position.seq:
+        while not self._is_at(position):
             wakes.wake(wakes.HUBS)
             self._advanced.clear()
             try:
@@ -181,9 +185,12 @@ class Hub:
                 return False
         return True
 
+    def _is_at(self, position: Cursor) -> bool:
+        return self.position.epoch == position.epoch and self.position.seq >= position.seq
+
     def join(self, grant: Grant, stream: Stream) -> None:
         """From here on `stream` gets what comes after `position`; one that has ended meanwhile does not join."""
-        if self.draining:
+        if self.draining or not self._is_at(grant.position):  # or another life began since: who is this, there?
             stream.shutdown()
         if stream.ended:
             return

@@ -20,6 +20,7 @@ class People:
     def __init__(self, roster: Roster):
         self._roster = roster
         self._seen: dict[int, tuple] = {}  # pk → (access, reading) changed at, as last acted upon
+        self.trimmed_to = self._counted_from = 0  # seq up to which retention took the log; counts know the second
         self._newcomers = asyncio.Event()
         self._counting = asyncio.Lock()
         self._thread = DatabaseThread("people")
@@ -80,13 +81,17 @@ class People:
         listener.write(frames.session())
 
     async def sweep(self) -> None:
-        """Bulk changes send no signal: find them, a few people at a time."""
+        """Bulk changes send no signal: find them, a few people at a time. What retention took counts no longer."""
         batches = list(_batches(list(self._roster.listeners)))
         if not batches:
             await asyncio.sleep(SWEEP)
         for batch in batches:
             await asyncio.sleep(SWEEP / len(batches))
             await self.authorise(batch)
+        if self._counted_from != self.trimmed_to:
+            self._counted_from = self.trimmed_to
+            for listener in self._roster.listeners.values():
+                listener.count_again = True
 
     # --- Unread counts that cannot be known by adding
 

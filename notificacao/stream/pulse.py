@@ -24,6 +24,9 @@ class Pulse:
     def head_moved(self, channel: str, seq: int) -> None:
         self._moved_heads[channel] = seq
 
+    def forget_heads(self) -> None:
+        self._moved_heads.clear()
+
     async def beat(self) -> None:
         await self._write_counts()
         self._write_heads()
