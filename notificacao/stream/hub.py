@@ -50,7 +50,7 @@ class Hub:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._tail, self._tick, self._sweep):
+                for work in (self._tail, self._tick, self._recount, self._sweep):
                     tasks.create_task(self._forever(work), name=f"hub{work.__name__}")
         finally:
             self._thread.close()
@@ -220,8 +220,8 @@ class Hub:
     # --- Once a second
 
     async def _tick(self) -> None:
+        """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
         await asyncio.sleep(TICK)
-        await self._count_again()
         for listener in self.listeners.values():
             if listener.unread != listener.count_told:
                 listener.count_told = listener.unread
@@ -229,8 +229,9 @@ class Hub:
         self._write_heads()
         self._beat()
 
-    async def _count_again(self) -> None:
+    async def _recount(self) -> None:
         """Ask the database for the unread counts that cannot be known by adding."""
+        await asyncio.sleep(TICK)
         again = [listener for listener in self.listeners.values() if listener.count_again]
         if not again:
             return
