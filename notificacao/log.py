@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Exists, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao.models import Channel, LogHead, Notification
 
@@ -91,7 +91,7 @@ def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
         by_since.setdefault(since, []).append(name)
     for since, names in by_since.items():
         may_see |= Q(channel__in=names, seq__gt=since)
-    fresh = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    fresh = Q(expires_at=None) | Q(expires_at__gt=Now())
     return Notification.objects.filter(may_see, fresh, seq__isnull=False)
 
 

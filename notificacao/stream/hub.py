@@ -8,15 +8,14 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
-from django.utils import timezone
 
 from notificacao import log, metrics, wakes, wire
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.log import Cursor
-from notificacao.models import Notification
 from notificacao.rollout import Rollout
 from notificacao.stream import authorisation, frames, tail
 from notificacao.stream.authorisation import Grant
@@ -97,12 +96,12 @@ class Hub:
         if changed_access:
             await self._authorise_again(changed_access)
 
-    def _spread(self, row: Notification) -> None:
+    def _spread(self, row: Any) -> None:
         """Write `row` to the live lane, and leave it with the standby lane."""
         assert row.seq is not None
         self._moved_heads[row.channel] = row.seq
         listeners = self._by_channel.get(row.channel)
-        if not listeners or (row.expires_at is not None and row.expires_at <= timezone.now()):
+        if not listeners or row.expired:
             return
         line = wire.encode(row)
         frame = frames.notification(line, Cursor(self.position.epoch, row.seq))
@@ -223,7 +222,7 @@ class Hub:
         """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
         await asyncio.sleep(TICK)
         for listener in self.listeners.values():
-            if listener.unread != listener.count_told:
+            if listener.unread != listener.count_told and not listener.count_is_due:
                 listener.count_told = listener.unread
                 listener.write(frames.counts(listener.unread))
         self._write_heads()

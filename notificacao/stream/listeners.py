@@ -98,6 +98,11 @@ class Listener:
         if self._since_count is not None:  # the count that is under way may be of another life of the log
             self._since_count.append(seq)
 
+    @property
+    def count_is_due(self) -> bool:
+        """Whether `unread` waits for the database's answer."""
+        return self.count_again or self._since_count is not None
+
     def begin_count(self) -> None:
         self.count_again = False
         self._since_count = []

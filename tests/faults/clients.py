@@ -25,7 +25,7 @@ class Reset(Exception):
 
 
 class Browser:
-    """One page of a person. `sites`: what a load balancer would choose from; `lane`: which to ask for, each time anew."""
+    """One page of a person. `sites`: what a load balancer chooses from; `lane`: which to ask for, each time anew."""
 
     def __init__(self, http: httpx.AsyncClient, sites: list[str], person: dict, lane: Callable[[], str], name: str):
         self.name = name
@@ -71,8 +71,9 @@ class Browser:
         was_open = False
         lane = self._lane()
         query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
+        address = f"{self._site()}/api/v1/stream/"
         try:
-            async with self._http.stream("GET", f"{self._site()}/api/v1/stream/", params=query, headers=self._headers) as answer:
+            async with self._http.stream("GET", address, params=query, headers=self._headers) as answer:
                 if answer.status_code != 200:
                     _refused(answer.status_code)
                     return False, _retry_after(answer)

@@ -1,4 +1,7 @@
-"""The servers and the processes that the fault tests break: started once, and whole again before each test."""
+"""The servers and the processes that the fault tests break: started once, and whole again before each test.
+
+PostgreSQL and Redis are not those that other tests share, since these tests stop them.
+"""
 
 import pytest
 

@@ -46,16 +46,18 @@ class Hearing:
     grace: int | None = None
 
     def owes(self, row: Row) -> bool:
-        return self.channel == row.channel and self.since < row.seq <= (self.until if self.until is not None else row.seq)
+        return self._covers(row, self.until)
 
     def permits(self, row: Row) -> bool:
-        until = self.grace if self.grace is not None else self.until
+        return self._covers(row, self.until if self.grace is None else self.grace)
+
+    def _covers(self, row: Row, until: int | None) -> bool:
         return self.channel == row.channel and self.since < row.seq and (until is None or row.seq <= until)
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One row that reached a page, shown or not; `connection` counts the page's streams, `at` is seconds of the epoch."""
+    """One row that reached a page, shown or not; `connection` counts the page's streams, `at` is in seconds."""
 
     id: str
     event_id: str
@@ -97,7 +99,7 @@ class Fault:
         return f"{self.rule}: {self.who}: {self.what}"
 
 
-def check(rows: Iterable[Row], clients: Iterable[Client], *, now: float, heads: Mapping[str, int] = {}) -> list[Fault]:  # noqa: B006
+def check(rows: Iterable[Row], clients: Iterable[Client], *, now: float, heads: Mapping[str, int] = {}) -> list[Fault]:
     """Everything that is wrong, once all is quiet at `now`; `heads`: each channel's last seq before the first row."""
     rows = list(rows)
     log = {row.id: row for row in rows}
@@ -112,10 +114,10 @@ def check(rows: Iterable[Row], clients: Iterable[Client], *, now: float, heads: 
 def owed(client: Client, rows: Iterable[Row], now: float) -> Iterator[Row]:
     """The rows that `client` has to have shown by `now`."""
     for row in rows:
+        counts = row.committed and row.seq is not None and row.seq > client.start
         lives = row.expires_at is None or row.expires_at > now
-        if row.committed and row.seq is not None and row.seq > client.start and lives:
-            if any(hearing.owes(row) for hearing in client.hearings):
-                yield row
+        if counts and lives and any(hearing.owes(row) for hearing in client.hearings):
+            yield row
 
 
 def _log(rows: list[Row], heads: Mapping[str, int]) -> Iterator[Fault]:

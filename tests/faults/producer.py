@@ -20,15 +20,15 @@ import django
 
 django.setup()
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from django.db import Error, connection, transaction
-from django.utils import timezone
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.db import Error, connection, transaction  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
-from notificacao import audiences
-from notificacao.content import Notice
-from notificacao.models import Membership, Notification, Person, Role, RolloutFlag, Unit
-from notificacao.services import notify_many
+from notificacao import audiences  # noqa: E402
+from notificacao.content import Notice  # noqa: E402
+from notificacao.models import Membership, Notification, Person, Role, RolloutFlag, Unit  # noqa: E402
+from notificacao.services import notify_many  # noqa: E402
 
 
 class RolledBack(Exception):
@@ -45,7 +45,9 @@ class Production:
         self._pace = pace  # seconds between the transactions of a thread, on average
         self._over = threading.Event()
         styles = itertools.cycle([_one_by_one, _batches, _long_transactions, _one_by_one, _roll_backs])
-        self._threads = [threading.Thread(target=self._run, args=(style,)) for style, _ in zip(styles, range(threads))]
+        self._threads = [
+            threading.Thread(target=self._run, args=(style,)) for style in itertools.islice(styles, threads)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -124,9 +126,10 @@ def _line(row: Notification, fate: str, began: float, ended: float) -> dict:
 def cast(size: int) -> list[dict]:
     """People of two units, all of them in the rollout, each logged in."""
     RolloutFlag.objects.filter(name="ably").update(everyone=True)
-    units = [Unit.objects.create(code=f"CRAS0{n}", name=f"CRAS {n}", sigla=f"C{n}", kind=Unit.Kind.CRAS) for n in (1, 2)]
+    codes = ("CRAS01", "CRAS02")
+    units = [Unit.objects.create(code=code, name=code, sigla=code, kind=Unit.Kind.CRAS) for code in codes]
     people = [Person.objects.create(username=f"pessoa{n}") for n in range(size)]
-    for person, unit in zip(people, itertools.cycle(units)):
+    for person, unit in zip(people, itertools.cycle(units), strict=False):
         Membership.objects.create(person=person, role=Role.TECNICO, unit=unit)
     heard = audiences.channels_of([person.pk for person in people])
     return [{"name": p.username, "session": _log_in(p), "hears": heard[p.pk]} for p in people]
