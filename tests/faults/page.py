@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,15 @@ def _expired(row: Mapping) -> bool:
     return row["expires_at"] is not None and datetime.fromisoformat(row["expires_at"]).timestamp() <= time.time()
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A cursor, how many rows had come by then, and of which channels it tells."""
+
+    cursor: str
+    arrivals: int
+    channels: frozenset[str]
+
+
 class Page:
     """Whoever drives it opens streams, passes on what comes, and fetches what the flags ask for.
 
@@ -22,7 +32,7 @@ class Page:
 
     def __init__(self, name: str, session: dict, rows: list[dict], *, expired: Callable[[Mapping], bool] = _expired):
         self.history = Client(name, start=parse(session["position"])[1])
-        self.cursors: list[str] = []  # every one that it ever had saved
+        self.saved: list[Saved] = []  # every cursor that it ever went on from, or could have
         self.lane: str | None = None
         self._seen: set[str] = set()
         self.connection = 0  # how many streams it opened
@@ -143,6 +153,6 @@ class Page:
 
     def _save(self) -> None:
         cursor = self.state.safe_cursor()
-        if self.cursors[-1:] != [cursor]:
-            self.cursors.append(cursor)
+        if not self.saved or self.saved[-1].cursor != cursor:
+            self.saved.append(Saved(cursor, len(self.history.arrivals), frozenset(self.state.channels)))
         self.history.complete = {name: channel.complete for name, channel in self.state.channels.items()}
