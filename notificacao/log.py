@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
@@ -75,6 +76,11 @@ def check(cursor: Cursor) -> Cursor:
     if not answers(now, cursor):
         raise ResyncNeeded(Cursor.of(now))
     return Cursor.of(now)
+
+
+def now() -> datetime:
+    """By the database's clock, which is the one that counts."""
+    return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
 
 
 def heads(channels: Mapping[str, int]) -> dict[str, int]:

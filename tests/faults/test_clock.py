@@ -5,7 +5,7 @@ import pytest
 from tests.faults.clock import Clock
 from tests.faults.machines import Machines, trial
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 HOUR = 3_600  # seconds
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.machines import trial
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 
 async def test_without_a_fault_all_is_delivered(machines):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.machines import trial
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 FAULTS = {
     "latency": lambda proxy: setattr(proxy, "latency", 0.15),

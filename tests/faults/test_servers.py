@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.machines import Machines, trial
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 
 async def test_postgresql_is_stopped_and_started_and_open_streams_stay_open(machines):
