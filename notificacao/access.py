@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao import wakes
 from notificacao.models import Person
@@ -12,13 +12,13 @@ from notificacao.models import Person
 
 def touch(person_pks: Iterable[int]) -> None:
     """Make every open stream of these people ask again, once the transaction is committed."""
-    Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=timezone.now())
+    Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 
 def touch_everybody_with_a_role() -> None:
     """A unit or a benefit came, went, or changed what it handles: whoever holds a role may hear other channels."""
-    Person.objects.filter(memberships__isnull=False).update(access_changed_at=timezone.now())
+    Person.objects.filter(memberships__isnull=False).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Exists, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao.models import Channel, LogHead, Notification
 
@@ -77,6 +78,11 @@ def check(cursor: Cursor) -> Cursor:
     return Cursor.of(now)
 
 
+def now() -> datetime:
+    """By the database's clock, which is the one that counts."""
+    return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
+
+
 def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
@@ -91,7 +97,7 @@ def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
         by_since.setdefault(since, []).append(name)
     for since, names in by_since.items():
         may_see |= Q(channel__in=names, seq__gt=since)
-    fresh = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    fresh = Q(expires_at=None) | Q(expires_at__gt=Now())
     return Notification.objects.filter(may_see, fresh, seq__isnull=False)
 
 

@@ -6,15 +6,14 @@ database is asked runs on threads of the hub's own. Wakes make it fast; the poll
 
 import asyncio
 import time
+from typing import Any
 
 import structlog
-from django.utils import timezone
 
 from notificacao import log, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.log import Cursor
-from notificacao.models import Notification
 from notificacao.rollout import Rollout
 from notificacao.stream import frames, tail
 from notificacao.stream.authorisation import Grant
@@ -52,7 +51,7 @@ class Hub:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._tail, self._tick, self.people.sweep, self.people.count_newcomers):
+                for work in (self._tail, self._tick, self._recount, self.people.sweep, self.people.count_newcomers):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
             self._thread.close()
@@ -68,9 +67,13 @@ class Hub:
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _tick(self) -> None:
+        """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
+        await asyncio.sleep(TICK)
+        await self._pulse.beat()
+
+    async def _recount(self) -> None:
         await asyncio.sleep(TICK)
         await self.people.count_again()
-        await self._pulse.beat()
 
     # --- Tailing the log
 
@@ -108,16 +111,15 @@ class Hub:
         if changed_access:
             await self.people.authorise(changed_access)
 
-    async def _spread(self, rows: list[Notification]) -> None:
+    async def _spread(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
         epoch = self.position.epoch
-        fresh_at = timezone.now()
         spread = Fanout(self.roster.by_channel)
         for row in rows:
             assert row.seq is not None
             self._pulse.head_moved(row.channel, row.seq)
             listeners = self.roster.by_channel.get(row.channel)
-            if not listeners or (row.expires_at is not None and row.expires_at <= fresh_at):
+            if not listeners or row.expired:
                 continue
             line = spread.add(row, epoch)
             if any(listener.in_standby for listener in listeners):
@@ -176,7 +178,7 @@ class Hub:
         """Wait until the hub is at `position` or beyond, at most two polls; whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
         while not self._is_at(position):
-            wakes.wake(wakes.HUBS)
+            wakes.ring(wakes.HUBS)
             self._advanced.clear()
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):

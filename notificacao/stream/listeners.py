@@ -89,6 +89,11 @@ class Listener:
         else:
             self.unread += sum(seq > self.counted_to for seq in seqs)
 
+    @property
+    def count_is_due(self) -> bool:
+        """Whether `unread` waits for the database's answer."""
+        return self.count_again or self._since_count is not None
+
     def begin_count(self) -> None:
         self.count_again = False
         self._since_count = []
@@ -101,7 +106,7 @@ class Listener:
         self._since_count = None
 
     def tell_count(self) -> None:
-        if self.counted_to >= 0 and self.unread != self.count_told:
+        if self.counted_to >= 0 and not self.count_is_due and self.unread != self.count_told:
             self.count_told = self.unread
             self.write(frames.counts(self.unread))
 
