@@ -29,6 +29,7 @@ export class AblyLink {
   constructor({ sdk, token, onRow, onState, onStale }) {
     Object.assign(this, { sdk, token, onRow, onState, onStale });
     this.state = "connecting";
+    this.wasAttached = false;
     this.keys = new Map(); // channel → base64, as set on the SDK's channel
     this.closed = false;
   }
@@ -133,6 +134,7 @@ export class AblyLink {
   #enter(state) {
     if (state === this.state || this.closed) return;
     this.state = state;
+    this.wasAttached ||= state === "attached";
     this.onState(state);
   }
 }
