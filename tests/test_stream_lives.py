@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notificacao import audiences, epoch, retention, wakes
 from notificacao.models import DispatchState, LogHead, Membership, Notification, Person
-from notificacao.stream import authorisation, hub, people
+from notificacao.stream import authorisation, hub
 from notificacao.stream.listeners import Lane
 from notificacao.stream.plain import PlainStream
 from tests.asgi import in_database, set_rollout
@@ -28,12 +28,6 @@ def long_ago(ana, bia):
     """Nothing about anybody changed of late, so that nothing else makes the hub ask again."""
     hour = timezone.now() - timedelta(hours=1)
     Person.objects.update(access_changed_at=hour, reading_changed_at=hour)
-
-
-@pytest.fixture
-def frequent_sweeps(monkeypatch):
-    """From the hub's start on."""
-    monkeypatch.setattr(people, "SWEEP", 0.02)
 
 
 def restore(seq, *, renewed):
@@ -159,7 +153,7 @@ async def test_counts_go_on_from_what_the_new_life_holds(site, ana, norte):
     assert await stream.counted(2)
 
 
-@pytest.mark.usefixtures("frequent_sweeps", "long_ago")
+@pytest.mark.usefixtures("long_ago")
 async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte):
     await site.publish("1", "2", "3", to=norte)
     stream = await site.open(ana)
