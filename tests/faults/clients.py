@@ -109,9 +109,9 @@ class Browser:
             await asyncio.sleep(_HEAD_PATIENCE * random.uniform(1, 1.3))
             while page.lacks and not page.wants_restart:
                 cursor, only = page.ask()
-                query = {"after": cursor, "limit": "50"} | ({"channel": only} if only else {})
+                query = {"after": cursor, "limit": "200"} | ({"channel": only} if only else {})
                 try:
-                    page.catch_up(await self._fetch("/api/v1/notifications/", **query), only)
+                    page.catch_up(await self._fetch("/api/v1/notifications/", **query), cursor, only)
                 except Reset:
                     page.wants_restart = True
                     self._reopen()

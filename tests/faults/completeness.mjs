@@ -4,12 +4,15 @@ import * as completeness from "../../notificacao/static/notificacao/completeness
 
 const steps = {
   hear: (state, channels) => completeness.hear(state, channels),
-  open_live: (state, seq, names) => completeness.openLive(state, { epoch: state.epoch, seq }, names),
-  close_live: (state) => completeness.closeLive(state),
+  open_stream: (state, seq, names) => completeness.openStream(state, { epoch: state.epoch, seq }, names),
+  close_stream: (state) => completeness.closeStream(state),
   sent_to: (state, seq) => completeness.sentTo(state, seq),
   shown: (state, row) => completeness.shown(state, row),
   reach: (state, seq, heads) => completeness.reach(state, { epoch: state.epoch, seq }, heads),
-  caught_up: (state, seq, only) => completeness.caughtUp(state, { epoch: state.epoch, seq }, only),
+  caught_up: (state, from, to, only) => {
+    const [start, end] = [from, to].map((seq) => ({ epoch: state.epoch, seq }));
+    return completeness.caughtUp(state, start, end, only);
+  },
 };
 
 const summary = (state) => ({

@@ -12,17 +12,23 @@ def parse(cursor: str) -> tuple[str, int]:
 
 @dataclass
 class Channel:
+    since: int
     complete: int
-    head: int
+    head: int = 0
+    head_at: int = 0
     covered: bool = False
     ahead: list[tuple[int, int]] = field(default_factory=list)  # (prev_seq, seq)
 
+    def __post_init__(self) -> None:
+        self.head = self.head_at = self.complete
+
     def complete_to(self, seq: int) -> None:
         self.complete = max(self.complete, seq)
-        self.ahead = [link for link in self.ahead if link[1] > self.complete]
-        while link := next((link for link in self.ahead if link[0] <= self.complete), None):
+        while link := next((link for link in self.ahead if link[0] <= self.complete < link[1]), None):
             self.complete = link[1]
-            self.ahead = [other for other in self.ahead if other[1] > self.complete]
+        if self.complete >= self.head:
+            self.complete = max(self.complete, self.head_at)
+        self.ahead = [link for link in self.ahead if link[1] > self.complete]
         self.head = max(self.head, self.complete)
 
 
@@ -31,25 +37,21 @@ class Completeness:
 
     def __init__(self, position: str, channels: list[Mapping]):
         self.epoch, seq = parse(position)
-        self.channels = {
-            channel["name"]: Channel(complete, complete)
-            for channel in channels
-            for complete in [max(channel["since"], seq)]
-        }
+        self.channels = {channel["name"]: Channel(channel["since"], max(channel["since"], seq)) for channel in channels}
 
     def hear(self, channels: list[Mapping]) -> None:
         heard = {}
-        for channel in channels:
-            known = self.channels.get(channel["name"]) or Channel(channel["since"], channel["since"])
-            known.head = max(known.head, channel["head"])
-            heard[channel["name"]] = known
+        for name, since, head in ((channel["name"], channel["since"], channel["head"]) for channel in channels):
+            known = self.channels.get(name)
+            heard[name] = known if known and known.since == since else Channel(since, since)
+            heard[name].head = max(heard[name].head, head)
         self.channels = heard
 
-    def open_live(self, seq: int, names: list[str]) -> None:
+    def open_stream(self, seq: int, names: list[str]) -> None:
         for name, channel in self.channels.items():
             channel.covered = name in names and channel.complete >= seq
 
-    def close_live(self) -> None:
+    def close_stream(self) -> None:
         for channel in self.channels.values():
             channel.covered = False
 
@@ -68,13 +70,13 @@ class Completeness:
     def reach(self, seq: int, heads: Mapping[str, int]) -> None:
         for name, channel in self.channels.items():
             channel.head = max(channel.head, heads.get(name, 0))
-        if not self.lacking():
-            for channel in self.channels.values():
-                channel.complete_to(seq)
+            if channel.covered:
+                channel.head_at = max(channel.head_at, seq)
+            channel.complete_to(channel.complete)
 
-    def caught_up(self, seq: int, only: str | None) -> None:
+    def caught_up(self, start: int, seq: int, only: str | None) -> None:
         for name, channel in self.channels.items():
-            if only in (None, name):
+            if channel.complete >= start and only in (None, name):
                 channel.complete_to(seq)
 
     def lacking(self) -> list[str]:

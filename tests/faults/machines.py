@@ -24,7 +24,7 @@ from tests.waiting import eventually
 PEOPLE = 8
 PAGES = 3  # a person: live, standby, and one that changes
 _LANES = (lambda: "live", lambda: "standby", lambda: random.choice(("live", "standby")))
-QUIET_WITHIN = 20.0  # seconds from the last commit until every page has all
+QUIET_WITHIN = 12.0  # seconds in which nothing comes until what is missing is lost
 
 
 class Producer:
@@ -178,7 +178,7 @@ class Trial:
 
 
 @contextlib.asynccontextmanager
-async def trial(machines: Machines, *, threads: int = 10, pace: float = 0.15) -> AsyncIterator[Trial]:
+async def trial(machines: Machines, *, threads: int = 5, pace: float = 0.12) -> AsyncIterator[Trial]:
     """Load while the block runs; then quiet, and nothing may be wrong.
 
     Nothing is written after the load has ended: pages that lack something have to find out by themselves.
@@ -216,8 +216,10 @@ async def _settle(load: Trial, rows: list[Row], heads: dict[str, int]) -> None:
         placed = history.placed(rows, load.machines.log())
         return history.check(placed, clients, now=time.time(), heads=heads)
 
-    deadline = time.monotonic() + QUIET_WITHIN
+    came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
     while found := faults():
+        if load.arrivals > came:  # a machine that is busy otherwise takes its time
+            came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
         if time.monotonic() > deadline:
             raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])))
         await asyncio.sleep(0.2)

@@ -27,7 +27,7 @@ class Page:
     """Whoever drives it opens streams, passes on what comes, and fetches what the flags ask for.
 
     `lacks`: catch-up; `wants_session`: the session again; `wants_restart`: session and list again, from the beginning;
-    `wants_reopening`: the open live stream does not send everything.
+    `wants_reopening`: the open stream does not speak for every channel.
     """
 
     def __init__(self, name: str, session: dict, rows: list[dict], *, expired: Callable[[Mapping], bool] = _expired):
@@ -71,11 +71,11 @@ class Page:
 
     def close(self) -> None:
         self.lane = self._opening = None
-        self.state.close_live()
+        self.state.close_stream()
 
     @property
     def wants_reopening(self) -> bool:
-        return self.lane == "live" and self._opening is None and self.state.uncovered()
+        return self.lane is not None and self._opening is None and self.state.uncovered()
 
     def hear(self, name: str, data: Any, event_id: str | None) -> None:
         """One event of the open stream."""
@@ -99,10 +99,10 @@ class Page:
         if epoch != self.state.epoch:
             self.wants_restart = True
             return
-        if self.lane == "live" and self._opening is not None:
-            self.state.open_live(self._opening, list(data["channels"]))
+        if self._opening is not None:
+            self.state.open_stream(self._opening, list(data["channels"]))
             self._opening = None
-        if data["channels"].keys() - self.state.channels.keys():
+        if data["channels"].keys() - self.state.channels.keys() or self.state.uncovered():
             self.wants_session = True
         self.state.reach(seq, data["channels"])
 
@@ -127,12 +127,13 @@ class Page:
         only = names[0] if len(names) == 1 else None
         return self.state.safe_cursor(only), only
 
-    def catch_up(self, answer: dict, only: str | None) -> None:
+    def catch_up(self, answer: dict, cursor: str, only: str | None) -> None:
+        """`answer` to what was asked."""
         epoch, seq = parse(answer["complete_to"])
         if epoch == self.state.epoch:
             for row in answer["results"]:
                 self._take(row, Path.CATCH_UP)
-            self.state.caught_up(seq, only)
+            self.state.caught_up(parse(cursor)[1], seq, only)
             self._save()
 
     # --- Showing

@@ -17,13 +17,13 @@ def random_step(draw: random.Random) -> list:
     return draw.choice(
         [
             ["hear", [{"name": name, "since": draw.randint(0, 6), "head": draw.randint(0, 12)} for name in names]],
-            ["open_live", seq, names],
-            ["close_live"],
+            ["open_stream", seq, names],
+            ["close_stream"],
             ["sent_to", seq],
             ["shown", {"channel": draw.choice(NAMES), "seq": seq, "prev_seq": draw.randint(0, seq)}],
             ["shown", {"channel": draw.choice(NAMES), "seq": seq, "prev_seq": max(0, seq - 1)}],
             ["reach", seq, {name: draw.randint(0, 12) for name in names}],
-            ["caught_up", seq, draw.choice([None, *NAMES])],
+            ["caught_up", draw.randint(0, seq), seq, draw.choice([None, *NAMES])],
         ]
     )
 

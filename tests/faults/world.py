@@ -216,10 +216,10 @@ class Tab:
         if self.page.wants_session:
             self.page.apply(self._session())
             if self.page.wants_reopening:
-                self.open("live")
+                self.open(self.page.lane)
         if self.page.lacks:
             cursor, only = self.page.ask()
-            self.page.catch_up(self.world.read_after(self.person, cursor, only), only)
+            self.page.catch_up(self.world.read_after(self.person, cursor, only), cursor, only)
 
     def go_on(self) -> None:
         """What the page does by itself, sooner or later."""
