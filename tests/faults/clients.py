@@ -10,7 +10,8 @@ import httpx
 
 from tests.faults.page import Page
 
-SILENCE = 2.5  # seconds; the tests' servers are heard twice a second
+SILENCE = 4.0  # seconds; the tests' servers are heard every second
+_ANSWERED_WITHIN = 10.0  # seconds, as in api.js
 _HEAD_PATIENCE = 1.0  # seconds, as in client.js
 _FIRST_WAIT, _LONGEST_WAIT = 0.3, 2.0  # seconds: a browser's are longer, and no other
 _RETRY = 0.5  # seconds
@@ -73,7 +74,9 @@ class Browser:
         query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
         address = f"{self._site()}/api/v1/stream/"
         try:
-            async with self._http.stream("GET", address, params=query, headers=self._headers) as answer:
+            async with self._http.stream(
+                "GET", address, params=query, headers=self._headers, timeout=SILENCE
+            ) as answer:
                 if answer.status_code != 200:
                     _refused(answer.status_code)
                     return False, _retry_after(answer)
@@ -186,4 +189,4 @@ async def _events(answer: httpx.Response):
 def new_http() -> httpx.AsyncClient:
     """Each call on a connection of its own, and none that is silent for long."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(SILENCE), trust_env=False)
+    return httpx.AsyncClient(limits=limits, timeout=_ANSWERED_WITHIN, trust_env=False)

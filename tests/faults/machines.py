@@ -152,7 +152,7 @@ class Trial:
             leaders[:] = [process for process in self.machines.dispatchers if process.running and process.leads]
             return len(leaders) == 1
 
-        await eventually(only_one)
+        await eventually(only_one, 60.0)
         return leaders[0]
 
     @property
@@ -164,9 +164,9 @@ class Trial:
         """Once every page heard something of its stream, a heartbeat at least."""
         for browser in self.browsers:
             browser.heard.clear()
-        await eventually(lambda: all(browser.heard.is_set() for browser in self.browsers), 15.0)
+        await eventually(lambda: all(browser.heard.is_set() for browser in self.browsers), 60.0)
 
-    async def delivered(self, more: int, within: float = 15.0) -> None:
+    async def delivered(self, more: int, within: float = 60.0) -> None:
         """Once so many more rows came to the pages."""
         wanted = self.arrivals + more
         await eventually(lambda: self.arrivals >= wanted, within)
@@ -174,7 +174,7 @@ class Trial:
     async def tried(self, more: int) -> None:
         """Once the producers came to the end of so many more transactions, good or bad."""
         wanted = self.machines.producer.tell("tried") + more
-        await eventually(lambda: self.machines.producer.tell("tried") >= wanted, 15.0)
+        await eventually(lambda: self.machines.producer.tell("tried") >= wanted, 60.0)
 
 
 @contextlib.asynccontextmanager
@@ -183,7 +183,7 @@ async def trial(machines: Machines, *, threads: int = 5, pace: float = 0.12) -> 
 
     Nothing is written after the load has ended: pages that lack something have to find out by themselves.
     """
-    await eventually(machines.is_quiet)
+    await eventually(machines.is_quiet, 60.0)
     heads = machines.heads()
     async with new_http() as http, asyncio.TaskGroup() as tasks:
         browsers = [
@@ -192,7 +192,7 @@ async def trial(machines: Machines, *, threads: int = 5, pace: float = 0.12) -> 
             for place, lane in enumerate(_LANES)
         ]
         running = [tasks.create_task(browser.run()) for browser in browsers]
-        await eventually(lambda: all(browser.page and browser.heard.is_set() for browser in browsers))
+        await eventually(lambda: all(browser.page and browser.heard.is_set() for browser in browsers), 60.0)
         channels = sorted({channel for person in machines.people for channel in person["hears"]})
         load = Trial(machines, browsers)
         machines.producer.tell("produce", channels=channels, threads=threads, pace=pace)

@@ -13,7 +13,7 @@ async def test_postgresql_is_stopped_and_started_and_open_streams_stay_open(mach
         before = load.connections
         machines.postgres.stop()
         await load.tried(10)
-        for _ in range(8):  # heartbeats, of which a page misses at most four in a row before it leaves
+        for _ in range(8):  # heartbeats, for longer than a page would bear silence
             await load.heard()
         machines.postgres.start()
         await load.delivered(200)
