@@ -1,6 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import pytest
+from django.core.cache import caches
 from django.db import connections
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
@@ -22,6 +23,13 @@ def django_db_modify_db_settings(tmp_path_factory):
 def cheap_passwords(settings):
     """A tenth of a second a person is what a password should cost, and not what a test should."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def empty_caches():
+    """What one test was given, or was throttled for, is nothing to the next."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from notificacao.breaker import Breaker
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease
+from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.models import BreakerState
 from notificacao.orchestrator import NotificationOrchestrator
@@ -43,6 +44,7 @@ class Dispatcher:
         self._dispatching = DatabaseThread("dispatch")
         self._stamped = asyncio.Event()
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._revoker = Revoker(transport, lambda: self.leads)
 
     @property
     def leads(self) -> bool:
@@ -52,7 +54,7 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably):
+                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._revoker.work_off):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()
@@ -64,6 +66,7 @@ class Dispatcher:
             await self._transport.close()
         self._stamping.close()
         self._dispatching.close()
+        self._revoker.close()
 
     async def _forever(self, work) -> None:
         """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""
