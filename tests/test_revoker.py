@@ -98,9 +98,8 @@ async def test_who_does_not_lead_revokes_nothing_until_they_do(transport):
 
 async def test_without_ably_what_is_there_is_left_alone(settings):
     await ask("clientId:ana")
-    async with working(None):
-        async with working(FakeTransport(), leads=lambda: False):
-            pass
+    async with working(None), working(FakeTransport(), leads=lambda: False):
+        pass
     assert not await all_done()
 
 

@@ -8,7 +8,8 @@ import uuid
 import pytest
 from django.contrib.sessions.models import Session
 
-from notificacao import audiences, keys, log
+from notificacao import audiences, log
+from notificacao.api.session import describe
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.models import AuditEvent, BreakerState, Membership, Notification, Revocation, RolloutFlag
 from notificacao.transports import Envelope
@@ -51,14 +52,19 @@ def unit(cras_norte):
     return audiences.channel_for_unit(cras_norte)
 
 
-@contextlib.asynccontextmanager
-async def listen_as(person, site, port, *channels):
-    """One login of `person`, listening to all of `channels`; its session's key and what it sees."""
-    session = await in_database(log_in, person)
-    epochs = await in_database(log.key_epochs, channels)
-    known = {name: keys.as_text(keys.channel_key(name, epochs[name])) for name in channels}
-    async with listening(site.url, session, port, known) as listener:
-        yield session, await listener.attached(*channels)
+@pytest.fixture
+def listen_as(house, live_server, ably_server):
+    """`listen_as(person, *channels)`: one login of theirs that listens; its session's key, and what it sees."""
+
+    @contextlib.asynccontextmanager
+    async def listen(person, *channels):
+        session = await in_database(log_in, person)
+        told = await in_database(describe, person)
+        wanted = [channel.model_dump() for channel in told.channels if channel.name in channels]
+        async with listening(live_server.url, session, ably_server.port, wanted) as listener:
+            yield session, listener
+
+    return listen
 
 
 @contextlib.asynccontextmanager
@@ -76,18 +82,16 @@ async def publish(transport, channel, seq):
     await transport.publish(Envelope(row, "e1", await in_database(lambda: log.key_epochs([channel])[channel])))
 
 
-async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(
-    house, live_server, transport, ana, own, ably_server
-):
+async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(house, listen_as, transport, ana, own):
     house.ABLY_TOKEN_TTL = TTL
-    async with listen_as(ana, live_server, ably_server.port, own) as (_, listener):
+    async with listen_as(ana, own) as (_, listener):
         began, seq = time.monotonic(), 0
         while len(listener.of("token")) < 5:  # the first, and one for each of more than three expiries
             seq += 1
             await publish(transport, own, seq)
             assert time.monotonic() - began < 10 * TTL, listener.events
-        await eventually(lambda: len(listener.of("message")) == seq)
-    assert [event["data"]["seq"] for event in listener.of("message")] == list(range(1, seq + 1))
+        await eventually(lambda: len(listener.seqs) == seq)
+    assert listener.seqs == list(range(1, seq + 1))
     assert {event["status"] for event in listener.of("token")} == {200}
     assert {state for state, _ in listener.connection} <= {"connecting", "connected", "disconnected"}
     assert {code for state, code in listener.connection if state == "disconnected"} <= {40142}
@@ -96,24 +100,24 @@ async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(
 
 
 async def test_a_logout_takes_the_tokens_of_that_login_and_leaves_the_other_one_connected(
-    house, live_server, transport, ana, own, ably_server
+    house, listen_as, transport, ana, own
 ):
     async with (
         revoking(transport),
-        listen_as(ana, live_server, ably_server.port, own) as (session, here),
-        listen_as(ana, live_server, ably_server.port, own) as (_, there),
+        listen_as(ana, own) as (session, here),
+        listen_as(ana, own) as (_, there),
     ):
         await in_database(lambda: Session.objects.get(pk=session).delete())
         await eventually(lambda: ("disconnected", 40141) in here.connection, within=5)
         await eventually(lambda: here.of("token")[-1]["status"] == 401)
         await publish(transport, own, 1)
-        await eventually(lambda: there.of("message"))
-        assert here.of("message") == []
-        assert {state for state, _ in there.connection} == {"connecting", "connected"}
+        await eventually(lambda: there.seqs)
+        assert here.seqs == []
+        assert "disconnected" not in dict(there.connection)
 
 
 async def test_who_is_made_inactive_is_disconnected_everywhere_and_gets_no_other_token(
-    house, live_server, transport, ana, own, ably_server
+    house, listen_as, transport, ana, own
 ):
     def deactivate():
         ana.is_active = False
@@ -121,8 +125,8 @@ async def test_who_is_made_inactive_is_disconnected_everywhere_and_gets_no_other
 
     async with (
         revoking(transport),
-        listen_as(ana, live_server, ably_server.port, own) as (_, here),
-        listen_as(ana, live_server, ably_server.port, own) as (_, there),
+        listen_as(ana, own) as (_, here),
+        listen_as(ana, own) as (_, there),
     ):
         await in_database(deactivate)
         for listener in (here, there):
@@ -131,34 +135,31 @@ async def test_who_is_made_inactive_is_disconnected_everywhere_and_gets_no_other
 
 
 async def test_who_leaves_a_unit_is_cut_off_from_it_at_once_and_goes_on_with_the_rest(
-    house, live_server, transport, ana, bia, own, unit, ably_server
+    listen_as, transport, ana, own, unit
 ):
-    async with revoking(transport), listen_as(ana, live_server, ably_server.port, own, unit) as (_, listener):
+    async with revoking(transport), listen_as(ana, own, unit) as (_, listener):
         await in_database(lambda: Membership.objects.get(person=ana).delete())
         await eventually(lambda: listener.state_of(unit) == "failed", within=10)
         await eventually(lambda: listener.state_of(own) == "attached" and listener.connection[-1][0] == "connected")
         await publish(transport, unit, 1)
         await publish(transport, own, 1)
-        await eventually(lambda: listener.of("message"))
+        await eventually(lambda: listener.seqs)
     assert ("disconnected", 40141) in listener.connection
-    assert [event["name"] for event in listener.of("message")] == [own]
-    codes = {event["code"] for event in listener.of("channel") if event["name"] == unit and event["state"] == "failed"}
+    assert [event["channel"] for event in listener.of("row")] == [own]
+    codes = {e["code"] for e in listener.of("channel") if e["channel"] == unit and e["state"] == "failed"}
     assert codes == {40160}
     assert [event["status"] for event in listener.of("token")] == [200, 200], "the second one is not revoked again"
 
 
-async def test_with_a_key_that_cannot_revoke_the_channel_ends_with_the_token(
-    house, live_server, transport, ana, own, unit, ably_server
-):
+async def test_with_a_key_that_cannot_revoke_the_channel_ends_with_the_token(house, listen_as, transport, ana, unit):
     house.ABLY_KEY_REVOCABLE = False
     house.ABLY_TOKEN_TTL = TTL
-    async with revoking(transport), listen_as(ana, live_server, ably_server.port, own, unit) as (_, listener):
+    async with listen_as(ana, unit) as (_, listener):
         await in_database(lambda: Membership.objects.get(person=ana).delete())
         assert await in_database(Revocation.objects.count) == 0
         await publish(transport, unit, 1)
         await eventually(lambda: listener.state_of(unit) == "failed", within=4 * TTL)
-    late = [event for event in listener.of("message") if event["name"] == unit]
-    assert all(event["encoding"] for event in late), "what still came was encrypted with a key that ana never had"
+    assert listener.seqs == [], "what still came was encrypted with a key that ana never had"
 
 
 async def test_what_ably_could_not_be_told_while_it_was_away_it_is_told_when_it_is_back(
