@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.desk import Desk
 from tests.live.site import Site, copy_of
 
 pytestmark = pytest.mark.browser
@@ -85,9 +86,7 @@ def test_who_is_made_inactive_is_sent_to_the_login(desk, site):
         one.page.wait_for_url("**/entrar/**", timeout=5_000)
 
 
-def test_references_are_fetched_at_once(desk, demo_database, own_ably, tmp_path, browser):
-    from tests.browser.desk import Desk
-
+def test_references_are_fetched_at_once(demo_database, own_ably, tmp_path, browser):
     with Site(copy_of(demo_database, tmp_path), own_ably, ABLY_PAYLOAD="reference") as site:
         ana = Desk.of(browser, site, "ana")
         ana.is_on("ably")
@@ -100,10 +99,8 @@ def test_references_are_fetched_at_once(desk, demo_database, own_ably, tmp_path,
 
 
 def test_the_master_secret_is_changed_by_a_restart_and_no_page_loses_anything(
-    desk, demo_database, own_ably, tmp_path, browser
+    demo_database, own_ably, tmp_path, browser
 ):
-    from tests.browser.desk import Desk
-
     old, new = "o-segredo-de-ontem-com-32-letras", "o-segredo-de-hoje-com-32-letras-"
     with Site(copy_of(demo_database, tmp_path), own_ably, ENCRYPTION_SECRET=old) as site:
         ana = Desk.of(browser, site, "ana")
