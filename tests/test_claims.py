@@ -140,3 +140,28 @@ def test_a_long_error_is_cut_to_its_column():
     claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "é" * 299 + "ab")})
     row.refresh_from_db()
     assert row.error == "é" * 299 + "a"
+
+
+def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones():
+    row = write_stamped(1)
+    lease, _ = claims.claim()
+    claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "503: away")})
+    assert claims.send_again([row.pk]) == 1
+    _, [again] = claims.claim()
+    assert (again.public_id, again.seq, again.attempts) == (row.public_id, 1, 2)
+    assert (again.dispatch_state, again.error, again.settled_at) == ("pending", "", None)
+
+
+@pytest.mark.parametrize("state", set(DispatchState) - {DispatchState.FAILED})
+def test_rows_that_did_not_fail_are_not_sent_again(state):
+    row = write_stamped(1, dispatch_state=state, lease="dispatcher", error="por quê")
+    assert claims.send_again([row.pk]) == 0
+    row.refresh_from_db()
+    assert (row.dispatch_state, row.lease, row.error) == (state, "dispatcher", "por quê")
+
+
+def test_failed_rows_that_are_not_named_stay_failed():
+    named, other = (write_stamped(seq, dispatch_state=DispatchState.FAILED) for seq in (1, 2))
+    assert claims.send_again(Notification.objects.filter(pk=named.pk).values("pk")) == 1
+    other.refresh_from_db()
+    assert other.dispatch_state == "failed"

@@ -2,13 +2,13 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from notificacao import metrics
+from notificacao import metrics, wakes
 from notificacao.conf import conf
 from notificacao.models import DispatchState, Notification
 from notificacao.orchestrator import Outcome
@@ -44,3 +44,14 @@ def settle(lease: str, outcomes: Mapping[int, Outcome]) -> int:
         metrics.SETTLED.labels(outcome.state).inc(written)
         settled += written
     return settled
+
+
+def send_again(pks: Iterable[int]) -> int:
+    """Let the failed ones among `pks` (a queryset of pks will do) be claimed again; how many those were.
+
+    Their public ids stay, so a browser that has one already does not show it twice.
+    """
+    failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
+    again = failed.update(dispatch_state=DispatchState.PENDING, lease="", lease_until=None, error="", settled_at=None)
+    wakes.after_commit(wakes.DISPATCHER)
+    return again
