@@ -92,7 +92,7 @@ async def _sign_own_token(_params) -> str:
 
 
 def _message(envelope: Envelope) -> Message:
-    """The row as an encrypted message, or a reference to it; id and IV come from the row: a retry sends the same bytes."""
+    """The row, encrypted, or a reference to it; id and IV come from the row: a retry sends the same bytes."""
     row = envelope.row
     key = keys.channel_key(row.channel, envelope.key_epoch)
     message = Message(
