@@ -71,7 +71,7 @@ class Hears:
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/architecture.md. Everybody hears their personal channel and the system's.
+# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
 MATRIX: dict[str, Hears] = {
     Role.CIDADAO: Hears(),
     Role.TECNICO: Hears(units=Reach.OWN),
