@@ -6,16 +6,17 @@ import time
 import uuid
 
 import structlog
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from notificacao import orchestrator, rollout, wakes
+from notificacao import orchestrator, retention, rollout, wakes
 from notificacao.breaker import Breaker
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.epoch import Witness
 from notificacao.models import BreakerState
 from notificacao.orchestrator import NotificationOrchestrator
 from notificacao.transports import Transport, TransportError
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; rule 7 grants one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
+_RETAIN_EVERY = 600.0  # seconds
+_RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
 class Dispatcher:
@@ -40,8 +43,10 @@ class Dispatcher:
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
         self._placed = False  # whether it knows yet that it leads, or that another does
+        self._witness = Witness()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
+        self._retaining = DatabaseThread("retention")
         self._stamped = asyncio.Event()
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
@@ -54,7 +59,7 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._revoker.work_off):
+                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._retain, self._revoker.work_off):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()
@@ -66,6 +71,7 @@ class Dispatcher:
             await self._transport.close()
         self._stamping.close()
         self._dispatching.close()
+        self._retaining.close()
         self._revoker.close()
 
     async def _forever(self, work) -> None:
@@ -82,17 +88,18 @@ class Dispatcher:
 
     async def _lead(self) -> None:
         term = await self._stamping.run(lease.hold, self._holder, self._term)
+        await self._stamping.run(self._witness.look, term is not None)
         if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
-            wakes.wake(wakes.DISPATCHER)
+            wakes.ring(wakes.DISPATCHER)
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
         try:
             while True:
-                while self._term is not None and await self._stamping.run(stamp, self._term) > 0:
+                while self._term is not None and await self._stamping.run(self._stamp_batch, self._term) > 0:
                     wakes.wake(wakes.HUBS)
                     self._stamped.set()
                 if await doorbell.wait(conf.DISPATCH_POLL):
@@ -100,18 +107,21 @@ class Dispatcher:
         finally:
             doorbell.close()
 
+    def _stamp_batch(self, term: int) -> int:
+        return stamp(term, skip=self._rollout_now().off, witness=self._witness)
+
     async def _dispatch(self) -> None:
         while True:
             self._stamped.clear()
-            while self._term is not None and await self._dispatch_batch():
+            while self._term is not None and await self._dispatch_batch(self._term):
                 pass
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(conf.DISPATCH_POLL):
                     await self._stamped.wait()
 
-    async def _dispatch_batch(self) -> bool:
+    async def _dispatch_batch(self, term: int) -> bool:
         """Claim, publish, settle; whether there was anything."""
-        held, rows = await self._dispatching.run(claims.claim)
+        held, rows = await self._dispatching.run(claims.claim, term)
         if not rows:
             return False
         envelopes, outcomes = await self._dispatching.run(orchestrator.route, rows, await self._read_rollout())
@@ -120,18 +130,38 @@ class Dispatcher:
         wakes.wake(wakes.HUBS)
         return True
 
+    async def _retain(self) -> None:
+        await asyncio.sleep(_RETAIN_EVERY)
+        while self._term is not None and await self._retaining.run(retention.trim) > 0:
+            await asyncio.sleep(_RETAIN_PAUSE)
+        if self._term is not None:
+            await self._retaining.run(retention.clear_sessions)
+
     async def _read_rollout(self) -> rollout.Rollout:
-        now = time.monotonic()
-        if self._rollout is None or now - self._rollout[0] > _FLAG_IS_FRESH_FOR:
-            self._rollout = now, await self._dispatching.run(rollout.current)
+        known = self._fresh_rollout()
+        return known if known is not None else await self._dispatching.run(self._rollout_now)
+
+    def _fresh_rollout(self) -> rollout.Rollout | None:
+        if self._rollout is None or time.monotonic() - self._rollout[0] > _FLAG_IS_FRESH_FOR:
+            return None
         return self._rollout[1]
+
+    def _rollout_now(self) -> rollout.Rollout:
+        """On whichever of the two threads asks; from the database where what is known is too old."""
+        known = self._fresh_rollout()
+        if known is None:
+            now = time.monotonic()
+            known = rollout.current()
+            self._rollout = now, known
+        return known
 
     async def _watch_ably(self) -> None:
         """Keep the breaker's row like the breaker, and ask Ably itself while the breaker is not closed."""
-        if self._transport is not None and self._term is not None:
+        term = self._term
+        if self._transport is not None and term is not None:
             if self._breaker.state != "closed" and self._breaker.admit():
                 await self._probe(self._transport)
-            await self._dispatching.run(_store, self._breaker.state, self._breaker.reason)
+            await self._dispatching.run(_store, term, self._breaker.state, self._breaker.reason)
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _probe(self, transport: Transport) -> None:
@@ -143,11 +173,15 @@ class Dispatcher:
             self._breaker.success()
 
 
-def _store(state: str, reason: str) -> None:
-    """Write the breaker's state where it differs; half-open is nothing that anybody else acts upon."""
+def _store(term: int, state: str, reason: str) -> None:
+    """Write the breaker's state where it differs; half-open is nothing that anybody else acts upon. Raises LeadLost."""
     state = BreakerState.State.CLOSED if state == "closed" else BreakerState.State.OPEN
     row, _ = BreakerState.objects.get_or_create(pk=rollout.BREAKER)
-    if row.state != state:
+    if row.state == state:
+        return
+    with transaction.atomic():
+        if not lease.keep(term):
+            raise LeadLost(f"term {term} is over")
         row.state, row.reason, row.changed_at = state, reason[:300], timezone.now()
         row.save()
-        log.info("breaker_changed", state=state, reason=reason)
+    log.info("breaker_changed", state=state, reason=reason)

@@ -41,6 +41,7 @@ export class AblyLink {
 
   /** Connect, and listen to the session's channels. */
   async start(session) {
+    this.channels = session.channels;
     try {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
@@ -51,23 +52,24 @@ export class AblyLink {
       return;
     }
     this.realtime.connection.on(() => this.#judge());
-    this.#listen(session.channels);
+    this.#listen();
   }
 
   /** The session changed: other channels, or other keys. */
   async update(session) {
+    this.channels = session.channels; // also for whoever is still waiting, for the SDK or for a token
     if (!this.realtime) return;
     const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
     for (const name of [...this.keys.keys()].filter((name) => !wanted.has(name))) this.#forget(name);
     const joined = session.channels.some(({ name }) => !this.keys.has(name));
     // The token that the connection holds does not name what the person may hear only now.
     if (joined) await this.realtime.auth.authorize().catch(() => {});
-    if (!this.closed) this.#listen(session.channels);
+    if (!this.closed) this.#listen();
   }
 
   /** Try again at once: the network is back. */
   hurry() {
-    this.realtime?.connect();
+    if (!this.closed) this.realtime?.connect();
   }
 
   close() {
@@ -90,8 +92,8 @@ export class AblyLink {
     };
   }
 
-  #listen(channels) {
-    for (const { name, key, old_keys = [] } of channels) {
+  #listen() {
+    for (const { name, key, old_keys = [] } of this.channels) {
       const before = this.keys.get(name);
       if (before === key) continue;
       const isNew = !before;
@@ -139,7 +141,8 @@ export class AblyLink {
     if (this.closed) return;
     const connection = this.realtime.connection.state;
     const channels = [...this.keys.keys()].map((name) => this.realtime.channels.get(name).state);
-    if (channels.includes("failed")) this.onStale();
+    // Once: it stays failed until the session says otherwise.
+    if (channels.includes("failed") && this.state !== "failed") this.onStale();
     if (connection === "failed" || channels.includes("failed")) this.#enter("failed");
     else if (connection === "suspended" || channels.includes("suspended")) this.#enter("suspended");
     else if (connection === "connected" && channels.every((state) => state === "attached")) this.#enter("attached");
