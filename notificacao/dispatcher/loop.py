@@ -59,7 +59,14 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._retain, self._revoker.work_off):
+                for work in (
+                    self._lead,
+                    self._stamp,
+                    self._dispatch,
+                    self._watch_ably,
+                    self._retain,
+                    self._revoker.work_off,
+                ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()

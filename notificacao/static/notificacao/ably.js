@@ -117,23 +117,27 @@ export class AblyLink {
     channel.detach().catch(() => {});
   }
 
-  /** What is left of a message's encoding was encrypted with another key. */
-  async #receive(name, message) {
-    const read = message.encoding ? await this.#readWithOldKeys(name, message) : message;
-    const { seq, epoch } = message.extras?.headers ?? {};
-    if (this.closed || !this.keys.has(name)) return;
-    if (!read) this.onStale();
-    if (read?.data?.channel === name) this.onRow(read.data, epoch);
-    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
+  #receive(name, message) {
+    if (message.encoding) this.#readWithOldKeys(name, message);
+    else this.#hear(name, message);
   }
 
-  async #readWithOldKeys(name, message) {
+  /** What is left of a message's encoding was encrypted with another key than the one that is set. */
+  async #readWithOldKeys(name, { encoding, data, extras }) {
     for (const key of this.oldKeys.get(name) ?? []) {
-      const { encoding, data, extras } = message;
       const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
-      if (!read.encoding) return read;
+      if (!read.encoding) return this.#hear(name, read);
     }
-    return null;
+    this.onStale();
+    this.#hear(name, { extras });
+  }
+
+  /** A message without the row tells where the row lies. */
+  #hear(name, { data, extras }) {
+    if (this.closed || !this.keys.has(name)) return;
+    const { seq, epoch } = extras?.headers ?? {};
+    if (data?.channel === name) this.onRow(data, epoch);
+    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
   }
 
   /** One word for the connection and all its channels. */
