@@ -31,7 +31,6 @@ class Grant:
     heads: Mapping[str, int]
     position: Cursor
     assigned: bool
-    transport: str
 
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
@@ -72,7 +71,6 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             heads={name: heads[name] for name in channels},
             position=position,
             assigned=now.assigned(pk),
-            transport=now.transport_for(pk),
         )
         for pk, channels in heard.items()
     }

@@ -205,7 +205,8 @@ class Hub:
             self.people.forget(listener.pk)  # the grant may be older than what was acted upon
         self._make_room(listener, stream)
         self.roster.add(listener, stream)
-        stream.told = grant.transport
+        # What a page believes is told by the lane that it opens: the flag may have moved since it asked.
+        stream.told = "ably" if stream.lane is Lane.STANDBY else "sse"
         stream.quiet_since = time.monotonic()
         if listener.counted_to >= 0:
             stream.write(frames.counts(listener.unread))
