@@ -73,7 +73,7 @@ class Crowd:
         self.wanted = float("inf")
         self.came: list[tuple[int, float]] = []
 
-    async def open(self, at_once: int = 200, within: float = 60) -> float:
+    async def open(self, at_once: int = 200, within: float = 240) -> float:
         """Seconds until all have begun."""
         began = time.perf_counter()
         gate = asyncio.Semaphore(at_once)

@@ -65,7 +65,6 @@ class Figures:
         crowd = self._crowd(50)
         await crowd.open()
         crowd.drop()
-        self._empty = self._served.kilobytes()
 
     async def bursts(self, rows: int, times: int) -> dict:
         """`rows` at once, again when all have come; each is rows × streams deliveries."""
@@ -126,13 +125,18 @@ class Figures:
         }
 
     async def idle(self, size: int) -> dict:
-        """KB a connection: resident memory, less that of the server when it had served a few."""
-        crowd = self._crowd(size)
-        seconds = await crowd.open()
+        """KB a connection: what resident memory grows by between the first thousand and the last stream."""
+        first = self._crowd(FAN)
+        await first.open()
         await asyncio.sleep(2)  # a tick
-        kilobytes = (self._served.kilobytes() - self._empty) / size
-        crowd.drop()
-        return {"streams": size, "kb_each": round(kilobytes, 2), "opened_a_second": round(size / seconds)}
+        before = self._served.kilobytes()
+        others = Crowd(self._served.port, size - FAN, lambda number: self._logins[FAN + number].request(), _JOINED)
+        seconds = await others.open()
+        await asyncio.sleep(2)
+        kilobytes = (self._served.kilobytes() - before) / (size - FAN)
+        first.drop()
+        others.drop()
+        return {"streams": size, "kb_each": round(kilobytes, 2), "opened_a_second": round((size - FAN) / seconds)}
 
     async def returns(self, times: int) -> dict:
         """A thousand clients are dropped at once and come back at once, each with its session."""
@@ -157,7 +161,7 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
     quick = options.quick
     seconds = 2 if quick else 6
     works: dict[str, Callable[[], Awaitable[dict]]] = {
-        f"idle_{size}": partial(figures.idle, size) for size in ((1_000, 2_000) if quick else (5_000, 20_000))
+        f"idle_{size}": partial(figures.idle, size) for size in ((2_000,) if quick else (5_000, 20_000))
     } | {
         "returns": partial(figures.returns, 2 if quick else 12),
         "bursts": partial(figures.bursts, 400, 3 if quick else 8),
@@ -179,7 +183,7 @@ async def measure_plain(served: Served, log: LogHead, logins: list[Login], optio
     """The same stream without the takeover."""
     figures = Figures(served, log, logins, rings=False)
     await figures.warm()
-    size = 1_000 if options.quick else 5_000
+    size = 2_000 if options.quick else 5_000
     return {
         f"idle_{size}": await figures.idle(size),
         "returns": await figures.returns(2),
@@ -236,7 +240,7 @@ def ratios(figures: dict) -> dict:
 
 def prepare(folder: Path, people: int) -> tuple[Path, dict[str, str], list[Login]]:
     database = folder / "bench.sqlite3"
-    environment = environment_for(database, ably=None, LOG_LEVEL="WARNING", DISPATCHER="off")
+    environment = environment_for(database, ably=None, LOG_LEVEL="WARNING", DISPATCHER="external")
     environment |= {
         "DEBUG": "false",
         "BEHIND_TLS": "false",

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notificacao import audiences, epoch, retention, wakes
 from notificacao.models import DispatchState, LogHead, Membership, Notification, Person
-from notificacao.stream import authorisation, hub, people
+from notificacao.stream import authorisation, hub
 from notificacao.stream.listeners import Lane
 from notificacao.stream.plain import PlainStream
 from tests.asgi import in_database, set_rollout
@@ -25,8 +25,9 @@ def norte(cras_norte):
 
 @pytest.fixture
 def long_ago(ana, bia):
-    """Nobody's access changed of late, so that nothing else makes the hub ask again."""
-    Person.objects.update(access_changed_at=timezone.now() - timedelta(hours=1))
+    """Nothing about anybody changed of late, so that nothing else makes the hub ask again."""
+    hour = timezone.now() - timedelta(hours=1)
+    Person.objects.update(access_changed_at=hour, reading_changed_at=hour)
 
 
 def restore(seq, *, renewed):
@@ -84,11 +85,11 @@ async def test_the_standby_lane_is_told_too_and_hears_no_head_of_the_past(site, 
     await site.publish("Perdida", "Perdida também", to=norte)
     await in_database(restore, 0, renewed=True)
     await stream.next("resync")
-    await site.publish("Nova", to=norte, dispatch_state=DispatchState.FAILED)
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL, dispatch_state=DispatchState.FAILED)
     await stream.next("notification")
     assert stream.titles == ["Nova"]
     heads = await stream.next("heads")
-    assert heads.data["channels"] == {norte: 1}
+    assert heads.data["channels"] == {audiences.SYSTEM_CHANNEL: 1}
 
 
 @pytest.mark.usefixtures("long_ago")
@@ -152,8 +153,8 @@ async def test_counts_go_on_from_what_the_new_life_holds(site, ana, norte):
     assert await stream.counted(2)
 
 
-async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, monkeypatch):
-    monkeypatch.setattr(people, "SWEEP", 0.02)
+@pytest.mark.usefixtures("long_ago")
+async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte):
     await site.publish("1", "2", "3", to=norte)
     stream = await site.open(ana)
     assert await stream.counted(3)
