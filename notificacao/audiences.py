@@ -1,6 +1,7 @@
 """Who may listen to what. The only place that builds or reads a channel's name.
 
-A name's ids match `ID`; names are compared whole, never by prefix (ably.md: `*`, `:`, `[` and `,` widen a capability).
+An id in a name matches `ID`, which the tables demand too (`*`, `:`, `[` and `,` would widen a capability); names are
+compared whole, never by prefix.
 """
 
 import re
@@ -12,8 +13,9 @@ from enum import Enum
 from django.db.models import Q, QuerySet
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.people import ID
 
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(ID)
 SYSTEM_CHANNEL = "system:notifications"
 
 
@@ -22,7 +24,7 @@ class InvalidId(ValueError):
 
 
 def _name(scope: str, identifier: str) -> str:
-    if not ID.fullmatch(identifier):
+    if not _ID.fullmatch(identifier):
         raise InvalidId(f"{identifier!r} may not stand in a channel's name: use 1 to 64 of A-Z a-z 0-9 _ -.")
     return f"private:{scope}:{identifier}:notifications"
 
@@ -40,14 +42,22 @@ def channel_for_benefit(benefit) -> str:
     return _name("benefit", benefit.slug)
 
 
+def _parts(channel: str) -> tuple[str, str]:
+    """`(scope, id)` of a name that `_name` may have built; of any other a pair of nothing: no database sees that id."""
+    match channel.split(":"):
+        case ["private", scope, identifier, "notifications"] if _ID.fullmatch(identifier):
+            return scope, identifier
+    return "", ""
+
+
 def is_personal(channel: str) -> bool:
     """Whether exactly one person listens to `channel`."""
-    return channel.startswith("private:user:")
+    return _parts(channel)[0] == "user"
 
 
 def client_id_for(person) -> str:
     """The Ably clientId of `person`: opaque, the same on every device."""
-    if not ID.fullmatch(person.public_id):
+    if not _ID.fullmatch(person.public_id):
         raise InvalidId(f"{person.public_id!r} may not be a clientId.")
     return person.public_id
 
@@ -66,7 +76,7 @@ class Hears:
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/architecture.md. Everybody hears their personal channel and the system's.
+# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
 MATRIX: dict[str, Hears] = {
     Role.CIDADAO: Hears(),
     Role.TECNICO: Hears(units=Reach.OWN),
@@ -105,7 +115,7 @@ class _SharedChannels:
         channels: list[str] = []
         if hears.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN:
+        elif hears.units is Reach.OWN and membership.unit:  # a unit that is being deleted goes before its members
             channels.append(channel_for_unit(membership.unit))
         if hears.benefits is Reach.ALL:
             channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
@@ -136,13 +146,13 @@ def listeners(channel: str) -> QuerySet[Person]:
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:
         return people
-    match channel.split(":"):
-        case ["private", "user", public_id, "notifications"]:
+    match _parts(channel):
+        case "user", public_id:
             return people.filter(public_id=public_id)
-        case ["private", "unit", public_id, "notifications"] if Unit.objects.filter(public_id=public_id).exists():
+        case "unit", public_id if Unit.objects.filter(public_id=public_id).exists():
             own = Q(memberships__role__in=_roles("units", Reach.OWN), memberships__unit__public_id=public_id)
             return people.filter(own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
-        case ["private", "benefit", slug, "notifications"] if BenefitType.objects.filter(slug=slug).exists():
+        case "benefit", slug if BenefitType.objects.filter(slug=slug).exists():
             own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
             return people.filter(own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
     return people.none()
@@ -152,9 +162,8 @@ def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
     """Whose each of `channels` is, in at most three queries; the system's and nobody's are left out."""
     ids: dict[str, set[str]] = defaultdict(set)
     for channel in channels:
-        match channel.split(":"):
-            case ["private", scope, identifier, "notifications"]:
-                ids[scope].add(identifier)
+        scope, identifier = _parts(channel)
+        ids[scope].add(identifier)
     people = Person.objects.filter(public_id__in=ids["user"]).only("public_id", "username", "first_name", "last_name")
     units = Unit.objects.filter(public_id__in=ids["unit"])
     benefits = BenefitType.objects.filter(slug__in=ids["benefit"])

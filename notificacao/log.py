@@ -1,15 +1,16 @@
 """The log: cursors, heads, and reading what lies after a cursor."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 
 from notificacao.models import Channel, LogHead, Notification
 
+_LATELY = timedelta(seconds=10)  # within which a hub that was told has looked
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
 
 
@@ -87,6 +88,12 @@ def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
+
+
+def keys_renewed_lately(channels: Iterable[str]) -> set[str]:
+    """Those of `channels` whose key is new; a page that is told of one twice only fetches its session twice."""
+    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _LATELY)
+    return set(renewed.values_list("pk", flat=True))
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:

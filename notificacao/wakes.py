@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 DISPATCHER = "dispatcher"
 HUBS = "hubs"
+REVOCATIONS = "revocations"
 
 _GROUP = "wakes"
 _TOGETHER = 0.003  # seconds: the first wake leaves at once, what follows within this time leaves as one message

@@ -1,6 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import pytest
+from django.core.cache import caches
 from django.db import connections
 
 from notificacao.dispatcher import stamp
@@ -49,6 +50,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def cheap_passwords(settings):
     """A tenth of a second a person is what a password should cost, and not what a test should."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def empty_caches():
+    """What one test was given, or was throttled for, is nothing to the next."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

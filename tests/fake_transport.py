@@ -23,6 +23,7 @@ class FakeTransport:
         self.attempted: list[Envelope] = []
         self.published: list[Envelope] = []
         self.probes = 0
+        self.revoked: list[tuple[list[str], int]] = []
         self.closed = False
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
@@ -50,6 +51,11 @@ class FakeTransport:
         self.probes += 1
         if self.ill is not None:
             raise self.ill
+
+    async def revoke(self, targets: list[str], issued_before: int) -> None:
+        if self.ill is not None:
+            raise self.ill
+        self.revoked.append((targets, issued_before))
 
     async def close(self) -> None:
         self.closed = True

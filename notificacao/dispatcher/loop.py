@@ -14,6 +14,7 @@ from notificacao.breaker import Breaker
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease
+from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.epoch import Witness
 from notificacao.models import BreakerState
@@ -48,6 +49,7 @@ class Dispatcher:
         self._retaining = DatabaseThread("retention")
         self._stamped = asyncio.Event()
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._revoker = Revoker(transport, lambda: self.leads)
 
     @property
     def leads(self) -> bool:
@@ -57,7 +59,14 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._watch_ably, self._retain):
+                for work in (
+                    self._lead,
+                    self._stamp,
+                    self._dispatch,
+                    self._watch_ably,
+                    self._retain,
+                    self._revoker.work_off,
+                ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()
@@ -70,6 +79,7 @@ class Dispatcher:
         self._stamping.close()
         self._dispatching.close()
         self._retaining.close()
+        self._revoker.close()
 
     async def _forever(self, work) -> None:
         """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""

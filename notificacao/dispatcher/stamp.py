@@ -23,6 +23,7 @@ _LIMITS = "SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL lock_
 _WRITE_CHANNEL_HEADS = f"""
     INSERT INTO {Channel._meta.db_table} (name, head, key_epoch)
     SELECT channel, max(seq), 1 FROM {Notification._meta.db_table} WHERE seq > %s AND seq <= %s GROUP BY channel
+    ORDER BY channel
     ON CONFLICT (name) DO UPDATE SET head = excluded.head
 """  # noqa: S608 – the tables' own names
 

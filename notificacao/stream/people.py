@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from notificacao import audiences
+from notificacao import audiences, log
 from notificacao.database import DatabaseThread
 from notificacao.stream import authorisation, frames
 from notificacao.stream.authorisation import Grant
-from notificacao.stream.listeners import Listener
+from notificacao.stream.listeners import Lane, Listener
 from notificacao.stream.roster import Roster
 
 SWEEP = 30.0  # seconds: everybody is authorised again at least this often
@@ -64,12 +64,15 @@ class People:
         heard = await self._thread.run(audiences.channels_of, list(held))
         changed = [pk for pk, channels in heard.items() if channels != held[pk].channels]
         grants = await self._thread.run(authorisation.grants_of, changed) if changed else {}
+        renewed = await self._thread.run(log.keys_renewed_lately, set().union(*heard.values()))
         for pk, listener in held.items():
             for stream in listener.streams:  # who joined meanwhile was authorised on the way in
                 if stream.session_key in asked and (pk not in heard or stream.session_key not in alive):
                     stream.end("signed_out")
             if pk in grants:
                 self.regrant(listener, grants[pk])
+            elif renewed & listener.channels.keys():
+                listener.write(frames.session(), Lane.STANDBY)  # who is on Ably; others need no key
 
     def regrant(self, listener: Listener, grant: Grant) -> None:
         """Give `listener` what `grant` says; tell the browser when the set of channels changed."""

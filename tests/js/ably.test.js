@@ -17,11 +17,13 @@ function linkWith(sdk) {
     sdk,
     token: () => token(),
     onRow: (row, epoch) => told.push(`row ${row.seq} of ${epoch}`),
+    onHint: ({ channel, seq, epoch }) => told.push(`hint ${seq} of ${epoch} on ${channel}`),
     onState: (state) => told.push(state),
     onStale: () => told.push("stale"),
   });
 }
 
+const ENCRYPTED = { data: "…", encoding: "json/utf-8/cipher+aes-256-cbc/base64" };
 const channel = (name) => ably.link.channels.get(name);
 const start = async () => link.start(await site.session());
 const update = async () => link.update(await site.session());
@@ -121,10 +123,17 @@ describe("rows", () => {
     expect(told).toEqual(["row 1 of e1"]);
   });
 
-  it("that were encrypted with another key make the session stale, and are not shown", async () => {
+  it("that were encrypted with another key make the session stale, and tell where they lie", async () => {
     await start();
-    ably.link.deliver(site.notify(UNIT), { data: "…", encoding: "json/utf-8/cipher+aes-256-cbc/base64" });
-    expect(told).toEqual(["stale"]);
+    ably.link.deliver(site.notify(UNIT), ENCRYPTED);
+    expect(told).toEqual(["stale", `hint 1 of e1 on ${UNIT}`]);
+  });
+
+  it("that are references tell where they lie", async () => {
+    await start();
+    const row = site.notify(UNIT);
+    ably.link.deliver(row, { data: { id: row.id, seq: row.seq } });
+    expect(told).toEqual([`hint 1 of e1 on ${UNIT}`]);
   });
 
   it("are taken from their own channel alone", async () => {
@@ -132,6 +141,58 @@ describe("rows", () => {
     channel(UNIT).listener({ data: site.notify(ANA), extras: { headers: { epoch: "e1" } } });
     channel(UNIT).listener({ data: undefined });
     expect(told).toEqual([]);
+  });
+});
+
+describe("old keys", () => {
+  const opens = vi.fn();
+
+  /** The SDK, for which `opens` says which key opens a message. */
+  beforeEach(async () => {
+    opens.mockReset();
+    ably.Realtime.Message = {
+      fromEncoded: async ({ data, extras }, { cipher }) =>
+        opens(cipher.key) ? { data: extras.row, extras } : { data, extras, encoding: "cipher+aes-256-cbc" },
+    };
+    await start();
+    told.length = 0;
+  });
+
+  const give = async (key, old_keys) => {
+    const session = await site.session();
+    Object.assign(session.channels.find(({ name }) => name === UNIT), { key, old_keys });
+    await link.update(session);
+  };
+  const deliver = async () => {
+    const row = site.notify(UNIT);
+    const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: "e1" };
+    ably.link.deliver(row, { ...ENCRYPTED, extras: { headers, row } });
+    await vi.waitFor(() => expect(told).not.toEqual([]));
+  };
+
+  it("that the page had before are tried, then those that the session gave", async () => {
+    opens.mockImplementation((key) => key === "older");
+    await give("new", ["old", "older"]);
+    await deliver();
+    expect(told).toEqual(["row 1 of e1"]);
+    expect(opens.mock.calls.flat()).toEqual([`key of ${UNIT}`, "old", "older"]);
+  });
+
+  it("none of which opens the message leave it to the log", async () => {
+    await give("new", ["old"]);
+    await deliver();
+    expect(told).toEqual(["stale", `hint 1 of e1 on ${UNIT}`]);
+  });
+
+  it("open nothing once the person hears the channel no more", async () => {
+    opens.mockReturnValue(true);
+    await give("new", []);
+    const listener = channel(UNIT).listener;
+    site.leave(UNIT);
+    await update();
+    listener({ ...ENCRYPTED, extras: { headers: { seq: 1, epoch: "e1" } } });
+    await Promise.resolve();
+    expect(told.filter((word) => word.startsWith("row") || word.startsWith("hint"))).toEqual([]);
   });
 });
 

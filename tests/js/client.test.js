@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../notificacao/static/notificacao/api.js";
-import { SYSTEM, UNIT } from "./fakes.js";
+import { ANA, SYSTEM, UNIT } from "./fakes.js";
 import { Page, pass } from "./page.js";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -215,6 +215,25 @@ describe("the flag", () => {
     expect(page.streams.all.map(({ lane }) => lane)).toEqual(["standby", "live"]);
     expect(page.ably.link.closed).toBe(true);
   });
+});
+
+it("fetches at once what Ably only tells of, several rows with one request", async () => {
+  const page = await new Page().onAbly();
+  await pass(2000);
+  const before = page.site.asked.filter((call) => call === "after").length;
+  for (const row of [page.site.notify(UNIT), page.site.notify(ANA)])
+    page.ably.link.deliver(row, { data: { id: row.id, seq: row.seq } });
+  await pass(100);
+  expect(page.shown).toEqual([1, 2]);
+  expect(page.site.asked.filter((call) => call === "after").length).toBe(before + 1);
+});
+
+it("begins again where Ably tells of a row of another log", async () => {
+  const page = await new Page().onAbly();
+  const row = page.site.notify(UNIT);
+  page.ably.link.deliver(row, { data: { id: row.id, seq: 1 }, extras: { headers: { seq: 1, epoch: "e0" } } });
+  await pass(100);
+  expect(page.site.asked).toContain("inbox");
 });
 
 it("opens nothing when it was stopped while the session was on its way", async () => {

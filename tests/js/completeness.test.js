@@ -187,6 +187,20 @@ describe("catch-up", () => {
   });
 });
 
+describe("a row that is only told of", () => {
+  it("is lacking, and a catch-up completes it", () => {
+    const state = completeness.told(complete({ [ANA]: 3, [UNIT]: 3 }), UNIT, 7);
+    expect(completeness.lacking(state)).toEqual([UNIT]);
+    expect(reached(completeness.caughtUp(state, at(3), at(9)))).toEqual({ [ANA]: 9, [UNIT]: 9 });
+  });
+
+  it("changes nothing where it was shown already, or nobody hears its channel", () => {
+    const state = complete({ [UNIT]: 7 });
+    expect(completeness.told(state, UNIT, 7)).toEqual(state);
+    expect(completeness.told(state, SYSTEM, 9)).toEqual(state);
+  });
+});
+
 describe("the safe cursor", () => {
   it("is where the least complete channel is, or the least complete of those named", () => {
     const state = complete({ [ANA]: 3, [UNIT]: 5, [SYSTEM]: 4 });

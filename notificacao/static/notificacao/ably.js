@@ -22,15 +22,17 @@ export class AblyLink {
    *   sdk: () => Promise<any>,
    *   token: () => Promise<string>,
    *   onRow: (row: object, epoch: string) => void,
+   *   onHint: (place: {channel: string, seq: number, epoch: string}) => void, a row is there, and must be fetched
    *   onState: (state: "connecting" | "attached" | "disconnected" | "suspended" | "failed") => void,
    *   onStale: () => void, a key or a capability is not today's: fetch the session
    * }} options
    */
-  constructor({ sdk, token, onRow, onState, onStale }) {
-    Object.assign(this, { sdk, token, onRow, onState, onStale });
+  constructor({ sdk, token, onRow, onHint, onState, onStale }) {
+    Object.assign(this, { sdk, token, onRow, onHint, onState, onStale });
     this.state = "connecting";
     this.wasAttached = false;
     this.keys = new Map(); // channel → base64, as set on the SDK's channel
+    this.oldKeys = new Map(); // channel → what a message may still be encrypted with
     this.closed = false;
   }
 
@@ -44,6 +46,7 @@ export class AblyLink {
     try {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
+      this.Message = Realtime.Message;
       this.realtime = new Realtime(this.#options(session.ably));
     } catch {
       this.#enter("failed");
@@ -91,9 +94,11 @@ export class AblyLink {
   }
 
   #listen() {
-    for (const { name, key } of this.channels) {
-      if (this.keys.get(name) === key) continue;
-      const isNew = !this.keys.has(name);
+    for (const { name, key, old_keys = [] } of this.channels) {
+      const before = this.keys.get(name);
+      if (before === key) continue;
+      const isNew = !before;
+      this.oldKeys.set(name, isNew ? old_keys : [before, ...old_keys]);
       this.keys.set(name, key);
       const channel = this.realtime.channels.get(name);
       channel.setOptions({ cipher: { key } }).catch(() => {});
@@ -106,6 +111,7 @@ export class AblyLink {
 
   #forget(name) {
     this.keys.delete(name);
+    this.oldKeys.delete(name);
     const channel = this.realtime.channels.get(name);
     channel.off();
     channel.unsubscribe();
@@ -113,8 +119,26 @@ export class AblyLink {
   }
 
   #receive(name, message) {
-    if (message.encoding) this.onStale(); // what is left of the encoding was encrypted with another key
-    else if (message.data?.channel === name) this.onRow(message.data, message.extras?.headers?.epoch);
+    if (message.encoding) this.#readWithOldKeys(name, message);
+    else this.#hear(name, message);
+  }
+
+  /** What is left of a message's encoding was encrypted with another key than the one that is set. */
+  async #readWithOldKeys(name, { encoding, data, extras }) {
+    for (const key of this.oldKeys.get(name) ?? []) {
+      const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
+      if (!read.encoding) return this.#hear(name, read);
+    }
+    this.onStale();
+    this.#hear(name, { extras });
+  }
+
+  /** A message without the row tells where the row lies. */
+  #hear(name, { data, extras }) {
+    if (this.closed || !this.keys.has(name)) return;
+    const { seq, epoch } = extras?.headers ?? {};
+    if (data?.channel === name) this.onRow(data, epoch);
+    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
   }
 
   /** One word for the connection and all its channels. */

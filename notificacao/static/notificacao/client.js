@@ -15,6 +15,7 @@ import { Timers } from "./timers.js";
 
 const ATTACH_WITHIN = 3_000; // ms; else the live lane
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
+const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
 const REMEMBERED = 10_000; // ids
 
@@ -131,6 +132,7 @@ export class NotificationClient {
       sdk: this.sdk,
       token: () => this.#token(),
       onRow: (row, epoch) => this.#hearAbly(row, epoch),
+      onHint: (place) => this.#hearHint(place),
       onState: (state) => this.#followLink(state),
       onStale: () => this.#refreshSoon(),
     });
@@ -264,6 +266,13 @@ export class NotificationClient {
     this.state = completeness.shown(this.state, row);
     this.#take(row, "ably");
     this.catchUp.ifLacking(GAP_PATIENCE);
+  }
+
+  /** A row without its content: what lies there is fetched. */
+  #hearHint({ channel, seq, epoch }) {
+    if (epoch !== this.state.epoch) return this.#restart();
+    this.state = completeness.told(this.state, channel, seq);
+    this.catchUp.ifLacking(FETCH_PATIENCE);
   }
 
   /** Show each event once; tell of each row once. */

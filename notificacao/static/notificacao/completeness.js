@@ -69,6 +69,11 @@ export function shown(/** @type {State} */ state, /** @type {{channel: string, s
   return { ...state, channels: { ...state.channels, [row.channel]: next } };
 }
 
+/** A row is there that nothing has shown yet. */
+export function told(/** @type {State} */ state, /** @type {string} */ name, /** @type {number} */ seq) {
+  return each(state, (channel, other) => (other === name ? { ...channel, head: Math.max(channel.head, seq) } : channel));
+}
+
 /**
  * The open stream says how far channels reach: each for which it speaks has no row between its head and the position.
  * A channel that only the session has told of may be news to the stream, whose silence then proves nothing.
