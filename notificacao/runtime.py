@@ -99,6 +99,11 @@ def _transport() -> Transport | None:
     return AblyTransport()
 
 
+async def dispatch() -> None:
+    """The dispatcher without a site around it, until cancelled."""
+    await Dispatcher(_transport()).run()
+
+
 async def _notice_other_processes() -> None:
     """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])

@@ -7,6 +7,8 @@ from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.stream import hub
 from tests.asgi import running_site
 from tests.live.ably_server import AblyServer
+from tests.live.postgres import PostgresServer
+from tests.live.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +66,20 @@ def caio(cras_sul):
 def ably_server():
     """The local Ably-compatible server, shared by all tests: whoever kills one starts one of their own."""
     with AblyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
+    with PostgresServer(fsync=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A Redis shared by all tests: whoever stops one starts one of their own."""
+    with RedisServer() as server:
         yield server
 
 

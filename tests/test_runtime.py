@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @pytest.fixture
 async def runtime(settings):
-    settings.DISPATCHER = "off"
+    settings.DISPATCHER = "external"
     settings.DISPATCH_POLL = 0.05
     runtime = Runtime()
     yield runtime

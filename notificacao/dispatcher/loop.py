@@ -38,6 +38,7 @@ class Dispatcher:
         self._orchestrator = NotificationOrchestrator(transport, self._breaker, self._read_rollout)
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
+        self._placed = False  # whether it knows yet that it leads, or that another does
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._stamped = asyncio.Event()
@@ -78,9 +79,9 @@ class Dispatcher:
 
     async def _lead(self) -> None:
         term = await self._stamping.run(lease.hold, self._holder, self._term)
-        if term != self._term:
+        if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
-            self._term = term
+            self._placed, self._term = True, term
             wakes.wake(wakes.DISPATCHER)
         await asyncio.sleep(lease.RENEW_EVERY)
 
