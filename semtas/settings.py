@@ -277,6 +277,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "channels_redis": {"level": "CRITICAL"},  # a traceback a second while Redis is gone; `wakes` tells of it once
         "ably": {"level": "CRITICAL"},  # it logs each failure with its traceback; the orchestrator tells of it
         "django_structlog": {"level": "WARNING"},
     },
