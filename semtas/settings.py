@@ -237,7 +237,7 @@ ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SEC
 # --- The log and its streams ----------------------------------------------------------------
 
 DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "external"))
-DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 1.0, unit="seconds", minimum=0.01, maximum=60)
+DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 0.4, unit="seconds", minimum=0.01, maximum=60)
 DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
 STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)

@@ -14,8 +14,9 @@ from tests.live.redis import RedisServer
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory):
     """A file, not memory: threads of one process must see each other's commits as processes do."""
-    database = tmp_path_factory.mktemp("database") / "test.sqlite3"
-    connections["default"].settings_dict["TEST"]["NAME"] = str(database)
+    if connections["default"].vendor == "sqlite":
+        database = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        connections["default"].settings_dict["TEST"]["NAME"] = str(database)
 
 
 @pytest.fixture(autouse=True)
