@@ -67,7 +67,7 @@ def somebody_stamps(**kwargs) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "DISPATCHER=off with the in-memory channel layer: nothing would ever be delivered.",
+            "DISPATCHER=external with the in-memory channel layer: nothing would ever be delivered.",
             hint="Use DISPATCHER=embedded.",
             id="notificacao.E005",
         )

@@ -22,5 +22,10 @@ class Conf:
     def ably_key_secret(self) -> str:
         return settings.ABLY_API_KEY.partition(":")[2]
 
+    @property
+    def wakes_cross_processes(self) -> bool:
+        """Whether the channel layer reaches beyond this process."""
+        return settings.CHANNEL_LAYERS["default"]["BACKEND"] != "channels.layers.InMemoryChannelLayer"
+
 
 conf = Conf()

@@ -37,6 +37,8 @@ class Runtime:
         self._run("hub", self._hub.run())
         if conf.DISPATCHER == "embedded":
             self._run("dispatcher", Dispatcher(_transport()).run())
+        if conf.wakes_cross_processes:
+            self._run("wakes", wakes.carry_and_listen())
         if connection.vendor == "sqlite":
             self._run("notice", _notice_other_processes())
 
@@ -99,6 +101,14 @@ def _transport() -> Transport | None:
     return AblyTransport()
 
 
+async def dispatch() -> None:
+    """The dispatcher without a site around it, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
+        if conf.wakes_cross_processes:
+            tasks.create_task(wakes.carry_and_listen(), name="wakes")
+
+
 async def _notice_other_processes() -> None:
     """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
@@ -108,8 +118,8 @@ async def _notice_other_processes() -> None:
             (version,) = database.execute("PRAGMA data_version").fetchone()
             if version != seen:
                 seen = version
-                wakes.wake(wakes.DISPATCHER)
-                wakes.wake(wakes.HUBS)
+                wakes.ring(wakes.DISPATCHER)
+                wakes.ring(wakes.HUBS)
             await asyncio.sleep(_NOTICE_EVERY)
 
 

@@ -1,15 +1,32 @@
 """Wakes: hints that something in the database changed. Nothing depends on one; each only spares a poll's wait.
 
-A doorbell rings within its own process, from any thread. Between processes the channel layer will carry the hint.
+A doorbell rings within its own process, from any thread. Between processes a carrier takes the hint over the channel
+layer: never waited for by whoever wakes, many wakes as one message, at most once.
 """
 
 import asyncio
+import atexit
+import contextlib
+import os
 import threading
+import uuid
 
+import structlog
+from channels.layers import get_channel_layer
 from django.db import transaction
+
+from notificacao.conf import conf
+
+log = structlog.get_logger(__name__)
 
 DISPATCHER = "dispatcher"
 HUBS = "hubs"
+
+_GROUP = "wakes"
+_TOGETHER = 0.003  # seconds: the first wake leaves at once, what follows within this time leaves as one message
+_SEND_WITHIN = 1.0  # seconds
+_FLUSH_WITHIN = 0.3  # seconds that a process which ends may wait for its last wake
+_BACK_OFF = (0.25, 5.0)  # seconds, the first and the longest
 
 
 class Doorbell:
@@ -44,18 +61,157 @@ class Doorbell:
             _doorbells.get(self._topic, set()).discard(self)
 
 
+class Outage:
+    """The channel layer fails: told once, asked again ever more seldom."""
+
+    def __init__(self, task: str):
+        self._task = task
+        self._pause = 0.0
+
+    def goes_on(self, error: Exception) -> float:
+        """Seconds until the next attempt."""
+        first, longest = _BACK_OFF
+        if not self._pause:
+            log.warning("wakes_do_not_cross", task=self._task, error=f"{type(error).__name__}: {error}")
+        self._pause = min(2 * self._pause, longest) or first
+        return self._pause
+
+    def is_over(self) -> None:
+        if self._pause:
+            log.info("wakes_cross_again", task=self._task)
+        self._pause = 0.0
+
+
+class Carrier:
+    """Takes this process's wakes to the others, and rings here for theirs. Runs on one loop; any thread may `carry`.
+
+    What waits is a set of topics, so a Redis that is gone costs nobody anything; what fails is dropped.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        self._loop = loop
+        self._origin = uuid.uuid4().hex
+        self._waiting: set[str] = set()
+        self._news = asyncio.Event()
+        self._sending = asyncio.Lock()
+
+    def carry(self, topic: str) -> None:
+        """Raises RuntimeError where the loop is closed."""
+        if topic not in self._waiting:
+            self._waiting.add(topic)
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    async def send(self) -> None:
+        """Until cancelled: what waits, as it comes."""
+        outage = Outage("send")
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._send_what_waits()
+            except Exception as error:
+                await asyncio.sleep(outage.goes_on(error))
+            else:
+                outage.is_over()
+                await asyncio.sleep(_TOGETHER)
+
+    async def _send_what_waits(self) -> None:
+        async with self._sending, asyncio.timeout(_SEND_WITHIN):
+            topics = []
+            while self._waiting:  # emptied one by one: `carry` adds from other threads meanwhile
+                topics.append(self._waiting.pop())
+            if topics:
+                message = {"type": "wake", "topics": topics, "origin": self._origin}
+                await get_channel_layer().group_send(_GROUP, message)
+
+    async def listen(self) -> None:
+        """Until cancelled: ring for what other processes send. Once subscribed the layer reconnects by itself."""
+        outage = Outage("listen")
+        while True:
+            try:
+                channel = await self._subscribe()
+                outage.is_over()
+                while True:
+                    self._heard(await get_channel_layer().receive(channel))
+            except Exception as error:
+                await asyncio.sleep(outage.goes_on(error))
+
+    async def _subscribe(self) -> str:
+        layer = get_channel_layer()
+        await layer.flush()
+        channel = await layer.new_channel()
+        await layer.group_add(_GROUP, channel)
+        return channel
+
+    def _heard(self, message: dict) -> None:
+        if message["origin"] != self._origin:
+            for topic in message["topics"]:
+                ring(topic)
+
+    def flush(self) -> None:
+        """Give what waits a moment to leave, from another thread than the loop's."""
+        if self._waiting or self._sending.locked():
+            with contextlib.suppress(Exception):
+                asyncio.run_coroutine_threadsafe(self._send_what_waits(), self._loop).result(_FLUSH_WITHIN)
+
+
 _lock = threading.Lock()
 _doorbells: dict[str, set[Doorbell]] = {}
+_carrier: Carrier | None = None
 
 
 def wake(topic: str) -> None:
-    """Ring every doorbell of `topic` in this process."""
-    with _lock:
-        doorbells = list(_doorbells.get(topic, ()))
-    for doorbell in doorbells:
-        doorbell.ring()
+    """Ring every doorbell of `topic`, here at once, in other processes a moment later. Waits for nothing."""
+    ring(topic)
+    if conf.WAKES and conf.wakes_cross_processes:
+        try:
+            _this_process_carrier().carry(topic)
+        except RuntimeError:  # its loop was closed just now
+            _use(None)
+
+
+def ring(topic: str) -> None:
+    """Ring every doorbell of `topic` in this process alone."""
+    if conf.WAKES:
+        with _lock:
+            doorbells = list(_doorbells.get(topic, ()))
+        for doorbell in doorbells:
+            doorbell.ring()
 
 
 def after_commit(topic: str) -> None:
     """Wake `topic` once what this transaction wrote can be seen; a wake that fails never fails the producer."""
     transaction.on_commit(lambda: wake(topic), robust=True)
+
+
+async def carry_and_listen() -> None:
+    """Until cancelled: this loop carries the wakes of its process, and rings for those of others."""
+    carrier = Carrier(asyncio.get_running_loop())
+    _use(carrier)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(carrier.send())
+            tasks.create_task(carrier.listen())
+    finally:
+        _use(None)
+
+
+def _use(carrier: Carrier | None) -> None:
+    global _carrier  # noqa: PLW0603 – one a process, like the doorbells
+    _carrier = carrier
+
+
+def _this_process_carrier() -> Carrier:
+    """That of the serving loop; in a command, a script or a worker one on a thread of its own."""
+    with _lock:
+        if _carrier is None:
+            loop = asyncio.new_event_loop()
+            carrier = Carrier(loop)
+            threading.Thread(target=loop.run_until_complete, args=(carrier.send(),), name="wakes", daemon=True).start()
+            atexit.register(carrier.flush)
+            _use(carrier)
+        assert _carrier is not None
+        return _carrier
+
+
+os.register_at_fork(after_in_child=lambda: _use(None))  # a thread does not survive a fork

@@ -1,6 +1,7 @@
 """All settings, flat. The only module that reads the environment; `.env.example` documents each name.
 
-Without any variable the project runs embedded: SQLite, in-memory channel layer, one process.
+Without any variable the project runs embedded: SQLite, in-memory channel layer, one process. With DATABASE_URL and
+REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of processes.
 """
 
 import re
@@ -126,8 +127,37 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+DATABASE_POOL_MIN = setting(env.int, "DATABASE_POOL_MIN", 4, unit="connections", minimum=0, maximum=100)
+DATABASE_POOL_MAX = setting(env.int, "DATABASE_POOL_MAX", 20, unit="connections", minimum=8, maximum=500)
+if DATABASE_POOL_MIN > DATABASE_POOL_MAX:
+    raise ImproperlyConfigured(f"DATABASE_POOL_MIN={DATABASE_POOL_MIN} is more than DATABASE_POOL_MAX.")
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"] |= {
+        "CONN_MAX_AGE": 0,  # the pool keeps them
+        "CONN_HEALTH_CHECKS": True,  # after a restart of the server the pool is full of dead ones
+        "OPTIONS": {
+            "pool": {"min_size": DATABASE_POOL_MIN, "max_size": DATABASE_POOL_MAX, "timeout": 10},
+            # A server that is frozen, or behind a network that swallows everything, is found out in seconds.
+            "connect_timeout": 5,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+            **DATABASES["default"].get("OPTIONS", {}),
+        },
+    }
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL and not re.fullmatch(r"rediss?://[^\s/]+(/\d*)?", REDIS_URL):
+    raise ImproperlyConfigured("REDIS_URL is malformed: it reads redis://:password@host:port/number, or rediss://.")
+WAKES = switch("WAKES", True)
+CHANNEL_LAYERS: dict[str, dict] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+if REDIS_URL:
+    _redis = {"address": REDIS_URL, "socket_connect_timeout": 1, "socket_timeout": 2, "socket_keepalive": True}
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [_redis], "prefix": "semtas"},
+    }
 
 # --- People and their sessions --------------------------------------------------------------
 
@@ -218,8 +248,8 @@ ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SEC
 
 # --- The log and its streams ----------------------------------------------------------------
 
-DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "off"))
-DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 1.0, unit="seconds", minimum=0.01, maximum=60)
+DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "external"))
+DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 0.4, unit="seconds", minimum=0.01, maximum=60)
 DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
 STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
@@ -259,6 +289,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "channels_redis": {"level": "CRITICAL"},  # a traceback a second while Redis is gone; `wakes` tells of it once
         "ably": {"level": "CRITICAL"},  # it logs each failure with its traceback; the orchestrator tells of it
         "django_structlog": {"level": "WARNING"},
     },

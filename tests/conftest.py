@@ -7,13 +7,24 @@ from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.stream import hub
 from tests.asgi import running_site
 from tests.live.ably_server import AblyServer
+from tests.live.postgres import PostgresServer
+from tests.live.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory):
     """A file, not memory: threads of one process must see each other's commits as processes do."""
-    database = tmp_path_factory.mktemp("database") / "test.sqlite3"
-    connections["default"].settings_dict["TEST"]["NAME"] = str(database)
+    if connections["default"].vendor == "sqlite":
+        database = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        connections["default"].settings_dict["TEST"]["NAME"] = str(database)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL would not truncate those."""
+    if connections["default"].vendor == "postgresql":
+        with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
+            cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +75,20 @@ def caio(cras_sul):
 def ably_server():
     """The local Ably-compatible server, shared by all tests: whoever kills one starts one of their own."""
     with AblyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
+    with PostgresServer(fsync=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A Redis shared by all tests: whoever stops one starts one of their own."""
+    with RedisServer() as server:
         yield server
 
 

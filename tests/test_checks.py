@@ -51,7 +51,7 @@ def test_a_database_on_which_the_log_was_never_tried_is_refused(settings, monkey
 
 
 def test_a_site_where_nobody_stamps_is_refused(settings):
-    settings.DISPATCHER = "off"
+    settings.DISPATCHER = "external"
     assert found() == {"notificacao.E005"}
 
 

@@ -144,10 +144,10 @@ async def test_a_fault_that_no_transport_announced_is_survived_and_its_rows_go_o
 async def test_a_fault_in_stamping_is_survived(database, monkeypatch):
     faults = [RuntimeError("the disk was full")]
 
-    def stamp(term):
+    def stamp(term, **how):
         if faults:
             raise faults.pop()
-        return real(term)
+        return real(term, **how)
 
     real = loop.stamp
     monkeypatch.setattr(loop, "stamp", stamp)

@@ -58,7 +58,7 @@ def test_a_process_that_never_started_its_runtime_is_not_ready(client, db):
 
 
 def test_without_an_embedded_dispatcher_none_is_expected_here(client, db, status, settings):
-    settings.DISPATCHER = "off"
+    settings.DISPATCHER = "external"
     del status["dispatcher"]
     assert client.get("/health/ready").json()["checks"] == {"database": True, "hub": True}
 

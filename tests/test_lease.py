@@ -43,8 +43,8 @@ def test_a_lease_that_ran_out_goes_to_whoever_asks_in_a_new_term():
     lease.hold("a", None)
     let_it_run_out()
     assert lease.hold("b", None) == 2
-    assert lease.is_held(2)
-    assert not lease.is_held(1)
+    assert lease.keep(2)
+    assert not lease.keep(1)
 
 
 def test_a_leader_that_slept_past_the_end_learns_that_another_leads():
@@ -96,6 +96,6 @@ def test_a_released_lease_is_free_at_once():
 def test_only_the_holder_releases_the_lease():
     term = lease.hold("a", None)
     lease.release("b")
-    assert lease.is_held(term)
+    assert lease.keep(term)
     assert until() > timezone.now()
     assert lease.hold("b", None) is None

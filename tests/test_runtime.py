@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @pytest.fixture
 async def runtime(settings):
-    settings.DISPATCHER = "off"
+    settings.DISPATCHER = "external"
     settings.DISPATCH_POLL = 0.05
     runtime = Runtime()
     yield runtime
@@ -159,6 +159,7 @@ async def test_a_hub_whose_database_is_away_at_the_start_goes_on_when_it_is_back
     assert runtime.status()["hub"] is True
 
 
+@pytest.mark.sqlite
 async def test_what_another_process_writes_to_sqlite_rings_at_once(runtime, settings):
     """No poll would have come by then; only the notice can have rung."""
     settings.DISPATCH_POLL = 60.0

@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):

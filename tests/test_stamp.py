@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from notificacao.dispatcher import lease, stamp
@@ -105,6 +105,19 @@ def test_rows_that_are_stamped_already_stay_untouched(term):
     assert Notification.objects.values().get(seq=1) == before
 
 
+def test_with_nobody_on_ably_the_stamp_itself_settles_as_skipped(term):
+    write("a")
+    stamp.stamp(term, skip=True)
+    row = Notification.objects.get()
+    assert (row.seq, row.dispatch_state, row.settled_at) == (1, "skipped", row.stamped_at)
+
+
+def test_otherwise_the_rows_are_left_to_be_dispatched(term):
+    write("a")
+    stamp.stamp(term)
+    assert Notification.objects.values_list("dispatch_state", "settled_at").get() == ("pending", None)
+
+
 def test_a_lost_term_raises_and_writes_nothing(term):
     write("a")
     DispatcherLease.objects.update(until=timezone.now() - timedelta(seconds=1))
@@ -129,14 +142,11 @@ def test_rolled_back_rows_never_get_a_seq_and_leave_no_gap(term):
 
 
 def test_a_fault_while_numbering_rolls_the_whole_batch_back(term, monkeypatch):
-    def fail(*args, **kwargs):
-        raise RuntimeError("the channels' heads could not be written")
-
     for _ in range(2):
         write("a")
     with monkeypatch.context() as patch:
-        patch.setattr(type(Channel.objects), "bulk_create", fail)
-        with pytest.raises(RuntimeError):
+        patch.setattr(stamp, "_WRITE_CHANNEL_HEADS", "no statement, %s, %s")
+        with pytest.raises(DatabaseError):
             stamp.stamp(term)
     assert (stamped(), head()) == ([], 0)
     assert stamp.stamp(term) == 2

@@ -28,7 +28,7 @@ def row(**fields):
             "title": "Atenção",
             "message": "Há “algo” a fazer.",
             "link": "/solicitacoes/1",
-            "data": {"b": [1, None, {"c": True}], "a": "ç"},
+            "data": {"a": "ç", "b": [1, None, {"c": True}]},  # the order in which PostgreSQL keeps them
             "created_at": NOON,
             "expires_at": None,
             **fields,
@@ -41,7 +41,7 @@ def test_a_row_becomes_exactly_this_line():
         '{"id":"01890000-0000-7000-8000-000000000001","event_id":"01890000-0000-7000-8000-000000000002",'
         '"seq":12,"prev_seq":7,"channel":"system:notifications","kind":"alerta","priority":"alta",'
         '"title":"Atenção","message":"Há “algo” a fazer.","link":"/solicitacoes/1",'
-        '"data":{"b":[1,null,{"c":true}],"a":"ç"},"created_at":"2026-03-04T12:00:00.120Z","expires_at":null}'
+        '"data":{"a":"ç","b":[1,null,{"c":true}]},"created_at":"2026-03-04T12:00:00.120Z","expires_at":null}'
     )
 
 

@@ -5,29 +5,49 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from notificacao import metrics
 from notificacao.conf import conf
-from notificacao.models import DispatchState, Notification
+from notificacao.models import DispatcherLease, DispatchState, Notification
 from notificacao.orchestrator import Outcome
 
 BATCH = 200
+ATTEMPTS = 10
 
 
-def claim() -> tuple[str, list[Notification]]:
-    """A lease and the rows taken under it, in order of seq: stamped, not settled, held by nobody."""
+def claim(term: int) -> tuple[str, list[Notification]]:
+    """A lease and the rows taken under it, in order of seq: stamped, not settled, held by nobody. None for a leader
+    whose `term` is over.
+
+    What was held in an earlier term is held by nobody: that leader is dead, or frozen, and will find its lease gone.
+    """
     free = Notification.objects.filter(dispatch_state=DispatchState.PENDING, seq__isnull=False).filter(
-        Q(lease_until=None) | Q(lease_until__lt=Now())
+        ~Q(lease__startswith=f"{term}.") | Q(lease_until__lt=Now())
     )
-    pks = list(free.order_by("seq").values_list("pk", flat=True)[:BATCH])
+    found = list(free.order_by("seq").values_list("pk", "attempts")[:BATCH])
+    _park(free.filter(pk__in=[pk for pk, attempts in found if attempts >= ATTEMPTS]))
+    pks = [pk for pk, attempts in found if attempts < ATTEMPTS]
     if not pks:
         return "", []
-    lease = uuid.uuid4().hex
+    lease = f"{term}.{uuid.uuid4().hex}"
     until = Now() + timedelta(seconds=conf.DISPATCH_LEASE)
-    free.filter(pk__in=pks).update(lease=lease, lease_until=until, attempts=F("attempts") + 1)
+    leads = Exists(DispatcherLease.objects.filter(pk=1, term=term))
+    free.filter(leads, pk__in=pks).update(lease=lease, lease_until=until, attempts=F("attempts") + 1)
     return lease, list(Notification.objects.filter(pk__in=pks, lease=lease).order_by("seq"))
+
+
+def _park(worn_out: QuerySet[Notification]) -> None:
+    """A row that brings down whoever takes it must not bring down the next one for ever."""
+    parked = worn_out.update(
+        dispatch_state=DispatchState.FAILED,
+        error=f"retirada {ATTEMPTS} vezes, sem desfecho",
+        settled_at=Now(),
+        lease="",
+        lease_until=None,
+    )
+    metrics.SETTLED.labels(DispatchState.FAILED).inc(parked)
 
 
 def settle(lease: str, outcomes: Mapping[int, Outcome]) -> int:

@@ -22,9 +22,9 @@ def hold(holder: str, term: int | None) -> int | None:
     return row.filter(holder=holder).values_list("term", flat=True).first()
 
 
-def is_held(term: int) -> bool:
-    """Whether `term` is still the current one."""
-    return DispatcherLease.objects.filter(pk=1, term=term).exists()
+def keep(term: int) -> bool:
+    """Whether `term` is the current one, and then until the end of this transaction: nobody can take the lease."""
+    return DispatcherLease.objects.select_for_update(no_key=True).filter(pk=1, term=term).first() is not None
 
 
 def release(holder: str) -> None:

@@ -6,7 +6,7 @@ import time
 import uuid
 
 import structlog
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from notificacao import orchestrator, rollout, wakes
@@ -38,6 +38,7 @@ class Dispatcher:
         self._orchestrator = NotificationOrchestrator(transport, self._breaker, self._read_rollout)
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
+        self._placed = False  # whether it knows yet that it leads, or that another does
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._stamped = asyncio.Event()
@@ -78,35 +79,38 @@ class Dispatcher:
 
     async def _lead(self) -> None:
         term = await self._stamping.run(lease.hold, self._holder, self._term)
-        if term != self._term:
+        if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
-            self._term = term
-            wakes.wake(wakes.DISPATCHER)
+            self._placed, self._term = True, term
+            wakes.ring(wakes.DISPATCHER)
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
         try:
             while True:
-                while self._term is not None and await self._stamping.run(stamp, self._term) > 0:
+                while self._term is not None and await self._stamping.run(self._stamp_batch, self._term) > 0:
                     wakes.wake(wakes.HUBS)
                     self._stamped.set()
                 await doorbell.wait(conf.DISPATCH_POLL)
         finally:
             doorbell.close()
 
+    def _stamp_batch(self, term: int) -> int:
+        return stamp(term, skip=self._rollout_now().off)
+
     async def _dispatch(self) -> None:
         while True:
             self._stamped.clear()
-            while self._term is not None and await self._dispatch_batch():
+            while self._term is not None and await self._dispatch_batch(self._term):
                 pass
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(conf.DISPATCH_POLL):
                     await self._stamped.wait()
 
-    async def _dispatch_batch(self) -> bool:
+    async def _dispatch_batch(self, term: int) -> bool:
         """Claim, publish, settle; whether there was anything."""
-        held, rows = await self._dispatching.run(claims.claim)
+        held, rows = await self._dispatching.run(claims.claim, term)
         if not rows:
             return False
         envelopes, outcomes = await self._dispatching.run(orchestrator.route, rows, await self._read_rollout())
@@ -116,17 +120,28 @@ class Dispatcher:
         return True
 
     async def _read_rollout(self) -> rollout.Rollout:
+        return self._fresh_rollout() or await self._dispatching.run(self._rollout_now)
+
+    def _rollout_now(self) -> rollout.Rollout:
+        """Reads the database where what was read before is too old."""
         now = time.monotonic()
-        if self._rollout is None or now - self._rollout[0] > _FLAG_IS_FRESH_FOR:
-            self._rollout = now, await self._dispatching.run(rollout.current)
-        return self._rollout[1]
+        known = self._fresh_rollout()
+        if known is None:
+            known = rollout.current()
+            self._rollout = now, known
+        return known
+
+    def _fresh_rollout(self) -> rollout.Rollout | None:
+        fresh = self._rollout is not None and time.monotonic() - self._rollout[0] <= _FLAG_IS_FRESH_FOR
+        return self._rollout[1] if fresh and self._rollout is not None else None
 
     async def _watch_ably(self) -> None:
         """Keep the breaker's row like the breaker, and ask Ably itself while the breaker is not closed."""
-        if self._transport is not None and self._term is not None:
+        term = self._term
+        if self._transport is not None and term is not None:
             if self._breaker.state != "closed" and self._breaker.admit():
                 await self._probe(self._transport)
-            await self._dispatching.run(_store, self._breaker.state, self._breaker.reason)
+            await self._dispatching.run(_store, term, self._breaker.state, self._breaker.reason)
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _probe(self, transport: Transport) -> None:
@@ -138,11 +153,15 @@ class Dispatcher:
             self._breaker.success()
 
 
-def _store(state: str, reason: str) -> None:
-    """Write the breaker's state where it differs; half-open is nothing that anybody else acts upon."""
+def _store(term: int, state: str, reason: str) -> None:
+    """Write the breaker's state where it differs; half-open is nothing that anybody else acts upon. Raises LeadLost."""
     state = BreakerState.State.CLOSED if state == "closed" else BreakerState.State.OPEN
     row, _ = BreakerState.objects.get_or_create(pk=rollout.BREAKER)
-    if row.state != state:
+    if row.state == state:
+        return
+    with transaction.atomic():
+        if not lease.keep(term):
+            raise LeadLost(f"term {term} is over")
         row.state, row.reason, row.changed_at = state, reason[:300], timezone.now()
         row.save()
-        log.info("breaker_changed", state=state, reason=reason)
+    log.info("breaker_changed", state=state, reason=reason)

@@ -1,74 +1,62 @@
-"""The site as a process: `manage.py serve` on a free port, with an SQLite database of its own."""
+"""The site's processes: `manage.py serve` on a free port and `manage.py dispatch`, on whatever database."""
 
 import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 
 from tests.live.ably_server import ROOT, AblyServer, free_port
+from tests.live.process import Process
 
-_READY_WITHIN = 30  # seconds
 PASSWORD = "semtas-demo"
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
-    """What `manage.py *arguments` prints. Raises CalledProcessError, with what it said, where it fails."""
-    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    """What `manage.py *arguments` prints. Raises AssertionError, with what it said, where it fails."""
+    done = subprocess.run(
+        _command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def environment_for(database: Path, ably: AblyServer | None = None, **more: str) -> dict[str, str]:
-    """The environment of one site; nothing of the machine's own settings leaks in."""
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+def environment_for(database: Path | str, ably: AblyServer | None = None, **more: str) -> dict[str, str]:
+    """The environment of one process; nothing of the machine's own settings leaks in.
+
+    `database` is the path of an SQLite file, or a DATABASE_URL.
+    """
     reach_ably = (
         {"ABLY_API_KEY": ably.key, "ABLY_ENDPOINT": "127.0.0.1", "ABLY_PORT": str(ably.port), "ABLY_TLS": "false"}
         if ably
         else {"ABLY_API_KEY": ""}
     )
+    url = database if isinstance(database, str) else f"sqlite:///{database}"
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    return {**kept, "DATABASE_URL": f"sqlite:///{database}", "DEBUG": "true", **reach_ably, **more}
+    return {**kept, "DATABASE_URL": url, "DEBUG": "true", **reach_ably, **more}
 
 
-class Site:
-    """One site process. Killed and started again it keeps its port and its database."""
+class Site(Process):
+    """One web process. Killed and started again it keeps its port and its database.
 
-    def __init__(self, database: Path, ably: AblyServer | None = None, **settings: str):
+    Alone it has the dispatcher in it. Beside a DispatcherProcess: `Site(url, DISPATCHER="external", REDIS_URL=…)`.
+    """
+
+    name = "the site"
+
+    def __init__(self, database: Path | str, ably: AblyServer | None = None, **settings: str):
         self.port = free_port()
-        self.environment = environment_for(database, ably, **settings)
-        self._log = database.with_suffix(".log")
-        self._process: subprocess.Popen | None = None
+        super().__init__(_command("serve", "--port", str(self.port)), environment_for(database, ably, **settings))
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def start(self) -> "Site":
-        """Start it, and return once it is ready. Raises RuntimeError with what it said where it is not."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "serve", "--port", str(self.port)],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + _READY_WITHIN
-        while not self.ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"the site is not ready:\n{self.log()[-4_000:]}")
-            time.sleep(0.05)
-        return self
 
     def ready(self) -> bool:
         try:
@@ -78,33 +66,45 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         """Run a command beside the running site, on its database."""
+        assert self.environment is not None
         return manage(self.environment, *arguments)
 
     def simulate(self, *arguments: str) -> subprocess.Popen:
         """Start `manage.py simulate` beside the running site; the caller waits for it."""
-        command = [sys.executable, str(ROOT / "manage.py"), "simulate", *arguments]
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            _command("simulate", *arguments),
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
-    def log(self) -> str:
-        return self._log.read_text(errors="replace")
 
-    def terminate(self) -> int:
-        """Ask it to end, as an operator does; its exit code."""
-        assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(30)
+class DispatcherProcess(Process):
+    """One `manage.py dispatch`: it leads, or stands by. Each of its lives begins as neither."""
 
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+    name = "the dispatcher"
 
-    def __enter__(self) -> "Site":
-        return self.start()
+    def __init__(self, database: str, ably: AblyServer | None = None, **settings: str):
+        settings = {"DISPATCHER": "external", **settings}
+        super().__init__(_command("dispatch"), environment_for(database, ably, **settings))
+        self._said_before = 0
 
-    def __exit__(self, *_) -> None:
-        self.kill()
+    def start(self) -> "DispatcherProcess":
+        self._said_before = len(self.log())
+        return super().start()
+
+    def ready(self) -> bool:
+        return self._last_word() is not None
+
+    @property
+    def leads(self) -> bool:
+        """Whether it thinks so itself, by what it logged last."""
+        return self._last_word() == "dispatcher_leads"
+
+    def _last_word(self) -> str | None:
+        said = self.log()[self._said_before :]
+        words = ("dispatcher_leads", "dispatcher_follows", "dispatcher_lost_the_lead")
+        return max((word for word in words if word in said), key=said.rfind, default=None)
 
 
 def copy_of(database: Path, folder: Path) -> Path:

@@ -1,0 +1,103 @@
+"""A process that tests start, freeze, kill and start again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+STARTS_WITHIN = 30  # seconds
+STOPS_WITHIN = 30  # seconds
+
+
+class Process:
+    """One command. Killed and started again it goes on in the same log; subclasses say what it takes to be ready."""
+
+    name = "the process"
+
+    def __init__(self, command: Sequence[str | Path], environment: dict[str, str] | None = None, **how):
+        self.command = [str(word) for word in command]
+        self.environment = environment
+        self._how = how
+        self._process: subprocess.Popen | None = None
+        self._output = tempfile.TemporaryFile("a+")  # noqa: SIM115 – the process writes to it, each of its lives
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def ready(self) -> bool:
+        return True
+
+    def start(self):
+        """Start it, and return once it is ready. Raises RuntimeError, with what it said, where it is not."""
+        self._process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            **self._how,
+        )
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not self.ready():
+            if not self.running or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self.name} is not ready:\n{self.log()[-4_000:]}")
+            time.sleep(0.02)
+        return self
+
+    def freeze(self) -> None:
+        """Stop it where it stands (SIGSTOP): its sockets stay open, its locks stay held."""
+        for pid in self._all_pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._all_pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _all_pids(self) -> list[int]:
+        return [self.pid]
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal that ends it, and wait for that; its exit code."""
+        assert self._process is not None, f"{self.name} is not running"
+        self._process.send_signal(number)
+        code = self._process.wait(STOPS_WITHIN)
+        self._process = None
+        return code
+
+    def terminate(self) -> int:
+        """Ask it to end, as an operator does; its exit code."""
+        return self.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does. Nothing, where it is not running."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.end(signal.SIGKILL)
+
+    def log(self) -> str:
+        """All that it said, in all its lives."""
+        self._output.flush()
+        self._output.seek(0)
+        return self._output.read()
+
+    def close(self) -> None:
+        """End it for good, and leave nothing of it behind."""
+        self.kill()
+        self._output.close()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_) -> None:
+        self.close()

@@ -1,0 +1,39 @@
+"""Redis as a server that tests start, kill and freeze: loopback, a free port, nothing on disk."""
+
+import shutil
+import socket
+import tempfile
+
+from tests.live.ably_server import free_port
+from tests.live.process import Process
+
+
+def binary() -> str:
+    """Raises RuntimeError where there is none."""
+    found = shutil.which("redis-server")
+    if not found:
+        raise RuntimeError("redis-server is missing: install it (Debian: apt-get install redis-server).")
+    return found
+
+
+class RedisServer(Process):
+    """One server on one port, which stays over its lives; what it held is gone with each."""
+
+    name = "Redis"
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": tempfile.gettempdir()}
+        super().__init__([binary(), *(word for name, value in options.items() for word in (f"--{name}", str(value)))])
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def ready(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
