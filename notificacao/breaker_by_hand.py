@@ -23,7 +23,9 @@ def force_breaker(forced: BreakerState.Forced, by: Person) -> BreakerState:
         row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
         row.forced, row.forced_by, row.forced_at = forced, by, timezone.now()
         row.save(update_fields=["forced", "forced_by", "forced_at"])
-        LogEntry.objects.log_actions(by.pk, [row], CHANGE, change_message=f"Disjuntor: {forced.label}", single_object=True)
+        LogEntry.objects.log_actions(
+            by.pk, [row], CHANGE, change_message=f"Disjuntor: {forced.label}", single_object=True
+        )
         for topic in (wakes.DISPATCHER, wakes.HUBS):
             wakes.after_commit(topic)
     log.warning("breaker_forced", forced=str(forced) or "automatic", by=by.public_id)

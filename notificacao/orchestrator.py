@@ -69,7 +69,7 @@ class NotificationOrchestrator:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # a lock lives while somebody waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
-        """What became of it; None where it is another dispatcher's by now. A channel's rows go in the order of calls."""
+        """What became of it; None where it is not ours any more. A channel's rows go in the order of the calls."""
         turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
         async with turn:
             outcome = await self._send(envelope)

@@ -12,6 +12,7 @@ from notificacao.pace import Pace
 from notificacao.transports import Envelope, Refused, TooFast, Transport, TransportError
 
 LOOK_EVERY = 0.25  # seconds: whatever waits is asked again whether it may still go
+_STEPS = 5
 _HEAVIEST = 500_000  # bytes of one request
 
 # What forbids an envelope to depart at this moment, as an exception for whoever waits; None where nothing does.
@@ -103,22 +104,26 @@ class Sender:
 
     async def _request(self, batch: list[Turn]) -> None:
         departed = self._pace.departed()
-        slow = asyncio.get_running_loop().call_later(
-            conf.ABLY_SLOW_AFTER, self._breaker.slow, f"slower than {conf.ABLY_SLOW_AFTER} s"
-        )
+        slow = asyncio.create_task(self._lose_patience(), name="patience")
         try:
             with metrics.PUBLISH_SECONDS.time():
                 faults: list = await self._transport.publish([envelope for envelope, _ in batch])
         except Exception as error:
             faults = [error] * len(batch)
         finally:
-            slow.cancel()
+            in_time = slow.cancel()
             self._slots.release()
-        self._judge(faults, departed)
+        self._judge(faults, departed, in_time)
         for (_, turn), fault in zip(batch, faults, strict=True):
             _tell(turn, fault)
 
-    def _judge(self, faults: list[Exception | None], departed: float) -> None:
+    async def _lose_patience(self) -> None:
+        """In steps, so that a moment in which this process itself stood still counts as one step and no more."""
+        for _ in range(_STEPS):
+            await asyncio.sleep(conf.ABLY_SLOW_AFTER / _STEPS)
+        self._breaker.slow(f"slower than {conf.ABLY_SLOW_AFTER} s")
+
+    def _judge(self, faults: list[Exception | None], departed: float, in_time: bool) -> None:
         """Tell breaker and pace the worst that this request says of the other side."""
         told = [fault for fault in faults if isinstance(fault, TransportError)]
         for fault in told:
@@ -135,7 +140,7 @@ class Sender:
                 return
         if None in faults:
             self._pace.went_well(departed)
-            if time.monotonic() - departed < conf.ABLY_SLOW_AFTER:  # else it was counted as slow
+            if in_time:  # else it was counted as slow
                 self._breaker.success()
 
 

@@ -184,6 +184,7 @@ class Hub:
             await self._authorise_again(pks[start : start + _SWEEP_BATCH])
 
     def _follow_rollout(self, now: Rollout) -> None:
+        metrics.BREAKER.state(now.breaker)
         changed = self._rollout is None or now.key != self._rollout.key
         self._rollout = now
         if changed:

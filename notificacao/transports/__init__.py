@@ -24,7 +24,7 @@ class Refused(TransportError):
 
 
 class TooFast(TransportError):
-    """We send faster than the other side allows. `retry_after`: the seconds that it asks for, None where it does not."""
+    """We send faster than the other side allows. `retry_after`: seconds that it asks for; None where it does not."""
 
     def __init__(self, message: str, retry_after: float | None = None):
         super().__init__(message, permanent=False)

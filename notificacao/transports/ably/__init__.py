@@ -30,7 +30,7 @@ class AblyTransport:
             envelope.sealed = messages.seal(envelope)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
-        """Publish each once, in one request; what went wrong with each. Raises TransportError where all of it failed."""
+        """Publish each once, in one request; what went wrong with each. Raises TransportError where all failed."""
         faults = await self._publish(envelopes)
         for envelope, fault in zip(envelopes, faults, strict=True):
             if fault is None:

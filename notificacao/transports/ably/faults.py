@@ -1,4 +1,4 @@
-"""What Ably's answers mean for us: the message's fault, our key's, too fast, or theirs. Codes: Ably's error reference."""
+"""What Ably's answers mean: the message's fault, our key's, too fast, or theirs. Codes as in Ably's reference."""
 
 from notificacao.transports import Refused, TooFast, TransportError
 from notificacao.transports.ably.client import Answer, read_error
@@ -17,7 +17,7 @@ def fault_of(answer: Answer) -> TransportError | None:
 
 
 def fault_of_each(answer: Answer, count: int) -> list[TransportError | None]:
-    """What went wrong with each of `count` messages of a batch, in its order. Raises TransportError for other results."""
+    """What went wrong with each of `count` messages of a batch, in order. Raises TransportError for other results."""
     faults: list[TransportError | None] = []
     for spec in answer.items:
         for result in spec.get("results", ()) if isinstance(spec, dict) else ():
