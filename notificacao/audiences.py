@@ -155,20 +155,24 @@ def persons_of(channels: Iterable[str]) -> dict[str, int]:
     return {channel_for_user(person): person.pk for person in people}
 
 
-def unknown(channels: Iterable[str]) -> set[str]:
-    """Those of `channels` that are the name of nobody's and nothing's channel, in at most three queries."""
-    wanted = set(channels) - {SYSTEM_CHANNEL}
+def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
+    """Whose each of `channels` is, in at most three queries; the system's and nobody's are left out."""
     ids: dict[str, set[str]] = defaultdict(set)
-    for channel in wanted:
+    for channel in channels:
         match channel.split(":"):
             case ["private", scope, identifier, "notifications"]:
                 ids[scope].add(identifier)
-    people = Person.objects.filter(public_id__in=ids["user"]).only("public_id")
+    people = Person.objects.filter(public_id__in=ids["user"]).only("public_id", "username", "first_name", "last_name")
     units = Unit.objects.filter(public_id__in=ids["unit"])
     benefits = BenefitType.objects.filter(slug__in=ids["benefit"])
-    known = {
-        *(channel_for_user(person) for person in people),
-        *(channel_for_unit(unit) for unit in units),
-        *(channel_for_benefit(benefit) for benefit in benefits),
+    return {
+        **{channel_for_user(person): person for person in people},
+        **{channel_for_unit(unit): unit for unit in units},
+        **{channel_for_benefit(benefit): benefit for benefit in benefits},
     }
-    return wanted - known
+
+
+def unknown(channels: Iterable[str]) -> set[str]:
+    """Those of `channels` that are the name of nobody's and nothing's channel, in at most three queries."""
+    wanted = set(channels) - {SYSTEM_CHANNEL}
+    return wanted - owners(wanted).keys()

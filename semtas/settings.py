@@ -218,6 +218,7 @@ SPECTACULAR_SETTINGS = {
 # --- Rollout --------------------------------------------------------------------------------
 
 WAFFLE_FLAG_MODEL = "notificacao.RolloutFlag"
+WAFFLE_ENABLE_ADMIN_PAGES = False  # its switches and samples decide nothing here
 ROLLOUT_FLAG = "ably"
 
 # --- Ably -----------------------------------------------------------------------------------

@@ -175,3 +175,28 @@ def test_a_row_that_nobody_brings_to_an_end_is_parked_as_failed_and_holds_up_no_
     bad.refresh_from_db()
     assert (bad.dispatch_state, bad.lease) == ("failed", "")
     assert "10 vezes" in bad.error
+
+
+def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones():
+    row = write_stamped(1)
+    lease, _ = claims.claim(TERM)
+    claims.settle({lease: {row.pk: Outcome(DispatchState.FAILED, "503: away")}})
+    assert claims.send_again([row.pk]) == 1
+    _, [again] = claims.claim(TERM)
+    assert (again.public_id, again.seq, again.attempts) == (row.public_id, 1, 1)
+    assert (again.dispatch_state, again.error, again.settled_at) == ("pending", "", None)
+
+
+@pytest.mark.parametrize("state", set(DispatchState) - {DispatchState.FAILED})
+def test_rows_that_did_not_fail_are_not_sent_again(state):
+    row = write_stamped(1, dispatch_state=state, lease="dispatcher", error="por quê")
+    assert claims.send_again([row.pk]) == 0
+    row.refresh_from_db()
+    assert (row.dispatch_state, row.lease, row.error) == (state, "dispatcher", "por quê")
+
+
+def test_failed_rows_that_are_not_named_stay_failed():
+    named, other = (write_stamped(seq, dispatch_state=DispatchState.FAILED) for seq in (1, 2))
+    assert claims.send_again(Notification.objects.filter(pk=named.pk).values("pk")) == 1
+    other.refresh_from_db()
+    assert other.dispatch_state == "failed"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import stamina
@@ -11,11 +12,11 @@ from django.utils import timezone
 
 from notificacao import rollout
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import lease, loop
+from notificacao.dispatcher import claims, lease, loop
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
-from tests.rows import write
+from tests.rows import write, write_stamped
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -125,6 +126,17 @@ async def test_a_commit_wakes_the_dispatcher_long_before_its_next_poll(database,
         await eventually(lambda: dispatcher.leads)
         await database(write, CHANNEL)
         await settled(database, "skipped")
+
+
+async def test_rows_to_be_sent_again_go_out_long_before_the_next_poll(database, settings, everybody_on_ably):
+    settings.DISPATCH_POLL = 60.0
+    transport = FakeTransport()
+    async with running(transport):
+        await eventually(lambda: breaker_is_closed(database))
+        row = await database(partial(write_stamped, 1, dispatch_state="failed"))
+        assert await database(claims.send_again, [row.pk]) == 1
+        await settled(database, "published")
+    assert transport.seqs == [1]
 
 
 async def test_a_fault_that_no_transport_announced_is_survived_and_its_rows_go_out_later(

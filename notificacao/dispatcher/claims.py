@@ -2,14 +2,14 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import metrics
+from notificacao import metrics, wakes
 from notificacao.conf import conf
 from notificacao.models import DispatcherLease, DispatchState, Notification
 from notificacao.orchestrator import Outcome
@@ -71,3 +71,16 @@ def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
     return mine.update(
         dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
     )
+
+
+def send_again(pks: Iterable[int]) -> int:
+    """Let the failed ones among `pks` (a queryset of pks will do) be claimed again; how many those were.
+
+    Their public ids stay, so a browser that has one already does not show it twice.
+    """
+    failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
+    again = failed.update(
+        dispatch_state=DispatchState.PENDING, lease="", lease_until=None, error="", settled_at=None, attempts=0
+    )
+    wakes.after_commit(wakes.DISPATCHER)
+    return again

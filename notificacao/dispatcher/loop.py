@@ -107,7 +107,8 @@ class Dispatcher:
                 while self._term is not None and await self._stamping.run(self._stamp_batch, self._term) > 0:
                     wakes.wake(wakes.HUBS)
                     self._publishing.claimable.set()
-                await doorbell.wait(conf.DISPATCH_POLL)
+                if await doorbell.wait(conf.DISPATCH_POLL):
+                    self._publishing.claimable.set()  # rows may be back that were stamped long ago: `claims.send_again`
         finally:
             doorbell.close()
 

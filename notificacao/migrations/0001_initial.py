@@ -244,11 +244,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='membership',
-            constraint=models.UniqueConstraint(fields=('person', 'role', 'unit'), name='one_membership_per_unit'),
+            constraint=models.UniqueConstraint(fields=('person', 'role', 'unit'), name='one_membership_per_unit', violation_error_message='Esta pessoa já tem este papel nesta unidade.'),
         ),
         migrations.AddConstraint(
             model_name='membership',
-            constraint=models.UniqueConstraint(condition=models.Q(('unit__isnull', True)), fields=('person', 'role'), name='one_membership_without_unit'),
+            constraint=models.UniqueConstraint(condition=models.Q(('unit__isnull', True)), fields=('person', 'role'), name='one_membership_without_unit', violation_error_message='Esta pessoa já tem este papel.'),
         ),
         migrations.AddConstraint(
             model_name='membership',

@@ -30,6 +30,10 @@ class Person(AbstractUser):
         verbose_name = "pessoa"
         verbose_name_plural = "pessoas"
 
+    def __str__(self) -> str:
+        name = self.get_full_name()
+        return f"{name} ({self.username})" if name else self.username
+
 
 class BenefitType(models.Model):
     slug = models.SlugField("identificador", max_length=64, unique=True)
@@ -104,9 +108,16 @@ class Membership(models.Model):
         verbose_name = "vínculo"
         verbose_name_plural = "vínculos"
         constraints = [
-            models.UniqueConstraint(fields=["person", "role", "unit"], name="one_membership_per_unit"),
             models.UniqueConstraint(
-                fields=["person", "role"], condition=Q(unit__isnull=True), name="one_membership_without_unit"
+                fields=["person", "role", "unit"],
+                name="one_membership_per_unit",
+                violation_error_message="Esta pessoa já tem este papel nesta unidade.",
+            ),
+            models.UniqueConstraint(
+                fields=["person", "role"],
+                condition=Q(unit__isnull=True),
+                name="one_membership_without_unit",
+                violation_error_message="Esta pessoa já tem este papel.",
             ),
             models.CheckConstraint(
                 condition=Q(role__in=["TECNICO", "ASSISTENTE_SOCIAL", "COORDENADOR"], unit__isnull=False)

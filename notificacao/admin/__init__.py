@@ -1,0 +1,9 @@
+"""The Django admin, one file per noun. Who may do what is decided by Django's own model permissions alone."""
+
+from django.contrib import admin
+
+from notificacao.admin import breaker, notification, people, rollout  # noqa: F401
+
+admin.site.site_header = "SEMTAS Notificações"
+admin.site.site_title = "SEMTAS"
+admin.site.index_title = "Administração"

@@ -1,0 +1,194 @@
+"""Notifications: written, looked at, sent again where they failed; never edited or deleted by hand."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.views.decorators.http import require_POST
+
+from notificacao import audiences, services
+from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
+from notificacao.dispatcher import claims
+from notificacao.models import DispatchState, Notification, Person
+
+LISTED = 5_000  # rows that the list pages through
+
+DETAIL = (
+    (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
+    (
+        "Andamento",
+        {"fields": ("dispatch_state", "attempts", "error", "created_at", "created_by", "stamped_at", "settled_at")},
+    ),
+    ("Registro", {"fields": ("identifier", "event", "position")}),
+)
+
+
+def recipients(channels: Iterable[str]) -> dict[str, str]:
+    """`{channel: whom staff know it as}`, in at most three queries."""
+    channels = set(channels)
+    owners = audiences.owners(channels)
+    names = {channel: str(owners.get(channel, f"{channel} (não existe mais)")) for channel in channels}
+    return names | {audiences.SYSTEM_CHANNEL: "Todos"}
+
+
+class _Page(ChangeList):
+    """One page of the list, with the names of its recipients."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        names = recipients(row.channel for row in self.result_list)
+        for row in self.result_list:
+            row.recipient = names[row.channel]
+
+
+class _Bounded(Paginator):
+    """Counts no further than the list goes: a table of millions is not counted for a page of fifty."""
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list[:LISTED].count()
+
+
+@admin.register(Notification)
+class NotificationAdmin(admin.ModelAdmin):
+    list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "attempts", "position")
+    list_filter = ("dispatch_state", "kind", "priority")
+    list_per_page = 50
+    ordering = ("-id",)
+    sortable_by = ()
+    paginator = _Bounded
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("title",)
+    search_help_text = (
+        f"Título, ou identificador inteiro. A lista vai até as {LISTED} mais recentes; use a busca ou os filtros."
+    )
+    actions = ("send_again",)
+
+    class Media:
+        js = ("notificacao/once.js",)
+
+    # --- Permissions
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_send_again_permission(self, request) -> bool:
+        return super().has_change_permission(request)
+
+    # --- Looking
+
+    def get_changelist(self, request, **kwargs) -> type[ChangeList]:
+        return _Page
+
+    def get_search_results(self, request, queryset, search_term):
+        try:
+            return queryset.filter(public_id=uuid.UUID(search_term.strip())), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+
+    def get_object(self, request, object_id, from_field=None) -> Notification | None:
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.recipient = recipients([row.channel])[row.channel]
+        return row
+
+    @admin.display(description="para")
+    def recipient(self, row) -> str:
+        return row.recipient
+
+    @admin.display(description="criada em")
+    def created(self, row) -> str:
+        return f"{timezone.localtime(row.created_at):%d/%m/%Y %H:%M:%S}"
+
+    @admin.display(description="identificador")
+    def identifier(self, row) -> uuid.UUID:
+        return row.public_id
+
+    @admin.display(description="evento")
+    def event(self, row) -> uuid.UUID:
+        return row.event_id
+
+    @admin.display(description="seq", empty_value="–")
+    def position(self, row) -> int | None:
+        return row.seq
+
+    # --- Composing
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is not None:
+            return DETAIL
+        return [("Para (exatamente um)", {"fields": self._recipient_fields(request)}), (None, {"fields": CONTENT})]
+
+    def _recipient_fields(self, request) -> list[str]:
+        """Who may not see people cannot search them."""
+        may_see_people = self.admin_site.get_model_admin(Person).has_view_permission(request)
+        return [name for name in RECIPIENTS if name != "person" or may_see_people]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if change:
+            return super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change, form=ComposeForm, **kwargs)
+        for name in {*RECIPIENTS} - {*self._recipient_fields(request)}:
+            del form.base_fields[name]
+        return form
+
+    def save_form(self, request, form, change) -> Notification:
+        """Send it: the row that was written; nothing is left to save."""
+        (row,) = services.notify_many([form.notice], created_by=request.user)
+        return row
+
+    def save_model(self, request, obj, form, change) -> None: ...
+
+    def save_related(self, request, form, formsets, change) -> None: ...
+
+    def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
+        whom = recipients([obj.channel])[obj.channel]
+        reached = audiences.listeners(obj.channel).count()
+        people = f"{reached} pessoa" if reached == 1 else f"{reached} pessoas"
+        self.message_user(request, f"Notificação enviada para {whom} ({people}).", messages.SUCCESS)
+        return self.response_post_save_add(request, obj)
+
+    def render_change_form(self, request, context, *, obj=None, **more) -> HttpResponse:
+        if obj is None:
+            context["title"] = "Enviar notificação"
+        else:
+            failed = obj.dispatch_state == DispatchState.FAILED
+            context["may_send_again"] = failed and self.has_send_again_permission(request)
+        return super().render_change_form(request, context, obj=obj, **more)
+
+    # --- Sending again
+
+    @admin.action(description="Enviar novamente as que falharam no Ably", permissions=["send_again"])
+    def send_again(self, request, queryset) -> None:
+        match claims.send_again(queryset.values("pk")):
+            case 0:
+                self.message_user(request, "Nada foi enviado: nenhuma delas havia falhado.", messages.WARNING)
+            case 1:
+                self.message_user(request, "1 notificação voltou à fila de envio.", messages.SUCCESS)
+            case again:
+                self.message_user(request, f"{again} notificações voltaram à fila de envio.", messages.SUCCESS)
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.send_again_view)
+        return [path("<int:pk>/send-again/", view, name="notificacao_notification_send_again"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def send_again_view(self, request, pk: int) -> HttpResponse:
+        if not self.has_send_again_permission(request):
+            raise PermissionDenied
+        self.send_again(request, Notification.objects.filter(pk=pk))
+        return redirect("admin:notificacao_notification_change", pk)

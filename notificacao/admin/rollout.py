@@ -1,0 +1,102 @@
+"""The flag: who is on Ably. Each change is in its history, with the old and the new value and who made it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.formats import number_format
+
+from notificacao import rollout
+from notificacao.models import Person, RolloutFlag
+
+EVERYONE = {None: "Vale o percentual", True: "Sim", False: "Não: ninguém, todos por SSE"}
+NOT_CONFIGURED = (
+    "O Ably não está configurado e todos recebem por SSE: defina ABLY_API_KEY no ambiente ou no arquivo .env e "
+    "reinicie o sistema, ou inicie-o por script/server, que monta um servidor local onde houver cargo."
+)
+OUT_OF_USE = "O Ably está fora de uso (veja o disjuntor) e, até que volte, todos recebem por SSE."
+
+
+class _EveryoneSelect(forms.NullBooleanSelect):
+    def __init__(self, attrs=None):
+        super().__init__(attrs)
+        self.choices = list(zip(("unknown", "true", "false"), EVERYONE.values(), strict=True))
+
+
+class FlagForm(forms.ModelForm):
+    """Writes only over what was seen: somebody else may have brought everybody back meanwhile."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = RolloutFlag
+        fields = ("everyone", "percent", "note")
+        labels = {"everyone": "Todos no Ably", "note": "Observação"}
+        widgets = {"everyone": _EveryoneSelect}
+        help_texts = {
+            "everyone": "Vale mais que o percentual. Em caso de problema com o Ably escolha «Não»: em segundos todos "
+            "passam ao SSE, e nada se perde.",
+            "percent": "Quantos em cada 100 recebem pelo Ably: de 0 a 100, com uma casa decimal. Aumentar só "
+            "acrescenta pessoas; diminuir só retira; 0 traz todos de volta ao SSE.",
+            "note": "Para quem vier depois: por que a chave está assim.",
+        }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = self.instance.modified.isoformat()
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("seen") != self.initial["seen"]:
+            raise forms.ValidationError(
+                "A chave foi alterada por outra pessoa depois que esta página abriu: recarregue-a e confira os valores."
+            )
+        return cleaned
+
+
+@admin.register(RolloutFlag)
+class RolloutFlagAdmin(admin.ModelAdmin):
+    form = FlagForm
+    list_display = ("__str__", "percent", "for_everyone", "situation")
+    sortable_by = ()
+    readonly_fields = ("situation", "salt")
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def get_fields(self, request, obj=None) -> tuple[str, ...]:
+        editing = self.has_change_permission(request, obj)
+        return ("situation", *FlagForm.Meta.fields, "salt", *(["seen"] if editing else []))
+
+    @admin.display(description="todos no Ably")
+    def for_everyone(self, flag) -> str:
+        return EVERYONE[flag.everyone]
+
+    @admin.display(description="situação")
+    def situation(self, flag) -> str:
+        now = rollout.current()
+        if not now.configured:
+            return NOT_CONFIGURED
+        if not now.ably_up:
+            return OUT_OF_USE
+        active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
+        return f"Pelo Ably: {sum(map(now.assigned, active))} de {len(active)} pessoas ativas."
+
+    def construct_change_message(self, request, form, formsets, add=False):
+        changed = [name for name in FlagForm.Meta.fields if name in form.changed_data]
+        return (
+            "; ".join(
+                f"{form.fields[name].label}: {_shown(form.initial[name])} → {_shown(form.cleaned_data[name])}"
+                for name in changed
+            )
+            or []
+        )
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return EVERYONE[value]
+    return f"«{value}»" if isinstance(value, str) else number_format(value, 1)

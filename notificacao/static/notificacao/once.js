@@ -1,0 +1,7 @@
+// The admin's forms that send: the second click of a double click would send again.
+let under_way = false;
+addEventListener("submit", (event) => {
+  if (under_way) event.preventDefault();
+  under_way = true;
+  setTimeout(() => { under_way = false; }, 3000);
+});
