@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from notificacao.conf import conf
+
 SECRET_MINIMUM = 32  # characters
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -61,17 +63,42 @@ def database_fits(**kwargs) -> list[CheckMessage]:
 
 @register()
 def somebody_stamps(**kwargs) -> list[CheckMessage]:
-    """E005: a wake in memory does not reach another process."""
-    in_memory = settings.CHANNEL_LAYERS["default"]["BACKEND"] == "channels.layers.InMemoryChannelLayer"
-    if settings.DISPATCHER == "embedded" or not in_memory:
+    """E005: with SQLite the dispatcher lives in the web process, there is no other."""
+    if settings.DISPATCHER == "embedded" or not _database_is("sqlite3"):
         return []
     return [
         Error(
-            "DISPATCHER=external with the in-memory channel layer: nothing would ever be delivered.",
-            hint="Use DISPATCHER=embedded.",
+            "DISPATCHER=external with SQLite: nothing would ever be delivered.",
+            hint="Use DISPATCHER=embedded, or set DATABASE_URL to a PostgreSQL and REDIS_URL.",
             id="notificacao.E005",
         )
     ]
+
+
+@register()
+def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
+    """E007, W002: a wake in memory does not reach another process. Without WAKES that is what was asked for."""
+    if not _database_is("postgresql") or (conf.wakes_cross_processes and settings.WAKES):
+        return []
+    if settings.DISPATCHER == "external" and settings.WAKES:
+        return [
+            Error(
+                "DISPATCHER=external with the in-memory channel layer: no wake would reach the dispatcher or return.",
+                hint="Set REDIS_URL, or WAKES=false to live by polling alone.",
+                id="notificacao.E007",
+            )
+        ]
+    return [
+        Warning(
+            "No wake crosses processes: what another process writes is found by polling, up to DISPATCH_POLL later.",
+            hint="Set REDIS_URL, and leave WAKES on.",
+            id="notificacao.W002",
+        )
+    ]
+
+
+def _database_is(engine: str) -> bool:
+    return settings.DATABASES["default"]["ENGINE"] == f"django.db.backends.{engine}"
 
 
 @register(Tags.security)

@@ -1,13 +1,39 @@
-"""A thread of its own for database work that must neither block the event loop nor queue behind requests."""
+"""A thread of its own for database work that must neither block the event loop nor queue behind requests; and the word
+that an SQLite file is served by one process.
+"""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connection, connections
 
 Answer = TypeVar("Answer")
+
+
+class ServedAlready(Exception):
+    """Another process serves this SQLite file."""
+
+
+@contextlib.contextmanager
+def served_here_alone() -> Iterator[None]:
+    """Hold the lock beside the SQLite file, until the end of the block or of the process. Raises ServedAlready.
+
+    Two would each have streams that the other's wakes do not reach. PostgreSQL is for many: no lock there.
+    """
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor != "sqlite" or ":memory:" in name:
+        yield
+        return
+    with open(f"{name}.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ServedAlready(name) from error
+        yield
 
 
 class DatabaseThread:

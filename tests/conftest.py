@@ -3,12 +3,30 @@
 import pytest
 from django.db import connections
 
+from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.stream import hub
 from tests.asgi import running_site
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
+    here = _on_postgres if connections["default"].vendor == "postgresql" else _on_sqlite
+    config.hook.pytest_deselected(items=[item for item in items if not here(item)])
+    items[:] = filter(here, items)
+
+
+def _on_sqlite(item) -> bool:
+    return item.get_closest_marker("postgres") is None
+
+
+def _on_postgres(item) -> bool:
+    """Where it uses the tests' database, and not a server or a process with one of its own."""
+    uses_it = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
+    return bool(uses_it) and not any(map(item.get_closest_marker, ("sqlite", "services", "browser")))
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +39,7 @@ def django_db_modify_db_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL would not truncate those."""
+    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL truncates no such."""
     if connections["default"].vendor == "postgresql":
         with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
@@ -31,6 +49,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def cheap_passwords(settings):
     """A tenth of a second a person is what a password should cost, and not what a test should."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def patient_stamps(monkeypatch):
+    """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
+    monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
 
 
 @pytest.fixture
@@ -80,7 +104,7 @@ def ably_server():
 
 @pytest.fixture(scope="session")
 def postgres():
-    """A PostgreSQL server shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
+    """A PostgreSQL shared by all tests: `postgres.create_database()`. Whoever stops one starts one of their own."""
     with PostgresServer(fsync=False) as server:
         yield server
 

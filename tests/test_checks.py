@@ -50,9 +50,38 @@ def test_a_database_on_which_the_log_was_never_tried_is_refused(settings, monkey
     assert found() == {"notificacao.E004"}
 
 
-def test_a_site_where_nobody_stamps_is_refused(settings):
+@pytest.fixture
+def on_postgres(settings, monkeypatch):
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    return settings
+
+
+@pytest.fixture
+def with_redis(settings):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"}}
+
+
+@pytest.mark.sqlite
+def test_a_dispatcher_beside_sqlite_is_refused_whatever_carries_the_wakes(settings, with_redis):
     settings.DISPATCHER = "external"
     assert found() == {"notificacao.E005"}
+
+
+def test_many_machines_with_postgresql_and_redis_pass(on_postgres, with_redis):
+    assert found() == set()
+    on_postgres.DISPATCHER = "external"
+    assert found() == set()
+
+
+def test_a_dispatcher_that_no_wake_reaches_is_refused(on_postgres):
+    on_postgres.DISPATCHER = "external"
+    assert found() == {"notificacao.E007"}
+
+
+def test_who_lives_by_polling_is_told_so(on_postgres):
+    assert found() == {"notificacao.W002"}
+    on_postgres.DISPATCHER, on_postgres.WAKES = "external", False
+    assert found() == {"notificacao.W002"}
 
 
 @pytest.mark.parametrize("endpoint", ["main.realtime.ably.net", "10.0.0.7", "", "127.0.0.1.example"])

@@ -109,26 +109,10 @@ def test_sigterm_sends_an_open_stream_away_instead_of_waiting_for_it(server):
     assert seconds < 5
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(environment):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ended = subprocess.run(
-            manage("serve", "--port", str(port)),
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert f"A porta {port} já está em uso: escolha outra com --port." in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
+def serve_in_vain(environment, port="0"):
+    """What it says where it does not start."""
     ended = subprocess.run(
-        manage("serve", "--port", "70000"),
+        manage("serve", "--port", port),
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -137,4 +121,25 @@ def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
         check=False,
     )
     assert ended.returncode == 1
-    assert "A porta 70000 não existe" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = serve_in_vain(environment, str(port))
+    assert f"A porta {port} já está em uso: escolha outra com --port." in said
+
+
+def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
+    assert "A porta 70000 não existe" in serve_in_vain(environment, "70000")
+
+
+def test_a_second_server_on_the_same_sqlite_file_is_refused(server, environment):
+    address(server)
+    assert "com SQLite há um só" in serve_in_vain(environment)
+
+
+def test_a_mixture_that_cannot_work_is_refused_before_anything_starts(environment):
+    assert "notificacao.E005" in serve_in_vain(environment | {"DISPATCHER": "external"})

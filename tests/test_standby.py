@@ -1,6 +1,9 @@
 """When a row goes down the standby streams, by a clock of our own."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +52,17 @@ def test_a_row_that_ably_took_is_never_written(lane):
     assert lane.due({1: PUBLISHED}, IN_USE, now=0.1) == []
     assert lane.unsettled == []
     assert lane.due({1: PENDING}, IN_USE, now=PATIENCE + 1) == []
+
+
+def test_a_row_that_expires_while_ably_has_it_is_not_written(lane):
+    expiring = row(1)
+    expiring.expires_at = timezone.now() + timedelta(hours=1)
+    lane.see(expiring, "{}", now=0.0)
+    expired = row(2)
+    expired.expires_at = timezone.now()
+    lane.see(expired, "{}", now=0.0)
+    assert seqs(lane.due({1: FAILED, 2: FAILED}, IN_USE, now=0.1)) == [1]
+    assert lane.unsettled == []
 
 
 def test_a_row_that_is_published_when_it_is_first_seen_owes_nothing(lane):

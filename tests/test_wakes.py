@@ -10,6 +10,7 @@ from django.db import transaction
 
 from notificacao import wakes
 from notificacao.wakes import Doorbell
+from tests.waiting import eventually
 
 SOON = 0.01  # seconds, where nothing is expected
 LATE = 10.0  # seconds, where a ring is expected at once
@@ -181,3 +182,145 @@ def test_a_wake_that_fails_does_not_fail_the_producer(listener):
     finally:
         broken.close()
     assert listener.rang(), "what was to run after the broken one still ran"
+
+
+@pytest.fixture
+def without_wakes(settings):
+    settings.WAKES = False
+
+
+async def test_with_wakes_off_nothing_rings(without_wakes, doorbell):
+    wakes.wake("test")
+    assert not await doorbell.wait(SOON)
+
+
+class Layer:
+    """A channel layer that others share: keeps what was sent, and fails while it is told to."""
+
+    def __init__(self):
+        self.sent = []
+        self.queue = asyncio.Queue()
+        self.fails = False
+        self.hangs = False
+
+    async def _answer(self):
+        if self.fails:
+            raise ConnectionError("gone")
+        if self.hangs:
+            await asyncio.Event().wait()
+
+    async def group_send(self, group, message):
+        await self._answer()
+        self.sent.append(message["topics"])
+
+    async def flush(self):
+        await self._answer()
+
+    async def new_channel(self):
+        return "ours"
+
+    async def group_add(self, group, channel):
+        pass
+
+    async def receive(self, channel):
+        return await self.queue.get()
+
+
+@pytest.fixture
+def layer(settings, monkeypatch):
+    layer = Layer()
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "one.that.crosses"}}
+    monkeypatch.setattr(wakes, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(wakes, "_BACK_OFF", (0.01, 0.02))
+    monkeypatch.setattr(wakes, "_SEND_WITHIN", 0.05)
+    yield layer
+    wakes._use(None)
+
+
+@pytest.fixture
+async def carrying(layer):
+    task = asyncio.create_task(wakes.carry_and_listen())
+    await eventually(lambda: wakes._carrier)
+    yield layer
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_wake_is_carried_to_other_processes_and_rings_here_too(carrying, doorbell):
+    wakes.wake("test")
+    assert await doorbell.wait(LATE)
+    await eventually(lambda: carrying.sent == [["test"]])
+
+
+async def test_a_ring_stays_in_this_process(carrying, doorbell):
+    wakes.ring("test")
+    assert await doorbell.wait(LATE)
+    wakes.wake("another")
+    await eventually(lambda: carrying.sent)
+    assert carrying.sent == [["another"]]
+
+
+async def test_wakes_of_many_threads_leave_as_few_messages_and_the_last_one_is_not_lost(carrying):
+    await asyncio.gather(*(asyncio.to_thread(wakes.wake, "test") for _ in range(200)))
+    sent = len(carrying.sent)
+    assert sent < 50
+    wakes.wake("test")
+    await eventually(lambda: len(carrying.sent) > sent)
+
+
+async def test_what_another_process_sends_rings_and_what_came_from_here_does_not(carrying, doorbell):
+    carrying.queue.put_nowait({"topics": ["test"], "origin": wakes._carrier._origin})
+    assert not await doorbell.wait(SOON)
+    carrying.queue.put_nowait({"topics": ["another", "test"], "origin": "elsewhere"})
+    assert await doorbell.wait(LATE)
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+async def test_a_layer_that_is_gone_costs_the_waker_nothing_and_is_used_again_when_it_is_back(carrying, trouble):
+    setattr(carrying, trouble, True)
+    started = time.monotonic()
+    for _ in range(1_000):
+        wakes.wake("test")
+    assert time.monotonic() - started < LATE / 10
+    setattr(carrying, trouble, False)
+
+    def wakes_cross():
+        wakes.wake("test")
+        return carrying.sent
+
+    await eventually(wakes_cross)
+
+
+async def test_a_layer_that_is_gone_at_the_start_is_listened_to_when_it_is_back(layer, doorbell):
+    layer.fails = True
+    task = asyncio.create_task(wakes.carry_and_listen())
+    await eventually(lambda: wakes._carrier)
+    layer.fails = False
+    layer.queue.put_nowait({"topics": ["test"], "origin": "elsewhere"})
+    assert await doorbell.wait(LATE)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def test_a_script_without_a_loop_is_heard_by_others(layer):
+    wakes.wake("test")
+    deadline = time.monotonic() + LATE
+    while not layer.sent:
+        assert time.monotonic() < deadline
+    assert layer.sent == [["test"]]
+
+
+def test_a_script_that_ends_gives_its_last_wake_a_moment(layer):
+    wakes.wake("test")
+    wakes._carrier.flush()
+    assert layer.sent == [["test"]]
+
+
+def test_a_loop_that_was_closed_meanwhile_fails_nobody(layer):
+    loop = asyncio.new_event_loop()
+    wakes._use(wakes.Carrier(loop))
+    loop.close()
+    wakes.wake("test")
+    wakes.wake("test")
+    wakes._carrier.flush()
+    assert layer.sent == [["test"]]

@@ -134,18 +134,19 @@ class Dispatcher:
         known = self._fresh_rollout()
         return await self._dispatching.run(self._rollout_now) if known is None else known
 
+    def _fresh_rollout(self) -> rollout.Rollout | None:
+        if self._rollout is None or time.monotonic() - self._rollout[0] > _FLAG_IS_FRESH_FOR:
+            return None
+        return self._rollout[1]
+
     def _rollout_now(self) -> rollout.Rollout:
-        """Reads the database where what was read before is too old."""
-        now = time.monotonic()
+        """On whichever of the two threads asks; from the database where what is known is too old."""
         known = self._fresh_rollout()
         if known is None:
+            now = time.monotonic()
             known = rollout.current()
             self._rollout = now, known
         return known
-
-    def _fresh_rollout(self) -> rollout.Rollout | None:
-        fresh = self._rollout is not None and time.monotonic() - self._rollout[0] <= _FLAG_IS_FRESH_FOR
-        return self._rollout[1] if fresh and self._rollout is not None else None
 
     async def _watch_ably(self) -> None:
         now = await self._read_rollout()

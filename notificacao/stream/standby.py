@@ -1,6 +1,9 @@
 """What the standby lane still owes: rows that Ably was to carry and has not settled."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
 
 from notificacao.models import DispatchState, Notification
 from notificacao.rollout import Rollout
@@ -15,13 +18,18 @@ class Owed:
     seq: int
     frame: bytes
     seen_at: float
+    expires_at: datetime | None
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class StandbyLane:
     """Decides when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
 
-    Not at all: Ably took it. At once: Ably is out of use, or the row settled as failed or skipped. Else: when it is
-    still unsettled `PATIENCE` after it was first seen.
+    Not at all: Ably took it, or it expired meanwhile. At once: Ably is out of use, or the row settled as failed or
+    skipped. Else: when it is still unsettled `PATIENCE` after it was first seen.
     """
 
     def __init__(self) -> None:
@@ -35,7 +43,7 @@ class StandbyLane:
         """A row that somebody in standby may see has come."""
         assert row.seq is not None
         if row.dispatch_state != DispatchState.PUBLISHED:
-            self._owed[row.seq] = Owed(row.channel, row.seq, frames.notification(line, None), now)
+            self._owed[row.seq] = Owed(row.channel, row.seq, frames.notification(line, None), now, row.expires_at)
 
     def due(self, states: dict[int, str], rollout: Rollout, now: float) -> list[Owed]:
         """The rows to write now, in order; `states` is `{seq: dispatch state}` as last read."""
@@ -43,7 +51,7 @@ class StandbyLane:
         due = []
         for seq, owed in sorted(self._owed.items()):
             state = states.get(seq, DispatchState.PENDING)
-            if state == DispatchState.PUBLISHED:
+            if state == DispatchState.PUBLISHED or owed.expired:
                 del self._owed[seq]
             elif out_of_use or state != DispatchState.PENDING or now - owed.seen_at >= PATIENCE:
                 due.append(self._owed.pop(seq))

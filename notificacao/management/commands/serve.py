@@ -5,6 +5,7 @@ import errno
 from django.core.management.base import BaseCommand, CommandError
 
 from notificacao import server
+from notificacao.database import ServedAlready, served_here_alone
 
 
 class Command(BaseCommand):
@@ -15,9 +16,15 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="porta; 0 escolhe uma livre (padrão: 8000)")
 
     def handle(self, *, host: str, port: int, **options) -> None:
-        with self._listen(host, port) as listener:
-            address = server.address_of(listener)
-            server.Server(server.configuration(), up=lambda: self._say(address)).run(sockets=[listener])
+        try:
+            with self._listen(host, port) as listener, served_here_alone():
+                address = server.address_of(listener)
+                server.Server(server.configuration(), up=lambda: self._say(address)).run(sockets=[listener])
+        except ServedAlready as served:
+            raise CommandError(
+                f"Outro processo já serve o banco {served}: com SQLite há um só. "
+                "Para ter vários, defina DATABASE_URL com um PostgreSQL."
+            ) from served
 
     def _listen(self, host: str, port: int):
         try:

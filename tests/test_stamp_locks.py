@@ -1,0 +1,103 @@
+"""What PostgreSQL's locks promise the log, tried between two sessions."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
+
+from notificacao.dispatcher import lease, stamp
+from notificacao.models import DispatcherLease, LogHead, Notification
+from tests.rows import write
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+
+LIMITS = stamp._LIMITS
+
+
+@pytest.fixture
+def term(transactional_db):
+    return lease.hold("leader", None)
+
+
+@pytest.fixture
+def standby():
+    """Another session: `standby(work, *args)` is what that returns, or raises, there."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(impatient).result()
+        yield lambda work, *args: thread.submit(work, *args).result(10)
+        thread.submit(connections.close_all).result()
+
+
+def impatient():
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+
+
+def seqs():
+    return list(Notification.objects.order_by("pk").values_list("seq", flat=True))
+
+
+def let_it_run_out():
+    DispatcherLease.objects.update(until="2000-01-01T00:00:00Z")
+
+
+def test_nobody_takes_the_lease_while_a_stamper_is_between_its_look_and_its_commit(term, standby):
+    let_it_run_out()
+    with transaction.atomic():
+        stamp._lock(term)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            standby(lease.hold, "standby", None)
+    assert standby(lease.hold, "standby", None) == term + 1
+
+
+def test_two_stampers_never_number_at_the_same_time(term, standby):
+    write("a")
+    with transaction.atomic():
+        stamp._lock(term)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            standby(lock_the_head)
+    assert standby(stamp.stamp, term) == 1
+
+
+def lock_the_head():
+    with transaction.atomic():
+        LogHead.objects.select_for_update().get(pk=1)
+
+
+def test_a_stamper_that_falls_asleep_is_thrown_out_and_what_it_wrote_with_it(term, standby, monkeypatch):
+    monkeypatch.setattr(stamp, "_LIMITS", LIMITS.replace("2s", "200ms"))
+    for _ in range(2):
+        write("a")
+    let_it_run_out()
+    with pytest.raises(DatabaseError, match="idle-in-transaction"):
+        number_and_fall_asleep(term, until=lambda: standby(lead_or_wait))
+    connection.close()
+    assert seqs() == [None, None]
+    assert standby(stamp.stamp, term + 1) == 2
+    assert seqs() == [1, 2]
+
+
+def number_and_fall_asleep(term, until):
+    with transaction.atomic():
+        stamp._number(stamp._unstamped(), stamp._lock(term), False)
+        while not until():
+            pass
+        Notification.objects.count()  # it wakes up
+
+
+def lead_or_wait():
+    """The term of the standby, once it gets the lease."""
+    try:
+        return lease.hold("standby", None)
+    except OperationalError:
+        return None
+
+
+def test_a_row_that_its_producer_has_not_committed_yet_is_not_waited_for(term, standby):
+    with transaction.atomic():
+        late = write("a")
+        early = standby(write, "a")
+        assert standby(stamp.stamp, term) == 1
+    assert stamp.stamp(term) == 1
+    assert dict(Notification.objects.values_list("pk", "seq")) == {early.pk: 1, late.pk: 2}
+    assert late.pk < early.pk
