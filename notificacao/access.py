@@ -1,13 +1,14 @@
-"""Tells open streams that what somebody may hear has changed."""
+"""What follows when somebody may hear something else: open streams ask again, and what was lost is taken back."""
 
 from collections.abc import Iterable
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.db.models import F, Model
 from django.utils import timezone
 
-from notificacao import wakes
-from notificacao.models import Person
+from notificacao import audiences, revocations, wakes
+from notificacao.models import Channel, Person
 
 
 def touch(person_pks: Iterable[int]) -> None:
@@ -22,8 +23,62 @@ def touch_everybody_with_a_role() -> None:
     wakes.after_commit(wakes.HUBS)
 
 
-def touch_owner(session: Session) -> None:
+def end_login(session: Session) -> None:
     """A login is over. Django's `user_logged_out` comes before the session is gone: a hub that looks then finds it."""
     owner = session.get_decoded().get(SESSION_KEY)
     if owner is not None:
         touch([int(owner)])
+        revocations.ask([revocations.of_login(session.session_key)], "logout")
+
+
+def before(change: Model, person_pks: Iterable[int]) -> None:
+    """The row `change` is about to be written or deleted; these people may lose something by it."""
+    change._watch = Watch(person_pks)  # type: ignore[attr-defined]
+
+
+def after(change: Model) -> None:
+    """It was, in the same transaction."""
+    watch = change.__dict__.pop("_watch", None)
+    if watch is not None:
+        watch.settle()
+
+
+def everybody_with_a_role() -> list[int]:
+    return list(Person.objects.filter(memberships__isnull=False).distinct().values_list("pk", flat=True))
+
+
+class Watch:
+    """What some people hear, and with which password, before a change; afterwards it knows what they have lost."""
+
+    def __init__(self, person_pks: Iterable[int]):
+        self._heard = audiences.channels_of(person_pks)
+        self._accounts = _accounts(self._heard)
+
+    def settle(self) -> None:
+        """Take back the tokens of those who lost a channel or their logins; renew the keys of the lost channels."""
+        heard, accounts = audiences.channels_of(self._heard), _accounts(self._heard)
+        lost = {pk: channels.keys() - heard.get(pk, {}).keys() for pk, channels in self._heard.items()}
+        losers = [pk for pk in self._heard if lost[pk] or accounts.get(pk) != self._accounts[pk]]
+        if losers:
+            touch(losers)
+            revocations.ask([revocations.of_person(self._accounts[pk][0]) for pk in losers], "access")
+            renew_keys(set().union(*lost.values()))
+
+
+def _accounts(person_pks: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """`{pk: (client id, password's hash)}`: another hash ends every login."""
+    people = Person.objects.filter(pk__in=list(person_pks)).only("public_id", "password")
+    return {person.pk: (audiences.client_id_for(person), person.password) for person in people}
+
+
+def renew_keys(channels: Iterable[str]) -> None:
+    """Encrypt what is published on `channels` from now on with other keys, and have those who listen fetch them.
+
+    The rows are locked in the order in which the stamper writes them.
+    """
+    names = sorted(channels)
+    Channel.objects.bulk_create([Channel(name=name) for name in names], ignore_conflicts=True)
+    rows = Channel.objects.filter(pk__in=names)
+    list(rows.select_for_update().order_by("pk"))
+    rows.update(key_epoch=F("key_epoch") + 1, key_renewed_at=timezone.now())
+    touch({pk for name in names for pk in audiences.listeners(name).values_list("pk", flat=True)})

@@ -1,6 +1,7 @@
 """Who may listen to what. The only place that builds or reads a channel's name.
 
-A name's ids match `ID`; names are compared whole, never by prefix (ably.md: `*`, `:`, `[` and `,` widen a capability).
+An id in a name matches `ID`, which the tables demand too (`*`, `:`, `[` and `,` would widen a capability); names are
+compared whole, never by prefix.
 """
 
 import re
@@ -12,8 +13,9 @@ from enum import Enum
 from django.db.models import Q, QuerySet
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.people import ID
 
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(ID)
 SYSTEM_CHANNEL = "system:notifications"
 
 
@@ -22,7 +24,7 @@ class InvalidId(ValueError):
 
 
 def _name(scope: str, identifier: str) -> str:
-    if not ID.fullmatch(identifier):
+    if not _ID.fullmatch(identifier):
         raise InvalidId(f"{identifier!r} may not stand in a channel's name: use 1 to 64 of A-Z a-z 0-9 _ -.")
     return f"private:{scope}:{identifier}:notifications"
 
@@ -42,12 +44,15 @@ def channel_for_benefit(benefit) -> str:
 
 def is_personal(channel: str) -> bool:
     """Whether exactly one person listens to `channel`."""
-    return channel.startswith("private:user:")
+    match channel.split(":"):
+        case ["private", "user", _, "notifications"]:
+            return True
+    return False
 
 
 def client_id_for(person) -> str:
     """The Ably clientId of `person`: opaque, the same on every device."""
-    if not ID.fullmatch(person.public_id):
+    if not _ID.fullmatch(person.public_id):
         raise InvalidId(f"{person.public_id!r} may not be a clientId.")
     return person.public_id
 
@@ -105,7 +110,7 @@ class _SharedChannels:
         channels: list[str] = []
         if hears.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN:
+        elif hears.units is Reach.OWN and membership.unit:  # a unit that is being deleted goes before its members
             channels.append(channel_for_unit(membership.unit))
         if hears.benefits is Reach.ALL:
             channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])

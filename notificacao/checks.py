@@ -25,11 +25,11 @@ def secrets_are_ours(**kwargs) -> list[CheckMessage]:
                 id="notificacao.E001",
             )
         )
-    secret = settings.ENCRYPTION_SECRET
-    if secret == settings.EMBEDDED_ENCRYPTION_SECRET or len(secret) < SECRET_MINIMUM:
+    secrets = [settings.ENCRYPTION_SECRET, *settings.ENCRYPTION_SECRET_FALLBACKS]
+    if settings.EMBEDDED_ENCRYPTION_SECRET in secrets or min(map(len, secrets)) < SECRET_MINIMUM:
         found.append(
             Error(
-                "ENCRYPTION_SECRET is the embedded one, or too short, while DEBUG is off.",
+                "ENCRYPTION_SECRET, or a fallback, is the embedded one or too short while DEBUG is off.",
                 hint=f"Set ENCRYPTION_SECRET to {SECRET_MINIMUM} random characters or more, the same in all processes.",
                 id="notificacao.E002",
             )

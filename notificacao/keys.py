@@ -3,18 +3,32 @@
 import base64
 import hashlib
 import hmac
+from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.utils import timezone
 
 from notificacao.conf import conf
 
+GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes of Ably's, and our own retries
+_OLD_EPOCHS = 3  # people who leave in one go renew a key once each
 
-def channel_key(channel: str, key_epoch: int) -> bytes:
+
+def channel_key(channel: str, key_epoch: int, secret: str | None = None) -> bytes:
     """32 bytes for AES-256, the same in every process for the same master secret."""
     info = f"semtas/{channel}/{key_epoch}".encode()
     hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
-    return hkdf.derive(conf.ENCRYPTION_SECRET.encode())
+    return hkdf.derive((secret or conf.ENCRYPTION_SECRET).encode())
+
+
+def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None) -> list[bytes]:
+    """What else a message may still be encrypted with: epochs that ended within `GRACE`, and the secret's fallbacks."""
+    epochs = [key_epoch]
+    if renewed_at is not None and timezone.now() - renewed_at < GRACE:
+        epochs += range(key_epoch - 1, max(0, key_epoch - 1 - _OLD_EPOCHS), -1)
+    secrets = [conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS]
+    return [channel_key(channel, epoch, secret) for secret in secrets for epoch in epochs][1:]
 
 
 def as_text(key: bytes) -> str:

@@ -1,7 +1,7 @@
 """The log: cursors, heads, and reading what lies after a cursor."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -68,6 +68,12 @@ def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
+
+
+def key_epochs(channels: Iterable[str]) -> dict[str, int]:
+    """`{channel: key epoch}` for each of `channels`, the first where none is on record."""
+    known = dict(Channel.objects.filter(pk__in=list(channels)).values_list("pk", "key_epoch"))
+    return {name: known.get(name, 1) for name in channels}
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:

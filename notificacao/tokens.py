@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import jwt
-import structlog
+from django.core.cache import caches
 
-from notificacao import audiences
+from notificacao import audiences, audit, revocations
 from notificacao.conf import conf
-from notificacao.models import Person
-
-log = structlog.get_logger(__name__)
+from notificacao.models import AuditEvent, Person
 
 SUBSCRIBE = ["subscribe"]
+_FRESH = 2 / 3  # of its life: so long a token is given again to the same login at the same address
+_LONGEST_WAIT = 2.0  # seconds; longer only where two clocks of ours disagree
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,25 @@ class Token:
     capability: dict[str, list[str]]
 
 
-def generate_token(person: Person, session_key: str) -> Token:
+def generate_token(person: Person, session_key: str, ip: str | None = None) -> Token:
     """A token for exactly the channels that `person` may hear, to subscribe and nothing else.
 
-    `iat` is taken before the memberships are read: a revocation that follows a change of memberships revokes it too.
+    The same one for the same login, address and access until it nears its end. `person` is as just read: whatever may
+    change the channels changes `access_changed_at`.
     """
-    issued_at = int(time.time())
+    ours = f"{person.pk}/{person.access_changed_at.timestamp()}/{session_key}/{ip}"
+    place = hashlib.sha256(ours.encode()).hexdigest()
+    token = caches["tokens"].get(place)
+    if token is None:
+        token = _issue(person, session_key, ip)
+        caches["tokens"].set(place, token, timeout=conf.ABLY_TOKEN_TTL * _FRESH)
+    return token
+
+
+def _issue(person: Person, session_key: str, ip: str | None) -> Token:
+    """`iat` is taken before the memberships are read: what revokes it after a change of theirs revokes it for sure."""
+    client_id = audiences.client_id_for(person)
+    issued_at = _moment_after_revocations(client_id, session_key)
     expires_at = issued_at + conf.ABLY_TOKEN_TTL
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     capability = dict.fromkeys(sorted(channels), SUBSCRIBE)
@@ -40,18 +53,29 @@ def generate_token(person: Person, session_key: str) -> Token:
         "iat": issued_at,
         "exp": expires_at,
         "x-ably-capability": json.dumps(capability),
-        "x-ably-clientId": audiences.client_id_for(person),
-        "x-ably-revocation-key": revocation_key(session_key),
+        "x-ably-clientId": client_id,
+        "x-ably-revocation-key": revocations.revocation_key(session_key),
     }
     header = {"typ": "JWT", "kid": conf.ably_key_name}
     token = jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers=header)
-    log.info("ably_token_issued", person=person.public_id, channels=len(capability), expires_at=expires_at)
+    audit.record(
+        AuditEvent.Action.TOKEN_ISSUED,
+        who=client_id,
+        ip=ip,
+        channels=sorted(channels),
+        issued_at=issued_at,
+        expires_at=expires_at,
+    )
     return Token(token, datetime.fromtimestamp(expires_at, UTC), capability)
 
 
-def revocation_key(session_key: str) -> str:
-    """One per login, so that a logout revokes what that login was given; the session's key cannot be read from it."""
-    return hashlib.sha256(f"revocation:{session_key}".encode()).hexdigest()[:32]
+def _moment_after_revocations(client_id: str, session_key: str) -> int:
+    """Now, in whole seconds since 1970; right after a revocation, once its second is over."""
+    targets = (revocations.of_person(client_id), revocations.of_login(session_key))
+    wait = revocations.blocked_until(targets) - time.time()
+    if wait > 0:
+        time.sleep(min(wait, _LONGEST_WAIT))
+    return int(time.time())
 
 
 def validate_channel_access(person: Person, channel: str) -> bool:

@@ -58,6 +58,11 @@ class WireNotification(BaseModel):
         )
 
 
+def reference(row: Notification) -> dict[str, Any]:
+    """What tells a browser that the stamped `row` is there, and nothing of what it says."""
+    return {"id": str(row.public_id), "seq": row.seq}
+
+
 def encode(row: Notification) -> str:
     """One line of JSON: json escapes every newline within a field, so none can end an SSE line."""
     return WireNotification.of(row).model_dump_json()

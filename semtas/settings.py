@@ -159,6 +159,16 @@ if REDIS_URL:
         "CONFIG": {"hosts": [_redis], "prefix": "semtas"},
     }
 
+# In each process's own memory: what they hold is secret, or worth less than the way to a shared cache.
+CACHES = {
+    name: {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": name,
+        "OPTIONS": {"MAX_ENTRIES": most},
+    }
+    for name, most in (("default", 10_000), ("tokens", 10_000))
+}
+
 # --- People and their sessions --------------------------------------------------------------
 
 AUTH_USER_MODEL = "notificacao.Person"
@@ -229,7 +239,20 @@ if ABLY_API_KEY and not re.fullmatch(r"[\w-]+\.[\w-]+:[^:\s]+", ABLY_API_KEY):
 ABLY_ENDPOINT = env.str("ABLY_ENDPOINT", default="")
 ABLY_PORT = setting(env.int, "ABLY_PORT", 443, minimum=1, maximum=65_535)
 ABLY_TLS = switch("ABLY_TLS", True)
-ABLY_TOKEN_TTL = setting(env.int, "ABLY_TOKEN_TTL", 900, unit="seconds", minimum=60, maximum=3_600)
+# Ably refuses longer ones: an hour where the key's tokens can be revoked, else a day.
+ABLY_KEY_REVOCABLE = switch("ABLY_KEY_REVOCABLE", True)
+ABLY_TOKEN_TTL = setting(
+    env.int,
+    "ABLY_TOKEN_TTL",
+    900,
+    unit=f"seconds with ABLY_KEY_REVOCABLE={str(ABLY_KEY_REVOCABLE).lower()}",
+    minimum=60,
+    maximum=3_600 if ABLY_KEY_REVOCABLE else 86_400,
+)
+ABLY_TOKENS_PER_MINUTE = setting(
+    env.int, "ABLY_TOKENS_PER_MINUTE", 30, unit="tokens for one person", minimum=1, maximum=6_000
+)
+ABLY_PAYLOAD = choice("ABLY_PAYLOAD", "encrypted", ("encrypted", "reference"))
 ABLY_PUBLISH_TIMEOUT = setting(env.float, "ABLY_PUBLISH_TIMEOUT", 5.0, unit="seconds", minimum=0.1, maximum=30)
 ABLY_PUBLISH_ATTEMPTS = setting(env.int, "ABLY_PUBLISH_ATTEMPTS", 3, unit="attempts", minimum=1, maximum=10)
 ABLY_IN_FLIGHT = setting(env.int, "ABLY_IN_FLIGHT", 8, unit="requests", minimum=1, maximum=64)
@@ -246,6 +269,7 @@ BREAKER_SLOW_THRESHOLD = setting(
 BREAKER_COOLDOWN = setting(env.float, "BREAKER_COOLDOWN", 5.0, unit="seconds", minimum=0.5, maximum=600)
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
+ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[])
 
 # --- The log and its streams ----------------------------------------------------------------
 

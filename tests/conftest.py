@@ -1,6 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import pytest
+from django.core.cache import caches
 from django.db import connections
 
 from notificacao.dispatcher import stamp
@@ -55,6 +56,13 @@ def cheap_passwords(settings):
 def patient_stamps(monkeypatch):
     """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
     monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
+
+
+@pytest.fixture(autouse=True)
+def empty_caches():
+    """What one test was given, or was throttled for, is nothing to the next."""
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ class FakeTransport:
         self.published: list[Envelope] = []
         self.requests: list[list[int]] = []  # the seqs that went together
         self.probes = 0
+        self.revoked: list[tuple[list[str], int]] = []
         self.closed = False
         self.in_flight: Counter[str] = Counter()
         self.requests_in_flight = 0
@@ -67,6 +68,11 @@ class FakeTransport:
         self.probes += 1
         if self.ill is not None:
             raise self.ill
+
+    async def revoke(self, targets: list[str], issued_before: int) -> None:
+        if self.ill is not None:
+            raise self.ill
+        self.revoked.append((targets, issued_before))
 
     async def close(self) -> None:
         self.closed = True

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import jwt
 import pytest
+from django.test import Client
 
 from notificacao import audiences
-from notificacao.models import BreakerState, Membership, RolloutFlag
-from notificacao.tokens import revocation_key
+from notificacao.api import ably as ably_view
+from notificacao.audit import Refusals
+from notificacao.models import AuditEvent, BreakerState, Membership, RolloutFlag
+from notificacao.revocations import revocation_key
 
 URL = "/api/v1/ably/token/"
 SECRET = "secret-of-32-characters-xxxxxxxx"
@@ -88,3 +91,54 @@ def test_the_next_token_lacks_what_a_change_of_memberships_took_away(as_ana, ana
 def test_a_token_is_never_to_be_had_by_get(as_ana, on_ably):
     response = as_ana.get(URL)
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+# --- Refusals
+
+
+@pytest.fixture
+def refusals(monkeypatch):
+    """What is on record of refusals: nothing is folded away from the test before."""
+    monkeypatch.setattr(ably_view, "_refusals", Refusals(AuditEvent.Action.TOKEN_REFUSED))
+    return lambda: list(AuditEvent.objects.filter(action="token_refused").values_list("who", "ip", "reason"))
+
+
+def test_somebody_who_is_not_logged_in_is_refused_and_that_is_on_record(client, on_ably, refusals):
+    assert client.post(URL).status_code == 401
+    assert refusals() == [("", "127.0.0.1", "not_authenticated")]
+
+
+def test_who_is_not_in_the_rollout_is_on_record(as_ana, ana, on_ably, refusals):
+    RolloutFlag.objects.filter(name="ably").update(everyone=False)
+    as_ana.post(URL)
+    assert refusals() == [(ana.public_id, "127.0.0.1", "not_in_rollout")]
+
+
+def test_a_request_forged_by_another_site_is_refused_and_that_is_on_record(ana, on_ably, refusals):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ana)
+    assert client.post(URL).status_code == 403
+    assert refusals() == [("", "127.0.0.1", "permission_denied")]
+
+
+def test_who_asks_too_often_is_told_when_to_come_back_and_that_is_on_record(as_ana, ana, on_ably, settings, refusals):
+    settings.ABLY_TOKENS_PER_MINUTE = 2
+    assert [as_ana.post(URL).status_code for _ in range(3)] == [200, 200, 429]
+    response = as_ana.post(URL)
+    assert response.json()["code"] == "throttled"
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert refusals() == [(ana.public_id, "127.0.0.1", "throttled")]
+
+
+def test_one_person_who_asks_too_often_keeps_nobody_else_out(as_ana, bia, on_ably, settings):
+    settings.ABLY_TOKENS_PER_MINUTE = 1
+    assert [as_ana.post(URL).status_code for _ in range(2)] == [200, 429]
+    other = Client()
+    other.force_login(bia)
+    assert other.post(URL).status_code == 200
+
+
+def test_a_token_that_was_given_is_on_record_once_for_all_pages_of_the_login(as_ana, ana, on_ably):
+    for _ in range(3):
+        as_ana.post(URL)
+    assert [(e.action, e.who, e.ip) for e in AuditEvent.objects.all()] == [("token_issued", ana.public_id, "127.0.0.1")]

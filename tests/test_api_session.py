@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from django.utils import timezone
 
 from notificacao import audiences, keys, log, reading
 from notificacao.api import session as session_view
@@ -61,7 +62,7 @@ def test_the_channels_are_exactly_those_of_the_person_with_head_and_since(as_ana
 def test_who_is_on_sse_gets_neither_an_address_at_ably_nor_a_key(as_ana):
     answer = as_ana.get(URL).json()
     assert (answer["transport"], answer["ably"]) == ("sse", None)
-    assert {(state["key"], state["key_epoch"]) for state in answer["channels"]} == {(None, None)}
+    assert {(s["key"], s["key_epoch"], *s["old_keys"]) for s in answer["channels"]} == {(None, None)}
 
 
 def test_who_is_on_ably_gets_its_address_and_the_key_of_each_channel(as_ana, ana, on_ably, settings):
@@ -76,6 +77,18 @@ def test_who_is_on_ably_gets_its_address_and_the_key_of_each_channel(as_ana, ana
     assert base64.b64decode(channels[own]["key"]) == keys.channel_key(own, 3)
     assert channels[audiences.SYSTEM_CHANNEL]["key_epoch"] == 1
     assert len({state["key"] for state in answer["channels"]}) == len(channels)
+
+
+def test_after_a_renewal_the_key_before_is_given_too_for_what_is_under_way(as_ana, ana, on_ably):
+    own = audiences.channel_for_user(ana)
+    Channel.objects.create(name=own, key_epoch=3, key_renewed_at=timezone.now())
+    channel = channels_in(as_ana.get(URL).json())[own]
+    assert [base64.b64decode(key) for key in channel["old_keys"]] == [
+        keys.channel_key(own, 2),
+        keys.channel_key(own, 1),
+    ]
+    Channel.objects.filter(name=own).update(key_renewed_at=timezone.now() - keys.GRACE)
+    assert channels_in(as_ana.get(URL).json())[own]["old_keys"] == []
 
 
 def test_ablys_own_cloud_is_an_endpoint_of_null(as_ana, on_ably, settings):

@@ -40,6 +40,14 @@ def test_a_weak_encryption_secret_is_refused_in_production(production, secret):
     assert found() == {"notificacao.E002"}
 
 
+@pytest.mark.parametrize("secret", ["short", "embedded-master-secret-for-one-machine-only"])
+def test_a_weak_secret_among_the_fallbacks_is_refused_in_production(production, secret):
+    production.ENCRYPTION_SECRET_FALLBACKS = ["c" * 40, secret]
+    assert found() == {"notificacao.E002"}
+    production.ENCRYPTION_SECRET_FALLBACKS = ["c" * 40]
+    assert found() == set()
+
+
 def test_atomic_requests_are_refused(settings, monkeypatch):
     monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
     assert found() == {"notificacao.E003"}

@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from notificacao import keys
 
@@ -65,3 +67,34 @@ def test_a_vector_needs_the_key():
         keys.initialisation_vector(b"", "m"),
         keys.initialisation_vector(bytes(32), "m"),
     }
+
+
+# --- Old keys
+
+
+def test_where_nothing_changed_there_are_no_old_keys():
+    assert keys.old_keys(CHANNEL, 1, None) == []
+
+
+def test_within_the_grace_the_keys_of_the_epochs_before_are_old_keys():
+    renewed_at = timezone.now() - keys.GRACE + timedelta(seconds=5)
+    assert keys.old_keys(CHANNEL, 3, renewed_at) == [keys.channel_key(CHANNEL, 2), keys.channel_key(CHANNEL, 1)]
+    assert keys.old_keys(CHANNEL, 9, renewed_at) == [keys.channel_key(CHANNEL, epoch) for epoch in (8, 7, 6)]
+
+
+def test_after_the_grace_an_ended_epoch_is_over():
+    assert keys.old_keys(CHANNEL, 3, timezone.now() - keys.GRACE) == []
+
+
+def test_what_is_encrypted_with_a_fallback_of_the_secret_can_be_read_by_who_has_the_new_one(settings):
+    old = keys.channel_key(CHANNEL, 1), keys.channel_key(CHANNEL, 2)
+    settings.ENCRYPTION_SECRET_FALLBACKS = [settings.ENCRYPTION_SECRET]
+    settings.ENCRYPTION_SECRET = "another-master-secret-of-the-tests"
+    assert keys.old_keys(CHANNEL, 2, None) == [old[1]]
+    assert set(keys.old_keys(CHANNEL, 2, timezone.now())) == {keys.channel_key(CHANNEL, 1), *old}
+
+
+def test_the_current_key_is_never_among_the_old_ones(settings):
+    settings.ENCRYPTION_SECRET_FALLBACKS = ["a-master-secret-of-long-ago"]
+    for epoch in range(1, 6):
+        assert keys.channel_key(CHANNEL, epoch) not in keys.old_keys(CHANNEL, epoch, timezone.now())

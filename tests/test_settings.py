@@ -53,6 +53,9 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("ABLY_TOKEN_TTL", "59"),
         ("ABLY_TOKEN_TTL", "3601"),
         ("ABLY_TOKEN_TTL", "um"),
+        ("ABLY_KEY_REVOCABLE", "perhaps"),
+        ("ABLY_TOKENS_PER_MINUTE", "0"),
+        ("ABLY_PAYLOAD", "clear"),
         ("ABLY_PORT", "0"),
         ("ABLY_API_KEY", "only-a-word"),
         ("ABLY_API_KEY", "app.key:sec ret"),
@@ -82,3 +85,14 @@ def test_behind_tls_cookies_are_secure_and_requests_are_sent_to_https(monkeypatc
         settings["SESSION_COOKIE_SECURE"] is settings["CSRF_COOKIE_SECURE"] is settings["SECURE_SSL_REDIRECT"] is True
     )
     assert settings["SECURE_HSTS_SECONDS"] > 0
+
+
+def test_a_token_may_live_for_a_day_only_where_the_keys_tokens_cannot_be_revoked(monkeypatch):
+    a_day = {"ABLY_TOKEN_TTL": "86400"}
+    assert load(monkeypatch, ABLY_KEY_REVOCABLE="false", **a_day)["ABLY_TOKEN_TTL"] == 86_400
+    with pytest.raises(
+        ImproperlyConfigured, match=r"ABLY_TOKEN_TTL=86400 .* 3600 seconds with ABLY_KEY_REVOCABLE=true"
+    ):
+        load(monkeypatch, **a_day)
+    with pytest.raises(ImproperlyConfigured, match=r"ABLY_TOKEN_TTL=86401 .* 86400"):
+        load(monkeypatch, ABLY_KEY_REVOCABLE="false", ABLY_TOKEN_TTL="86401")

@@ -54,14 +54,20 @@ def test_a_membership_that_comes_touches_its_person_alone(after, ana, bia, cras_
     assert after(lambda: Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)) == ({"ana"}, HUBS)
 
 
-def test_a_membership_that_changes_touches_its_person_alone(after, ana, bia, cras_sul):
+def test_a_membership_that_changes_touches_its_person_and_who_needs_the_new_key(after, ana, bia, caio, cras_sul):
     membership = ana.memberships.get()
     membership.unit = cras_sul
-    assert after(membership.save) == ({"ana"}, HUBS)
+    assert after(membership.save) == ({"ana", "bia"}, HUBS)
 
 
-def test_a_membership_that_ends_touches_its_person_alone(after, ana, bia):
-    assert after(ana.memberships.get().delete) == ({"ana"}, HUBS)
+def test_a_membership_that_goes_to_somebody_else_touches_both(after, ana, caio):
+    membership = ana.memberships.get()
+    membership.person = caio
+    assert after(membership.save) == ({"ana", "caio"}, HUBS)
+
+
+def test_a_membership_that_ends_touches_its_person_and_who_needs_the_new_key(after, ana, bia, caio):
+    assert after(ana.memberships.get().delete) == ({"ana", "bia"}, HUBS)
 
 
 def test_memberships_deleted_by_a_queryset_touch_their_people(after, ana, bia, caio, cras_norte):
@@ -69,8 +75,13 @@ def test_memberships_deleted_by_a_queryset_touch_their_people(after, ana, bia, c
 
 
 def test_saving_a_person_touches_them_alone(after, ana, bia):
-    ana.is_active = False
+    ana.first_name = "Ana"
     assert after(ana.save) == ({"ana"}, HUBS)
+
+
+def test_who_is_made_inactive_is_touched_and_so_is_whoever_needs_a_new_key(after, ana, bia, caio):
+    ana.is_active = False
+    assert after(ana.save) == ({"ana", "bia", "caio"}, HUBS)
 
 
 @pytest.mark.parametrize("fields", [["is_active"], ["password"], ["last_login", "is_active"]])

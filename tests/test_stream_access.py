@@ -9,7 +9,7 @@ from django.db import OperationalError
 from notificacao import access, audiences, wakes
 from notificacao.models import Membership, Person, Role
 from notificacao.stream import authorisation, hub
-from tests.asgi import in_database
+from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -27,6 +27,10 @@ def sul(cras_sul):
 
 def leave(person):
     person.memberships.get().delete()
+
+
+def unit_of(person):
+    return person.memberships.get().unit
 
 
 def sign_out(person):
@@ -77,6 +81,27 @@ async def test_who_joins_a_unit_hears_of_it_from_then_on(site, caio, norte, cras
     await site.publish("De agora", to=norte)
     await stream.next("notification")
     assert stream.titles == ["De agora"]
+
+
+async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_fetch_its_new_key(site, ana, bia, caio):
+    await in_database(set_rollout, everyone=True)
+    stays, elsewhere = await site.open(bia), await site.open(caio)
+    await in_database(leave, ana)
+    await stays.next("session", within=1)
+    assert site.hub.listeners[bia.pk].grant.key_epochs[audiences.channel_for_unit(await in_database(unit_of, bia))] == 2
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await elsewhere.next("notification")
+    assert "session" not in elsewhere.names()
+
+
+async def test_a_new_key_is_nothing_to_those_on_sse(site, ana, bia):
+    stays = await site.open(bia)
+    await in_database(leave, ana)
+    changed_at = await in_database(lambda: Person.objects.get(pk=bia.pk).access_changed_at)
+    await eventually(lambda: site.hub._seen.get(bia.pk, [None])[0] == changed_at)
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await stays.next("notification")
+    assert "session" not in stays.names()
 
 
 async def test_a_change_of_somebody_else_is_told_to_nobody(site, ana, caio, norte, sul):

@@ -2,14 +2,17 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import jwt
 import pytest
+from django.db import OperationalError
 
-from notificacao import audiences, tokens
-from notificacao.models import BenefitType, Membership, Role
-from notificacao.tokens import generate_token, revocation_key, validate_channel_access
+from notificacao import access, audiences, revocations, tokens
+from notificacao.models import AuditEvent, BenefitType, Membership, Person, Revocation, Role
+from notificacao.revocations import revocation_key
+from notificacao.tokens import generate_token, validate_channel_access
 from tests.conftest import make_person
 
 KEY_NAME, SECRET = "semtas.local", "secret-of-32-characters-xxxxxxxx"
@@ -79,7 +82,7 @@ def test_a_membership_that_ended_is_not_in_the_next_token(ana, cras_norte):
     unit = audiences.channel_for_unit(cras_norte)
     assert unit in capability_of(ana)
     ana.memberships.all().delete()
-    assert unit not in capability_of(ana)
+    assert unit not in capability_of(Person.objects.get(pk=ana.pk))
 
 
 def test_somebody_inactive_gets_a_token_for_nothing(ana):
@@ -166,3 +169,124 @@ def test_access_ends_with_the_membership_and_with_the_account(ana, cras_norte):
     ana.is_active = False
     ana.save()
     assert not validate_channel_access(ana, own)
+
+
+# --- The same token again
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """`clock.now` is what time.time() answers."""
+    clock = SimpleNamespace(now=time.time())
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    return clock
+
+
+def test_a_thousand_pages_of_one_login_get_the_same_token_without_a_query(ana, django_assert_num_queries):
+    first = generate_token(ana, SESSION_KEY, "127.0.0.1")
+    with django_assert_num_queries(0):
+        assert all(generate_token(ana, SESSION_KEY, "127.0.0.1") == first for _ in range(1000))
+
+
+def test_a_token_is_given_again_until_two_thirds_of_its_life_are_over(ana, clock):
+    first = generate_token(ana, SESSION_KEY)
+    clock.now += 599
+    assert generate_token(ana, SESSION_KEY) == first
+    clock.now += 2
+    later = generate_token(ana, SESSION_KEY)
+    assert later.expires_at - first.expires_at == timedelta(seconds=601)
+
+
+@pytest.mark.parametrize("login", [("outra-sessao", "10.0.0.1"), (SESSION_KEY, "10.0.0.2")])
+def test_another_login_and_another_address_get_a_token_of_their_own(ana, login):
+    generate_token(ana, SESSION_KEY, "10.0.0.1")
+    generate_token(ana, *login)
+    assert AuditEvent.objects.count() == 2
+
+
+def test_two_people_never_share_a_token(ana, bia):
+    assert generate_token(ana, SESSION_KEY) != generate_token(bia, SESSION_KEY)
+
+
+def test_a_touch_by_any_process_drops_the_token_at_once(ana):
+    generate_token(ana, SESSION_KEY)
+    access.touch([ana.pk])
+    generate_token(Person.objects.get(pk=ana.pk), SESSION_KEY)
+    assert AuditEvent.objects.count() == 2
+
+
+# --- After a revocation
+
+
+def revoke(target, clock, before=0.0):
+    """As the dispatcher leaves it: `before` seconds ago."""
+    Revocation.objects.create(target=target, reason="access", issued_before=int((clock.now - before) * 1000))
+
+
+@pytest.fixture
+def waits(monkeypatch, clock):
+    """How long each wait was; the clock goes on by it."""
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    return waits
+
+
+@pytest.mark.parametrize("of", ["person", "login"])
+def test_in_the_second_of_a_revocation_the_next_token_waits_for_the_end_of_that_second(ana, clock, waits, of):
+    clock.now = int(clock.now) + 0.4
+    revoke(
+        revocations.of_person(ana.public_id) if of == "person" else revocations.of_login(SESSION_KEY), clock, before=0.1
+    )
+    issued_at = int(generate_token(ana, SESSION_KEY).expires_at.timestamp()) - 900
+    assert waits == [pytest.approx(0.6, abs=0.01)]
+    assert issued_at * 1000 >= Revocation.objects.get().issued_before
+
+
+def test_a_second_after_a_revocation_nobody_waits(ana, clock, waits):
+    revoke(revocations.of_person(ana.public_id), clock, before=1.0)
+    generate_token(ana, SESSION_KEY)
+    assert waits == []
+
+
+def test_a_revocation_of_somebody_else_keeps_nobody_waiting(ana, bia, clock, waits):
+    revoke(revocations.of_person(bia.public_id), clock)
+    revoke(revocations.of_login("outra-sessao"), clock)
+    generate_token(ana, SESSION_KEY)
+    assert waits == []
+
+
+def test_a_clock_that_is_ahead_keeps_nobody_waiting_for_ever(ana, clock, waits):
+    revoke(revocations.of_person(ana.public_id), clock, before=-3600)
+    generate_token(ana, SESSION_KEY)
+    assert waits == [2.0]
+
+
+# --- The audit trail
+
+
+def test_each_token_that_is_issued_is_on_record_without_the_token(ana):
+    token = generate_token(ana, SESSION_KEY, "10.0.0.1")
+    event = AuditEvent.objects.get()
+    assert (event.action, event.who, event.ip, event.reason) == ("token_issued", ana.public_id, "10.0.0.1", "")
+    assert event.data == {
+        "channels": sorted(token.capability),
+        "issued_at": int(token.expires_at.timestamp()) - 900,
+        "expires_at": int(token.expires_at.timestamp()),
+    }
+
+
+def test_a_token_that_could_not_be_put_on_record_is_not_given(ana, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("no space left")
+
+    monkeypatch.setattr(AuditEvent.objects, "create", fail)
+    with pytest.raises(OperationalError):
+        generate_token(ana, SESSION_KEY)
+    monkeypatch.undo()
+    generate_token(ana, SESSION_KEY)
+    assert AuditEvent.objects.count() == 1

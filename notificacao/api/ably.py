@@ -1,29 +1,58 @@
 """`POST /api/v1/ably/token/`: a token for the people whom the rollout puts on Ably."""
 
-import structlog
 from drf_spectacular.utils import extend_schema
-from rest_framework.decorators import api_view
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
 
 from notificacao import rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
+from notificacao.audit import Refusals
+from notificacao.conf import conf
+from notificacao.models import AuditEvent
 
-log = structlog.get_logger(__name__)
+_refusals = Refusals(AuditEvent.Action.TOKEN_REFUSED)
 
 
-@extend_schema(
-    request=None,
-    responses={200: shapes.AblyToken, 401: shapes.ProblemDetails, 409: shapes.ProblemDetails},
-    tags=["ably"],
-)
-@api_view(["POST"])
-def token(request: Request) -> Response:
-    """A JWT to subscribe to exactly this person's channels; 409 `not_in_rollout` for people who are not on Ably."""
-    if not rollout.current().assigned(request.user.pk):
-        log.info("ably_token_refused", person=request.user.public_id, reason="not_in_rollout")
-        raise Problem(409, "not_in_rollout", "Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
-    issued = tokens.generate_token(request.user, request.session.session_key or "")
-    answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
-    return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+class TokenThrottle(UserRateThrottle):
+    scope = "ably_token"
+
+    def get_rate(self) -> str:
+        return f"{conf.ABLY_TOKENS_PER_MINUTE}/min"
+
+
+class TokenView(APIView):
+    throttle_classes = (TokenThrottle,)
+
+    @extend_schema(
+        request=None,
+        responses={
+            200: shapes.AblyToken,
+            401: shapes.ProblemDetails,
+            409: shapes.ProblemDetails,
+            429: shapes.ProblemDetails,
+        },
+        tags=["ably"],
+    )
+    def post(self, request: Request) -> Response:
+        """A JWT to subscribe to exactly this person's channels; 409 `not_in_rollout` for people who are not on Ably."""
+        if not rollout.current().assigned(request.user.pk):
+            raise Problem(409, "not_in_rollout", "Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
+        issued = tokens.generate_token(request.user, request.session.session_key or "", _address_of(request))
+        answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
+        return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Every refusal comes through here."""
+        if isinstance(exc, exceptions.APIException):
+            who = getattr(self.request.user, "public_id", "")
+            _refusals.record(who=who, ip=_address_of(self.request), reason=str(exc.get_codes()))
+        return super().handle_exception(exc)
+
+
+def _address_of(request: Request) -> str | None:
+    """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
+    return request.META.get("REMOTE_ADDR")

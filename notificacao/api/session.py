@@ -1,5 +1,7 @@
 """`GET /api/v1/session/`: who is here, by which transport, from which position, on which channels."""
 
+from typing import Any
+
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
@@ -30,13 +32,22 @@ def describe(person: Person) -> shapes.Session:
 
 def _channels(channels, with_keys: bool) -> list[shapes.ChannelState]:
     known = {channel.name: channel for channel in Channel.objects.filter(pk__in=channels)}
-    states = []
-    for name, since in channels.items():
-        channel = known.get(name) or Channel(name=name)
-        key = keys.as_text(keys.channel_key(name, channel.key_epoch)) if with_keys else None
-        key_epoch = channel.key_epoch if with_keys else None
-        states.append(shapes.ChannelState(name=name, head=channel.head, since=since, key=key, key_epoch=key_epoch))
-    return states
+    found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
+    return [
+        shapes.ChannelState(name=channel.name, head=channel.head, since=since, **_keys_of(channel, with_keys))
+        for channel, since in found
+    ]
+
+
+def _keys_of(channel: Channel, with_keys: bool) -> dict[str, Any]:
+    if not with_keys:
+        return {"key": None, "key_epoch": None, "old_keys": []}
+    old = keys.old_keys(channel.name, channel.key_epoch, channel.key_renewed_at)
+    return {
+        "key": keys.as_text(keys.channel_key(channel.name, channel.key_epoch)),
+        "key_epoch": channel.key_epoch,
+        "old_keys": [keys.as_text(key) for key in old],
+    }
 
 
 def _address(person: Person) -> shapes.AblyAddress:

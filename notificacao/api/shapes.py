@@ -21,13 +21,17 @@ class _Shape(BaseModel):
 
 
 class ChannelState(_Shape):
-    """One channel that the person hears; `key` (base64) and `key_epoch` only for those on Ably."""
+    """One channel that the person hears; the keys (base64) and `key_epoch` only for those on Ably.
+
+    A message may still be encrypted with one of `old_keys`: for minutes after a change of keys there are some.
+    """
 
     name: str
     head: int
     since: int
     key: str | None
     key_epoch: int | None
+    old_keys: list[str]
 
 
 class AblyAddress(_Shape):

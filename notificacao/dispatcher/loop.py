@@ -13,6 +13,7 @@ from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.publishing import Publishing
+from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.dispatcher.watch import Watch, breaker_from_settings
 from notificacao.orchestrator import NotificationOrchestrator
@@ -44,6 +45,7 @@ class Dispatcher:
         self._publishing = Publishing(self._dispatching, self._orchestrator)
         self._watch = Watch(transport, breaker, self._dispatching) if transport is not None else None
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._revoker = Revoker(transport, lambda: self.leads)
 
     @property
     def leads(self) -> bool:
@@ -56,7 +58,14 @@ class Dispatcher:
         """Until cancelled; then the lease is given back."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._lead, self._stamp, self._dispatch, self._settle, self._watch_ably):
+                for work in (
+                    self._lead,
+                    self._stamp,
+                    self._dispatch,
+                    self._settle,
+                    self._watch_ably,
+                    self._revoker.work_off,
+                ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
             await self._give_back()
@@ -69,6 +78,7 @@ class Dispatcher:
             await self._transport.close()
         self._stamping.close()
         self._dispatching.close()
+        self._revoker.close()
 
     async def _forever(self, work) -> None:
         """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""

@@ -1,13 +1,16 @@
 """The tables, one file per noun."""
 
+from notificacao.models.audit import AuditEvent
 from notificacao.models.breaker import BreakerState
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.reading import ReadMark, Receipt
+from notificacao.models.revocation import Revocation
 from notificacao.models.rollout import RolloutFlag
 
 __all__ = [
+    "AuditEvent",
     "BenefitType",
     "BreakerState",
     "Channel",
@@ -21,6 +24,7 @@ __all__ = [
     "Priority",
     "ReadMark",
     "Receipt",
+    "Revocation",
     "Role",
     "RolloutFlag",
     "Unit",

@@ -22,11 +22,12 @@ class LogHead(models.Model):
 
 
 class Channel(models.Model):
-    """The last `seq` of one channel and the epoch of its encryption key."""
+    """The last `seq` of one channel, the epoch of its encryption key, and since when that is the current one."""
 
     name = models.CharField(max_length=120, primary_key=True)
     head = models.BigIntegerField(default=0)
     key_epoch = models.PositiveIntegerField(default=1)
+    key_renewed_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = "canal"

@@ -3,11 +3,22 @@
 import secrets
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from notificacao.models.log import LogPositionField
+
+ID = r"\A[A-Za-z0-9_-]{1,64}\Z"  # what may stand in a channel's name, in the dialect of Python and PostgreSQL
+
+
+def named_safely(field: str, name: str) -> models.CheckConstraint:
+    """However the row is written: what `field` holds may stand in a channel's name."""
+    return models.CheckConstraint(
+        condition=Q(**{f"{field}__regex": ID}),
+        name=name,
+        violation_error_message="Use de 1 a 64 letras sem acento, algarismos, hífens ou sublinhados.",
+    )
 
 
 def opaque_id() -> str:
@@ -29,6 +40,11 @@ class Person(AbstractUser):
     class Meta:
         verbose_name = "pessoa"
         verbose_name_plural = "pessoas"
+        constraints = [named_safely("public_id", "person_named_safely")]
+
+    @transaction.atomic  # what takes somebody's tokens back is written with the change that calls for it
+    def save(self, *args, **kwargs) -> None:
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         name = self.get_full_name()
@@ -43,6 +59,7 @@ class BenefitType(models.Model):
         verbose_name = "benefício"
         verbose_name_plural = "benefícios"
         ordering = ["name"]
+        constraints = [named_safely("slug", "benefit_named_safely")]
 
     def __str__(self) -> str:
         return self.name
@@ -72,6 +89,7 @@ class Unit(models.Model):
         verbose_name = "unidade"
         verbose_name_plural = "unidades"
         ordering = ["code"]
+        constraints = [named_safely("public_id", "unit_named_safely")]
 
     def __str__(self) -> str:
         return f"{self.code} – {self.name}"
@@ -131,3 +149,7 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} · {self.get_role_display()}" + (f" · {self.unit.code}" if self.unit else "")
+
+    @transaction.atomic  # as a person's
+    def save(self, *args, **kwargs) -> None:
+        super().save(*args, **kwargs)

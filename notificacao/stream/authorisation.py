@@ -5,7 +5,7 @@ A thousand returning browsers must not queue one behind the other: all who ask w
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -30,6 +30,7 @@ class Grant:
     unread: int
     assigned: bool
     transport: str
+    key_epochs: Mapping[str, int] = field(default_factory=dict)
 
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
@@ -61,6 +62,7 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
     position = log.position()
     heard = audiences.channels_of(person_pks)
     heads = log.heads({name: 0 for channels in heard.values() for name in channels})
+    key_epochs = log.key_epochs(heads)
     unread = reading.unread(heard)
     now = rollout.current()
     return {
@@ -72,6 +74,7 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             unread=unread.get(pk, 0),
             assigned=now.assigned(pk),
             transport=now.transport_for(pk),
+            key_epochs={name: key_epochs[name] for name in channels},
         )
         for pk, channels in heard.items()
     }

@@ -164,9 +164,14 @@ class Hub:
                 self._regrant(listener, grants[pk])
 
     def _regrant(self, listener: Listener, grant: Grant) -> None:
-        """Give `listener` what `grant` says; tell the browser when the set of channels changed."""
-        before = listener.grant.channels
-        if self.listeners.get(listener.pk) is not listener or grant.channels == before:
+        """Give `listener` what `grant` says; tell the browser when the set of channels, or a key on Ably, changed."""
+        before, key_epochs = listener.grant.channels, listener.grant.key_epochs
+        if self.listeners.get(listener.pk) is not listener:
+            return
+        if grant.channels == before:
+            if grant.assigned and grant.key_epochs != key_epochs:
+                listener.grant = grant
+                listener.write(frames.session())
             return
         self._forget(listener, before.keys() - grant.channels.keys())
         for name in grant.channels:

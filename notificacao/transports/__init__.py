@@ -65,5 +65,8 @@ class Transport(Protocol):
     async def probe(self) -> None:
         """Whether the other side answers and accepts our key. Raises TransportError."""
 
+    async def revoke(self, targets: list[str], issued_before: int) -> None:
+        """Take back the tokens of `targets` (at most 100) issued before that moment, in ms. Raises TransportError."""
+
     async def close(self) -> None:
         """Give back the connection."""

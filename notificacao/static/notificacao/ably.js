@@ -22,14 +22,16 @@ export class AblyLink {
    *   sdk: () => Promise<any>,
    *   token: () => Promise<string>,
    *   onRow: (row: object, epoch: string) => void,
+   *   onHint: (place: {channel: string, seq: number, epoch: string}) => void, a row is there, and must be fetched
    *   onState: (state: "connecting" | "attached" | "disconnected" | "suspended" | "failed") => void,
    *   onStale: () => void, a key or a capability is not today's: fetch the session
    * }} options
    */
-  constructor({ sdk, token, onRow, onState, onStale }) {
-    Object.assign(this, { sdk, token, onRow, onState, onStale });
+  constructor({ sdk, token, onRow, onHint, onState, onStale }) {
+    Object.assign(this, { sdk, token, onRow, onHint, onState, onStale });
     this.state = "connecting";
     this.keys = new Map(); // channel → base64, as set on the SDK's channel
+    this.oldKeys = new Map(); // channel → what a message may still be encrypted with
     this.closed = false;
   }
 
@@ -42,6 +44,7 @@ export class AblyLink {
     try {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
+      this.Message = Realtime.Message;
       this.realtime = new Realtime(this.#options(session.ably));
     } catch {
       this.#enter("failed");
@@ -88,9 +91,11 @@ export class AblyLink {
   }
 
   #listen(channels) {
-    for (const { name, key } of channels) {
-      if (this.keys.get(name) === key) continue;
-      const isNew = !this.keys.has(name);
+    for (const { name, key, old_keys = [] } of channels) {
+      const before = this.keys.get(name);
+      if (before === key) continue;
+      const isNew = !before;
+      this.oldKeys.set(name, isNew ? old_keys : [before, ...old_keys]);
       this.keys.set(name, key);
       const channel = this.realtime.channels.get(name);
       channel.setOptions({ cipher: { key } }).catch(() => {});
@@ -103,15 +108,30 @@ export class AblyLink {
 
   #forget(name) {
     this.keys.delete(name);
+    this.oldKeys.delete(name);
     const channel = this.realtime.channels.get(name);
     channel.off();
     channel.unsubscribe();
     channel.detach().catch(() => {});
   }
 
-  #receive(name, message) {
-    if (message.encoding) this.onStale(); // what is left of the encoding was encrypted with another key
-    else if (message.data?.channel === name) this.onRow(message.data, message.extras?.headers?.epoch);
+  /** What is left of a message's encoding was encrypted with another key. */
+  async #receive(name, message) {
+    const read = message.encoding ? await this.#readWithOldKeys(name, message) : message;
+    const { seq, epoch } = message.extras?.headers ?? {};
+    if (this.closed || !this.keys.has(name)) return;
+    if (!read) this.onStale();
+    if (read?.data?.channel === name) this.onRow(read.data, epoch);
+    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
+  }
+
+  async #readWithOldKeys(name, message) {
+    for (const key of this.oldKeys.get(name) ?? []) {
+      const { encoding, data, extras } = message;
+      const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
+      if (!read.encoding) return read;
+    }
+    return null;
   }
 
   /** One word for the connection and all its channels. */

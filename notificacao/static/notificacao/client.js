@@ -15,6 +15,7 @@ import { Timers } from "./timers.js";
 const ATTACH_WITHIN = 3_000; // ms; else the live lane
 const HEAD_PATIENCE = 1_000; // ms that a head may be lacking
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
+const SPREAD = 100; // ms over which browsers that are told of the same row fetch it
 const RETRY = 2_000; // ms
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
 const REMEMBERED = 10_000; // ids
@@ -118,6 +119,7 @@ export class NotificationClient {
       sdk: this.sdk,
       token: () => this.#token(),
       onRow: (row, epoch) => this.#hearAbly(row, epoch),
+      onHint: (place) => this.#hearHint(place),
       onState: (state) => this.#followLink(state),
       onStale: () => this.#refreshSoon(),
     });
@@ -246,6 +248,14 @@ export class NotificationClient {
     this.state = completeness.shown(this.state, row);
     this.#take(row, "ably");
     this.#healIfLacking(GAP_PATIENCE);
+  }
+
+  /** A row without its content: what lies there is fetched. */
+  #hearHint({ channel, seq, epoch }) {
+    if (epoch !== this.state.epoch) return this.#restart();
+    this.state = completeness.told(this.state, channel, seq);
+    if (!completeness.lacking(this.state).length) return;
+    this.timers.after("fetch", Math.random() * SPREAD, () => this.#heal(), { again: false });
   }
 
   /** Show each event once; tell of each row once. */

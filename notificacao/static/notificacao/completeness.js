@@ -65,6 +65,11 @@ export function shown(/** @type {State} */ state, /** @type {{channel: string, s
   return { ...state, channels: { ...state.channels, [row.channel]: next } };
 }
 
+/** A row is there that nothing has shown yet. */
+export function told(/** @type {State} */ state, /** @type {string} */ name, /** @type {number} */ seq) {
+  return each(state, (channel, other) => (other === name ? { ...channel, head: Math.max(channel.head, seq) } : channel));
+}
+
 /** The server says how far its channels reach. Where none lacks anything, all are complete up to the position. */
 export function reach(/** @type {State} */ state, /** @type {Cursor} */ position, /** @type {Record<string, number>} */ heads) {
   const told = each(state, (channel, name) => ({ ...channel, head: Math.max(channel.head, heads[name] ?? 0) }));

@@ -1,6 +1,7 @@
 """The SDK's REST client with a token of our own, and what came back from one request."""
 
 import asyncio
+import base64
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,14 +43,20 @@ class Client:
             **address(),
         )
 
-    async def ask(self, method: str, path: str, body: str | None = None) -> Answer:
-        """One request, and another where our token was no longer good. Raises TransportError where no answer came."""
+    async def ask(self, method: str, path: str, body: str | None = None, *, by_key: bool = False) -> Answer:
+        """One request, and another where our token was no longer good. Raises TransportError where no answer came.
+
+        `by_key`: with the key itself, for what a token may not do.
+        """
+        headers = (
+            {"Authorization": f"Basic {base64.b64encode(conf.ABLY_API_KEY.encode()).decode()}"} if by_key else None
+        )
         try:
             async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
-                answer = await self._ask_once(method, path, body)
+                answer = await self._ask_once(method, path, body, headers)
                 if answer.code in _TOKEN_ERRORS:
                     await self._rest.auth.authorize()
-                    answer = await self._ask_once(method, path, body)
+                    answer = await self._ask_once(method, path, body, headers)
                 return answer
         except TimeoutError as error:
             raise TransportError(f"no answer within {conf.ABLY_PUBLISH_TIMEOUT} s", permanent=False) from error
@@ -59,14 +66,14 @@ class Client:
             kind = "unreachable" if isinstance(error, httpx.HTTPError) else "not an answer of Ably's"
             raise TransportError(f"{kind}: {type(error).__name__} {error}", permanent=False) from error
 
-    async def _ask_once(self, method: str, path: str, body: str | None) -> Answer:
-        response = await self._rest.request(method, path, _API_VERSION, body=body)
+    async def _ask_once(self, method: str, path: str, body: str | None, headers: dict[str, str] | None) -> Answer:
+        response = await self._rest.request(method, path, _API_VERSION, body=body, headers=headers)
         if response.success:
             return Answer(response.status_code, items=response.items)
         error = response.items[0].get("error") if response.items and isinstance(response.items[0], dict) else None
         code, message = read_error(error)
-        headers = {name.lower(): value for name, value in response.headers}
-        return Answer(response.status_code, code or 100 * response.status_code, message, _retry_after(headers))
+        retry_after = _retry_after({name.lower(): value for name, value in response.headers})
+        return Answer(response.status_code, code or 100 * response.status_code, message, retry_after)
 
     async def close(self) -> None:
         await self._rest.close()
@@ -85,6 +92,10 @@ async def sign_own_token(_params) -> str:
     now = int(time.time())
     claims = {"iat": now, "exp": now + _OWN_TOKEN_TTL, "x-ably-capability": '{"*":["*"]}'}
     return jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers={"kid": conf.ably_key_name})
+
+
+def _key_in_base64() -> str:
+    return base64.b64encode(conf.ABLY_API_KEY.encode()).decode()
 
 
 def read_error(error: Any) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from ably.types.message import Message
 from ably.util.crypto import get_cipher
 
 from notificacao import keys, wire
+from notificacao.conf import conf
 from notificacao.transports import Envelope, Sealed, TransportError
 
 # Bytes, on Ably's Free and Standard plans. Ours are counted in base64, by a third more than Ably's: what fits, fits.
@@ -18,8 +19,9 @@ _BILLED = 5 * 1_024  # bytes that Ably counts as one message
 
 
 def seal(envelope: Envelope) -> Sealed:
-    """The row as JSON. Raises TransportError where Ably would refuse its size."""
+    """The row, or a reference to it, as JSON. Raises TransportError where Ably would refuse its size."""
     row = envelope.row
+    by_reference = conf.ABLY_PAYLOAD == "reference"
     headers = {
         "seq": row.seq,
         "prev_seq": row.prev_seq,
@@ -29,8 +31,8 @@ def seal(envelope: Envelope) -> Sealed:
     body = encode(
         str(row.public_id),
         "notification",
-        wire.WireNotification.of(row).model_dump(mode="json"),
-        key=keys.channel_key(row.channel, envelope.key_epoch),
+        wire.reference(row) if by_reference else wire.WireNotification.of(row).model_dump(mode="json"),
+        key=None if by_reference else keys.channel_key(row.channel, envelope.key_epoch),
         extras={"headers": headers},
     )
     if len(body) > LARGEST:

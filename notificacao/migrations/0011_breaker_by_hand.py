@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notificacao', '0002_first_rows'),
+        ('notificacao', '0010_tokens_and_keys'),
     ]
 
     operations = [

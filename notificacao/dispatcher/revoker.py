@@ -1,0 +1,62 @@
+"""Works off the tokens that are to be taken back, while its dispatcher leads."""
+
+from collections.abc import Callable
+
+import structlog
+from django.db import transaction
+
+from notificacao import audit, revocations, wakes
+from notificacao.conf import conf
+from notificacao.database import DatabaseThread
+from notificacao.models import AuditEvent, Revocation
+from notificacao.transports import Transport, TransportError
+
+log = structlog.get_logger(__name__)
+
+
+class Revoker:
+    """What Ably does not take is tried again: the row stays until its tokens have expired by themselves."""
+
+    def __init__(self, transport: Transport | None, leads: Callable[[], bool]):
+        self._transport = transport
+        self._leads = leads
+        self._thread = DatabaseThread("revoke")
+
+    async def work_off(self) -> None:
+        """Until cancelled."""
+        doorbell = wakes.Doorbell(wakes.REVOCATIONS)
+        try:
+            while True:
+                while self._transport is not None and self._leads() and await self._call(self._transport):
+                    pass
+                await doorbell.wait(conf.DISPATCH_POLL)
+        finally:
+            doorbell.close()
+
+    async def _call(self, transport: Transport) -> bool:
+        """One call for what is due; whether there was anything."""
+        rows = await self._thread.run(revocations.due)
+        if not rows:
+            return False
+        issued_before = rows[0].issued_before
+        assert issued_before is not None
+        try:
+            await transport.revoke([row.target for row in rows], issued_before)
+        except TransportError as error:
+            log.warning("revocation_failed", targets=len(rows), attempts=rows[0].attempts + 1, error=str(error))
+            await self._thread.run(revocations.failed, rows, str(error))
+        else:
+            await self._thread.run(_settle, rows)
+        return True
+
+    def close(self) -> None:
+        self._thread.close()
+
+
+@transaction.atomic
+def _settle(rows: list[Revocation]) -> None:
+    revocations.done(rows)
+    for row in rows:
+        kind, _, value = row.target.partition(":")
+        who = value if kind == "clientId" else ""
+        audit.record(AuditEvent.Action.TOKENS_REVOKED, who=who, reason=row.reason, attempts=row.attempts + 1)

@@ -1,0 +1,27 @@
+"""Ably tokens to take back: an outbox."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Revocation(models.Model):
+    """`target` as Ably names it, `clientId:…` or `revocationKey:…`: all of its tokens issued before `issued_before`.
+
+    That moment (ms) is set once the row can be seen: a token issued while its transaction was open is meant too.
+    """
+
+    target = models.CharField(max_length=100, db_index=True)
+    reason = models.CharField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now)
+    issued_before = models.BigIntegerField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    try_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["try_at"], name="revocation_to_do", condition=Q(done_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.target} ({self.reason})"

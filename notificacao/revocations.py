@@ -1,0 +1,86 @@
+"""Taking back Ably's tokens: what is asked for is a row, written with the change that calls for it."""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from notificacao import wakes
+from notificacao.conf import conf
+from notificacao.models import Person, Revocation
+
+TARGETS_MAX = 100  # in one call: Ably's limit
+_OUTLIVED = timedelta(hours=1)  # the longest life of a token that can be revoked; and how far back Ably looks
+_LONGEST_PAUSE = 60  # seconds
+
+
+def revocation_key(session_key: str) -> str:
+    """One per login, so that a logout revokes what that login was given; the session's key cannot be read from it."""
+    return hashlib.sha256(f"revocation:{session_key}".encode()).hexdigest()[:32]
+
+
+def of_login(session_key: str) -> str:
+    """The target that is every token of one login."""
+    return f"revocationKey:{revocation_key(session_key)}"
+
+
+def of_person(client_id: str) -> str:
+    """The target that is every token of one person."""
+    return f"clientId:{client_id}"
+
+
+def ask(targets: Iterable[str], reason: str) -> None:
+    """Have the tokens of `targets` revoked once this transaction is committed. Nothing where the key cannot do that."""
+    if not (conf.ably_configured and conf.ABLY_KEY_REVOCABLE):
+        return
+    Revocation.objects.bulk_create(Revocation(target=target, reason=reason) for target in targets)
+    wakes.after_commit(wakes.REVOCATIONS)
+
+
+def blocked_until(targets: Iterable[str]) -> float:
+    """The moment (seconds since 1970) from which on a token for `targets` is not one of those revoked; 0: any is not.
+
+    A JWT tells whole seconds: what is issued in the second of a revocation would be revoked with the rest.
+    """
+    revoked = Revocation.objects.filter(target__in=list(targets), issued_before__isnull=False)
+    last = revoked.order_by("-issued_before").values_list("issued_before", flat=True).first()
+    return math.ceil(last / 1000) if last else 0
+
+
+def due() -> list[Revocation]:
+    """What one call can do now: rows of one `issued_before`, at most `TARGETS_MAX`. Sets that of those seen first."""
+    now = timezone.now()
+    to_do = Revocation.objects.filter(done_at=None, try_at__lte=now)
+    if not to_do.exists():
+        return []
+    Revocation.objects.filter(created_at__lt=now - _OUTLIVED).delete()
+    _see(list(to_do.filter(issued_before=None)), now)
+    first = to_do.order_by("try_at", "pk").first()
+    return list(to_do.filter(issued_before=first.issued_before).order_by("pk")[:TARGETS_MAX]) if first else []
+
+
+@transaction.atomic
+def _see(rows: list[Revocation], now: datetime) -> None:
+    """From here on a token is issued late enough, and no process gives out again what it issued before."""
+    moment = int(now.timestamp() * 1000)
+    Revocation.objects.filter(pk__in=[row.pk for row in rows]).update(issued_before=moment)
+    people = [row.target.removeprefix("clientId:") for row in rows if row.target.startswith("clientId:")]
+    Person.objects.filter(public_id__in=people).update(access_changed_at=now)
+
+
+def done(rows: Iterable[Revocation]) -> None:
+    """Ably took `rows`."""
+    taken = Revocation.objects.filter(pk__in=[row.pk for row in rows])
+    taken.update(done_at=timezone.now(), attempts=F("attempts") + 1, error="")
+
+
+def failed(rows: Iterable[Revocation], error: str) -> None:
+    """Try `rows` again, ever more seldom, until their tokens have expired by themselves."""
+    now = timezone.now()
+    for row in rows:
+        pause = timedelta(seconds=min(_LONGEST_PAUSE, 2**row.attempts))
+        Revocation.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, try_at=now + pause, error=error[:300])

@@ -1,0 +1,237 @@
+"""Who loses something by a change loses their tokens, and what they lost gets another key: in one transaction."""
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from notificacao import access, audiences
+from notificacao.models import BenefitType, Channel, Membership, Person, Revocation, Role, Unit
+from notificacao.revocations import of_login, of_person
+from tests.conftest import make_person
+
+
+@pytest.fixture(autouse=True)
+def revocable(settings):
+    settings.ABLY_API_KEY = "semtas.local:" + "s" * 32
+
+
+def revoked():
+    return {row.target for row in Revocation.objects.all()}
+
+
+def tokens_of(*people):
+    return {of_person(person.public_id) for person in people}
+
+
+def renewed():
+    """The channels that have another key than the first."""
+    return set(Channel.objects.filter(key_epoch__gt=1, key_renewed_at__isnull=False).values_list("name", flat=True))
+
+
+@pytest.fixture
+def norte(cras_norte):
+    return audiences.channel_for_unit(cras_norte)
+
+
+# --- What takes something away
+
+
+def test_who_leaves_a_unit_loses_their_tokens_and_the_unit_gets_another_key(ana, bia, norte):
+    ana.memberships.get().delete()
+    assert (revoked(), renewed()) == (tokens_of(ana), {norte})
+
+
+def test_who_goes_to_another_unit_loses_their_tokens(ana, norte, cras_sul):
+    membership = ana.memberships.get()
+    membership.unit = cras_sul
+    membership.save()
+    assert (revoked(), renewed()) == (tokens_of(ana), {norte})
+
+
+def test_a_membership_given_to_somebody_else_takes_the_tokens_of_who_had_it(ana, caio, norte):
+    membership = ana.memberships.get()
+    membership.person = caio
+    membership.save()
+    assert (revoked(), renewed()) == (tokens_of(ana), {norte})
+
+
+def test_who_is_made_inactive_loses_their_tokens_and_all_they_heard_gets_other_keys(ana, norte):
+    ana.is_active = False
+    ana.save()
+    assert revoked() == tokens_of(ana)
+    assert renewed() == {norte, audiences.channel_for_user(ana), audiences.SYSTEM_CHANNEL}
+
+
+def test_a_new_password_ends_every_token_and_changes_no_key(ana):
+    ana.set_password("outro-segredo")
+    ana.save()
+    assert (revoked(), renewed()) == (tokens_of(ana), set())
+
+
+def test_who_is_deleted_loses_their_tokens(ana, norte):
+    lost = tokens_of(ana)
+    ana.delete()
+    assert revoked() == lost
+    assert norte in renewed()
+
+
+def test_memberships_deleted_by_a_queryset_take_the_tokens_of_all_their_people(ana, bia, caio, norte, cras_norte):
+    Membership.objects.filter(unit=cras_norte).delete()
+    assert (revoked(), renewed()) == (tokens_of(ana, bia), {norte})
+
+
+def test_a_unit_that_goes_takes_the_tokens_of_its_people_and_of_who_hears_every_unit(ana, bia, caio, cras_norte):
+    gestora = make_person("gestora", Role.GESTOR)
+    cras_norte.delete()
+    assert revoked() == tokens_of(ana, bia, gestora)
+
+
+@pytest.mark.parametrize("leave", ["remove", "clear", "from the other side", "set"])
+def test_a_unit_that_handles_a_benefit_no_more_takes_the_tokens_of_its_coordinators(
+    ana, cras_norte, aluguel_social, leave
+):
+    cras_norte.benefits.add(aluguel_social)
+    coordinator = make_person("coord", Role.COORDENADOR, cras_norte)
+    make_person("gestora", Role.GESTOR)
+    match leave:
+        case "remove":
+            cras_norte.benefits.remove(aluguel_social)
+        case "clear":
+            cras_norte.benefits.clear()
+        case "from the other side":
+            aluguel_social.units.remove(cras_norte)
+        case "set":
+            cras_norte.benefits.set([])
+    assert (revoked(), renewed()) == (tokens_of(coordinator), {audiences.channel_for_benefit(aluguel_social)})
+
+
+def test_a_benefit_that_goes_takes_the_tokens_of_who_heard_of_it(ana, aluguel_social):
+    gestora = make_person("gestora", Role.GESTOR)
+    aluguel_social.delete()
+    assert revoked() == tokens_of(gestora)
+
+
+def test_a_logout_takes_the_tokens_of_that_login_alone(ana, client):
+    client.force_login(ana)
+    first = client.session.session_key
+    client.logout()
+    client.force_login(ana)
+    assert revoked() == {of_login(first)}
+
+
+def test_a_session_without_a_login_has_no_tokens_to_take(client, db):
+    client.session.save()
+    Session.objects.get().delete()
+    assert revoked() == set()
+
+
+# --- What takes nothing away
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ana, unit, benefit: make_person("dora", Role.TECNICO, unit),
+        lambda ana, unit, benefit: Membership.objects.create(person=ana, role=Role.GESTOR),
+        lambda ana, unit, benefit: ana.memberships.get().save(),
+        lambda ana, unit, benefit: ana.save(),
+        lambda ana, unit, benefit: unit.benefits.add(benefit),
+        lambda ana, unit, benefit: unit.save(),
+        lambda ana, unit, benefit: Unit.objects.create(code="CRAS09", name="CRAS Novo"),
+        lambda ana, unit, benefit: BenefitType.objects.create(slug="passagem", name="Passagem"),
+    ],
+)
+def test_who_loses_nothing_keeps_tokens_and_keys(change, ana, bia, cras_norte, aluguel_social):
+    change(ana, cras_norte, aluguel_social)
+    assert (revoked(), renewed()) == (set(), set())
+
+
+def test_who_leaves_a_unit_and_still_hears_it_otherwise_keeps_tokens_and_keys(ana, cras_norte):
+    Membership.objects.create(person=ana, role=Role.GESTOR)
+    ana.memberships.get(role=Role.TECNICO).delete()
+    assert (revoked(), renewed()) == (set(), set())
+
+
+def test_who_was_inactive_has_nothing_left_to_lose(ana):
+    ana.is_active = False
+    ana.save()
+    Revocation.objects.all().delete()
+    ana.memberships.get().delete()
+    assert revoked() == set()
+
+
+@pytest.mark.parametrize("why", ["no key", "a key whose tokens cannot be revoked"])
+def test_where_nothing_can_be_revoked_nothing_is_asked_and_the_key_still_changes(ana, norte, settings, why):
+    if why == "no key":
+        settings.ABLY_API_KEY = ""
+    else:
+        settings.ABLY_KEY_REVOCABLE = False
+    ana.memberships.get().delete()
+    assert (revoked(), renewed()) == (set(), {norte})
+
+
+# --- With the change, or not at all
+
+
+@pytest.mark.parametrize("what", ["leave", "inactive", "move"])
+def test_a_change_that_was_rolled_back_takes_nothing(ana, cras_sul, what):
+    with transaction.atomic():
+        change(ana, cras_sul, what)
+        assert revoked() == tokens_of(ana)
+        transaction.set_rollback(True)
+    assert (revoked(), renewed()) == (set(), set())
+
+
+class Interrupted(Exception):
+    """A process that dies before the commit."""
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("what", ["leave", "inactive", "move", "logout"])
+def test_a_change_whose_revocation_cannot_be_written_is_not_written_either(ana, cras_sul, client, what, monkeypatch):
+    client.force_login(ana)
+
+    def die(*args):
+        raise Interrupted
+
+    monkeypatch.setattr(access.revocations, "ask", die)
+    with pytest.raises(Interrupted):
+        client.logout() if what == "logout" else change(ana, cras_sul, what)
+    assert Person.objects.get().is_active
+    assert Membership.objects.get().unit.code == "CRAS01"
+    assert Session.objects.count() == 1
+
+
+def change(person, unit, what):
+    membership = person.memberships.get()
+    match what:
+        case "leave":
+            membership.delete()
+        case "inactive":
+            person.is_active = False
+            person.save()
+        case "move":
+            membership.unit = unit
+            membership.save()
+
+
+# --- Keys
+
+
+def test_each_renewal_is_another_epoch(ana, bia, norte):
+    for person in (ana, bia):
+        person.memberships.get().delete()
+    assert Channel.objects.get(pk=norte).key_epoch == 3
+
+
+def test_a_channel_on_which_nothing_was_ever_sent_gets_another_key_too(ana, norte):
+    assert not Channel.objects.filter(pk=norte).exists()
+    ana.memberships.get().delete()
+    assert Channel.objects.get(pk=norte).key_epoch == 2
+    assert Channel.objects.get(pk=norte).head == 0
+
+
+def test_a_renewal_leaves_the_head_alone(ana, norte):
+    Channel.objects.create(name=norte, head=17)
+    ana.memberships.get().delete()
+    assert Channel.objects.get(pk=norte).head == 17
