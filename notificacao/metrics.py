@@ -35,7 +35,7 @@ ABLY_RATE_LIMITED = Counter(
 )
 BREAKER = Enum(
     "notificacao_breaker",
-    "The circuit breaker before Ably, as this process last read it.",
+    "The circuit breaker before Ably, as this process last read it: closed, open or half_open (state).",
     states=["closed", "open", "half_open"],
 )
 PUBLISH_SECONDS = Histogram(

@@ -79,7 +79,8 @@ async def revoking(transport):
 
 async def publish(transport, channel, seq):
     row = Notification(channel=channel, seq=seq, prev_seq=seq - 1, title=f"n.º {seq}", message="m")
-    await transport.publish(Envelope(row, "e1", await in_database(lambda: log.key_epochs([channel])[channel])))
+    key_epoch = await in_database(lambda: log.key_epochs([channel])[channel])
+    await transport.publish([Envelope(row, "e1", key_epoch)])
 
 
 async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(house, listen_as, transport, ana, own):

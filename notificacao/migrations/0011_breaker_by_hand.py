@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='breakerstate',
             name='forced',
-            field=models.CharField(blank=True, choices=[('', 'Automático'), ('closed', 'Forçado fechado (Ably em uso, mesmo com falhas)'), ('open', 'Forçado aberto (somente SSE)')], default='', max_length=10, verbose_name='comando'),
+            field=models.CharField(blank=True, choices=[('', 'Automático'), ('closed', 'Forçado fechado (Ably em uso, mesmo com falhas)'), ('open', 'Forçado aberto (somente SSE)')], default='', help_text='Vale em um segundo, até ser desfeito. Forçado aberto: nada vai ao Ably, todos recebem por SSE. Forçado fechado: o envio ao Ably continua mesmo falhando (o motivo mostra a última falha), e o que falha segue por SSE.', max_length=10, verbose_name='comando'),
         ),
         migrations.AddField(
             model_name='breakerstate',

@@ -26,7 +26,16 @@ class BreakerState(models.Model):
     state = models.CharField("estado", max_length=10, choices=State, default=State.OPEN)
     reason = models.CharField("motivo", max_length=300, blank=True, default="")
     changed_at = models.DateTimeField("desde", default=timezone.now)
-    forced = models.CharField("comando", max_length=10, choices=Forced, blank=True, default=Forced.NO)
+    forced = models.CharField(
+        "comando",
+        max_length=10,
+        choices=Forced,
+        blank=True,
+        default=Forced.NO,
+        help_text="Vale em um segundo, até ser desfeito. Forçado aberto: nada vai ao Ably, todos recebem por SSE. "
+        "Forçado fechado: o envio ao Ably continua mesmo falhando (o motivo mostra a última falha), e o que falha "
+        "segue por SSE.",
+    )
     forced_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name="por", related_name="+", null=True, blank=True
     )
