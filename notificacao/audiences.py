@@ -42,12 +42,17 @@ def channel_for_benefit(benefit) -> str:
     return _name("benefit", benefit.slug)
 
 
+def _parts(channel: str) -> tuple[str, str]:
+    """`(scope, id)` of a name that `_name` may have built; of any other a pair of nothing: no database sees that id."""
+    match channel.split(":"):
+        case ["private", scope, identifier, "notifications"] if _ID.fullmatch(identifier):
+            return scope, identifier
+    return "", ""
+
+
 def is_personal(channel: str) -> bool:
     """Whether exactly one person listens to `channel`."""
-    match channel.split(":"):
-        case ["private", "user", _, "notifications"]:
-            return True
-    return False
+    return _parts(channel)[0] == "user"
 
 
 def client_id_for(person) -> str:
@@ -71,7 +76,7 @@ class Hears:
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/architecture.md. Everybody hears their personal channel and the system's.
+# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
 MATRIX: dict[str, Hears] = {
     Role.CIDADAO: Hears(),
     Role.TECNICO: Hears(units=Reach.OWN),
@@ -141,13 +146,13 @@ def listeners(channel: str) -> QuerySet[Person]:
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:
         return people
-    match channel.split(":"):
-        case ["private", "user", public_id, "notifications"]:
+    match _parts(channel):
+        case "user", public_id:
             return people.filter(public_id=public_id)
-        case ["private", "unit", public_id, "notifications"] if Unit.objects.filter(public_id=public_id).exists():
+        case "unit", public_id if Unit.objects.filter(public_id=public_id).exists():
             own = Q(memberships__role__in=_roles("units", Reach.OWN), memberships__unit__public_id=public_id)
             return people.filter(own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
-        case ["private", "benefit", slug, "notifications"] if BenefitType.objects.filter(slug=slug).exists():
+        case "benefit", slug if BenefitType.objects.filter(slug=slug).exists():
             own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
             return people.filter(own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
     return people.none()
@@ -164,9 +169,8 @@ def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
     """Whose each of `channels` is, in at most three queries; the system's and nobody's are left out."""
     ids: dict[str, set[str]] = defaultdict(set)
     for channel in channels:
-        match channel.split(":"):
-            case ["private", scope, identifier, "notifications"]:
-                ids[scope].add(identifier)
+        scope, identifier = _parts(channel)
+        ids[scope].add(identifier)
     people = Person.objects.filter(public_id__in=ids["user"]).only("public_id", "username", "first_name", "last_name")
     units = Unit.objects.filter(public_id__in=ids["unit"])
     benefits = BenefitType.objects.filter(slug__in=ids["benefit"])

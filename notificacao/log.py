@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from notificacao.models import Channel, LogHead, Notification
@@ -39,6 +39,11 @@ class Cursor:
             raise InvalidCursor(f"{text[:40]!r} is not a cursor: use epoch.seq, as the session or the stream gave it.")
         return cls(match[1], int(match[2]))
 
+    @classmethod
+    def of(cls, head: LogHead) -> "Cursor":
+        """Where the log ends."""
+        return cls(head.epoch, head.seq)
+
     def __str__(self) -> str:
         return f"{self.epoch}.{self.seq}"
 
@@ -49,19 +54,27 @@ def place_of(row: Notification, epoch: str) -> Cursor:
     return Cursor(epoch, row.seq)
 
 
+def head() -> LogHead:
+    """The log's own state, now."""
+    return LogHead.objects.get(pk=1)
+
+
 def position() -> Cursor:
     """The log's head, now."""
-    epoch, seq = LogHead.objects.values_list("epoch", "seq").get(pk=1)
-    return Cursor(epoch, seq)
+    return Cursor.of(head())
+
+
+def answers(head: LogHead, cursor: Cursor) -> bool:
+    """Whether the log holds all that lies after `cursor`: of its own epoch, not beyond its head, not trimmed."""
+    return cursor.epoch == head.epoch and head.trimmed_to <= cursor.seq <= head.seq
 
 
 def check(cursor: Cursor) -> Cursor:
     """The log's head, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
-    head = LogHead.objects.get(pk=1)
-    now = Cursor(head.epoch, head.seq)
-    if cursor.epoch != head.epoch or not head.trimmed_to <= cursor.seq <= head.seq:
-        raise ResyncNeeded(now)
-    return now
+    now = head()
+    if not answers(now, cursor):
+        raise ResyncNeeded(Cursor.of(now))
+    return Cursor.of(now)
 
 
 def heads(channels: Mapping[str, int]) -> dict[str, int]:
@@ -105,8 +118,12 @@ def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: C
     head = check(cursor)
     if up_to is not None and up_to.epoch == head.epoch and up_to.seq < head.seq:
         head = up_to
-    wanted = permitted(channels).filter(seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
+    # Asked in the same statement as the rows: a trim or a restore between the two would leave a hole that nobody sees.
+    whole = LogHead.objects.filter(pk=1, epoch=cursor.epoch, trimmed_to__lte=cursor.seq, seq__gte=cursor.seq)
+    wanted = permitted(channels).filter(Exists(whole), seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
     rows = list(wanted[: limit + 1])
+    if not rows:
+        check(cursor)
     if len(rows) > limit:
         rows = rows[:limit]
         return Page(rows, place_of(rows[-1], head.epoch), more=True)

@@ -7,12 +7,14 @@ write, and a unit's notice makes no row per member. An event of several rows is 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from notificacao import audiences, log, wakes
+from notificacao.conf import conf
 from notificacao.log import Cursor
 from notificacao.models import Notification, Person, ReadMark, Receipt
 
@@ -127,6 +129,8 @@ class Reader:
         self.person = person
         self.channels: Mapping[str, int] = audiences.channels_of([person.pk]).get(person.pk, {})
         self._marks = {channel: seq for (_, channel), seq in _marks([person.pk]).items()}
+        days = conf.ARCHIVE_READ_AFTER_DAYS
+        self._aged = timezone.now() - timedelta(days=days) if days else None
 
     def inbox(
         self,
@@ -139,9 +143,7 @@ class Reader:
     ) -> QuerySet[Notification]:
         """Their notifications, each event once, to be ordered and paged by seq."""
         heard = {name: since for name, since in self.channels.items() if channel in ("", name)}
-        rows = self._with_receipt(log.permitted(heard)).filter(  # type: ignore[misc]
-            receipt__archived_at__isnull=not archived
-        )
+        rows = self._with_receipt(log.permitted(heard)).filter(self._is_archived() if archived else self._is_kept())
         earlier = log.permitted(heard).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
         rows = rows.filter(Q(event_id=F("public_id")) | ~Exists(earlier))
         if kinds:
@@ -165,21 +167,39 @@ class Reader:
         return Entry(
             row,
             read=read,
-            archived=bool(receipt and receipt.archived_at),
+            archived=bool(receipt and receipt.archived_at) or (read and self._is_aged(row)),
             acknowledged=bool(receipt and receipt.formally_acknowledged_at),
         )
 
     def _mark(self, channel: str) -> int:
         return max(self.channels.get(channel, 0), self._marks.get(channel, 0))
 
+    def _is_aged(self, row: Notification) -> bool:
+        return self._aged is not None and row.stamped_at is not None and row.stamped_at < self._aged
+
+    def _is_kept(self) -> Q:
+        """What is read leaves the inbox by its age, without a write for anybody."""
+        kept = Q(receipt__archived_at__isnull=True)
+        return kept & (Q(stamped_at__gte=self._aged) | self._is_unread()) if self._aged else kept
+
+    def _is_archived(self) -> Q:
+        archived = Q(receipt__archived_at__isnull=False)
+        return archived | Q(self._is_read(), stamped_at__lt=self._aged) if self._aged else archived
+
     def _is_unread(self) -> Q:
-        beyond = Q(pk__in=[])
-        by_mark: dict[int, list[str]] = {}
+        return Q(receipt__read=False) | Q(self._by_mark("seq__gt"), receipt__read__isnull=True)
+
+    def _is_read(self) -> Q:
+        return Q(receipt__read=True) | Q(self._by_mark("seq__lte"), receipt__read__isnull=True)
+
+    def _by_mark(self, lookup: str) -> Q:
+        found = Q(pk__in=[])
+        channels_by_mark: dict[int, list[str]] = {}
         for channel in self.channels:
-            by_mark.setdefault(self._mark(channel), []).append(channel)
-        for mark, channels in by_mark.items():
-            beyond |= Q(channel__in=channels, seq__gt=mark)
-        return Q(receipt__read=False) | Q(beyond, receipt__read__isnull=True)
+            channels_by_mark.setdefault(self._mark(channel), []).append(channel)
+        for mark, channels in channels_by_mark.items():
+            found |= Q(channel__in=channels, **{lookup: mark})
+        return found
 
     def _with_receipt(self, rows: QuerySet[Notification]) -> QuerySet[Notification]:
         return rows.annotate(receipt=FilteredRelation("receipts", condition=Q(receipts__person=self.person)))

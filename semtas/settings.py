@@ -279,6 +279,8 @@ DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", mini
 STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
 STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)
+RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0, maximum=36_500)
+ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)
 REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)
 RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1

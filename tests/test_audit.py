@@ -1,6 +1,7 @@
 """The audit trail: written once, by one way, and nobody can fill the disk with it."""
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from notificacao import audit
 from notificacao.audit import Refusals
@@ -36,8 +37,9 @@ def test_an_event_that_is_written_is_not_changed(event):
 
 
 def test_a_row_is_not_written_over_by_one_of_the_same_number(event):
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(IntegrityError), transaction.atomic():
         AuditEvent(pk=event.pk, action=REFUSED).save()
+    assert AuditEvent.objects.get().action == ISSUED
 
 
 def test_an_event_is_not_deleted(event):

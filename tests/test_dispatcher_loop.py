@@ -10,12 +10,13 @@ import stamina
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import rollout
+from notificacao import log, rollout
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease, loop
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
+from tests.lives import set_back
 from tests.rows import write, write_stamped
 from tests.waiting import eventually
 
@@ -332,3 +333,51 @@ async def test_a_leader_that_slept_past_its_lease_publishes_nothing_until_it_has
 
 async def taken(database):
     return await database(lambda: Notification.objects.exclude(lease="").exists())
+
+
+async def test_a_log_that_was_set_back_under_a_leader_gets_another_epoch_and_goes_on(database):
+    async with running(FakeTransport()):
+        for _ in range(3):
+            await database(write, CHANNEL)
+        await settled(database, *["skipped"] * 3)
+        before = await database(log.position)
+        await database(set_back, 1)
+
+        async def renewed():
+            return (await database(log.position)).epoch != before.epoch
+
+        await eventually(renewed)
+        await database(write, CHANNEL)
+        await settled(database, "skipped", "skipped")
+
+
+async def test_the_leader_trims_the_log_in_batches_and_clears_logins_by_itself(database, monkeypatch):
+    cleared = []
+    monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.02)
+    monkeypatch.setattr(loop, "_RETAIN_PAUSE", 0.0)
+    monkeypatch.setattr(loop.retention, "BATCH", 1)
+    monkeypatch.setattr(loop.retention, "clear_sessions", lambda: cleared.append(True))
+    async with running(FakeTransport()):
+        for _ in range(3):
+            await database(write, CHANNEL)
+        await settled(database, *["skipped"] * 3)
+        long_ago = timezone.now() - timedelta(days=200)
+        await database(lambda: Notification.objects.filter(seq__lt=3).update(stamped_at=long_ago))
+
+        async def trimmed():
+            return await database(states) == [(3, "skipped")]
+
+        await eventually(trimmed)
+        await eventually(lambda: cleared)
+
+
+async def test_a_standby_trims_nothing(database, monkeypatch):
+    def trim():
+        raise AssertionError("trimmed by a standby")
+
+    monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.0)
+    monkeypatch.setattr(loop.retention, "trim", trim)
+    await database(take_the_lead)
+    async with running(FakeTransport()) as standby:
+        await standby._retain()
+        assert not standby.leads

@@ -146,6 +146,14 @@ def test_rows_that_come_while_the_database_counts_are_added_unless_it_saw_them()
     assert person.unread == 11
 
 
+def test_the_seqs_of_another_life_of_the_log_count_though_they_are_lower():
+    person = listener(unread=2, seq=100)
+    person.begin_count()
+    person.count(32, one_row_event=True)
+    person.end_count(grant(unread=5, seq=31))
+    assert person.unread == 6
+
+
 @given(before=st.integers(0, 5), seen=st.integers(0, 5), during=st.integers(0, 5), after=st.integers(0, 5))
 def test_however_rows_and_the_count_interleave_none_is_lost_or_counted_twice(before, seen, during, after):
     """`seen` of the rows were in the database's answer though they came to the hub only later."""

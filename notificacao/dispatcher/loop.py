@@ -8,7 +8,7 @@ import uuid
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import metrics, rollout, wakes
+from notificacao import metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
@@ -16,6 +16,7 @@ from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.dispatcher.watch import Watch, breaker_from_settings
+from notificacao.epoch import Witness
 from notificacao.orchestrator import NotificationOrchestrator
 from notificacao.transports import Transport
 
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; rule 7 grants one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
+_RETAIN_EVERY = 600.0  # seconds
+_RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
 class Dispatcher:
@@ -40,8 +43,10 @@ class Dispatcher:
         self._term: int | None = None
         self._leads_until = 0.0  # by our own clock: one that slept past it must look before it publishes
         self._placed = False  # whether it knows yet that it leads, or that another does
+        self._witness = Witness()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
+        self._retaining = DatabaseThread("retention")
         self._publishing = Publishing(self._dispatching, self._orchestrator)
         self._watch = Watch(transport, breaker, self._dispatching) if transport is not None else None
         self._rollout: tuple[float, rollout.Rollout] | None = None
@@ -64,6 +69,7 @@ class Dispatcher:
                     self._dispatch,
                     self._settle,
                     self._watch_ably,
+                    self._retain,
                     self._revoker.work_off,
                 ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
@@ -78,6 +84,7 @@ class Dispatcher:
             await self._transport.close()
         self._stamping.close()
         self._dispatching.close()
+        self._retaining.close()
         self._revoker.close()
 
     async def _forever(self, work) -> None:
@@ -104,6 +111,7 @@ class Dispatcher:
         self._leads_until = asked_at + lease.LENGTH.total_seconds()
         if term is None and self.leads:
             await self._stop_publishing()
+        await self._stamping.run(self._witness.look, term is not None)
         if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
@@ -123,7 +131,7 @@ class Dispatcher:
             doorbell.close()
 
     def _stamp_batch(self, term: int) -> int:
-        return stamp(term, skip=self._rollout_now().off)
+        return stamp(term, skip=self._rollout_now().off, witness=self._witness)
 
     async def _dispatch(self) -> None:
         claimable = self._publishing.claimable
@@ -139,6 +147,13 @@ class Dispatcher:
 
     async def _settle(self) -> None:
         await self._publishing.settle()
+
+    async def _retain(self) -> None:
+        await asyncio.sleep(_RETAIN_EVERY)
+        while self._term is not None and await self._retaining.run(retention.trim) > 0:
+            await asyncio.sleep(_RETAIN_PAUSE)
+        if self._term is not None:
+            await self._retaining.run(retention.clear_sessions)
 
     async def _read_rollout(self) -> rollout.Rollout:
         known = self._fresh_rollout()

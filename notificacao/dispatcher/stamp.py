@@ -12,6 +12,8 @@ from django.db.models.functions import Now
 
 from notificacao import metrics
 from notificacao.dispatcher import lease
+from notificacao.epoch import Witness
+from notificacao.log import Cursor
 from notificacao.models import Channel, DispatchState, LogHead, Notification
 
 BATCH = 1_000
@@ -21,6 +23,7 @@ _LIMITS = "SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL lock_
 _WRITE_CHANNEL_HEADS = f"""
     INSERT INTO {Channel._meta.db_table} (name, head, key_epoch)
     SELECT channel, max(seq), 1 FROM {Notification._meta.db_table} WHERE seq > %s AND seq <= %s GROUP BY channel
+    ORDER BY channel
     ON CONFLICT (name) DO UPDATE SET head = excluded.head
 """  # noqa: S608 – the tables' own names
 
@@ -29,18 +32,22 @@ class LeadLost(Exception):
     """Another dispatcher leads in a later term; this one must not write."""
 
 
-def stamp(term: int, *, skip: bool = False) -> int:
+def stamp(term: int, *, skip: bool = False, witness: Witness | None = None) -> int:
     """Stamp at most `BATCH` rows in the order of their ids; how many. Raises LeadLost.
 
-    `skip`: nobody is on Ably, so they are settled as skipped by the same write.
+    `skip`: nobody is on Ably, so they are settled as skipped by the same write. Where the log is behind what `witness`
+    saw of it, its epoch is renewed first: these seqs were given before.
     """
+    witness = witness or Witness()
     if not Notification.objects.filter(seq=None).exists():  # without taking the lock
         return 0
     with transaction.atomic():
         head = _lock(term)
+        witness.renew_if_set_back(head)
         rows = _unstamped()
         if rows:
             _number(rows, head, skip)
+    witness.saw(Cursor(head.epoch, head.seq + len(rows)))
     for _, _, created_at, _ in rows:
         metrics.STAMP_SECONDS.observe(max(0.0, (head.now - created_at).total_seconds()))
     metrics.STAMPED.inc(len(rows))

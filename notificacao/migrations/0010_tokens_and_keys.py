@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('notificacao', '0002_first_rows'),
+        ('notificacao', '0003_log_home'),
     ]
 
     operations = [

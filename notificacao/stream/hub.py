@@ -41,6 +41,7 @@ class Hub:
         self._standby = StandbyLane()
         self._rollout: Rollout | None = None
         self._moved_heads: dict[str, int] = {}
+        self._trimmed_to = self._counted_from = 0  # seq up to which retention took the log; counts know the second
         self._seen: dict[int, tuple] = {}  # pk → (access, reading) changed at, as last acted upon
         self._thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -84,12 +85,13 @@ class Hub:
     async def _take(self, news: tail.News) -> None:
         changed_access = self._note_changes(news.people)
         self._follow_rollout(news.rollout)
-        if news.position.epoch != self.position.epoch:
-            self._begin_another_epoch(news.position)
+        if news.another_life:
+            await self._begin_another_life(news.position)
         else:
             for row in news.rows:
                 self._spread(row)
             self.position = news.position
+        self._trimmed_to = news.trimmed_to
         self._write_standby(news)
         self._advanced.set()
         if changed_access:
@@ -124,10 +126,13 @@ class Hub:
                 if listener.may_see(owed.channel, owed.seq):
                     listener.write(owed.frame, Lane.STANDBY)
 
-    def _begin_another_epoch(self, position: Cursor) -> None:
-        logger.warning("log_epoch_changed", position=str(position))
+    async def _begin_another_life(self, position: Cursor) -> None:
+        """The log was set back, or given another epoch: who may hear what is asked anew before anything is sent."""
+        logger.warning("log_begins_another_life", before=str(self.position), now=str(position))
+        await self._authorise_everybody()
         self.position = position
         self._standby.clear()
+        self._moved_heads.clear()
         for listener in self.listeners.values():
             listener.write(frames.resync(position))
             listener.count_again = True
@@ -182,8 +187,15 @@ class Hub:
         listener.write(frames.session())
 
     async def _sweep(self) -> None:
-        """Bulk changes send no signal: find them."""
+        """Bulk changes send no signal: find them. What retention took counts no longer."""
         await asyncio.sleep(SWEEP)
+        await self._authorise_everybody()
+        if self._counted_from != self._trimmed_to:
+            self._counted_from = self._trimmed_to
+            for listener in self.listeners.values():
+                listener.count_again = True
+
+    async def _authorise_everybody(self) -> None:
         pks = list(self.listeners)
         for start in range(0, len(pks), _SWEEP_BATCH):
             await self._authorise_again(pks[start : start + _SWEEP_BATCH])
@@ -263,7 +275,7 @@ class Hub:
     async def reached(self, position: Cursor) -> bool:
         """Wait until the hub is at `position` or beyond, at most two polls; whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
-        while self.position.epoch != position.epoch or self.position.seq < position.seq:
+        while not self._is_at(position):
             wakes.wake(wakes.HUBS)
             self._advanced.clear()
             try:
@@ -273,8 +285,14 @@ class Hub:
                 return False
         return True
 
+    def _is_at(self, position: Cursor) -> bool:
+        return self.position.epoch == position.epoch and self.position.seq >= position.seq
+
     def join(self, grant: Grant, stream: Stream) -> None:
         """From here on `stream` gets what comes after `position`."""
+        if not self._is_at(grant.position):  # another life of the log began since: who is this, there?
+            stream.end("drain")
+            return
         listener = self.listeners.get(grant.person_pk)
         if listener is None:
             listener = self.listeners[grant.person_pk] = Listener(grant, grant.unread)

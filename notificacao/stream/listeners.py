@@ -92,10 +92,11 @@ class Listener:
         """An unread row came. An event of several rows may have been counted by another channel: ask again."""
         if not one_row_event:
             self.count_again = True
-        elif seq > self.counted_to:
+            return
+        if seq > self.counted_to:
             self.unread += 1
-            if self._since_count is not None:
-                self._since_count.append(seq)
+        if self._since_count is not None:  # the count that is under way may be of another life of the log
+            self._since_count.append(seq)
 
     def begin_count(self) -> None:
         self.count_again = False

@@ -21,6 +21,8 @@ class News:
     """What is new since the hub's position."""
 
     position: Cursor
+    another_life: bool  # the log cannot go on from there: another epoch, set back, or trimmed
+    trimmed_to: int
     rows: list[Notification]
     more: bool
     settled: dict[int, str]  # seq → dispatch state, of the rows asked for
@@ -29,18 +31,20 @@ class News:
 
 
 def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) -> News:
-    """The head is read before the rows: all up to it is visible. Another epoch gives its head and no rows."""
-    head = log.position()
+    """The head is read before the rows: all up to it is visible. Another life of the log gives its head and no rows."""
+    head = log.head()
+    position = Cursor.of(head)
+    another_life = not log.answers(head, since)
     rows: list[Notification] = []
     more = False
-    if head.epoch == since.epoch and head.seq > since.seq:
-        wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=head.seq).order_by("seq")
+    if position.seq > since.seq and not another_life:
+        wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=position.seq).order_by("seq")
         rows = list(wanted[:BATCH])
         if more := len(rows) == BATCH:
-            head = log.place_of(rows[-1], head.epoch)
+            position = log.place_of(rows[-1], position.epoch)
     asked = Notification.objects.filter(seq__in=unsettled).values_list("seq", "dispatch_state")
     settled = {seq: state for seq, state in asked if seq is not None}
-    return News(head, rows, more, settled, _changed(connected), rollout.current())
+    return News(position, another_life, head.trimmed_to, rows, more, settled, _changed(connected), rollout.current())
 
 
 def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:

@@ -41,6 +41,7 @@ export class AblyLink {
 
   /** Connect, and listen to the session's channels. */
   async start(session) {
+    this.channels = session.channels;
     try {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
@@ -51,23 +52,24 @@ export class AblyLink {
       return;
     }
     this.realtime.connection.on(() => this.#judge());
-    this.#listen(session.channels);
+    this.#listen();
   }
 
   /** The session changed: other channels, or other keys. */
   async update(session) {
+    this.channels = session.channels; // also for whoever is still waiting, for the SDK or for a token
     if (!this.realtime) return;
     const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
     for (const name of [...this.keys.keys()].filter((name) => !wanted.has(name))) this.#forget(name);
     const joined = session.channels.some(({ name }) => !this.keys.has(name));
     // The token that the connection holds does not name what the person may hear only now.
     if (joined) await this.realtime.auth.authorize().catch(() => {});
-    if (!this.closed) this.#listen(session.channels);
+    if (!this.closed) this.#listen();
   }
 
   /** Try again at once: the network is back. */
   hurry() {
-    this.realtime?.connect();
+    if (!this.closed) this.realtime?.connect();
   }
 
   close() {
@@ -90,8 +92,8 @@ export class AblyLink {
     };
   }
 
-  #listen(channels) {
-    for (const { name, key, old_keys = [] } of channels) {
+  #listen() {
+    for (const { name, key, old_keys = [] } of this.channels) {
       const before = this.keys.get(name);
       if (before === key) continue;
       const isNew = !before;
@@ -115,23 +117,27 @@ export class AblyLink {
     channel.detach().catch(() => {});
   }
 
-  /** What is left of a message's encoding was encrypted with another key. */
-  async #receive(name, message) {
-    const read = message.encoding ? await this.#readWithOldKeys(name, message) : message;
-    const { seq, epoch } = message.extras?.headers ?? {};
-    if (this.closed || !this.keys.has(name)) return;
-    if (!read) this.onStale();
-    if (read?.data?.channel === name) this.onRow(read.data, epoch);
-    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
+  #receive(name, message) {
+    if (message.encoding) this.#readWithOldKeys(name, message);
+    else this.#hear(name, message);
   }
 
-  async #readWithOldKeys(name, message) {
+  /** What is left of a message's encoding was encrypted with another key than the one that is set. */
+  async #readWithOldKeys(name, { encoding, data, extras }) {
     for (const key of this.oldKeys.get(name) ?? []) {
-      const { encoding, data, extras } = message;
       const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
-      if (!read.encoding) return read;
+      if (!read.encoding) return this.#hear(name, read);
     }
-    return null;
+    this.onStale();
+    this.#hear(name, { extras });
+  }
+
+  /** A message without the row tells where the row lies. */
+  #hear(name, { data, extras }) {
+    if (this.closed || !this.keys.has(name)) return;
+    const { seq, epoch } = extras?.headers ?? {};
+    if (data?.channel === name) this.onRow(data, epoch);
+    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
   }
 
   /** One word for the connection and all its channels. */
@@ -139,7 +145,8 @@ export class AblyLink {
     if (this.closed) return;
     const connection = this.realtime.connection.state;
     const channels = [...this.keys.keys()].map((name) => this.realtime.channels.get(name).state);
-    if (channels.includes("failed")) this.onStale();
+    // Once: it stays failed until the session says otherwise.
+    if (channels.includes("failed") && this.state !== "failed") this.onStale();
     if (connection === "failed" || channels.includes("failed")) this.#enter("failed");
     else if (connection === "suspended" || channels.includes("suspended")) this.#enter("suspended");
     else if (connection === "connected" && channels.every((state) => state === "attached")) this.#enter("attached");

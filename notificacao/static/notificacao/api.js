@@ -66,10 +66,10 @@ export class Api {
     let response;
     try {
       response = await this.fetch(address, { method, headers, body: body && JSON.stringify(body), keepalive, signal });
+      if (response.ok) return await response.json();
     } catch (error) {
-      throw new ApiError(0, { detail: String(error) });
+      throw new ApiError(0, { detail: String(error) }); // cut off within the body as well
     }
-    if (!response.ok) throw await errorOf(response);
-    return response.json();
+    throw await errorOf(response);
   }
 }

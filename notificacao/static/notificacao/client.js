@@ -4,19 +4,18 @@
  * Every row, by whatever path, goes through `#take`; every claim on what exists goes through completeness.js.
  */
 
-import { ApiError } from "./api.js";
 import { AblyLink } from "./ably.js";
+import { CatchUp } from "./catchup.js";
 import * as completeness from "./completeness.js";
 import { Lane, browserId } from "./lane.js";
+import { untilAnswered } from "./patience.js";
 import { Receipts } from "./receipts.js";
 import { Recent } from "./recent.js";
 import { Timers } from "./timers.js";
 
 const ATTACH_WITHIN = 3_000; // ms; else the live lane
-const HEAD_PATIENCE = 1_000; // ms that a head may be lacking
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
-const SPREAD = 100; // ms over which browsers that are told of the same row fetch it
-const RETRY = 2_000; // ms
+const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
 const REMEMBERED = 10_000; // ids
 
@@ -45,14 +44,24 @@ export class NotificationClient {
     this.link = null;
     this.wantsAbly = false;
     this.meanwhile = null; // rows that come while the list is fetched anew
+    this.sessionsAsked = 0;
     this.timers = new Timers();
     this.receipts = new Receipts({ send: (deliveries) => api.receipts(deliveries) });
+    this.catchUp = new CatchUp({
+      state: () => this.state,
+      ask: (after, only) => (this.meanwhile ? null : this.#ask(() => api.after(after, only))),
+      onPage: (rows, from, to, only) => {
+        rows.forEach((row) => this.#take(row, "rest"));
+        this.state = completeness.caughtUp(this.state, from, to, only);
+      },
+      timers: this.timers,
+    });
     this.lane = new Lane({
       address: (lane) => this.#streamAddress(lane),
       onEvent: (event, lane) => this.#hearStream(event, lane),
       onOpen: () => this.#tellStatus(),
       onClose: () => {
-        this.state = completeness.closeLive(this.state);
+        this.state = completeness.closeStream(this.state);
         this.#tellStatus();
       },
       onRefused: (status) => (status === 401 ? this.stop(this.on.signedOut) : this.#refreshSoon()),
@@ -62,7 +71,7 @@ export class NotificationClient {
 
   async start() {
     this.#tellStatus();
-    const session = await this.#untilAnswered(() => this.api.session());
+    const session = await this.#ask(() => this.api.session());
     if (session) this.#begin(session);
   }
 
@@ -79,8 +88,9 @@ export class NotificationClient {
   }
 
   stop(then = () => {}) {
+    if (this.stopped) return;
     this.stopped = true;
-    this.timers.clear();
+    this.timers.close();
     this.lane.close();
     this.link?.close();
     then();
@@ -105,16 +115,19 @@ export class NotificationClient {
     this.wantsAbly = session.transport === "ably";
     if (this.wantsAbly) this.#useAbly(session);
     else this.#useStream();
-    this.#healIfLacking(HEAD_PATIENCE);
+    this.catchUp.ifLacking();
   }
 
+  /** A new link has its time to attach; from the live lane the page goes to standby once it did. */
   #useAbly(session) {
-    if (this.link) {
-      this.link.update(session);
-      if (!this.lane.wanted) this.lane.open(this.link.attached ? "standby" : "live");
-      else if (this.lane.wanted === "live" && completeness.uncovered(this.state)) this.lane.open("live");
-      return;
-    }
+    const isNew = !this.link;
+    if (isNew) this.#startLink(session);
+    else this.link.update(session);
+    if (!this.lane.wanted) this.lane.open(isNew || this.link.attached ? "standby" : "live");
+    else if (completeness.uncovered(this.state)) this.lane.open(this.lane.wanted);
+  }
+
+  #startLink(session) {
     this.link = new AblyLink({
       sdk: this.sdk,
       token: () => this.#token(),
@@ -124,8 +137,6 @@ export class NotificationClient {
       onStale: () => this.#refreshSoon(),
     });
     this.link.start(session);
-    if (this.lane.wanted) return; // it goes to standby once Ably is attached
-    this.lane.open("standby");
     this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.attached && this.#goLive());
   }
 
@@ -159,6 +170,7 @@ export class NotificationClient {
   }
 
   #linkAnew() {
+    if (this.link?.state !== "failed") return;
     this.#dropLink();
     this.#refresh();
   }
@@ -171,28 +183,33 @@ export class NotificationClient {
   #returnToStandby() {
     if (this.lane.wanted !== "live") return;
     this.timers.after("standby", 200 + Math.random() * 1_500, () => {
-      if (!this.link?.attached) return;
+      if (!this.wantsAbly || !this.link?.attached) return;
       if (completeness.lacking(this.state).length) this.#returnToStandby();
       else this.lane.open("standby");
     });
   }
 
   #refreshSoon() {
-    this.timers.after("session", Math.random() * 500, () => this.#refresh());
+    this.timers.after("session", Math.random() * 500, () => this.#refresh(), { again: false });
   }
 
+  /** An answer that a later question overtook is not applied. */
   async #refresh() {
-    const session = await this.#untilAnswered(() => this.api.session());
-    if (session) this.#apply(session);
+    const number = ++this.sessionsAsked;
+    const session = await this.#ask(() => this.api.session());
+    if (!session || number !== this.sessionsAsked) return;
+    if (this.meanwhile) this.#refreshSoon(); // the state that it would change is about to go
+    else this.#apply(session);
   }
 
   /** Another life of the log, or a cursor that it cannot answer: begin again, position first, then the list. */
   async #restart() {
     if (this.meanwhile) return;
     this.meanwhile = [];
+    this.sessionsAsked += 1;
     this.lane.close();
-    const session = await this.#untilAnswered(() => this.api.session());
-    const inbox = session && (await this.#untilAnswered(() => this.api.inbox()));
+    const session = await this.#ask(() => this.api.session());
+    const inbox = session && (await this.#ask(() => this.api.inbox()));
     if (!inbox) return;
     inbox.results.forEach((row) => this.seen.add(row.event_id));
     this.on.reset(inbox);
@@ -233,29 +250,29 @@ export class NotificationClient {
     const cursor = completeness.parseCursor(position);
     if (cursor.epoch !== this.state.epoch) return this.#restart();
     const names = Object.keys(channels);
-    if (lane === "live" && this.opening) {
-      this.state = completeness.openLive(this.state, this.opening, names);
+    if (this.opening) {
+      this.state = completeness.openStream(this.state, this.opening, names);
       this.opening = null;
-      if (!this.wantsAbly) this.#dropLink();
+      if (lane === "live" && !this.wantsAbly) this.#dropLink();
     }
-    if (names.some((name) => !this.state.channels[name])) this.#refreshSoon();
+    const strange = names.some((name) => !this.state.channels[name]);
+    if (strange || completeness.uncovered(this.state)) this.#refreshSoon();
     this.state = completeness.reach(this.state, cursor, channels);
-    this.#healIfLacking(HEAD_PATIENCE);
+    this.catchUp.ifLacking();
   }
 
   #hearAbly(row, epoch) {
     if (epoch !== this.state.epoch) return this.#restart();
     this.state = completeness.shown(this.state, row);
     this.#take(row, "ably");
-    this.#healIfLacking(GAP_PATIENCE);
+    this.catchUp.ifLacking(GAP_PATIENCE);
   }
 
   /** A row without its content: what lies there is fetched. */
   #hearHint({ channel, seq, epoch }) {
     if (epoch !== this.state.epoch) return this.#restart();
     this.state = completeness.told(this.state, channel, seq);
-    if (!completeness.lacking(this.state).length) return;
-    this.timers.after("fetch", Math.random() * SPREAD, () => this.#heal(), { again: false });
+    this.catchUp.ifLacking(FETCH_PATIENCE);
   }
 
   /** Show each event once; tell of each row once. */
@@ -270,45 +287,13 @@ export class NotificationClient {
     if (this.seen.add(row.event_id)) this.on.notification(row);
   }
 
-  // --- Catch-up
-
-  #healIfLacking(patience) {
-    if (!completeness.lacking(this.state).length) return;
-    this.timers.after("heal", patience * (1 + Math.random() * 0.3), () => this.#heal(), { again: false });
+  /** What `question` answers, however long it takes; null once stopped, signed out, or where the log wants a new start. */
+  #ask(question) {
+    const onFinal = (status) => (status === 401 ? this.stop(this.on.signedOut) : this.#restart());
+    return untilAnswered(question, { isOver: () => this.stopped, onFinal });
   }
 
-  /** Fetch until nothing is known to be lacking. */
-  async #heal() {
-    let names;
-    while ((names = completeness.lacking(this.state)).length) {
-      const only = names.length === 1 ? names[0] : null;
-      const from = completeness.safeCursor(this.state, only ? names : undefined);
-      const page = await this.#untilAnswered(() => this.api.after(from, only));
-      if (!page) return;
-      const to = completeness.parseCursor(page.complete_to);
-      if (to.epoch !== this.state.epoch) return; // begun again meanwhile
-      page.results.forEach((row) => this.#take(row, "rest"));
-      this.state = completeness.caughtUp(this.state, to, only);
-    }
-  }
-
-  // --- Patience
-
-  /** What `ask` answers, however long it takes; null once signed out, stopped, or where the log wants a new start. */
-  async #untilAnswered(ask) {
-    while (!this.stopped) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.status === 401) this.stop(this.on.signedOut);
-        else if (error.status === 410) this.#restart();
-        if ([401, 410].includes(error.status)) return null;
-        await new Promise((resolve) => setTimeout(resolve, error.retryAfter ?? RETRY * (0.5 + Math.random())));
-      }
-    }
-    return null;
-  }
+  // --- Status
 
   #tellStatus() {
     this.on.status(this.#status());

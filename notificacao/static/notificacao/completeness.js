@@ -2,12 +2,15 @@
  * Up to where nothing is missing. Pure functions on one small state, the only judge for rows of either lane, of Ably,
  * and of catch-up.
  *
- * Of each channel: `complete`, the seq up to which everything was shown; `head`, the last seq known to exist;
- * `covered`, whether the open live stream sends all that lies after `complete`; `ahead`, rows that were shown although
- * something before them is missing.
+ * Of each channel: `since`, from where on (exclusive) it is the person's; `complete`, the seq up to which everything was
+ * shown; `head`, the last seq known to exist; `headAt`, the position up to which there is none beyond `head`; `covered`,
+ * whether the open stream speaks for it: a live one sends all that lies after `complete`, a standby one tells each new
+ * head; `ahead`, rows that were shown although something before them is missing.
  *
  * @typedef {{prev: number, seq: number}} Link
- * @typedef {{complete: number, head: number, covered: boolean, ahead: Link[]}} ChannelState
+ * @typedef {{
+ *   since: number, complete: number, head: number, headAt: number, covered: boolean, ahead: Link[],
+ * }} ChannelState
  * @typedef {{epoch: string, channels: Record<string, ChannelState>}} State
  * @typedef {{epoch: string, seq: number}} Cursor
  */
@@ -21,33 +24,34 @@ export function parseCursor(/** @type {string} */ text) {
 /** The state of a page whose list was read after `position`: all up to there is in the list. */
 export function begin(/** @type {string} */ position, /** @type {{name: string, since: number}[]} */ channels) {
   const { epoch, seq } = parseCursor(position);
-  const states = channels.map(({ name, since }) => [name, fresh(Math.max(since, seq))]);
+  const states = channels.map(({ name, since }) => [name, fresh(since, Math.max(since, seq))]);
   return { epoch, channels: Object.fromEntries(states) };
 }
 
-function fresh(/** @type {number} */ complete) {
-  return { complete, head: complete, covered: false, ahead: [] };
+function fresh(/** @type {number} */ since, complete = since) {
+  return { since, complete, head: complete, headAt: complete, covered: false, ahead: [] };
 }
 
-/** The person hears `channels` now: a new one is missing everything since the membership began. */
+/** The person hears `channels` now: a new one, or one joined again, is missing everything since the membership began. */
 export function hear(/** @type {State} */ state, /** @type {{name: string, since: number, head: number}[]} */ channels) {
   const heard = channels.map(({ name, since, head }) => {
-    const known = state.channels[name] ?? fresh(since);
-    return [name, { ...known, head: Math.max(known.head, head) }];
+    const known = state.channels[name];
+    const channel = known?.since === since ? known : fresh(since);
+    return [name, { ...channel, head: Math.max(channel.head, head) }];
   });
   return { ...state, channels: Object.fromEntries(heard) };
 }
 
-/** A live stream was opened at `cursor`, and sends all that lies after it on the channels `names`. */
-export function openLive(/** @type {State} */ state, /** @type {Cursor} */ cursor, /** @type {string[]} */ names) {
+/** A stream was opened at `cursor`: from there on it speaks for the channels `names`. */
+export function openStream(/** @type {State} */ state, /** @type {Cursor} */ cursor, /** @type {string[]} */ names) {
   return each(state, (channel, name) => ({
     ...channel,
     covered: names.includes(name) && channel.complete >= cursor.seq,
   }));
 }
 
-/** The live stream ended. */
-export function closeLive(/** @type {State} */ state) {
+/** The stream ended. */
+export function closeStream(/** @type {State} */ state) {
   return each(state, (channel) => ({ ...channel, covered: false }));
 }
 
@@ -70,15 +74,30 @@ export function told(/** @type {State} */ state, /** @type {string} */ name, /**
   return each(state, (channel, other) => (other === name ? { ...channel, head: Math.max(channel.head, seq) } : channel));
 }
 
-/** The server says how far its channels reach. Where none lacks anything, all are complete up to the position. */
+/**
+ * The open stream says how far channels reach: each for which it speaks has no row between its head and the position.
+ * A channel that only the session has told of may be news to the stream, whose silence then proves nothing.
+ */
 export function reach(/** @type {State} */ state, /** @type {Cursor} */ position, /** @type {Record<string, number>} */ heads) {
-  const told = each(state, (channel, name) => ({ ...channel, head: Math.max(channel.head, heads[name] ?? 0) }));
-  return lacking(told).length ? told : each(told, (channel) => completeTo(channel, position.seq));
+  return each(state, (channel, name) => {
+    const head = Math.max(channel.head, heads[name] ?? 0);
+    const headAt = channel.covered ? Math.max(channel.headAt, position.seq) : channel.headAt;
+    return completeTo({ ...channel, head, headAt }, channel.complete);
+  });
 }
 
-/** Catch-up brought everything up to `to`, of all channels or of the one named. */
-export function caughtUp(/** @type {State} */ state, /** @type {Cursor} */ to, /** @type {string?} */ only = null) {
-  return each(state, (channel, name) => (!only || name === only ? completeTo(channel, to.seq) : channel));
+/**
+ * Catch-up brought everything after `from` up to `to`, of all channels or of the one named. What was complete only up to
+ * before `from` was not asked for: such a channel was heard of while the answer was on its way.
+ */
+export function caughtUp(
+  /** @type {State} */ state,
+  /** @type {Cursor} */ from,
+  /** @type {Cursor} */ to,
+  /** @type {string?} */ only = null,
+) {
+  const asked = (channel, name) => channel.complete >= from.seq && (!only || name === only);
+  return each(state, (channel, name) => (asked(channel, name) ? completeTo(channel, to.seq) : channel));
 }
 
 /** The channels of which something is known to be missing. */
@@ -86,7 +105,7 @@ export function lacking(/** @type {State} */ state) {
   return Object.keys(state.channels).filter((name) => state.channels[name].head > state.channels[name].complete);
 }
 
-/** Whether a live stream is open that does not send everything. */
+/** Whether there is a channel for which no open stream speaks. */
 export function uncovered(/** @type {State} */ state) {
   return Object.values(state.channels).some((channel) => !channel.covered);
 }
@@ -97,14 +116,14 @@ export function safeCursor(/** @type {State} */ state, names = Object.keys(state
   return `${state.epoch}.${seqs.length ? Math.min(...seqs) : 0}`;
 }
 
-/** `channel` with everything up to `seq`, and with each row ahead whose predecessor that completes. */
+/** `channel` with everything up to `seq`, each row ahead whose predecessor that completes, and what has no rows. */
 function completeTo(/** @type {ChannelState} */ channel, /** @type {number} */ seq) {
   let complete = Math.max(channel.complete, seq);
-  let ahead = channel.ahead.filter((link) => link.seq > complete);
-  for (let link; (link = ahead.find(({ prev }) => prev <= complete)); ) {
+  for (let link; (link = channel.ahead.find((link) => link.seq > complete && link.prev <= complete)); ) {
     complete = link.seq;
-    ahead = ahead.filter((other) => other.seq > complete);
   }
+  if (complete >= channel.head) complete = Math.max(complete, channel.headAt);
+  const ahead = channel.ahead.filter((link) => link.seq > complete);
   return { ...channel, complete, ahead, head: Math.max(channel.head, complete) };
 }
 

@@ -6,6 +6,7 @@ import { ApiError } from "./api.js";
 const SILENCE = 40_000; // ms; the server is heard every 15 s
 const FIRST_WAIT = 1_000; // ms
 const LONGEST_WAIT = 30_000; // ms
+const SPREAD = 500; // ms, by chance, on top of what the server asks to wait
 
 export class Lane {
   /**
@@ -49,7 +50,7 @@ export class Lane {
         this.onRefused(ending.refused);
         return;
       }
-      await pause(ending.after ?? backOff(failures), signal);
+      await pause(ending.after === null ? backOff(failures) : ending.after + Math.random() * SPREAD, signal);
     }
   }
 
@@ -87,7 +88,7 @@ export class Lane {
 }
 
 function afterBye({ reason, after_ms }) {
-  return reason === "signed_out" ? { refused: 401 } : { after: after_ms + Math.random() * 500 };
+  return reason === "signed_out" ? { refused: 401 } : { after: after_ms };
 }
 
 /** Full jitter: anywhere up to a limit that doubles. */

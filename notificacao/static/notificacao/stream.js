@@ -3,12 +3,14 @@
 import { createParser } from "../eventsource-parser/index.js";
 import { errorOf } from "./api.js";
 
+const CURSOR = /^[0-9a-f]+\.\d+$/;
+
 /**
  * Read `address` until it ends. Resolves at a clean end; rejects with ApiError for a refusal, and with whatever broke
  * the connection: AbortError where `signal` did, a TimeoutError after `silence` ms without a byte.
  *
  * `onEvent({name, data, id})`: data parsed, `id` the `epoch.seq` of this event or null. A heartbeat is the event
- * `heartbeat` without data.
+ * `heartbeat` without data; any other comment is nothing.
  */
 export async function readStream(address, { fetch, signal, silence, onEvent }) {
   const watch = new Watch(silence, signal);
@@ -26,18 +28,18 @@ export async function readStream(address, { fetch, signal, silence, onEvent }) {
   } catch (error) {
     throw watch.signal.aborted ? watch.signal.reason : error;
   } finally {
-    watch.stop();
+    watch.end();
   }
 }
 
 function newParser(onEvent) {
   return createParser({
     onEvent: ({ event, data, id }) => onEvent({ name: event ?? "message", data: JSON.parse(data), id: id ?? null }),
-    onComment: (position) => position && onEvent({ name: "heartbeat", data: null, id: position }),
+    onComment: (text) => CURSOR.test(text) && onEvent({ name: "heartbeat", data: null, id: text }),
   });
 }
 
-/** Aborts when nothing was heard for `silence` ms, or when `outer` does. */
+/** Aborts when nothing was heard for `silence` ms, when `outer` does, and at the end, so that no connection stays. */
 class Watch {
   constructor(silence, outer) {
     this.controller = new AbortController();
@@ -52,7 +54,8 @@ class Watch {
     this.timer = setTimeout(() => this.controller.abort(reason), this.silence);
   }
 
-  stop() {
+  end() {
     clearTimeout(this.timer);
+    this.controller.abort();
   }
 }

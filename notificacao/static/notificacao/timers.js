@@ -1,10 +1,11 @@
 /** Timers by name: of each there is one at most. */
 export class Timers {
   #waiting = new Map();
+  #closed = false;
 
   /** Run `work` after `ms`; `again`: in place of the one of that name that waits, else that one stands. */
   after(/** @type {string} */ name, /** @type {number} */ ms, /** @type {() => void} */ work, { again = true } = {}) {
-    if (this.#waiting.has(name) && !again) return;
+    if (this.#closed || (this.#waiting.has(name) && !again)) return;
     clearTimeout(this.#waiting.get(name));
     const run = () => {
       this.#waiting.delete(name);
@@ -13,7 +14,9 @@ export class Timers {
     this.#waiting.set(name, setTimeout(run, ms));
   }
 
-  clear() {
+  /** Nothing runs any more. */
+  close() {
+    this.#closed = true;
     this.#waiting.forEach(clearTimeout);
     this.#waiting.clear();
   }

@@ -1,0 +1,40 @@
+"""The audit trail: looked at, never edited."""
+
+from django.contrib import admin
+from django.db.models import OuterRef
+
+from notificacao.models import AuditEvent, Person
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(admin.ModelAdmin):
+    list_display = ("at", "action", "person", "ip", "reason")
+    fields = ("at", "action", "person", "who", "ip", "reason", "data")
+    list_filter = ("action", "reason")
+    search_fields = ("who", "ip")
+    search_help_text = "Identificador da pessoa, nome de usuário ou endereço"
+    date_hierarchy = "at"
+    sortable_by = ()
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def get_search_results(self, request, queryset, search_term):
+        found, distinct = super().get_search_results(request, queryset, search_term)
+        ids = Person.objects.filter(username__iexact=search_term).values_list("public_id", flat=True)
+        return found | queryset.filter(who__in=list(ids)), distinct
+
+    def get_queryset(self, request):
+        people = Person.objects.filter(public_id=OuterRef("who"))
+        return super().get_queryset(request).annotate(username=people.values("username")[:1])
+
+    @admin.display(description="pessoa")
+    def person(self, event) -> str:
+        """By today's name, where there still is one."""
+        return event.username or ""

@@ -1,0 +1,67 @@
+"""Retention: what is older than `RETENTION_DAYS` leaves the log, from its beginning on, and its receipts with it."""
+
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+import structlog
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from notificacao import log
+from notificacao.conf import conf
+from notificacao.models import DispatchState, LogHead, Notification
+
+logger = structlog.get_logger(__name__)
+
+BATCH = 500  # rows a transaction
+
+
+def trim(days: int | None = None) -> int:
+    """Delete at most `BATCH` notifications stamped more than `days` (else `RETENTION_DAYS`; 0: none) ago; how many.
+
+    Always a prefix of the log: it ends before the first row that is younger, or that is still to be dispatched.
+    `trimmed_to` commits with the delete; its write comes last, so that the head is locked for no longer than that.
+    """
+    limit = _limit(days)
+    if limit is None:
+        return 0
+    with transaction.atomic():
+        beginning = _after_the_trim().select_for_update().only("pk", "seq", "stamped_at", "dispatch_state")[:BATCH]
+        rows = list(takewhile(lambda row: _may_go(row, limit), beginning))
+        if not rows:
+            return 0
+        Notification.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        LogHead.objects.filter(pk=1).update(trimmed_to=rows[-1].seq)
+    logger.info("log_trimmed", rows=len(rows), trimmed_to=rows[-1].seq)
+    return len(rows)
+
+
+def due(days: int | None = None) -> int:
+    """How many `trim` would delete, called until it answers 0."""
+    limit = _limit(days)
+    if limit is None:
+        return 0
+    may_go = Q(stamped_at__lt=limit) & ~Q(dispatch_state=DispatchState.PENDING)
+    first_kept = _after_the_trim().exclude(may_go).first()
+    return (_after_the_trim().filter(seq__lt=first_kept.seq) if first_kept else _after_the_trim()).count()
+
+
+def clear_sessions() -> None:
+    """Delete the logins that have expired."""
+    SessionStore.clear_expired()
+
+
+def _limit(days: int | None) -> datetime | None:
+    days = conf.RETENTION_DAYS if days is None else days
+    return timezone.now() - timedelta(days=days) if days else None
+
+
+def _after_the_trim():
+    return Notification.objects.filter(seq__gt=log.head().trimmed_to).order_by("seq")
+
+
+def _may_go(row: Notification, limit: datetime) -> bool:
+    assert row.stamped_at is not None
+    return row.stamped_at < limit and row.dispatch_state != DispatchState.PENDING

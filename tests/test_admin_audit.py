@@ -1,0 +1,50 @@
+"""The audit trail in the admin: found by person, read by whoever may, changed by nobody."""
+
+import pytest
+from django.urls import reverse
+
+from notificacao import audit
+from notificacao.models import AuditEvent
+
+LIST = reverse("admin:notificacao_auditevent_changelist")
+
+
+@pytest.fixture
+def events(ana, bia):
+    audit.record(AuditEvent.Action.TOKEN_ISSUED, who=ana.public_id, ip="10.0.0.1", channels=["system:notifications"])
+    audit.record(AuditEvent.Action.TOKEN_REFUSED, who=bia.public_id, ip="10.0.0.2", reason="throttled")
+    audit.record(AuditEvent.Action.TOKEN_REFUSED, ip="10.0.0.3", reason="not_authenticated")
+
+
+def test_the_list_tells_what_happened_to_whom(admin_client, events):
+    page = admin_client.get(LIST).content.decode()
+    for text in ("Token do Ably emitido", "Token do Ably recusado", "ana", "10.0.0.3", "throttled"):
+        assert text in page
+
+
+@pytest.mark.parametrize(("asked", "ips"), [("ana", {"10.0.0.1"}), ("10.0.0.2", {"10.0.0.2"}), ("caio", set())])
+def test_an_event_is_found_by_username_and_by_address(admin_client, events, asked, ips):
+    found = admin_client.get(LIST, {"q": asked}).context["cl"].queryset
+    assert {event.ip for event in found} == ips
+
+
+def test_an_event_is_found_by_the_persons_id(admin_client, events, ana):
+    found = admin_client.get(LIST, {"q": ana.public_id}).context["cl"].queryset
+    assert [event.who for event in found] == [ana.public_id]
+
+
+def test_an_event_is_read_and_neither_changed_nor_deleted_nor_added(admin_client, events):
+    event = AuditEvent.objects.first()
+    change = reverse("admin:notificacao_auditevent_change", args=[event.pk])
+    assert admin_client.get(change).status_code == 200
+    assert admin_client.post(change, {"who": "outra"}).status_code == 403
+    assert admin_client.post(reverse("admin:notificacao_auditevent_delete", args=[event.pk])).status_code == 403
+    assert admin_client.get(reverse("admin:notificacao_auditevent_add")).status_code == 403
+    assert AuditEvent.objects.count() == 3
+
+
+def test_who_may_not_view_it_sees_nothing_of_it(client, events, ana):
+    ana.is_staff = True
+    ana.save()
+    client.force_login(ana)
+    assert client.get(LIST).status_code == 403

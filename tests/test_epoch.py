@@ -1,0 +1,224 @@
+"""The log's epoch: renewed by hand or by the dispatcher, and what each path makes of a cursor of another life."""
+
+import io
+
+import pytest
+from django.core.management import call_command
+
+from notificacao import epoch, log, reading, wakes
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.epoch import Witness
+from notificacao.log import Cursor, ResyncNeeded
+from notificacao.models import Channel, DispatcherLease, LogHead, Notification
+from tests.lives import set_back
+from tests.rows import write
+from tests.stamping import stamp_all
+
+pytestmark = pytest.mark.django_db
+
+SYSTEM = "system:notifications"
+
+
+@pytest.fixture
+def term():
+    return lease.hold("stamper", None)
+
+
+def fill(count):
+    for _ in range(count):
+        write(SYSTEM)
+    stamp_all()
+
+
+def command(*arguments):
+    output = io.StringIO()
+    call_command("log_epoch", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def word():
+    return log.head().epoch
+
+
+def test_a_renewal_changes_the_word_and_nothing_else():
+    fill(3)
+    before, after = epoch.renew("a restore")
+    assert before.epoch != after.epoch
+    assert before.seq == after.seq == 3
+    assert log.position() == after
+    assert list(Notification.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3]
+
+
+def test_a_renewal_wakes_hubs_and_dispatcher_once_it_is_committed(monkeypatch, django_capture_on_commit_callbacks):
+    woken = []
+    monkeypatch.setattr(wakes, "wake", woken.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        epoch.renew("a restore")
+        assert woken == []
+    assert sorted(woken) == [wakes.DISPATCHER, wakes.HUBS]
+
+
+def test_a_cursor_of_the_past_life_is_a_resync_wherever_the_new_one_has_got_to():
+    fill(5)
+    old = log.position()
+    set_back(2)
+    epoch.renew("a restore")
+    fill(9)
+    for ask in (log.check, lambda cursor: log.read_after(cursor, {SYSTEM: 0}, 100)):
+        with pytest.raises(ResyncNeeded) as needed:
+            ask(old)
+        assert needed.value.position == log.position()
+
+
+def test_the_api_answers_a_cursor_of_the_past_life_with_410_and_the_new_position(client, ana):
+    fill(5)
+    old = log.position()
+    set_back(2)
+    epoch.renew("a restore")
+    client.force_login(ana)
+    answer = client.get(f"/api/v1/notifications/?after={old}")
+    assert (answer.status_code, answer.json()["position"]) == (410, str(log.position()))
+    answer = client.post("/api/v1/notifications/read-all/", {"up_to": str(old)}, content_type="application/json")
+    assert (answer.status_code, answer.json()["position"]) == (410, str(log.position()))
+    assert reading.unread_of(ana) == 2
+
+
+def test_the_command_shows_epoch_head_and_trim():
+    LogHead.objects.update(epoch="cafe01", seq=47, trimmed_to=11, home="7/1/3")
+    assert command().splitlines() == ["época: cafe01", "última posição: 47", "apagado até: 11", "lugar: 7/1/3"]
+    assert word() == "cafe01"
+
+
+def test_the_command_renews_and_tells_both_positions():
+    fill(2)
+    old = word()
+    assert command("--renew", "--reason", "a restore").splitlines() == [f"antes: {old}.2", f"depois: {word()}.2"]
+    assert word() != old
+
+
+# --- The witness
+
+
+def test_a_log_that_grows_keeps_its_epoch(term):
+    witness, old = Witness(), word()
+    for _ in range(3):
+        write(SYSTEM)
+        stamp(term, witness)
+        witness.look(leads=True)
+    assert (word(), log.position().seq) == (old, 3)
+
+
+def test_a_leader_renews_the_epoch_of_a_log_that_was_set_back():
+    fill(5)
+    witness, old = Witness(), word()
+    witness.look(leads=True)
+    set_back(2)
+    witness.look(leads=True)
+    renewed = word()
+    assert renewed != old
+    witness.look(leads=True)
+    assert word() == renewed
+
+
+def test_nothing_is_stamped_in_the_epoch_of_a_log_that_was_set_back(term):
+    """Between two looks, too: the witness is asked under the head's lock."""
+    witness, old = Witness(), word()
+    for _ in range(3):
+        write(SYSTEM)
+    stamp(term, witness)
+    set_back(1)
+    write(SYSTEM)
+    assert stamp(term, witness) == 1
+    assert log.position().epoch != old
+    assert log.position().seq == 2
+    now = word()
+    write(SYSTEM)
+    stamp(term, witness)
+    assert log.position() == Cursor(now, 3)
+
+
+def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
+    def fail(*args, **fields):
+        raise ZeroDivisionError
+
+    witness, old = Witness(), word()
+    write(SYSTEM)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(Channel.objects), "bulk_create", fail)
+        with pytest.raises(ZeroDivisionError):
+            stamp(term, witness)
+    stamp(term, witness)
+    assert log.position() == Cursor(old, 1)
+
+
+def test_one_that_lost_the_lead_renews_nothing(term):
+    witness, old = Witness(), word()
+    write(SYSTEM)
+    stamp(term, witness)
+    set_back(0)
+    write(SYSTEM)
+    DispatcherLease.objects.update(term=term + 1)
+    with pytest.raises(LeadLost):
+        stamp(term, witness)
+    assert word() == old
+
+
+def test_a_standby_looks_on_and_remembers_for_the_time_when_it_leads():
+    fill(5)
+    witness, old = Witness(), word()
+    witness.look(leads=False)
+    set_back(2)
+    witness.look(leads=False)
+    assert word() == old
+    witness.look(leads=True)
+    assert word() != old
+
+
+def test_a_renewal_by_somebody_else_is_taken_as_it_is():
+    fill(5)
+    witness = Witness()
+    witness.look(leads=True)
+    set_back(2)
+    _, after = epoch.renew("a restore")
+    witness.look(leads=True)
+    assert log.position() == after
+
+
+def test_a_past_life_that_comes_back_shorter_is_set_back_too():
+    fill(5)
+    witness, first = Witness(), word()
+    witness.look(leads=True)
+    epoch.renew("a restore")
+    witness.look(leads=True)
+    set_back(3)
+    LogHead.objects.update(epoch=first)
+    witness.look(leads=True)
+    assert word() != first
+
+
+def test_a_log_that_lives_elsewhere_by_now_gets_another_epoch(monkeypatch):
+    monkeypatch.setattr(epoch, "home", lambda: "7/00000001/16402")
+    witness, old = Witness(), word()
+    witness.look(leads=True)
+    assert (word(), log.head().home) == (old, "7/00000001/16402")  # the first home is no move
+    monkeypatch.setattr(epoch, "home", lambda: "7/00000002/16402")
+    witness.look(leads=False)
+    assert word() == old
+    witness.look(leads=True)
+    renewed = word()
+    assert (renewed != old, log.head().home) == (True, "7/00000002/16402")
+    witness.look(leads=True)
+    assert word() == renewed
+
+
+def test_where_the_database_cannot_tell_its_home_the_one_that_is_known_stands(monkeypatch):
+    LogHead.objects.update(home="7/00000001/16402")
+    monkeypatch.setattr(epoch, "home", lambda: "")
+    old = word()
+    Witness().look(leads=True)
+    assert (word(), log.head().home) == (old, "7/00000001/16402")
+
+
+def test_sqlite_has_no_home():
+    assert epoch.home() == ""

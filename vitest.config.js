@@ -1,0 +1,8 @@
+/** The page's unit tests. The parser is imported from where Django serves it; here it is npm's own. */
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: { alias: { "../eventsource-parser/index.js": "eventsource-parser" } },
+  test: { include: ["tests/js/*.test.js"], restoreMocks: true, unstubGlobals: true, testTimeout: 30_000 },
+});
