@@ -10,7 +10,7 @@ from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.epoch import Witness
 from notificacao.log import Cursor, ResyncNeeded
-from notificacao.models import Channel, DispatcherLease, LogHead, Notification
+from notificacao.models import DispatcherLease, LogHead, Notification
 from tests.lives import set_back
 from tests.rows import write
 from tests.stamping import stamp_all
@@ -104,7 +104,7 @@ def test_a_log_that_grows_keeps_its_epoch(term):
     witness, old = Witness(), word()
     for _ in range(3):
         write(SYSTEM)
-        stamp(term, witness)
+        stamp(term, witness=witness)
         witness.look(leads=True)
     assert (word(), log.position().seq) == (old, 3)
 
@@ -126,15 +126,15 @@ def test_nothing_is_stamped_in_the_epoch_of_a_log_that_was_set_back(term):
     witness, old = Witness(), word()
     for _ in range(3):
         write(SYSTEM)
-    stamp(term, witness)
+    stamp(term, witness=witness)
     set_back(1)
     write(SYSTEM)
-    assert stamp(term, witness) == 1
+    assert stamp(term, witness=witness) == 1
     assert log.position().epoch != old
     assert log.position().seq == 2
     now = word()
     write(SYSTEM)
-    stamp(term, witness)
+    stamp(term, witness=witness)
     assert log.position() == Cursor(now, 3)
 
 
@@ -145,22 +145,22 @@ def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
     witness, old = Witness(), word()
     write(SYSTEM)
     with monkeypatch.context() as patch:
-        patch.setattr(type(Channel.objects), "bulk_create", fail)
+        patch.setattr("notificacao.dispatcher.stamp._write", fail)
         with pytest.raises(ZeroDivisionError):
-            stamp(term, witness)
-    stamp(term, witness)
+            stamp(term, witness=witness)
+    stamp(term, witness=witness)
     assert log.position() == Cursor(old, 1)
 
 
 def test_one_that_lost_the_lead_renews_nothing(term):
     witness, old = Witness(), word()
     write(SYSTEM)
-    stamp(term, witness)
+    stamp(term, witness=witness)
     set_back(0)
     write(SYSTEM)
     DispatcherLease.objects.update(term=term + 1)
     with pytest.raises(LeadLost):
-        stamp(term, witness)
+        stamp(term, witness=witness)
     assert word() == old
 
 
