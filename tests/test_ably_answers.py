@@ -240,3 +240,25 @@ async def test_a_channels_name_cannot_leave_its_place_in_the_path(transport, ser
     odd.row.channel = "a/b?c#d e"
     await transport.publish([odd])
     assert server.requests[0][0].startswith("POST /channels/a%2Fb%3Fc%23d%20e/messages ")
+
+
+async def test_tokens_are_taken_back_with_the_key_itself_and_at_once(transport, server):
+    server.says(200, [{"successCount": 1, "failureCount": 0, "results": []}])
+    await transport.revoke(["clientId:ana"], 1_700_000_000_000)
+    [(line, body)] = server.requests
+    assert line.startswith("POST /keys/semtas.local/revokeTokens")
+    assert json.loads(body) == {
+        "targets": ["clientId:ana"],
+        "issuedBefore": 1_700_000_000_000,
+        "allowReauthMargin": False,
+    }
+
+
+async def test_tokens_that_were_not_taken_back_are_told(transport, server):
+    server.says(200, [{"successCount": 0, "failureCount": 1, "results": []}])
+    with pytest.raises(TransportError, match="not all were revoked"):
+        await transport.revoke(["clientId:ana"], 1)
+    server.answers.clear()
+    server.says(401, error(40101, 401))
+    with pytest.raises(Refused):
+        await transport.revoke(["clientId:ana"], 1)
