@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks._browsers import Browsers
 from benchmarks.path import make_people, ms
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, environment_for, manage
@@ -34,40 +34,6 @@ def arguments() -> argparse.Namespace:
         "--publishes", type=int, default=3_000, help="for the dispatcher's speed (default: %(default)s)"
     )
     return parser.parse_args()
-
-
-class Browsers:
-    """A node process with a browser's SDK or stream for each person."""
-
-    def __init__(self, task: dict):
-        self._process = subprocess.Popen(
-            ["node", str(Path(__file__).with_name("browsers.mjs"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._say(json.dumps(task))
-        assert self._hear() == "ready"
-
-    def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def _hear(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def received(self) -> dict[str, float]:
-        """`{notification id: monotonic second}`; ends the process."""
-        self._say("")
-        answer = json.loads(self._hear())
-        self.end()
-        return {key: int(at) / 1e9 for key, at in answer.items()}
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 def commit(people: list, first: int, count: int, sent: dict[str, float]) -> None:
@@ -99,7 +65,7 @@ def produce(people: list, rate: float, together: int, seconds: float) -> dict[st
 
 
 def load(site: Site, ably: AblyServer, people: list, arm: str, options: argparse.Namespace) -> dict:
-    """Delays of one arm under the full load, and of bursts at once and ten times the plan's volume."""
+    """Delays of one arm under the full load, and in bursts as of one and of ten times the plan's volume."""
     put_everybody_on(arm == "ably", site)
     figures = {}
     for name, rate, together, seconds in (
@@ -117,9 +83,13 @@ def load(site: Site, ably: AblyServer, people: list, arm: str, options: argparse
             sent = produce([person for person, _ in people], rate, together, seconds)
             took = time.monotonic() - begun
             wait_until_settled(sent)
-            figures[name] = delays(sent, browsers.received()) | {"rate": round(len(sent) / took, 1)}
-            if arm == "ably":
-                figures[name]["by_standby_first"] = len(standby.received())
+            received = browsers.received()
+            by_standby = standby.received() if arm == "ably" else {}
+            figures[name] = delays(sent, received) | {
+                "lost": len(sent.keys() - received.keys() - by_standby.keys()),
+                "by_standby_alone": len(by_standby.keys() - received.keys()),
+                "rate": round(len(sent) / took, 1),
+            }
     return figures
 
 
@@ -168,7 +138,6 @@ def delays(sent: dict[str, float], received: dict[str, float]) -> dict:
     cuts = statistics.quantiles(found, n=100)
     return {
         "sent": len(sent),
-        "lost": len(sent) - len(found),
         "ms": {"p50": ms(cuts[49]), "p95": ms(cuts[94]), "p99": ms(cuts[98]), "max": ms(found[-1])},
     }
 
@@ -267,7 +236,7 @@ def main() -> None:
 
         django.setup()
         people = make_people(options.people)
-        figures: dict = {}
+        figures: dict = {"load_before": round(os.getloadavg()[0], 1)}
         with Site(database, ably, LOG_LEVEL="WARNING") as site:
             for arm in ("ably", "sse"):
                 figures[arm] = load(site, ably, people, arm, options)
@@ -279,17 +248,22 @@ def main() -> None:
             }
         figures["publishes"] = asyncio.run(publishing([person for person, _ in people], options))
     figures["p95_ratio"] = round(figures["ably"]["load"]["ms"]["p95"] / figures["sse"]["load"]["ms"]["p95"], 2)
+    figures["load_after"] = round(os.getloadavg()[0], 1)
     tell(figures)
 
 
 def tell(figures: dict) -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, SQLite, one site process, local Ably server")
-    print("commit → received, ms" + " " * 19 + "p50     p95     p99     max   lost  a second")
+    print(f"load of the machine before and after: {figures['load_before']}, {figures['load_after']}: calm is below 1")
+    print("commit → received, ms" + " " * 19 + "p50     p95     p99     max   lost  a second  fell back to SSE")
     for arm in ("ably", "sse"):
         for name in ("1x", "10x", "load"):
             found = figures[arm][name]
             cut = "".join(f"{found['ms'][cut]:8}" for cut in ("p50", "p95", "p99", "max"))
-            print(f"  {arm:5} {name:5} {found['sent']:6} notifications{cut} {found['lost']:6} {found['rate']:9}")
+            print(
+                f"  {arm:5} {name:5} {found['sent']:6} notifications{cut} {found['lost']:6} {found['rate']:9}"
+                f" {found['by_standby_alone']:11}"
+            )
     print(f"p95 under load: Ably's is {figures['p95_ratio']} times that of SSE")
     speed = figures["publishes"]
     print(

@@ -45,10 +45,9 @@ class Publishing:
         if room <= 0:
             return False
         until = time.monotonic() + _SHARE_OF_LEASE * conf.DISPATCH_LEASE
-        held, rows = await self._thread.run(claims.claim, term, room, busy)
-        if not rows:
+        held, envelopes, outcomes = await self._thread.run(_claim, term, room, busy, rollout)
+        if not held:
             return False
-        envelopes, outcomes = await self._thread.run(orchestrator.route, rows, rollout)
         for envelope in envelopes:
             envelope.until = until
             self._by_channel[envelope.row.channel] += 1
@@ -97,3 +96,11 @@ class Publishing:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _claim(term: int, room: int, busy: list[str], rollout: Rollout) -> tuple[str, list[Envelope], dict[int, Outcome]]:
+    """The lease, empty where nothing was claimed, and what `route` makes of the rows: one call of the thread."""
+    held, rows = claims.claim(term, room, busy)
+    if not rows:
+        return "", [], {}
+    return held, *orchestrator.route(rows, rollout)
