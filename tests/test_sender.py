@@ -141,6 +141,7 @@ async def test_each_learns_of_its_own_fault_and_of_no_other(sender, transport):
 
 
 async def test_a_request_that_fails_is_one_failure_however_many_rows_it_carried(transport, settings):
+    settings.ABLY_BATCH = 100
     breaker = Breaker(clock=time.monotonic, state="closed", minimum=2, threshold=1.0)
 
     async def look():
