@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db.models import F, Model
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao import audiences, revocations, wakes
 from notificacao.models import Channel, Person
@@ -13,13 +13,13 @@ from notificacao.models import Channel, Person
 
 def touch(person_pks: Iterable[int]) -> None:
     """Make every open stream of these people ask again, once the transaction is committed."""
-    Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=timezone.now())
+    Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 
 def touch_everybody_with_a_role() -> None:
     """A unit or a benefit came, went, or changed what it handles: whoever holds a role may hear other channels."""
-    Person.objects.filter(memberships__isnull=False).update(access_changed_at=timezone.now())
+    Person.objects.filter(memberships__isnull=False).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 
@@ -80,5 +80,5 @@ def renew_keys(channels: Iterable[str]) -> None:
     Channel.objects.bulk_create([Channel(name=name) for name in names], ignore_conflicts=True)
     rows = Channel.objects.filter(pk__in=names)
     list(rows.select_for_update().order_by("pk"))
-    rows.update(key_epoch=F("key_epoch") + 1, key_renewed_at=timezone.now())
+    rows.update(key_epoch=F("key_epoch") + 1, key_renewed_at=Now())
     touch({pk for name in names for pk in audiences.listeners(name).values_list("pk", flat=True)})

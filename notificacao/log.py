@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao.models import Channel, LogHead, Notification
 
+_LATELY = timedelta(seconds=10)  # within which a hub that was told has looked
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
 
 
@@ -77,16 +79,21 @@ def check(cursor: Cursor) -> Cursor:
     return Cursor.of(now)
 
 
+def now() -> datetime:
+    """By the database's clock, which is the one that counts."""
+    return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
+
+
 def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
 
 
-def key_epochs(channels: Iterable[str]) -> dict[str, int]:
-    """`{channel: key epoch}` for each of `channels`, the first where none is on record."""
-    known = dict(Channel.objects.filter(pk__in=list(channels)).values_list("pk", "key_epoch"))
-    return {name: known.get(name, 1) for name in channels}
+def keys_renewed_lately(channels: Iterable[str]) -> set[str]:
+    """Those of `channels` whose key is new; a page that is told of one twice only fetches its session twice."""
+    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _LATELY)
+    return set(renewed.values_list("pk", flat=True))
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
@@ -97,7 +104,7 @@ def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
         by_since.setdefault(since, []).append(name)
     for since, names in by_since.items():
         may_see |= Q(channel__in=names, seq__gt=since)
-    fresh = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    fresh = Q(expires_at=None) | Q(expires_at__gt=Now())
     return Notification.objects.filter(may_see, fresh, seq__isnull=False)
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from notificacao import audiences, log, wakes
@@ -275,5 +276,5 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
 
 def _changed(person: Person) -> None:
     """Have the hubs count again, and so tell the person's other tabs."""
-    Person.objects.filter(pk=person.pk).update(reading_changed_at=timezone.now())
+    Person.objects.filter(pk=person.pk).update(reading_changed_at=Now())
     wakes.after_commit(wakes.HUBS)

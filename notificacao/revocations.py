@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from notificacao import wakes
@@ -69,7 +70,7 @@ def _see(rows: list[Revocation], now: datetime) -> None:
     moment = int(now.timestamp() * 1000)
     Revocation.objects.filter(pk__in=[row.pk for row in rows]).update(issued_before=moment)
     people = [row.target.removeprefix("clientId:") for row in rows if row.target.startswith("clientId:")]
-    Person.objects.filter(public_id__in=people).update(access_changed_at=now)
+    Person.objects.filter(public_id__in=people).update(access_changed_at=Now())
 
 
 def done(rows: Iterable[Revocation]) -> None:

@@ -1,6 +1,7 @@
-"""The production server: uvicorn, taught to send the open streams away before it waits for them to end."""
+"""The production server: uvicorn that gives streams their connection, and sends them away before it ends."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -9,16 +10,30 @@ from types import FrameType
 import uvicorn
 
 from notificacao.runtime import runtime
+from notificacao.takeover import http_protocol
 
 GRACE = 10  # seconds until what is still open is cut off
 BACKLOG = 2_048  # connections that wait to be accepted
-_DRAIN_AGAIN_EVERY = 0.2  # seconds
+_KEEPALIVE = {  # seconds, probes: a connection whose other side vanished is closed by the kernel
+    socket.TCP_KEEPIDLE: 60,
+    socket.TCP_KEEPINTVL: 15,
+    socket.TCP_KEEPCNT: 4,
+    socket.TCP_USER_TIMEOUT: 60_000,  # milliseconds for what was written to be acknowledged
+}
+_COLLECT_AT = (50_000, 20, 50)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything is loaded. Raises OSError; port 0 takes a free one."""
+    """A listening socket, taken before anything is loaded. Raises OSError; port 0 takes a free one.
+
+    What is set on it holds for each connection that it accepts.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE.items():
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:
@@ -31,7 +46,7 @@ def configuration() -> uvicorn.Config:
     return uvicorn.Config(
         "semtas.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=http_protocol(),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -57,21 +72,19 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            tame_the_garbage_collector()
             self._up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._loop.call_soon_threadsafe(runtime.drain)
         super().handle_exit(sig, frame)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        draining = asyncio.create_task(self._drain_latecomers())
-        try:
-            await super().shutdown(sockets)
-        finally:
-            draining.cancel()
 
-    async def _drain_latecomers(self) -> None:
-        """A stream may still open between the first drain and the close of the listening socket."""
-        while True:
-            runtime.drain()
-            await asyncio.sleep(_DRAIN_AGAIN_EVERY)
+def tame_the_garbage_collector() -> None:
+    """What was loaded stays for good, and an open stream is a few objects that refer to each other in no circle.
+
+    docs/decisions.md has the measurement.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AT)

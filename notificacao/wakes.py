@@ -29,12 +29,6 @@ _SEND_WITHIN = 1.0  # seconds
 _FLUSH_WITHIN = 0.3  # seconds that a process which ends may wait for its last wake
 _BACK_OFF = (0.25, 5.0)  # seconds, the first and the longest
 
-_GROUP = "wakes"
-_TOGETHER = 0.003  # seconds: the first wake leaves at once, what follows within this time leaves as one message
-_SEND_WITHIN = 1.0  # seconds
-_FLUSH_WITHIN = 0.3  # seconds that a process which ends may wait for its last wake
-_BACK_OFF = (0.25, 5.0)  # seconds, the first and the longest
-
 
 class Doorbell:
     """An event of one loop that any thread may ring."""

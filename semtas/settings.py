@@ -278,6 +278,7 @@ DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 0.4, unit="seconds", minimum
 DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
 STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
+STREAMS_PER_PROCESS = setting(env.int, "STREAMS_PER_PROCESS", 20_000, unit="streams", minimum=1)
 STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)
 RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0, maximum=36_500)
 ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)

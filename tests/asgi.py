@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,6 +58,10 @@ class OpenStream:
         self._reads.set()
         self._answered = asyncio.Event()
         self._rest = b""
+        self._asked = False
+        self._begin(application, query, headers, method)
+
+    def _begin(self, application: Callable, query: dict[str, str], headers: dict[str, str], method: str) -> None:
         scope = {
             "type": "http",
             "method": method,
@@ -64,9 +69,11 @@ class OpenStream:
             "query_string": urlencode(query).encode(),
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
-        self._task = asyncio.create_task(application(scope, self._receive, self._send))
+        self._watch(application(scope, self._receive, self._send))
+
+    def _watch(self, work: Coroutine) -> None:
+        self._task = asyncio.create_task(work)
         self._task.add_done_callback(lambda _: (self._answered.set(), self._arrived.put_nowait(None)))
-        self._asked = False
 
     async def _receive(self) -> dict:
         if not self._asked:
@@ -80,11 +87,16 @@ class OpenStream:
         if self._gone.is_set() or self._hung_up:
             raise OSError("the page is gone")
         if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], dict(message["headers"])
-            self._answered.set()
+            self._begun(message["status"], dict(message["headers"]))
             return
-        body = message.get("body", b"")
         self.over = not message.get("more_body", False)
+        self._read(message.get("body", b""))
+
+    def _begun(self, status: int, headers: dict[bytes, bytes]) -> None:
+        self.status, self.headers = status, headers
+        self._answered.set()
+
+    def _read(self, body: bytes) -> None:
         self.body += body
         if self.status == 200:
             *blocks, self._rest = (self._rest + body).split(b"\n\n")
@@ -160,6 +172,7 @@ class Site:
     def __init__(self) -> None:
         self.hub = Hub()
         self.application = StreamApplication(self.hub)
+        self.page: Callable[..., OpenStream] = partial(OpenStream, self.application)
         self._streams: list[OpenStream] = []
         self._cookies: dict[int, str] = {}  # person's pk → session key
 
@@ -168,7 +181,7 @@ class Site:
         headers = {"cookie": cookie} if cookie else {}
         if last_event_id:
             headers["last-event-id"] = last_event_id
-        stream = OpenStream(self.application, query, headers, method)
+        stream = self.page(query, headers, method)
         self._streams.append(stream)
         return await stream.answered()
 
@@ -238,12 +251,19 @@ async def in_database(work: Callable, *args, **fields) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def running_site() -> AsyncIterator[Site]:
+async def running_site(*, taken: bool = False) -> AsyncIterator[Site]:
+    """`taken`: behind a socket, whose connections uvicorn gives away."""
     site = Site()
     running = asyncio.create_task(site.hub.run())
     try:
         await eventually(lambda: site.hub.position.epoch)
-        yield site
+        async with contextlib.AsyncExitStack() as stack:
+            if taken:
+                from tests.sockets import SocketStream, listening
+
+                site.port, site.connections = await stack.enter_async_context(listening(site.application))
+                site.page = partial(SocketStream, site.port)
+            yield site
     finally:
         await site.close()
         running.cancel()

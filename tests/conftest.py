@@ -131,7 +131,13 @@ def ably_key():
 
 
 @pytest.fixture
-async def site(db, ably_key, settings, monkeypatch):
+def served():
+    """How streams reach their page: `plain`, through ASGI's send, or `taken`, by a socket under uvicorn."""
+    return "plain"
+
+
+@pytest.fixture
+async def site(db, ably_key, served, settings, monkeypatch):
     """A hub and the streams that a test opens at it. What is due once a second comes at once.
 
     What the hub's own thread reads is set before it starts: Django caches a setting while another thread changes it.
@@ -139,5 +145,5 @@ async def site(db, ably_key, settings, monkeypatch):
     settings.ABLY_API_KEY = ably_key
     settings.DISPATCH_POLL = 0.05
     monkeypatch.setattr(hub, "TICK", 0.02)
-    async with running_site() as site:
+    async with running_site(taken=served == "taken") as site:
         yield site

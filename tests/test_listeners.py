@@ -9,28 +9,29 @@ from hypothesis import strategies as st
 from notificacao.log import Cursor
 from notificacao.stream import frames
 from notificacao.stream.authorisation import Grant
-from notificacao.stream.listeners import Lane, Listener, Stream
+from notificacao.stream.listeners import Lane, Listener
+from notificacao.stream.plain import PlainStream
 
 
-def grant(unread=0, seq=100, channels=None):
+def grant(channels=None):
     return Grant(
         person_pk=1,
         channels=channels or {"a": 0},
         heads={},
-        position=Cursor("0a1b", seq),
-        unread=unread,
+        position=Cursor("0a1b", 100),
         assigned=False,
         transport="sse",
     )
 
 
 def stream(lane=Lane.LIVE, limit=100):
-    return Stream(lane, "chave", "", limit=limit)
+    return PlainStream(lane, "chave", "", limit=limit, send=None)
 
 
 def listener(unread=0, seq=100):
-    held = grant(unread, seq)
-    return Listener(held, held.unread, counted_to=seq)
+    person = Listener(grant())
+    person.end_count(unread, seq)
+    return person
 
 
 def test_what_is_written_is_taken_once_in_order():
@@ -61,11 +62,11 @@ def test_a_reader_who_leaves_more_than_the_limit_is_sent_away_with_nothing_else(
 def test_a_reader_who_keeps_up_may_be_sent_any_amount():
     one = stream(limit=10)
     taken = []
-    for _ in range(50):
-        one.write(b"x" * 9)
+    for size in (9, 11, 500):
+        one.write(b"x" * size)
         taken.append(one.take())
     assert not one.ended
-    assert taken == [b"x" * 9] * 50
+    assert [len(each) for each in taken] == [9, 11, 500]
 
 
 def test_nothing_follows_a_goodbye_and_the_first_reason_stands():
@@ -97,7 +98,7 @@ def test_a_stream_never_holds_more_than_its_limit_and_one_goodbye(steps):
 def test_a_frame_for_one_lane_stays_in_it():
     person = listener()
     live, standby = stream(), stream(Lane.STANDBY)
-    person.streams += [live, standby]
+    person.hold((live, standby))
     person.write(b"s\n\n", Lane.STANDBY)
     person.write(b"both\n\n")
     assert live.take() == b"both\n\n"
@@ -108,29 +109,30 @@ def test_a_frame_for_one_lane_stays_in_it():
     ("channel", "seq", "may"), [("a", 11, True), ("a", 10, False), ("a", 3, False), ("b", 99, False)]
 )
 def test_a_shared_channel_is_heard_from_after_the_membership_began(channel, seq, may):
-    person = Listener(grant(channels={"a": 10}), 0)
+    person = Listener(grant(channels={"a": 10}))
     assert person.may_see(channel, seq) is may
 
 
 def test_each_row_that_comes_is_one_more():
     person = listener(unread=2)
-    person.count(101, one_row_event=True)
-    person.count(102, one_row_event=True)
+    person.count([101])
+    person.count([102])
     assert person.unread == 4
     assert not person.count_again
 
 
 def test_a_row_that_the_database_had_counted_already_counts_once():
     person = listener(unread=2, seq=100)
-    person.count(100, one_row_event=True)
+    person.count([100])
     assert person.unread == 2
 
 
-def test_an_event_of_several_rows_is_left_to_the_database():
-    person = listener(unread=2)
-    person.count(101, one_row_event=False)
-    assert person.unread == 2
-    assert person.count_again
+def test_of_rows_that_come_together_those_count_that_the_database_had_not_counted():
+    person = listener(unread=2, seq=101)
+    person.count([100, 101, 102, 103])
+    person.count([104, 105])
+    person.count([])
+    assert person.unread == 6
 
 
 def test_rows_that_come_while_the_database_counts_are_added_unless_it_saw_them():
@@ -138,19 +140,19 @@ def test_rows_that_come_while_the_database_counts_are_added_unless_it_saw_them()
     person.count_again = True
     person.begin_count()
     assert not person.count_again
-    person.count(101, one_row_event=True)
-    person.count(102, one_row_event=True)
-    person.end_count(grant(unread=9, seq=101))
+    person.count([101])
+    person.count([102])
+    person.end_count(9, 101)
     assert person.unread == 10
-    person.count(103, one_row_event=True)
+    person.count([103])
     assert person.unread == 11
 
 
 def test_the_seqs_of_another_life_of_the_log_count_though_they_are_lower():
     person = listener(unread=2, seq=100)
     person.begin_count()
-    person.count(32, one_row_event=True)
-    person.end_count(grant(unread=5, seq=31))
+    person.count([32])
+    person.end_count(5, 31)
     assert person.unread == 6
 
 
@@ -161,14 +163,14 @@ def test_however_rows_and_the_count_interleave_none_is_lost_or_counted_twice(bef
     seq = 0
     for _ in range(before):
         seq += 1
-        person.count(seq, one_row_event=True)
+        person.count([seq])
     person.begin_count()
-    answer = grant(unread=seq + seen, seq=seq + seen)
+    answer = (seq + seen, seq + seen)
     for _ in range(during):
         seq += 1
-        person.count(seq, one_row_event=True)
-    person.end_count(answer)
+        person.count([seq])
+    person.end_count(*answer)
     for _ in range(after + max(0, seen - during)):
         seq += 1
-        person.count(seq, one_row_event=True)
+        person.count([seq])
     assert person.unread == seq

@@ -1,5 +1,6 @@
 """`manage.py serve`: a real process that answers, leaves when told to, and says why when it cannot start."""
 
+import json
 import os
 import re
 import selectors
@@ -71,10 +72,10 @@ def end(process, number):
     return process.wait(PATIENCE), time.monotonic() - started
 
 
-def log_in(client):
-    client.get("/entrar/")
+def log_in(client, url=""):
+    client.get(f"{url}/entrar/")
     form = {"username": "ana", "password": "semtas-demo", "csrfmiddlewaretoken": client.cookies["csrftoken"]}
-    assert client.post("/entrar/", data=form).status_code == 302
+    assert client.post(f"{url}/entrar/", data=form).status_code == 302
 
 
 def test_it_answers_on_the_address_that_it_prints(server):
@@ -107,6 +108,48 @@ def test_sigterm_sends_an_open_stream_away_instead_of_waiting_for_it(server):
     assert "drain" in received
     assert code == 0
     assert seconds < 5
+
+
+def notify(environment, title):
+    say = f"from notificacao.services import notify; notify(['system:notifications'], title='{title}', message='…')"
+    subprocess.run([*manage("shell", "-c"), say], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def read_titles(lines, last):
+    """`(titles, last id)`, up to the title `last`; or up to the goodbye, where `last` is None."""
+    titles, place = [], ""
+    for line in lines:
+        place = line[4:] if line.startswith("id: ") else place
+        if line.startswith("data: ") and "title" in (data := json.loads(line[6:])):
+            titles.append(data["title"])
+        if titles[-1:] == [last] or (last is None and line == "event: bye"):
+            break
+    return titles, place
+
+
+def test_a_page_loses_nothing_over_a_restart(environment, server):
+    """It comes back with the last id that it saw, to another process."""
+    url = address(server)
+    with httpx.Client(timeout=PATIENCE) as client:
+        log_in(client, url)
+        with client.stream("GET", f"{url}/api/v1/stream/") as stream:
+            lines = stream.iter_lines()
+            notify(environment, "Antes")
+            titles, place = read_titles(lines, "Antes")
+            server.send_signal(signal.SIGTERM)
+            assert read_titles(lines, None)[0] == []
+        server.wait(PATIENCE)
+        notify(environment, "Enquanto ninguém servia")
+        following = start(environment)
+        try:
+            url = address(following)
+            with client.stream("GET", f"{url}/api/v1/stream/", headers={"last-event-id": place}) as stream:
+                notify(environment, "Depois")
+                assert read_titles(stream.iter_lines(), "Depois")[0] == ["Enquanto ninguém servia", "Depois"]
+        finally:
+            following.kill()
+            following.communicate()
+    assert titles == ["Antes"]
 
 
 def serve_in_vain(environment, port="0"):

@@ -8,7 +8,7 @@ from django.db import OperationalError
 
 from notificacao import access, audiences, wakes
 from notificacao.models import Membership, Person, Role
-from notificacao.stream import authorisation, hub
+from notificacao.stream import authorisation, hub, people
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -27,10 +27,6 @@ def sul(cras_sul):
 
 def leave(person):
     person.memberships.get().delete()
-
-
-def unit_of(person):
-    return person.memberships.get().unit
 
 
 def sign_out(person):
@@ -85,10 +81,9 @@ async def test_who_joins_a_unit_hears_of_it_from_then_on(site, caio, norte, cras
 
 async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_fetch_its_new_key(site, ana, bia, caio):
     await in_database(set_rollout, everyone=True)
-    stays, elsewhere = await site.open(bia), await site.open(caio)
+    stays, elsewhere = await site.open(bia, lane="standby"), await site.open(caio, lane="standby")
     await in_database(leave, ana)
     await stays.next("session", within=1)
-    assert site.hub.listeners[bia.pk].grant.key_epochs[audiences.channel_for_unit(await in_database(unit_of, bia))] == 2
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     await elsewhere.next("notification")
     assert "session" not in elsewhere.names()
@@ -98,7 +93,7 @@ async def test_a_new_key_is_nothing_to_those_on_sse(site, ana, bia):
     stays = await site.open(bia)
     await in_database(leave, ana)
     changed_at = await in_database(lambda: Person.objects.get(pk=bia.pk).access_changed_at)
-    await eventually(lambda: site.hub._seen.get(bia.pk, [None])[0] == changed_at)
+    await eventually(lambda: site.hub.people._seen.get(bia.pk, [None])[0] == changed_at)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     await stays.next("notification")
     assert "session" not in stays.names()
@@ -120,7 +115,7 @@ async def test_logout_ends_the_streams_of_that_session(site, ana, bia):
     assert (await stream.next("bye")).data == {"reason": "signed_out", "after_ms": 0}
     await stream.end()
     assert stream.over
-    assert set(site.hub.listeners) == {bia.pk}
+    assert set(site.hub.roster.listeners) == {bia.pk}
     assert "bye" not in other.names()
 
 
@@ -167,8 +162,8 @@ async def test_the_sweep_finds_what_no_signal_told(site, ana, monkeypatch):
     """A bulk change touches nobody."""
     stream = await site.open(ana)
     await in_database(lambda: Session.objects.all().delete())
-    monkeypatch.setattr(hub, "SWEEP", 0.0)
-    await site.hub._sweep()
+    monkeypatch.setattr(people, "SWEEP", 0.0)
+    await site.hub.people.sweep()
     assert (await stream.next("bye")).data["reason"] == "signed_out"
 
 
@@ -191,18 +186,18 @@ async def test_a_change_that_came_while_the_database_was_away_is_not_forgotten(s
 
 async def test_a_count_that_failed_is_asked_again(site, ana, norte, monkeypatch):
     stream = await site.open(ana)
-    grants_of, asked = authorisation.grants_of, []
+    unread_of, asked = authorisation.unread_of, []
 
-    def away_at_first(pks):
-        asked.append(pks)
+    def away_at_first(heard):
+        asked.append(heard)
         if len(asked) == 1:
             raise OperationalError("gone")
-        return grants_of(pks)
+        return unread_of(heard)
 
-    await eventually(lambda: not site.hub.listeners[ana.pk].count_again)
-    monkeypatch.setattr(authorisation, "grants_of", away_at_first)
+    await eventually(lambda: not site.hub.roster.listeners[ana.pk].count_again)
+    monkeypatch.setattr(authorisation, "unread_of", away_at_first)
     monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
-    listener = site.hub.listeners[ana.pk]
+    listener = site.hub.roster.listeners[ana.pk]
     listener.unread, listener.count_again = 7, True
     await eventually(lambda: len(asked) >= 2)
     await eventually(lambda: listener.unread == 0)
@@ -230,7 +225,7 @@ async def test_a_grant_older_than_a_change_does_not_bring_the_channel_back(site,
     go_on.set()
     second = await opening
     await second.next("counts")
-    await eventually(lambda: norte not in site.hub.listeners[ana.pk].grant.channels)
+    await eventually(lambda: norte not in site.hub.roster.listeners[ana.pk].channels)
     await site.publish("Da unidade", to=norte)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     for stream in (first, second):
@@ -242,17 +237,17 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
     await site.open(ana)
     site.another_device(ana)
     cookie = await site.cookie(ana)
-    authorise, held, go_on = site.hub._thread.run, asyncio.Event(), asyncio.Event()
+    authorise, held, go_on = site.hub.people._thread.run, asyncio.Event(), asyncio.Event()
 
     async def slow(work, *args):
         answer = await authorise(work, *args)
-        if work is authorisation.grants_of and not held.is_set():
+        if work is audiences.channels_of and not held.is_set():
             held.set()
             await go_on.wait()
         return answer
 
-    await eventually(lambda: not site.hub.listeners[ana.pk].count_again)
-    monkeypatch.setattr(site.hub._thread, "run", slow)
+    await eventually(lambda: not site.hub.roster.listeners[ana.pk].count_again)
+    monkeypatch.setattr(site.hub.people._thread, "run", slow)
     await in_database(access.touch, [ana.pk])
     await held.wait()
     stream = await site.request(cookie)
@@ -271,6 +266,6 @@ async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
     await streams[-1].next("session")
     for stream in streams:
         await stream.close()
-    assert site.hub.listeners == {}
-    assert site.hub._by_channel == {}
-    assert site.hub._seen == {}
+    assert site.hub.roster.listeners == {}
+    assert site.hub.roster.by_channel == {}
+    assert site.hub.people._seen == {}

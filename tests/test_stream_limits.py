@@ -1,15 +1,23 @@
 """How streams end, how many there may be, and what an open one costs."""
 
 import asyncio
+import json
 
 import pytest
 from django.db.backends.signals import connection_created
 
 from notificacao import audiences
+from notificacao.stream import limits
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture(params=["plain", "taken"])
+def served(request):
+    return request.param
+
 
 BROWSER = "AbCdEfGhIjKlMnOpQrS_-9"
 ANOTHER = "9" * 22
@@ -46,7 +54,7 @@ async def test_other_browsers_and_nameless_ones_live_side_by_side(site, ana):
 async def test_the_oldest_stream_gives_way_when_one_is_too_many_and_none_before(site, ana, settings, limit):
     settings.STREAMS_PER_PERSON = limit
     streams = [await site.open(ana) for _ in range(limit)]
-    assert len(site.hub.listeners[ana.pk].streams) == limit
+    assert len(site.hub.roster.listeners[ana.pk].streams) == limit
     streams.append(await site.open(ana))
     assert (await streams[0].next("bye")).data == {"reason": "limit", "after_ms": 60_000}
     await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
@@ -66,39 +74,90 @@ async def test_drain_sends_everybody_away_over_two_seconds(site, ana, bia, caio)
         await stream.end()
         assert stream.over
     assert sorted(waits) == [0, 500, 1000, 1500]
-    assert site.hub.listeners == {}
+    await eventually(lambda: not site.hub.roster.listeners)
 
 
 async def test_drain_of_nobody_is_nothing(site):
     site.hub.drain()
-    assert site.hub.listeners == {}
+    assert site.hub.roster.listeners == {}
 
 
 async def test_who_does_not_read_is_sent_away_and_the_others_go_on(site, ana, bia, settings):
     settings.STREAM_BUFFER = 4_096
     slow, quick = await site.open(ana), await site.open(bia)
     slow.stall()
-    for number in range(40):
-        await site.publish(f"Muito texto {number}", to=audiences.SYSTEM_CHANNEL)
-        await quick.next("notification")
-    assert len(quick.titles) == 40
+    for _ in range(20):
+        await site.publish(*["Muito texto"] * 10, to=audiences.SYSTEM_CHANNEL)
+        for _ in range(10):
+            await quick.next("notification")
     slow.read_on()
     assert (await slow.next("bye")).data == {"reason": "slow", "after_ms": 1_000}
     await slow.end()
     assert slow.over
+    assert len(slow.titles) < len(quick.titles)
+
+
+async def test_a_full_process_refuses_until_somebody_leaves(site, ana, bia, caio, settings):
+    """Strangers take no place for longer than it takes to refuse them."""
+    settings.STREAMS_PER_PROCESS = 2
+    first, _ = await site.open(ana), await site.open(bia)
+    refused = await site.request(await site.cookie(caio))
+    assert refused.status == 503
+    assert json.loads(refused.body)["code"] == "too_many_streams"
+    assert 5 <= int(refused.headers[b"retry-after"]) <= 15
+    await first.close()
+    await eventually(lambda: len(site.hub.roster.listeners) == 1)
+    for _ in range(3):
+        assert (await site.request()).status == 401
+    assert (await site.open(caio)).status == 200
+
+
+async def test_who_opens_too_fast_is_told_when_to_come_back_and_others_are_not(site, ana, bia, monkeypatch):
+    monkeypatch.setattr(limits, "BURST", 3)
+    for _ in range(3):
+        await site.open(ana)
+    refused = await site.request(await site.cookie(ana))
+    assert (refused.status, json.loads(refused.body)["code"]) == (429, "opened_too_fast")
+    assert int(refused.headers[b"retry-after"]) >= 1
+    assert (await site.open(bia)).status == 200
+
+
+async def test_while_it_drains_nobody_new_is_let_in(site, ana):
+    site.hub.drain()
+    refused = await site.request(await site.cookie(ana))
+    assert (refused.status, json.loads(refused.body)["code"]) == (503, "not_ready")
+
+
+async def test_who_was_on_the_way_in_when_it_began_to_drain_is_sent_away_too(site, ana, monkeypatch):
+    held, go_on, reached = asyncio.Event(), asyncio.Event(), site.hub.reached
+
+    async def held_up(position):
+        held.set()
+        await go_on.wait()
+        return await reached(position)
+
+    monkeypatch.setattr(site.hub, "reached", held_up)
+    opening = asyncio.create_task(site.request(await site.cookie(ana)))
+    await held.wait()
+    site.hub.drain()
+    go_on.set()
+    stream = await opening
+    assert (await stream.next("bye")).data["reason"] == "drain"
+    await stream.end()
+    assert site.hub.roster.listeners == {}
 
 
 async def test_a_page_that_is_closed_is_forgotten(site, ana):
     stream = await site.open(ana)
     await stream.close()
-    assert site.hub.listeners == {}
+    await eventually(lambda: not site.hub.roster.listeners)
 
 
 async def test_a_page_that_is_closed_while_it_is_being_written_to_is_forgotten(site, ana):
     stream = await site.open(ana)
     stream.hang_up()
     await site.publish("Nova", to=audiences.SYSTEM_CHANNEL)
-    await eventually(lambda: not site.hub.listeners)
+    await eventually(lambda: not site.hub.roster.listeners)
     assert stream.titles == []
 
 
@@ -130,11 +189,12 @@ async def test_a_stream_that_is_not_quiet_gets_no_heartbeat(site, ana, settings)
 
 
 async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bia, settings):
-    """The hub, the doorkeeper and the replay have one each, from the first stream on."""
+    """The hub, its people, the doorkeeper and the replay have one each."""
     settings.STREAMS_PER_PERSON = 30
     cursor = f"{site.hub.position.epoch}.0"
     await site.publish("Uma", to=audiences.SYSTEM_CHANNEL)
     await site.open(ana, cursor=cursor)
+    await site.hub.people.authorise([ana.pk])
     await site.cookie(bia)
     made = []
 
@@ -147,5 +207,5 @@ async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bi
     finally:
         connection_created.disconnect(note)
     assert [stream.titles for stream in streams] == [["Uma"]] * 30
-    assert len(site.hub.listeners[bia.pk].streams) == 30
+    assert len(site.hub.roster.listeners[bia.pk].streams) == 30
     assert made == []

@@ -14,6 +14,11 @@ from tests.stamping import stamp_all
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
+@pytest.fixture(params=["plain", "taken"])
+def served(request):
+    return request.param
+
+
 @pytest.fixture
 def norte(cras_norte):
     return audiences.channel_for_unit(cras_norte)

@@ -9,9 +9,11 @@ from django.utils import timezone
 from notificacao import audiences, epoch, retention, wakes
 from notificacao.models import DispatchState, LogHead, Membership, Notification, Person
 from notificacao.stream import authorisation, hub
-from notificacao.stream.listeners import Lane, Stream
+from notificacao.stream.listeners import Lane
+from notificacao.stream.plain import PlainStream
 from tests.asgi import in_database, set_rollout
 from tests.lives import set_back
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -23,8 +25,9 @@ def norte(cras_norte):
 
 @pytest.fixture
 def long_ago(ana, bia):
-    """Nobody's access changed of late, so that nothing else makes the hub ask again."""
-    Person.objects.update(access_changed_at=timezone.now() - timedelta(hours=1))
+    """Nothing about anybody changed of late, so that nothing else makes the hub ask again."""
+    hour = timezone.now() - timedelta(hours=1)
+    Person.objects.update(access_changed_at=hour, reading_changed_at=hour)
 
 
 def restore(seq, *, renewed):
@@ -82,11 +85,11 @@ async def test_the_standby_lane_is_told_too_and_hears_no_head_of_the_past(site, 
     await site.publish("Perdida", "Perdida também", to=norte)
     await in_database(restore, 0, renewed=True)
     await stream.next("resync")
-    await site.publish("Nova", to=norte, dispatch_state=DispatchState.FAILED)
+    await site.publish("Nova", to=audiences.SYSTEM_CHANNEL, dispatch_state=DispatchState.FAILED)
     await stream.next("notification")
     assert stream.titles == ["Nova"]
     heads = await stream.next("heads")
-    assert heads.data["channels"] == {norte: 1}
+    assert heads.data["channels"] == {audiences.SYSTEM_CHANNEL: 1}
 
 
 @pytest.mark.usefixtures("long_ago")
@@ -134,7 +137,7 @@ async def test_who_was_authorised_in_the_past_life_comes_back_to_be_authorised_i
     wakes.wake(wakes.HUBS)
     watching = await site.open(ana)
     assert watching.events[1].data["position"] != str(grant.position)
-    late = Stream(Lane.LIVE, "a session", "", limit=1_000)
+    late = PlainStream(Lane.LIVE, "a session", "", limit=1_000, send=None)
     site.hub.join(grant, late)
     assert late.ended
     assert b"event: bye" in late.take()
@@ -150,8 +153,8 @@ async def test_counts_go_on_from_what_the_new_life_holds(site, ana, norte):
     assert await stream.counted(2)
 
 
-async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, monkeypatch):
-    monkeypatch.setattr(hub, "SWEEP", 0.02)
+@pytest.mark.usefixtures("long_ago")
+async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte):
     await site.publish("1", "2", "3", to=norte)
     stream = await site.open(ana)
     assert await stream.counted(3)
@@ -162,6 +165,8 @@ async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, mon
         assert retention.trim() == 2
 
     await in_database(trim_two)
+    await eventually(lambda: site.hub.people.trimmed_to == 2)
+    await site.hub.people.sweep()
     assert await stream.counted(1)
     assert "resync" not in stream.names()
 

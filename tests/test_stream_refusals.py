@@ -29,7 +29,7 @@ async def test_strangers_leave_nothing_behind(site):
     for _ in range(3):
         assert (await site.request()).status == 401
     assert not isinstance(opening.NOT_LOGGED_IN, BaseException)
-    assert site.hub.listeners == {}
+    assert site.hub.roster.listeners == {}
 
 
 async def test_the_standby_lane_is_closed_to_who_is_not_on_ably(site, ana):

@@ -142,6 +142,12 @@ async def test_who_is_on_sse_for_an_outage_is_told_when_ably_is_back(site, on_ab
     assert (await stream.next("session")).data == {}
 
 
+async def test_who_is_put_on_ably_while_away_is_told_on_coming_back(site, on_ably, ana):
+    await on_ably(everyone=True, breaker="closed")
+    stream = await site.open(ana)
+    assert "session" in stream.names() or await stream.next("session")
+
+
 async def test_a_percentage_moves_only_those_whom_it_reaches(site, on_ably, ana, caio, norte):
     await on_ably(percent=0, breaker="closed")
     streams = {person: await site.open(person) for person in (ana, caio)}

@@ -19,6 +19,7 @@ from notificacao.api.problems import Problem
         (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, "docs/contract.md, Stream"),
         (401, "application/problem+json"): shapes.ProblemDetails,
         (403, "application/problem+json"): shapes.ProblemDetails,
+        (429, "application/problem+json"): shapes.ProblemDetails,
         (503, "application/problem+json"): shapes.ProblemDetails,
     },
     tags=["stream"],

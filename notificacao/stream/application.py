@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import structlog
 from django.db import DatabaseError, InterfaceError
@@ -14,8 +13,11 @@ from notificacao.log import Cursor, ResyncNeeded
 from notificacao.stream import frames
 from notificacao.stream.authorisation import Doorkeeper, Grant
 from notificacao.stream.hub import Hub
+from notificacao.stream.limits import Limits
 from notificacao.stream.listeners import Lane, Stream
 from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refused
+from notificacao.stream.plain import PlainStream
+from notificacao.stream.taken import EXTENSION, TakenStream
 
 logger = structlog.get_logger(__name__)
 
@@ -28,10 +30,11 @@ _HEADERS = [
 
 
 class StreamApplication:
-    """Authorise, replay, join the hub, and write until either side ends it."""
+    """Authorise, replay, join the hub; then the stream writes until either side ends it."""
 
     def __init__(self, hub: Hub):
         self._hub = hub
+        self._limits = Limits()
         self._doorkeeper = Doorkeeper()
         self._replaying = DatabaseThread("replay")
 
@@ -48,19 +51,60 @@ class StreamApplication:
             await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
             await send({"type": "http.response.body", "body": refusal.body()})
             return
-        stream = Stream(opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER)
+        take_over = (scope.get("extensions") or {}).get(EXTENSION)
+        if take_over is None:
+            await self._serve(opening, grant, receive, send)
+        else:
+            await self._hand_over(opening, grant, take_over)
+
+    async def _serve(self, opening: Opening, grant: Grant, receive, send) -> None:
+        """Under any server: this task lives as long as the stream."""
+        stream = PlainStream(opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, send=send)
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await self._begin(opening, grant, stream, send)
-            await _pump(stream, send)
+            await self._begin(opening, grant, stream)
+            await stream.pump()
         except OSError:
             pass  # the other side hung up
         finally:
             watch.cancel()
-            self._hub.leave(grant, stream)
+            self._gone(stream)
+
+    async def _hand_over(self, opening: Opening, grant: Grant, take_over) -> None:
+        """Under a server that gives the connection away: this task ends as soon as the stream has joined."""
+        stream = TakenStream(
+            opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, lost=self._gone
+        )
+        try:
+            take_over(stream, _HEADERS)
+        except OSError:
+            self._limits.give_back()
+            return
+        try:
+            await self._begin(opening, grant, stream)
+        except OSError:
+            pass  # the other side hung up, or was sent away
+        except BaseException:
+            stream.abort()
+            raise
+
+    def _gone(self, stream: Stream) -> None:
+        self._limits.give_back()
+        self._hub.leave(stream)
 
     async def _admit(self, opening: Opening) -> Grant:
+        """Raises Refused; else a place is taken."""
+        if self._hub.draining:
+            raise Refused(NOT_READY)
+        self._limits.take_place()
+        try:
+            return await self._authorise(opening)
+        except BaseException:
+            self._limits.give_back()
+            raise
+
+    async def _authorise(self, opening: Opening) -> Grant:
         """Raises Refused."""
         try:
             grant = await self._doorkeeper.grant(opening.session_key)
@@ -71,16 +115,17 @@ class StreamApplication:
             raise Refused(NOT_LOGGED_IN)
         if opening.lane is Lane.STANDBY and not grant.assigned:
             raise Refused(FORBIDDEN_LANE)
+        self._limits.note_opening(grant.person_pk)
         if not await self._hub.reached(grant.position):
             raise Refused(NOT_READY)
         return grant
 
-    async def _begin(self, opening: Opening, grant: Grant, stream: Stream, send) -> None:
+    async def _begin(self, opening: Opening, grant: Grant, stream: Stream) -> None:
         """Heads; in the live lane what lies after the cursor; then join, with no await in between."""
-        await _send(send, frames.RETRY + frames.heads(grant.position, grant.heads))
+        await stream.send(frames.RETRY + frames.heads(grant.position, grant.heads))
         if opening.lane is Lane.LIVE:
             try:
-                await self._replay(opening.cursor or grant.position, grant, send)
+                await self._replay(opening.cursor or grant.position, grant, stream)
             except ResyncNeeded as resync:
                 await self._hub.reached(resync.position)
                 stream.write(frames.resync(self._hub.position))
@@ -89,7 +134,7 @@ class StreamApplication:
         if opening.lane is Lane.STANDBY and joined_at != grant.position:  # what came meanwhile is told by the heads
             stream.write(frames.heads(joined_at, await self._replaying.run(log.heads, grant.channels)))
 
-    async def _replay(self, cursor: Cursor, grant: Grant, send) -> None:
+    async def _replay(self, cursor: Cursor, grant: Grant, stream: Stream) -> None:
         """Page through the log at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
 
         Nothing is buffered meanwhile: the log holds it.
@@ -104,28 +149,12 @@ class StreamApplication:
             replayed += len(page.rows)
             if replayed > conf.REPLAY_LIMIT:
                 raise ResyncNeeded(self._hub.position)
-            await _send(send, b"".join(_frame(row, cursor.epoch) for row in page.rows))
+            await stream.send(b"".join(_frame(row, cursor.epoch) for row in page.rows))
             cursor = page.complete_to
 
 
 def _frame(row, epoch: str) -> bytes:
     return frames.notification(wire.encode(row), log.place_of(row, epoch))
-
-
-async def _send(send, body: bytes) -> None:
-    if body:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _pump(stream: Stream, send) -> None:
-    while True:
-        await stream.wanted.wait()
-        ended = stream.ended
-        await _send(send, stream.take())
-        stream.quiet_since = time.monotonic()
-        if ended:
-            break
-    await send({"type": "http.response.body", "body": b""})
 
 
 async def _until_gone(receive, stream: Stream) -> None:

@@ -4,8 +4,9 @@ A thousand returning browsers must not queue one behind the other: all who ask w
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -18,8 +19,10 @@ from notificacao.database import DatabaseThread
 from notificacao.log import Cursor
 from notificacao.models import Person
 
+BATCH = 500  # people asked for in one statement
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What one person may hear, as the database had it at `position`."""
 
@@ -27,17 +30,14 @@ class Grant:
     channels: Mapping[str, int]
     heads: Mapping[str, int]
     position: Cursor
-    unread: int
     assigned: bool
-    transport: str
-    key_epochs: Mapping[str, int] = field(default_factory=dict)
 
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
     """`{session key: person}` of the sessions that are alive, of active people, with today's password."""
-    sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
+    alive = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
     store = SessionStore()
-    data = {session.session_key: store.decode(session.session_data) for session in sessions}
+    data = {key: store.decode(text) for key, text in alive.values_list("session_key", "session_data")}
     pks = {values[SESSION_KEY] for values in data.values() if SESSION_KEY in values}
     people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True)}
     return {
@@ -50,8 +50,9 @@ def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
 def _password_unchanged(person: Person, session: Mapping[str, str]) -> bool:
     """As django.contrib.auth.get_user does, `SECRET_KEY_FALLBACKS` honoured."""
     held = session.get(HASH_SESSION_KEY, "")
-    hashes = [person.get_session_auth_hash(), *person.get_session_auth_fallback_hash()]
-    return any(constant_time_compare(held, known) for known in hashes)
+    if constant_time_compare(held, person.get_session_auth_hash()):
+        return True
+    return any(constant_time_compare(held, known) for known in person.get_session_auth_fallback_hash())
 
 
 def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
@@ -62,8 +63,6 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
     position = log.position()
     heard = audiences.channels_of(person_pks)
     heads = log.heads({name: 0 for channels in heard.values() for name in channels})
-    key_epochs = log.key_epochs(heads)
-    unread = reading.unread(heard)
     now = rollout.current()
     return {
         pk: Grant(
@@ -71,13 +70,16 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             channels=channels,
             heads={name: heads[name] for name in channels},
             position=position,
-            unread=unread.get(pk, 0),
             assigned=now.assigned(pk),
-            transport=now.transport_for(pk),
-            key_epochs={name: key_epochs[name] for name in channels},
         )
         for pk, channels in heard.items()
     }
+
+
+def unread_of(heard: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
+    """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and perhaps some after it."""
+    seq = log.position().seq
+    return seq, reading.unread(heard)
 
 
 def grants_for(session_keys: list[str]) -> dict[str, Grant]:
@@ -108,7 +110,8 @@ class Doorkeeper:
 
     async def _read_batches(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting, {}
+            batch = dict(itertools.islice(self._waiting.items(), BATCH))
+            self._waiting = dict(itertools.islice(self._waiting.items(), BATCH, None))
             try:
                 grants = await self._thread.run(grants_for, list(batch))
             except Exception as error:

@@ -1,5 +1,6 @@
 """Server-sent events as bytes. Data is one line of JSON, ids and names are our own: no field can hold a newline."""
 
+import functools
 import json
 from collections.abc import Mapping
 
@@ -23,6 +24,7 @@ def heads(position: Cursor, channels: Mapping[str, int]) -> bytes:
     return _event("heads", {"position": str(position), "channels": channels})
 
 
+@functools.lru_cache(maxsize=1_000)  # many people have few unread
 def counts(unread: int) -> bytes:
     return _event("counts", {"unread": unread})
 

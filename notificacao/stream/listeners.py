@@ -1,11 +1,13 @@
-"""What the hub holds of each open stream and of each person who has one."""
+"""What the hub holds of each open stream and of each person who has one: slotted, since there are many."""
 
-import asyncio
-from dataclasses import dataclass, field
+import random
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from notificacao.stream import frames
 from notificacao.stream.authorisation import Grant
+
+DRAIN_SPREAD_MS = 2_000  # over which those who were sent away come back
 
 
 class Lane(StrEnum):
@@ -14,102 +16,101 @@ class Lane(StrEnum):
 
 
 class Stream:
-    """One open connection: a bounded buffer that its own task empties. `write` never waits."""
+    """One open connection. `write` never waits; a reader who leaves too much unread is told `bye` and ends."""
 
-    __slots__ = (
-        "_buffer",
-        "_limit",
-        "_size",
-        "browser",
-        "ended",
-        "lane",
-        "quiet_since",
-        "session_key",
-        "told",
-        "wanted",
-    )
+    __slots__ = ("browser", "ended", "lane", "listener", "quiet_since", "session_key", "told")
 
-    def __init__(self, lane: Lane, session_key: str, browser: str, *, limit: int):
+    def __init__(self, lane: Lane, session_key: str, browser: str):
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.listener: Listener | None = None  # once it has joined the hub
         self.told = ""  # the transport that this page was told last
         self.ended = False
         self.quiet_since = 0.0
-        self.wanted = asyncio.Event()
-        self._buffer: list[bytes] = []
-        self._size = 0
-        self._limit = limit
 
-    def write(self, frame: bytes) -> None:
-        """Queue `frame`; a reader who left more than the limit unread is told `bye` and ends."""
-        if self.ended:
-            return
-        self._size += len(frame)
-        if self._size > self._limit:
-            self._buffer.clear()
-            self.end("slow", after_ms=1_000)
-            return
-        self._buffer.append(frame)
-        self.wanted.set()
+    def write(self, data: bytes) -> None:
+        """One or more whole frames."""
+        raise NotImplementedError
+
+    async def send(self, data: bytes) -> None:
+        """At the socket's own pace. Raises OSError where the other side is gone."""
+        raise NotImplementedError
 
     def end(self, reason: str, after_ms: int = 0) -> None:
-        if not self.ended:
-            self.ended = True
-            self._buffer.append(frames.bye(reason, after_ms))
-            self.wanted.set()
+        """Say `bye` and close; the first reason stands."""
+        raise NotImplementedError
 
-    def take(self) -> bytes:
-        """All that is queued, in one piece."""
-        self.wanted.clear()
-        taken = b"".join(self._buffer)
-        self._buffer.clear()
-        self._size = 0
-        return taken
+    def shutdown(self) -> None:
+        """The server is about to end."""
+        self.end("drain", after_ms=random.randrange(DRAIN_SPREAD_MS))  # noqa: S311
 
 
-@dataclass(eq=False)
 class Listener:
     """A person with at least one open stream in this process."""
 
-    grant: Grant
-    unread: int
-    streams: list[Stream] = field(default_factory=list)
-    count_told: int = -1
-    count_again: bool = False
-    counted_to: int = 0  # the database counted the rows up to this seq
-    _since_count: list[int] | None = None  # rows that came while the database is counting
+    __slots__ = (
+        "_since_count",
+        "channels",
+        "count_again",
+        "count_told",
+        "counted_to",
+        "in_standby",
+        "pk",
+        "streams",
+        "unread",
+    )
 
-    @property
-    def pk(self) -> int:
-        return self.grant.person_pk
+    def __init__(self, grant: Grant):
+        self.pk = grant.person_pk
+        self.channels: Mapping[str, int] = grant.channels
+        self.streams: tuple[Stream, ...] = ()
+        self.in_standby = False  # any of the streams
+        self.unread = 0
+        self.counted_to = -1  # the database counted the rows up to this seq; not yet
+        self.count_told = -1
+        self.count_again = False
+        self._since_count: list[int] | None = None  # rows that came while the database is counting
 
     def may_see(self, channel: str, seq: int) -> bool:
-        since = self.grant.channels.get(channel)
+        since = self.channels.get(channel)
         return since is not None and seq > since
 
-    def count(self, seq: int, one_row_event: bool) -> None:
-        """An unread row came. An event of several rows may have been counted by another channel: ask again."""
-        if not one_row_event:
-            self.count_again = True
-            return
-        if seq > self.counted_to:
-            self.unread += 1
-        if self._since_count is not None:  # the count that is under way may be of another life of the log
-            self._since_count.append(seq)
+    def hold(self, streams: tuple[Stream, ...]) -> None:
+        self.streams = streams
+        self.in_standby = any(stream.lane is Lane.STANDBY for stream in streams)
+
+    def count(self, seqs: Sequence[int]) -> None:
+        """Unread rows came, in ascending order, each an event of its own."""
+        if self._since_count is not None:
+            self._since_count.extend(seqs)
+        if seqs and seqs[0] > self.counted_to:
+            self.unread += len(seqs)
+        else:
+            self.unread += sum(seq > self.counted_to for seq in seqs)
+
+    @property
+    def count_is_due(self) -> bool:
+        """Whether `unread` waits for the database's answer."""
+        return self.count_again or self._since_count is not None
 
     def begin_count(self) -> None:
         self.count_again = False
         self._since_count = []
 
-    def end_count(self, grant: Grant) -> None:
-        """The database counted `grant.unread` at `grant.position`; what came after that is added."""
+    def end_count(self, unread: int, seq: int) -> None:
+        """The database counted `unread`, all up to `seq` included; what came after that is added."""
         came = self._since_count or []
-        self.counted_to = grant.position.seq
-        self.unread = grant.unread + sum(seq > self.counted_to for seq in came)
+        self.counted_to = seq
+        self.unread = unread + sum(each > seq for each in came)
         self._since_count = None
 
-    def write(self, frame: bytes, *lanes: Lane) -> None:
+    def tell_count(self) -> None:
+        if self.counted_to >= 0 and not self.count_is_due and self.unread != self.count_told:
+            self.count_told = self.unread
+            self.write(frames.counts(self.unread))
+
+    def write(self, data: bytes, *lanes: Lane) -> None:
         for stream in self.streams:
             if not lanes or stream.lane in lanes:
-                stream.write(frame)
+                stream.write(data)

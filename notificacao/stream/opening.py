@@ -37,7 +37,11 @@ class Refusal:
         return json.dumps(problem, ensure_ascii=False).encode()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(self.body())).encode()),
+            (b"cache-control", b"no-store"),
+        ]
         if self.status == 405:
             headers.append((b"allow", b"GET"))
         if self.retry_after is not None:

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import Case, Q, When
+from django.db.models.functions import Now
 
 from notificacao import log, rollout
 from notificacao.log import Cursor
@@ -23,7 +23,7 @@ class News:
     position: Cursor
     another_life: bool  # the log cannot go on from there: another epoch, set back, or trimmed
     trimmed_to: int
-    rows: list[Notification]
+    rows: list[Notification]  # each with `expired`, as the database's clock has it
     more: bool
     settled: dict[int, str]  # seq → dispatch state, of the rows asked for
     people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, of those changed of late
@@ -39,6 +39,7 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) 
     more = False
     if position.seq > since.seq and not another_life:
         wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=position.seq).order_by("seq")
+        wanted = wanted.annotate(expired=Case(When(expires_at__lte=Now(), then=True), default=False))
         rows = list(wanted[:BATCH])
         if more := len(rows) == BATCH:
             position = log.place_of(rows[-1], position.epoch)
@@ -50,7 +51,7 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) 
 def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:
     if not connected:
         return {}
-    lately = timezone.now() - _LOOK_BACK
+    lately = Now() - _LOOK_BACK
     changed = Person.objects.filter(Q(access_changed_at__gt=lately) | Q(reading_changed_at__gt=lately))
     return {
         pk: (access, reading)

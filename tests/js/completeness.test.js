@@ -49,6 +49,11 @@ describe("hear", () => {
     expect(completeness.lacking(state)).toEqual([UNIT]);
   });
 
+  it("takes a channel that was heard from before the page on for no new one", () => {
+    const page = completeness.begin("e1.9", [{ name: UNIT, since: 5 }]);
+    expect(completeness.safeCursor(completeness.hear(page, [heard(UNIT, 5, 8)]))).toBe("e1.9");
+  });
+
   it("takes no head back that was known to be higher", () => {
     const ahead = completeness.shown(complete({ [UNIT]: 2 }), row(9, 8));
     expect(completeness.lacking(completeness.hear(ahead, [heard(UNIT, 2, 2)]))).toEqual([UNIT]);

@@ -30,6 +30,7 @@ export class AblyLink {
   constructor({ sdk, token, onRow, onHint, onState, onStale }) {
     Object.assign(this, { sdk, token, onRow, onHint, onState, onStale });
     this.state = "connecting";
+    this.wasAttached = false;
     this.keys = new Map(); // channel → base64, as set on the SDK's channel
     this.oldKeys = new Map(); // channel → what a message may still be encrypted with
     this.closed = false;
@@ -157,6 +158,7 @@ export class AblyLink {
   #enter(state) {
     if (state === this.state || this.closed) return;
     this.state = state;
+    this.wasAttached ||= state === "attached";
     this.onState(state);
   }
 }

@@ -137,7 +137,7 @@ export class NotificationClient {
       onStale: () => this.#refreshSoon(),
     });
     this.link.start(session);
-    this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.attached && this.#goLive());
+    this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.wasAttached && this.#goLive());
   }
 
   /** Ably is left only once the live stream is there. */

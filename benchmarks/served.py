@@ -1,0 +1,79 @@
+"""A server under measurement: started on its own core, weighed, and ended by its process id."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+
+
+class Served:
+    """`command` listens on `port` of 127.0.0.1 and answers `ready` with success once it serves."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], port: int, ready: str):
+        self.port = port
+        self._command = ["taskset", "-c", str(SERVER_CORE), *command]
+        self._environment = environment
+        self._ready = f"http://127.0.0.1:{port}{ready}"
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 — as long as the process
+
+    def __enter__(self) -> "Served":
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=self._said, stderr=self._said, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise RuntimeError(f"{' '.join(self._command)} is not ready:\n{self.said()}")
+            time.sleep(0.1)
+        return self
+
+    def said(self) -> str:
+        """The end of what it logged."""
+        self._said.seek(0)
+        return self._said.read()[-3_000:].decode(errors="replace")
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self._ready, timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def __exit__(self, *_) -> None:
+        """A server that waits for its streams is not waited for."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def pids(self) -> list[int]:
+        """Of the server and its workers."""
+        pids = [self.pid]
+        for pid in pids:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                pids += [int(child) for child in children.read_text().split()]
+        return pids
+
+    def kilobytes(self) -> int:
+        """Resident, of all its processes."""
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
+        return sum(int(status.split("VmRSS:")[1].split()[0]) for status in statuses)
+
+    def seconds_on_core(self) -> float:
+        """Processor time used so far."""
+        ticks = 0
+        for pid in self.pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,1 @@
+"""What is broken on purpose, and the checker that says whether anything was lost by it."""

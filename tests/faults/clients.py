@@ -1,0 +1,189 @@
+"""Browsers by the dozen in one process: real connections, the page's own rules, and a history of each."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import Callable
+
+import httpx
+
+from tests.faults.page import Page
+
+SILENCE = 2.5  # seconds; the tests' servers are heard twice a second
+_HEAD_PATIENCE = 1.0  # seconds, as in client.js
+_FIRST_WAIT, _LONGEST_WAIT = 0.3, 2.0  # seconds: a browser's are longer, and no other
+_RETRY = 0.5  # seconds
+
+
+class SignedOut(Exception):
+    """401: the page goes to the login."""
+
+
+class Reset(Exception):
+    """410: the log does not answer from that cursor."""
+
+
+class Browser:
+    """One page of a person. `sites`: what a load balancer chooses from; `lane`: which to ask for, each time anew."""
+
+    def __init__(self, http: httpx.AsyncClient, sites: list[str], person: dict, lane: Callable[[], str], name: str):
+        self.name = name
+        self.person = person
+        self.page: Page | None = None
+        self.heard = asyncio.Event()  # anything, since it was last cleared
+        self._http = http
+        self._sites = sites
+        self._lane = lane
+        self._browser = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=22))
+        self._reading: asyncio.Task | None = None
+        self._moved = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        session, rows = await self._session_and_list()
+        self.page = Page(self.name, session, rows)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_open(self.page))
+            tasks.create_task(self._heal(self.page))
+            tasks.create_task(self._refresh(self.page))
+
+    # --- The stream
+
+    async def _keep_open(self, page: Page) -> None:
+        failures = 0
+        while True:
+            self._reading = asyncio.create_task(self._read(page))
+            await asyncio.wait([self._reading])
+            page.close()
+            if page.wants_restart:
+                page.begin(*await self._session_and_list())
+                continue
+            if self._reading.cancelled():  # reopened at once
+                continue
+            was_open, pause = self._reading.result()
+            failures = 0 if was_open else failures + 1
+            limit = min(_LONGEST_WAIT, _FIRST_WAIT * 2**failures)
+            await asyncio.sleep(random.uniform(0, limit) if pause is None else pause)
+
+    async def _read(self, page: Page) -> tuple[bool, float | None]:
+        """One stream until its end: whether it was open, and how long to wait, where the server said so."""
+        was_open = False
+        lane = self._lane()
+        query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
+        address = f"{self._site()}/api/v1/stream/"
+        try:
+            async with self._http.stream("GET", address, params=query, headers=self._headers) as answer:
+                if answer.status_code != 200:
+                    _refused(answer.status_code)
+                    return False, _retry_after(answer)
+                async for name, data, event_id in _events(answer):
+                    was_open = True
+                    if name == "bye":
+                        _refused(401 if data["reason"] == "signed_out" else 200)
+                        return True, data["after_ms"] / 1_000 + random.uniform(0, 0.5)
+                    self._hear(page, name, data, event_id)
+        except httpx.HTTPError:
+            pass
+        return was_open, None
+
+    def _hear(self, page: Page, name: str, data, event_id: str | None) -> None:
+        page.hear(name, data, event_id)
+        self.heard.set()
+        self._moved.set()
+        if page.wants_restart:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
+    # --- What is fetched beside it
+
+    async def _heal(self, page: Page) -> None:
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            if not page.lacks:
+                continue
+            await asyncio.sleep(_HEAD_PATIENCE * random.uniform(1, 1.3))
+            while page.lacks and not page.wants_restart:
+                cursor, only = page.ask()
+                query = {"after": cursor, "limit": "50"} | ({"channel": only} if only else {})
+                try:
+                    page.catch_up(await self._fetch("/api/v1/notifications/", **query), only)
+                except Reset:
+                    page.wants_restart = True
+                    self._reopen()
+
+    async def _refresh(self, page: Page) -> None:
+        """The session again, whenever the page wants it."""
+        while True:
+            await self._moved.wait()
+            await asyncio.sleep(random.uniform(0, 0.5))
+            if page.wants_session:
+                page.apply(await self._fetch("/api/v1/session/"))
+                if page.wants_restart or page.wants_reopening:
+                    self._reopen()
+
+    async def _session_and_list(self) -> tuple[dict, list[dict]]:
+        """The position first; then the list back to where this page once began."""
+        session = await self._fetch("/api/v1/session/")
+        inbox = await self._fetch("/api/v1/notifications/", page_size="100")
+        rows = inbox["results"]
+        while self.page is not None and inbox["next"] and rows[-1]["seq"] > self.page.history.start:
+            inbox = await self._fetch(inbox["next"].partition("/api/")[2].join(("/api/", "")))
+            rows += inbox["results"]
+        return session, rows
+
+    async def _fetch(self, path: str, **query: str) -> dict:
+        """Asked until it is answered. Raises SignedOut, Reset."""
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                answer = await self._http.get(self._site() + path, params=query or None, headers=self._headers)
+                if answer.status_code == 200:
+                    return answer.json()
+                _refused(answer.status_code)
+                if answer.status_code == 410:
+                    raise Reset
+            await asyncio.sleep(_RETRY * random.uniform(0.5, 1.5))
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Cookie": f"sessionid={self.person['session']}"}
+
+    def _site(self) -> str:
+        return random.choice(self._sites)
+
+
+def _refused(status: int) -> None:
+    if status == 401:
+        raise SignedOut
+    if status in (400, 403, 404):
+        raise AssertionError(f"the site refused what it should grant: {status}")
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    seconds = answer.headers.get("retry-after")
+    return float(seconds) if seconds else None
+
+
+async def _events(answer: httpx.Response):
+    """`(name, data, id)` of each whole event; a block without data is a heartbeat, as its comment says."""
+    fields: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+            continue
+        if "data" in fields:
+            yield fields["event"], json.loads(fields["data"]), fields.get("id")
+        elif "" in fields:
+            yield "heartbeat", None, fields[""] or None
+        fields = {}
+
+
+def new_http() -> httpx.AsyncClient:
+    """Each call on a connection of its own, and none that is silent for long."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(SILENCE), trust_env=False)

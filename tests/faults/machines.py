@@ -1,0 +1,227 @@
+"""Many machines in small: PostgreSQL, Redis, two dispatchers, two web processes, a producer, proxies between them."""
+
+import asyncio
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import psycopg
+
+from tests.faults import history
+from tests.faults.clients import Browser, new_http
+from tests.faults.history import Hearing, Row
+from tests.faults.proxy import Proxy
+from tests.live.ably_server import ROOT, free_port
+from tests.live.postgres import PostgresServer
+from tests.live.redis import RedisServer
+from tests.live.site import DispatcherProcess, Site, environment_for
+from tests.waiting import eventually
+
+PEOPLE = 8
+PAGES = 3  # a person: live, standby, and one that changes
+_LANES = (lambda: "live", lambda: "standby", lambda: random.choice(("live", "standby")))
+QUIET_WITHIN = 20.0  # seconds from the last commit until every page has all
+
+
+class Producer:
+    """The process of `producer.py`, on `database`."""
+
+    def __init__(self, database: str, **settings: str):
+        environment = environment_for(database, **settings)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.producer"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def tell(self, do: str, **order):
+        """What it answers."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+
+
+class Machines:
+    """All processes, on a database of their own. `settings` are everybody's; `odd` are those of the first of each kind.
+
+    The first web process reaches PostgreSQL through `to_database`, and half of the pages reach it through `to_web`.
+    """
+
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, *, odd: dict = {}, **settings: str):  # noqa: B006
+        self.postgres, self.redis = postgres, redis
+        self.database = postgres.create_database()
+        self.settings = {
+            "REDIS_URL": redis.url,
+            "DISPATCHER": "external",
+            "STREAM_HEARTBEAT": "0.5",
+            "ABLY_API_KEY": "app.key:segredo",  # an Ably that nobody reaches: its people are in standby
+            "ABLY_ENDPOINT": "127.0.0.1",
+            "ABLY_PORT": str(free_port()),
+            "ABLY_TLS": "false",
+            **settings,
+        }
+        self.to_database = Proxy(postgres.port)
+        behind = self.database.replace(f":{postgres.port}/", f":{self.to_database.port}/")
+        self.webs = [Site(behind, **self.settings | odd), Site(self.database, **self.settings)]
+        self.to_web = Proxy(self.webs[0].port)
+        self.dispatchers = [DispatcherProcess(self.database, **self.settings | more) for more in (odd, {})]
+        self.producer = Producer(self.database, **self.settings)
+        self.people: list[dict] = []
+
+    @property
+    def _processes(self) -> list:
+        return [*self.dispatchers, *self.webs]
+
+    def __enter__(self) -> "Machines":
+        self.to_database.__enter__()
+        self.to_web.__enter__()
+        self.people = self.producer.tell("cast", size=PEOPLE)
+        self.heal()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.producer.close()
+        for process in self._processes:
+            process.close()
+        self.to_web.__exit__()
+        self.to_database.__exit__()
+
+    def heal(self) -> None:
+        """Everything runs and answers."""
+        self.to_database.heal()
+        self.to_web.heal()
+        for server in (self.postgres, self.redis, *self._processes):
+            if server.running:
+                server.thaw()
+            else:
+                server.start()
+
+    @property
+    def sites(self) -> list[str]:
+        """Twice the first web process, by its own port and through the proxy, and the second."""
+        return [f"http://127.0.0.1:{self.to_web.port}", self.webs[0].url, self.webs[1].url, self.webs[1].url]
+
+    def log(self) -> dict[str, tuple]:
+        """`{id: (seq, prev_seq)}`."""
+        with psycopg.connect(self.database) as connection:
+            rows = connection.execute("SELECT public_id, seq, prev_seq FROM notificacao_notification")
+            return {str(public_id): (seq, prev_seq) for public_id, seq, prev_seq in rows}
+
+    def is_quiet(self) -> bool:
+        """Whether everything committed has its place in the log."""
+        return all(seq is not None for seq, _ in self.log().values())
+
+    def heads(self) -> dict[str, int]:
+        with psycopg.connect(self.database) as connection:
+            return dict(connection.execute("SELECT name, head FROM notificacao_channel").fetchall())
+
+
+class Trial:
+    """Pages that are open and producers that write, while a test breaks things."""
+
+    def __init__(self, machines: Machines, browsers: list[Browser]):
+        self.machines = machines
+        self.browsers = browsers
+
+    @property
+    def arrivals(self) -> int:
+        return sum(len(browser.page.history.arrivals) for browser in self.browsers if browser.page)
+
+    async def leader(self) -> DispatcherProcess:
+        """The dispatcher that leads, once exactly one thinks that it does."""
+        leaders: list[DispatcherProcess] = []
+
+        def only_one() -> bool:
+            leaders[:] = [process for process in self.machines.dispatchers if process.running and process.leads]
+            return len(leaders) == 1
+
+        await eventually(only_one)
+        return leaders[0]
+
+    @property
+    def connections(self) -> list[int]:
+        """How many streams each page has opened so far."""
+        return [browser.page.connection for browser in self.browsers]
+
+    async def heard(self) -> None:
+        """Once every page heard something of its stream, a heartbeat at least."""
+        for browser in self.browsers:
+            browser.heard.clear()
+        await eventually(lambda: all(browser.heard.is_set() for browser in self.browsers), 15.0)
+
+    async def delivered(self, more: int, within: float = 15.0) -> None:
+        """Once so many more rows came to the pages."""
+        wanted = self.arrivals + more
+        await eventually(lambda: self.arrivals >= wanted, within)
+
+    async def tried(self, more: int) -> None:
+        """Once the producers came to the end of so many more transactions, good or bad."""
+        wanted = self.machines.producer.tell("tried") + more
+        await eventually(lambda: self.machines.producer.tell("tried") >= wanted, 15.0)
+
+
+@contextlib.asynccontextmanager
+async def trial(machines: Machines, *, threads: int = 10, pace: float = 0.15) -> AsyncIterator[Trial]:
+    """Load while the block runs; then quiet, and nothing may be wrong.
+
+    Nothing is written after the load has ended: pages that lack something have to find out by themselves.
+    """
+    await eventually(machines.is_quiet)
+    heads = machines.heads()
+    async with new_http() as http, asyncio.TaskGroup() as tasks:
+        browsers = [
+            Browser(http, machines.sites, person, lane, f"{person['name']}/{place}")
+            for person in machines.people
+            for place, lane in enumerate(_LANES)
+        ]
+        running = [tasks.create_task(browser.run()) for browser in browsers]
+        await eventually(lambda: all(browser.page and browser.heard.is_set() for browser in browsers))
+        channels = sorted({channel for person in machines.people for channel in person["hears"]})
+        load = Trial(machines, browsers)
+        machines.producer.tell("produce", channels=channels, threads=threads, pace=pace)
+        try:
+            yield load
+        finally:
+            truth = await asyncio.to_thread(machines.producer.tell, "end")
+        await _settle(load, [Row(**line) for line in truth], heads)
+        for task in running:
+            task.cancel()
+
+
+async def _settle(load: Trial, rows: list[Row], heads: dict[str, int]) -> None:
+    clients = []
+    for browser in load.browsers:
+        client = browser.page.history
+        client.hearings = [Hearing(channel, since) for channel, since in browser.person["hears"].items()]
+        clients.append(client)
+
+    def faults() -> list[history.Fault]:
+        placed = history.placed(rows, load.machines.log())
+        return history.check(placed, clients, now=time.time(), heads=heads)
+
+    deadline = time.monotonic() + QUIET_WITHIN
+    while found := faults():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])))
+        await asyncio.sleep(0.2)
+    # What would come twice, or to others, comes before a stream's next sign of life.
+    await load.heard()
+    assert faults() == []
+    assert any(client.arrivals for client in clients), "nothing was sent at all"

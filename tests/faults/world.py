@@ -1,0 +1,487 @@
+"""The whole site in one thread and in virtual time: the real stamper, claims, orchestrator, hub and stream; a database
+of its own with several producers' connections; pages, and an Ably, that are models.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+import uuid
+from collections import deque
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.db import transaction
+
+from notificacao import audiences, log, orchestrator, rollout, wakes
+from notificacao.api.session import describe
+from notificacao.breaker import Breaker
+from notificacao.dispatcher import claims, lease
+from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.models import (
+    BreakerState,
+    Channel,
+    DispatcherLease,
+    LogHead,
+    Membership,
+    Notification,
+    Person,
+    Role,
+    RolloutFlag,
+    Unit,
+)
+from notificacao.orchestrator import NotificationOrchestrator
+from notificacao.reading import Reader
+from notificacao.stream.application import StreamApplication
+from notificacao.stream.hub import Hub
+from notificacao.transports import Envelope
+from notificacao.wire import WireNotification
+from tests.asgi import Event, log_in
+from tests.fake_transport import transient
+from tests.faults import history
+from tests.faults.history import Hearing, Path, Row
+from tests.faults.page import Page, Saved
+from tests.faults.virtual import VirtualLoop
+
+WRITERS = ("writer1", "writer2", "writer3")
+
+
+class Ably:
+    """Takes a message once by its id, and gives it to whoever is attached and may hear it."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.links: list[Link] = []
+        self._known: set[str] = set()
+
+    async def publish(self, envelope: Envelope) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise transient()
+        row = WireNotification.of(envelope.row).model_dump(mode="json")
+        if row["id"] in self._known:
+            return
+        self._known.add(row["id"])
+        for link in self.links:
+            if row["channel"] in audiences.channels_of([link.person.pk])[link.person.pk]:
+                link.messages.append((row, envelope.epoch))
+
+    async def probe(self) -> None:
+        if self.down:
+            raise transient()
+
+    async def close(self) -> None:
+        pass
+
+
+class Link:
+    """A page's attachment; what came over it waits until the page reads."""
+
+    def __init__(self, person: Person):
+        self.person = person
+        self.messages: deque[tuple[dict, str]] = deque()
+
+
+class Line:
+    """One request for a stream, and the bytes that wait to be read."""
+
+    def __init__(self, application, lane: str, cursor: str, cookie: str, browser: str):
+        self.status = 0
+        self.over = False
+        self._bytes = b""
+        self._gone = asyncio.Event()
+        self._asked = False
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/api/v1/stream/",
+            "query_string": urlencode({"lane": lane, "cursor": cursor, "browser": browser}).encode(),
+            "headers": [(b"cookie", f"sessionid={cookie}".encode())],
+        }
+        self._task = asyncio.get_event_loop().create_task(self._ask(application, scope))
+
+    async def _ask(self, application, scope: dict) -> None:
+        with contextlib.suppress(OSError):
+            await application(scope, self._receive, self._send)
+
+    async def _receive(self) -> dict:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict) -> None:
+        if self._gone.is_set():
+            raise OSError("the page is gone")
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self._bytes += message.get("body", b"")
+            self.over = not message.get("more_body", False)
+
+    def read(self) -> list[Event]:
+        """All whole events that came since the last look."""
+        if self.status != 200:
+            return []
+        *blocks, self._bytes = self._bytes.split(b"\n\n")
+        return [Event.parse(block.decode()) for block in blocks]
+
+    def drop(self) -> None:
+        """What was not read is gone."""
+        self._bytes = b""
+        self._gone.set()
+
+
+class Tab:
+    """A page of a person and what it holds open. With a `leader` it has no stream: that tab relays."""
+
+    def __init__(self, world: "World", person: Person, name: str, leader: "Tab | None" = None):
+        self.world = world
+        self.person = person
+        self.leader = leader
+        self.link: Link | None = None
+        self.line: Line | None = None
+        self.browser = name.ljust(22, "_")
+        self.page = Page(name, *self._session_and_list(), expired=lambda row: row["id"] in world.expired)
+
+    def _session_and_list(self) -> tuple[dict, list[dict]]:
+        session = self._session()
+        rows = Reader(self.person).inbox(kinds=[], priorities=[], channel="", unread=False, archived=False)
+        return session, [_wire(row) for row in rows.order_by("-seq")]
+
+    def _session(self) -> dict:
+        return describe(self.person).model_dump(mode="json")
+
+    # --- Its connections
+
+    def open(self, lane: str) -> None:
+        self.drop()
+        cookie = self.world.cookies[self.person.pk]
+        self.line = Line(self.world.application, lane, self.page.open(lane), cookie, self.browser)
+
+    def drop(self) -> None:
+        if self.line is not None:
+            self.line.drop()
+            self.page.close()
+            self.line = None
+
+    def attach(self) -> None:
+        self.link = Link(self.person)
+        self.world.ably.links.append(self.link)
+
+    def detach(self) -> None:
+        """Suspended, or without a token: what was not read is gone."""
+        if self.link is not None:
+            self.world.ably.links.remove(self.link)
+            self.link = None
+
+    def die(self) -> None:
+        self.drop()
+        self.detach()
+        for tab in self.followers:
+            tab.leader = None
+
+    @property
+    def followers(self) -> list["Tab"]:
+        return [tab for tab in self.world.tabs if tab.leader is self]
+
+    # --- What the page does with what came
+
+    def read(self) -> None:
+        """Everything that waits, of the stream and of Ably."""
+        for event in self.line.read() if self.line else []:
+            self._hear(event)
+        while self.link and self.link.messages:
+            row, epoch = self.link.messages.popleft()
+            for tab in (self, *self.followers):
+                tab.page.hear_beside(row, epoch, Path.ABLY if tab is self else Path.RELAYED)
+        if self.line and (self.line.over or self.page.wants_restart):
+            self.drop()
+
+    def _hear(self, event: Event) -> None:
+        if event.name in ("retry", "bye", "counts"):
+            return
+        self.page.hear(event.name, event.data, event.id)
+        for tab in self.followers:
+            if event.name == "notification":
+                tab.page.hear_beside(event.data, tab.page.state.epoch, Path.RELAYED)
+            elif event.name != "heartbeat":
+                tab.page.hear(event.name, event.data, None)
+
+    def follow_up(self) -> None:
+        """What the page asks for, once."""
+        if self.page.wants_restart:
+            self.page.begin(*self._session_and_list())
+        if self.page.wants_session:
+            self.page.apply(self._session())
+            if self.page.wants_reopening:
+                self.open("live")
+        if self.page.lacks:
+            cursor, only = self.page.ask()
+            self.page.catch_up(self.world.read_after(self.person, cursor, only), only)
+
+    def go_on(self) -> None:
+        """What the page does by itself, sooner or later."""
+        self.read()
+        self.follow_up()
+        if self.leader is None and (self.line is None or self.line.status not in (0, 200)):
+            self.open("standby" if self.link and self.world.assigned(self.person) else "live")
+
+
+def _wire(row: Notification) -> dict:
+    return WireNotification.of(row).model_dump(mode="json")
+
+
+class Dispatcher:
+    """One process, step by step: it may die, or fall asleep, between any two."""
+
+    def __init__(self, world: "World"):
+        self._world = world
+        self._holder = uuid.uuid4().hex
+        self._term: int | None = None
+        self._held: tuple[str, list[Notification]] = ("", [])
+        self._outcomes: dict[int, orchestrator.Outcome] = {}
+
+    def die(self) -> None:
+        """Another process takes its place."""
+        self.__init__(self._world)
+
+    def lead(self) -> None:
+        self._term = lease.hold(self._holder, self._term)
+
+    def stamp(self) -> None:
+        """As whoever it believes to be: it may have slept past its term."""
+        if self._term is not None:
+            try:
+                while stamp(self._term):
+                    wakes.wake(wakes.HUBS)
+            except LeadLost:
+                self._term = None
+
+    def claim(self) -> None:
+        if self._term is not None:
+            self._held = claims.claim()
+            self._outcomes = {}
+
+    def publish(self) -> None:
+        _, rows = self._held
+        if rows:
+            envelopes, self._outcomes = orchestrator.route(rows, rollout.current())
+            self._outcomes |= self._world.loop.run_until_complete(self._world.orchestrator.send(envelopes))
+
+    def settle(self) -> None:
+        held, _ = self._held
+        if self._outcomes:
+            claims.settle(held, self._outcomes)
+            wakes.wake(wakes.HUBS)
+        self._held, self._outcomes = ("", []), {}
+
+
+class World:
+    """One life of it, on `loop`, from an empty log on."""
+
+    def __init__(self, loop: VirtualLoop):
+        self.loop = loop
+        self.tabs: list[Tab] = []
+        self.closed: list[Tab] = []
+        self.expired: set[str] = set()
+        self.rows: dict[str, Row] = {}
+        self.hearings: dict[int, list[Hearing]] = {}
+        self.ably = Ably()
+        self._open: dict[str, tuple] = {}  # writer → (transaction, its rows)
+        _empty_the_log()
+        self.units = list(Unit.objects.order_by("pk"))
+        self.people = list(Person.objects.order_by("pk"))
+        self.cookies = {person.pk: log_in(person) for person in self.people}
+        for person in self.people:
+            self.hearings[person.pk] = [Hearing(audiences.SYSTEM_CHANNEL), Hearing(audiences.channel_for_user(person))]
+        self.breaker = Breaker(clock=loop.time)
+        self.orchestrator = NotificationOrchestrator(self.ably, self.breaker, self._read_rollout)
+        self.dispatchers = [Dispatcher(self) for _ in range(2)]
+        self.hub = Hub()
+        self.application = StreamApplication(self.hub)
+        self._running = loop.create_task(self.hub.run())
+        self.watch_ably()
+        loop.pass_time(0.1)
+
+    async def _read_rollout(self) -> rollout.Rollout:
+        return rollout.current()
+
+    def watch_ably(self) -> None:
+        """Probe where the breaker lets one through, and write down what it says."""
+        if self.breaker.state != "closed" and self.breaker.admit():
+            if self.ably.down:
+                self.breaker.failure("down")
+            else:
+                self.breaker.success()
+        state = BreakerState.State.CLOSED if self.breaker.state == "closed" else BreakerState.State.OPEN
+        BreakerState.objects.update_or_create(pk=rollout.BREAKER, defaults={"state": state})
+        wakes.wake(wakes.HUBS)
+
+    def assigned(self, person: Person) -> bool:
+        return rollout.current().assigned(person.pk)
+
+    @property
+    def channels(self) -> list[str]:
+        personal = [audiences.channel_for_user(person) for person in self.people]
+        return [audiences.SYSTEM_CHANNEL, *map(audiences.channel_for_unit, self.units), *personal]
+
+    # --- Producers
+
+    def write(self, writer: str, channels: list[str]) -> None:
+        """One event in the open transaction of `writer`, which begins here where there is none."""
+        if writer not in self._open:
+            held = transaction.atomic(using=writer)
+            held.__enter__()
+            self._open[writer] = held, []
+        event_id = uuid.uuid4() if len(channels) > 1 else None
+        for channel in channels:
+            began = time.monotonic()
+            row = Notification(channel=channel, title="Algo", message="Algo.", event_id=event_id)
+            row.save(using=writer)
+            self._open[writer][1].append(Row(str(row.public_id), str(row.event_id), channel, began=began))
+
+    def end(self, writer: str, *, commit: bool) -> None:
+        held, rows = self._open.pop(writer)
+        if not commit:
+            transaction.set_rollback(True, using=writer)
+        held.__exit__(None, None, None)
+        ended = time.monotonic()
+        self.rows |= {row.id: replace(row, committed=commit, ended=ended) for row in rows}
+        wakes.wake(wakes.DISPATCHER)
+
+    @property
+    def writing(self) -> list[str]:
+        return sorted(self._open)
+
+    def expire(self, row_id: str) -> None:
+        Notification.objects.filter(public_id=row_id).update(expires_at="2020-01-01T00:00:00Z")
+        self.expired.add(row_id)
+        self.rows[row_id] = replace(self.rows[row_id], expires_at=time.time())
+
+    # --- Memberships, leases, the flag
+
+    def join(self, person: Person, unit: Unit) -> None:
+        membership = Membership.objects.create(person=person, role=Role.TECNICO, unit=unit)
+        self.hearings[person.pk].append(Hearing(audiences.channel_for_unit(unit), membership.since))
+
+    def leave(self, person: Person, unit: Unit) -> None:
+        """From now on nothing of that unit is owed; what was stamped before may still be under way."""
+        Membership.objects.get(person=person, unit=unit).delete()
+        channel, head = audiences.channel_for_unit(unit), log.position().seq
+        self.hearings[person.pk] = [
+            replace(hearing, until=hearing.since, grace=head)
+            if hearing.channel == channel and hearing.until is None
+            else hearing
+            for hearing in self.hearings[person.pk]
+        ]
+        self.loop.pass_time(2.5)  # within which open streams follow
+
+    def change_membership(self, person: Person, unit: Unit) -> None:
+        if Membership.objects.filter(person=person, unit=unit).exists():
+            self.leave(person, unit)
+        else:
+            self.join(person, unit)
+
+    def let_leases_run_out(self) -> None:
+        DispatcherLease.objects.update(until="2020-01-01T00:00:00Z")
+        Notification.objects.exclude(lease_until=None).update(lease_until="2020-01-01T00:00:00Z")
+
+    def set_flag(self, everyone: bool) -> None:
+        RolloutFlag.objects.filter(name="ably").update(everyone=everyone)
+        wakes.wake(wakes.HUBS)
+
+    # --- Pages
+
+    def open_tab(self, person: Person, leader: Tab | None = None) -> Tab:
+        tab = Tab(self, person, f"{person.username}-{len(self.tabs) + len(self.closed)}", leader)
+        self.tabs.append(tab)
+        return tab
+
+    def close_tab(self, tab: Tab) -> None:
+        tab.die()
+        self.tabs.remove(tab)
+        self.closed.append(tab)
+
+    def read_after(self, person: Person, cursor: str, only: str | None = None, limit: int = 3) -> dict:
+        channels = Reader(person).channels
+        channels = {name: since for name, since in channels.items() if only in (None, name)}
+        page = log.read_after(log.Cursor.parse(cursor), channels, limit)
+        return {"results": [_wire(row) for row in page.rows], "complete_to": str(page.complete_to), "more": page.more}
+
+    # --- The end
+
+    def come_to_rest(self) -> None:
+        """Every transaction ends, somebody leads, and all pages go on by themselves; nothing more is sent."""
+        for writer in self.writing:
+            self.end(writer, commit=True)
+        self.let_leases_run_out()
+        last = Dispatcher(self)
+        last.lead()
+        last.stamp()
+        for _ in range(8):
+            for step in (last.claim, last.publish, last.settle):
+                step()
+            self.watch_ably()
+            for tab in list(self.tabs):
+                tab.go_on()
+            self.loop.pass_time(1.2)
+
+    def faults(self) -> list[history.Fault]:
+        placed = history.placed(self.rows.values(), self._log())
+        for tab in self.tabs + self.closed:
+            tab.page.history.hearings = self.hearings[tab.person.pk]
+        closed = [replace(tab.page.history, start=10**9) for tab in self.closed]  # nothing is owed to it
+        return history.check(placed, [*(tab.page.history for tab in self.tabs), *closed], now=time.time())
+
+    def forgetful_cursors(self) -> list[str]:
+        """Of all that were ever saved, those from which a page that restarts would miss what is theirs and unseen."""
+        return [
+            f"{tab.page.history.name} from {saved.cursor}: {row.seq} of {row.channel}"
+            for tab in self.tabs
+            for saved in tab.page.saved
+            for row in self._missed_from(tab, saved)
+        ]
+
+    def _missed_from(self, tab: Tab, saved: Saved) -> list[Row]:
+        got = {arrival.event_id for arrival in tab.page.history.arrivals[: saved.arrivals] if arrival.shown}
+        cursor, more = saved.cursor, True
+        while more:
+            answer = self.read_after(tab.person, cursor, limit=50)
+            got |= {row["event_id"] for row in answer["results"]}
+            cursor, more = answer["complete_to"], answer["more"]
+        owed = history.owed(tab.page.history, history.placed(self.rows.values(), self._log()), time.time())
+        return [row for row in owed if row.channel in saved.channels and row.event_id not in got]
+
+    def _log(self) -> dict[str, tuple]:
+        rows = Notification.objects.values_list("public_id", "seq", "prev_seq")
+        return {str(public_id): (seq, prev_seq) for public_id, seq, prev_seq in rows}
+
+    def close(self) -> None:
+        for tab in list(self.tabs):
+            tab.die()
+        for writer in self.writing:
+            self.end(writer, commit=False)
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            self.loop.run_until_complete(self._running)
+        self.loop.pass_time(0.1)
+        self.application.close()
+
+
+def _empty_the_log() -> None:
+    Notification.objects.all().delete()
+    Channel.objects.all().delete()
+    Membership.objects.all().delete()
+    DispatcherLease.objects.update(holder="", until=None)
+    LogHead.objects.update(seq=0, trimmed_to=0, epoch=f"{random.getrandbits(32):08x}")
+    RolloutFlag.objects.filter(name="ably").update(everyone=False)
+
+
+def people_a_world_needs() -> None:
+    """Once a database."""
+    for code in ("CRAS01", "CRAS02"):
+        Unit.objects.create(code=code, name=code, sigla=code, kind=Unit.Kind.CRAS)
+    for name in ("ana", "bia", "caio"):
+        Person.objects.create_user(name)

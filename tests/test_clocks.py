@@ -1,0 +1,71 @@
+"""Where a machine's clock is wrong: what is kept, shown and noticed goes by the database's."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from notificacao import access, log, reading, retention
+from notificacao.log import Cursor
+from notificacao.models import Notification, Person
+from notificacao.stream import tail
+from tests.rows import write, write_stamped
+from tests.stamping import stamp_all
+
+pytestmark = pytest.mark.django_db
+
+SYSTEM = "system:notifications"
+
+
+@pytest.fixture
+def true_now():
+    return timezone.now()
+
+
+@pytest.fixture
+def wrong_clock(true_now, monkeypatch):
+    """This machine's clock, so far off."""
+
+    def set_off_by(**time):
+        monkeypatch.setattr(timezone, "now", lambda: true_now + timedelta(**time))
+
+    return set_off_by
+
+
+def start():
+    return Cursor(log.position().epoch, 0)
+
+
+def test_what_has_an_hour_to_live_is_sent_and_read_where_the_clock_is_a_day_ahead(true_now, wrong_clock):
+    write(SYSTEM, expires_at=true_now + timedelta(hours=1))
+    stamp_all()
+    wrong_clock(days=1)
+    assert len(log.read_after(start(), {SYSTEM: 0}, 10).rows) == 1
+    assert [row.expired for row in tail.read(start(), [], []).rows] == [False]
+
+
+def test_what_expired_an_hour_ago_is_neither_sent_nor_read_where_the_clock_is_a_day_behind(true_now, wrong_clock):
+    write(SYSTEM, expires_at=true_now - timedelta(hours=1))
+    stamp_all()
+    wrong_clock(days=-1)
+    assert log.read_after(start(), {SYSTEM: 0}, 10).rows == []
+    assert [row.expired for row in tail.read(start(), [], []).rows] == [True]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_change_of_access_or_reading_is_noticed_whoever_made_it_and_whoever_looks(ana, bia, wrong_clock, hours):
+    long_ago = timezone.now() - timedelta(days=9)
+    Person.objects.update(access_changed_at=long_ago, reading_changed_at=long_ago)
+    wrong_clock(hours=hours)
+    access.touch([ana.pk])
+    reading.mark_all_read(bia, log.position())
+    assert set(tail.read(log.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+    wrong_clock(hours=-hours)
+    assert set(tail.read(log.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+
+
+def test_a_clock_that_is_years_ahead_does_not_empty_the_log(true_now, wrong_clock):
+    write_stamped(1, stamped_at=true_now, dispatch_state="skipped")
+    wrong_clock(days=9_999)
+    assert (retention.due(), retention.trim()) == (0, 0)
+    assert Notification.objects.count() == 1
