@@ -1,6 +1,6 @@
 """What is counted and timed. `/metrics` shows it beside django-prometheus's own figures; none holds personal data."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Enum, Gauge, Histogram
 
 # The goals are 100 ms and 500 ms, so both are edges: the share beyond each is exact.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -19,9 +19,28 @@ SETTLED = Counter(
     "Notifications settled, by outcome at Ably: published, failed or skipped (rows).",
     ["outcome"],
 )
+FALLBACK_REASONS = ("breaker_open", "ably_failed", "rate_limited", "refused", "message", "late")
+FALLBACKS = Counter(
+    "notificacao_fallbacks",
+    "Notifications that Ably was to carry and SSE carries, by reason (rows).",
+    ["reason"],
+)
+ABLY_BILLED = Counter(
+    "notificacao_ably_billed",
+    "Messages published to Ably as Ably bills them: one for each 5 KiB (messages).",
+)
+ABLY_RATE_LIMITED = Counter(
+    "notificacao_ably_rate_limited",
+    "Requests that Ably answered with: too fast (requests).",
+)
+BREAKER = Enum(
+    "notificacao_breaker",
+    "The circuit breaker before Ably, as this process last read it: closed, open or half_open (state).",
+    states=["closed", "open", "half_open"],
+)
 PUBLISH_SECONDS = Histogram(
     "notificacao_publish_seconds",
-    "One attempt to publish to Ably, successful or not (seconds).",
+    "One request that publishes to Ably, successful or not (seconds).",
     buckets=SECONDS,
 )
 DELIVERED = Counter(
@@ -55,6 +74,9 @@ def expect_labels() -> None:
     """Show the known labels from the start at 0: a rate over a series that is not there is no rate."""
     for outcome in ("published", "failed", "skipped"):
         SETTLED.labels(outcome)
+    for reason in FALLBACK_REASONS:
+        FALLBACKS.labels(reason)
+    BREAKER.state("open")
     for transport in ("ably", "sse", "standby", "rest"):
         DELIVERED.labels(transport)
         DELIVERY_SECONDS.labels(transport)

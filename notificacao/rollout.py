@@ -16,6 +16,7 @@ class Rollout:
     flag: RolloutFlag
     breaker: str
     configured: bool
+    forced: str = ""  # what staff put the breaker to, if they did
 
     def assigned(self, person_pk: int) -> bool:
         """Whether the flag puts that person on Ably, whatever Ably's health."""
@@ -24,7 +25,7 @@ class Rollout:
     @property
     def key(self) -> tuple:
         """Equal where every answer is equal."""
-        return self.flag.everyone, self.flag.percent, self.flag.salt, self.breaker, self.configured
+        return self.flag.everyone, self.flag.percent, self.flag.salt, self.ably_up, self.configured
 
     @property
     def ably_up(self) -> bool:
@@ -54,5 +55,5 @@ def current() -> Rollout:
     flag = RolloutFlag.objects.filter(name=conf.ROLLOUT_FLAG).first() or RolloutFlag(
         name=conf.ROLLOUT_FLAG, everyone=False
     )
-    breaker = BreakerState.objects.filter(pk=BREAKER).values_list("state", flat=True).first()
-    return Rollout(flag, breaker or BreakerState.State.OPEN, conf.ably_configured)
+    breaker = BreakerState.objects.filter(pk=BREAKER).first() or BreakerState(pk=BREAKER)
+    return Rollout(flag, breaker.in_force, conf.ably_configured, breaker.forced)

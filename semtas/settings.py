@@ -255,6 +255,18 @@ ABLY_TOKENS_PER_MINUTE = setting(
 ABLY_PAYLOAD = choice("ABLY_PAYLOAD", "encrypted", ("encrypted", "reference"))
 ABLY_PUBLISH_TIMEOUT = setting(env.float, "ABLY_PUBLISH_TIMEOUT", 5.0, unit="seconds", minimum=0.1, maximum=30)
 ABLY_PUBLISH_ATTEMPTS = setting(env.int, "ABLY_PUBLISH_ATTEMPTS", 3, unit="attempts", minimum=1, maximum=10)
+ABLY_IN_FLIGHT = setting(env.int, "ABLY_IN_FLIGHT", 8, unit="requests", minimum=1, maximum=64)
+ABLY_BATCH = setting(env.int, "ABLY_BATCH", 25, unit="messages", minimum=1, maximum=100)
+ABLY_SLOW_AFTER = setting(env.float, "ABLY_SLOW_AFTER", 0.5, unit="seconds", minimum=0.05, maximum=30)
+BREAKER_WINDOW = setting(env.float, "BREAKER_WINDOW", 60.0, unit="seconds", minimum=1, maximum=3_600)
+BREAKER_MINIMUM = setting(env.int, "BREAKER_MINIMUM", 5, unit="requests", minimum=1, maximum=50)
+BREAKER_THRESHOLD = setting(
+    env.float, "BREAKER_THRESHOLD", 0.5, unit="(share of requests that failed)", minimum=0.01, maximum=1
+)
+BREAKER_SLOW_THRESHOLD = setting(
+    env.float, "BREAKER_SLOW_THRESHOLD", 0.5, unit="(share of requests failed or slow)", minimum=0.01, maximum=1
+)
+BREAKER_COOLDOWN = setting(env.float, "BREAKER_COOLDOWN", 5.0, unit="seconds", minimum=0.5, maximum=600)
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
 ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[])

@@ -53,16 +53,16 @@ def cheap_passwords(settings):
 
 
 @pytest.fixture(autouse=True)
+def patient_stamps(monkeypatch):
+    """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
+    monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
+
+
+@pytest.fixture(autouse=True)
 def empty_caches():
     """What one test was given, or was throttled for, is nothing to the next."""
     for cache in caches.all(initialized_only=True):
         cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def patient_stamps(monkeypatch):
-    """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
-    monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
 
 
 @pytest.fixture

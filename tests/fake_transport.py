@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 
-from notificacao.transports import Envelope, TransportError
+from notificacao.transports import Envelope, Sealed, TransportError
 
 
 def transient(reason: str = "503: away") -> TransportError:
@@ -15,17 +15,22 @@ def permanent(reason: str = "40009: too large") -> TransportError:
 
 
 class FakeTransport:
-    """`faults[pk]` are raised by the attempts to publish that row, one each; `ill` by every probe, while it is set."""
+    """`faults[pk]` are what goes wrong with the attempts to publish that row, one each; with `ill` every request and
+    every probe fails, while it is set; `pause` is awaited by each request.
+    """
 
     def __init__(self):
         self.faults: dict[int, list[Exception]] = defaultdict(list)
         self.ill: Exception | None = None
+        self.pause = lambda: asyncio.sleep(0)  # lets the others in, as a network does
         self.attempted: list[Envelope] = []
         self.published: list[Envelope] = []
+        self.requests: list[list[int]] = []  # the seqs that went together
         self.probes = 0
         self.revoked: list[tuple[list[str], int]] = []
         self.closed = False
         self.in_flight: Counter[str] = Counter()
+        self.requests_in_flight = 0
         self.most_in_flight = 0
         self.overtaken = False
 
@@ -33,19 +38,31 @@ class FakeTransport:
     def seqs(self) -> list[int]:
         return [envelope.row.seq for envelope in self.published]
 
-    async def publish(self, envelope: Envelope) -> None:
-        channel = envelope.row.channel
-        self.attempted.append(envelope)
-        self.in_flight[channel] += 1
-        self.overtaken |= self.in_flight[channel] > 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
+    def seal(self, envelope: Envelope) -> None:
+        envelope.sealed = envelope.sealed or Sealed("{}", 2)
+
+    async def publish(self, envelopes) -> list[Exception | None]:
+        channels = Counter(envelope.row.channel for envelope in envelopes)
+        self.attempted += envelopes
+        self.requests.append([envelope.row.seq for envelope in envelopes])
+        self.in_flight += channels
+        self.overtaken |= any(rows > 1 for rows in self.in_flight.values())
+        self.requests_in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.requests_in_flight)
         try:
-            await asyncio.sleep(0)  # lets the others in, as a network does
-            if self.faults[envelope.row.pk]:
-                raise self.faults[envelope.row.pk].pop(0)
-            self.published.append(envelope)
+            await self.pause()
+            if self.ill is not None:
+                raise self.ill
+            return [self._publish(envelope) for envelope in envelopes]
         finally:
-            self.in_flight[channel] -= 1
+            self.in_flight -= channels
+            self.requests_in_flight -= 1
+
+    def _publish(self, envelope: Envelope) -> Exception | None:
+        if self.faults[envelope.row.pk]:
+            return self.faults[envelope.row.pk].pop(0)
+        self.published.append(envelope)
+        return None
 
     async def probe(self) -> None:
         self.probes += 1

@@ -1,5 +1,6 @@
 """The Ably transport against the real SDK and the local server."""
 
+import asyncio
 import base64
 import json
 import time
@@ -14,7 +15,7 @@ from notificacao import keys, wire
 from notificacao.models import Notification
 from notificacao.transports import Envelope, TransportError
 from notificacao.transports.ably import AblyTransport
-from tests.live.ably_server import KEY_NAME, SECRET, AblyServer
+from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
 
 pytestmark = pytest.mark.services
 
@@ -72,7 +73,7 @@ def on_the_server(server, sent):
 
 async def test_a_published_row_is_in_the_history_and_decrypts_to_the_wire_object(transport, ably_server):
     sent = envelope()
-    await transport.publish(sent)
+    await transport.publish([sent])
     [message] = await history(ably_server, sent)
     assert message.data == wire.WireNotification.of(sent.row).model_dump(mode="json")
     assert message.data["title"] == TITLE
@@ -81,14 +82,14 @@ async def test_a_published_row_is_in_the_history_and_decrypts_to_the_wire_object
 
 async def test_the_headers_tell_a_browser_where_in_the_log_the_row_lies_and_which_key_opens_it(transport, ably_server):
     sent = envelope(key_epoch=5)
-    await transport.publish(sent)
+    await transport.publish([sent])
     [message] = on_the_server(ably_server, sent)
     assert message["extras"]["headers"] == {"seq": 7, "prev_seq": 3, "epoch": "e90c", "key_epoch": 5}
 
 
 async def test_what_lies_on_the_server_tells_neither_title_nor_message(transport, ably_server):
     sent = envelope()
-    await transport.publish(sent)
+    await transport.publish([sent])
     [message] = on_the_server(ably_server, sent)
     assert message["encoding"] == "json/utf-8/cipher+aes-256-cbc/base64"
     held = json.dumps(message, ensure_ascii=False).encode() + base64.b64decode(message["data"])
@@ -99,7 +100,7 @@ async def test_what_lies_on_the_server_tells_neither_title_nor_message(transport
 
 async def test_a_row_of_another_key_epoch_does_not_open_with_the_old_key(transport, ably_server):
     channel = f"private:user:{uuid.uuid4().hex}:notifications"
-    await transport.publish(envelope(channel, key_epoch=2))
+    await transport.publish([envelope(channel, key_epoch=2)])
     old, new = envelope(channel, key_epoch=1), envelope(channel, key_epoch=2)
     [opened] = await history(ably_server, new)
     assert opened.data["title"] == TITLE
@@ -109,16 +110,16 @@ async def test_a_row_of_another_key_epoch_does_not_open_with_the_old_key(transpo
 
 async def test_the_same_row_published_twice_is_one_message(transport, ably_server):
     sent = envelope()
-    await transport.publish(sent)
-    await transport.publish(sent)
+    await transport.publish([sent])
+    await transport.publish([sent])
     assert len(on_the_server(ably_server, sent)) == 1
 
 
 async def test_the_same_row_published_by_another_process_is_still_one_message(transport, ably_server):
     sent = envelope()
-    await transport.publish(sent)
+    await transport.publish([sent])
     heir = AblyTransport()
-    await heir.publish(sent)
+    await heir.publish([sent])
     await heir.close()
     assert len(on_the_server(ably_server, sent)) == 1
 
@@ -127,7 +128,7 @@ async def test_rows_of_one_channel_lie_in_the_order_in_which_they_were_published
     channel = f"private:user:{uuid.uuid4().hex}:notifications"
     rows = [envelope(channel, seq=seq, prev_seq=seq - 1) for seq in range(1, 6)]
     for row in rows:
-        await transport.publish(row)
+        await transport.publish([row])
     assert [message.data["seq"] for message in await history(ably_server, rows[0])] == [1, 2, 3, 4, 5]
 
 
@@ -141,18 +142,18 @@ async def test_with_the_server_killed_publish_and_probe_fail_for_now_and_recover
         ably.ABLY_PORT, ably.ABLY_API_KEY = server.port, server.key
         transport = AblyTransport()
         sent = envelope()
-        await transport.publish(sent)
+        await transport.publish([sent])
         [before] = on_the_server(server, sent)
         server.kill()
         with pytest.raises(TransportError, match="connection attempts failed") as publishing:
-            await transport.publish(sent)
+            await transport.publish([sent])
         with pytest.raises(TransportError, match="connection attempts failed") as probing:
             await transport.probe()
         assert not publishing.value.permanent
         assert not probing.value.permanent
         server.start()
         await transport.probe()
-        await transport.publish(sent)
+        await transport.publish([sent])
         [after] = on_the_server(server, sent)
         await transport.close()
     assert (after["id"], after["data"]) == (before["id"], before["data"]), "a retry sends the same bytes"
@@ -164,7 +165,7 @@ async def test_with_a_wrong_secret_publish_and_probe_fail_for_good_and_the_secre
     transport = AblyTransport()
     sent = envelope()
     with pytest.raises(TransportError) as publishing:
-        await transport.publish(sent)
+        await transport.publish([sent])
     with pytest.raises(TransportError) as probing:
         await transport.probe()
     await transport.close()
@@ -174,9 +175,52 @@ async def test_with_a_wrong_secret_publish_and_probe_fail_for_good_and_the_secre
     assert on_the_server(ably_server, sent) == []
 
 
+async def test_what_is_announced_is_heard_by_whoever_subscribed_and_opens_with_the_key(transport):
+    channel, key = f"system:canary:{uuid.uuid4().hex}", keys.channel_key("system:canary", 1)
+    async with transport.subscribe(channel, key=key) as listening:
+        assert listening.connected
+        message_id = await transport.announce(channel, {"at": 12}, key=key)
+        assert await asyncio.wait_for(listening.next(), 5) == (message_id, {"at": 12})
+
+
+async def test_subscribing_where_nothing_answers_fails_within_the_timeout(transport, ably):
+    ably.ABLY_PORT, ably.ABLY_PUBLISH_TIMEOUT = free_port(), 0.3
+    with pytest.raises(TransportError, match="cannot listen") as raised:
+        async with transport.subscribe("system:canary"):
+            raise AssertionError("it attached to nothing")
+    assert not raised.value.permanent
+
+
+async def test_announcing_what_is_too_large_fails_for_good(transport):
+    with pytest.raises(TransportError) as raised:
+        await transport.announce("system:canary", {"x": "x" * 100_000})
+    assert raised.value.permanent
+
+
+async def test_rows_published_together_each_arrive_in_their_own_channel(transport, ably_server):
+    sent = [envelope(seq=seq) for seq in range(1, 101)]
+    assert await transport.publish(sent) == [None] * 100
+    for one in (sent[0], sent[57], sent[99]):
+        [message] = await history(ably_server, one)
+        assert (message.id, message.data["seq"]) == (str(one.row.public_id), one.row.seq)
+
+
+async def test_a_row_published_together_and_then_alone_is_one_message(transport, ably_server):
+    first, second = envelope(), envelope()
+    await transport.publish([first, second])
+    await transport.publish([second])
+    assert len(on_the_server(ably_server, second)) == 1
+
+
+async def test_the_sdk_keeps_no_channel_of_those_that_were_published_to(transport):
+    await transport.publish([envelope() for _ in range(3)])
+    await transport.publish([envelope()])
+    assert not list(transport._client._rest.channels)
+
+
 async def test_a_message_that_is_too_large_fails_for_good(transport, ably_server):
     sent = envelope(data={"texto": "x" * 300_000})
     with pytest.raises(TransportError) as raised:
-        await transport.publish(sent)
+        await transport.publish([sent])
     assert raised.value.permanent
     assert on_the_server(ably_server, sent) == []

@@ -30,6 +30,10 @@ def closed(clock):
     return Breaker(clock=clock, state="closed")
 
 
+def tell(breaker, outcome):
+    breaker.success() if outcome == "success" else getattr(breaker, outcome)("x")
+
+
 def fail(breaker, times, reason="unreachable"):
     for _ in range(times):
         breaker.failure(reason)
@@ -73,14 +77,14 @@ def test_it_opens_only_when_the_share_of_failures_reaches_the_threshold(closed):
 
 def test_failures_that_slid_out_of_the_window_count_no_more(closed, clock):
     fail(closed, 4)
-    clock.passes(10.0)
+    clock.passes(60.0)
     closed.failure("alone in the window")
     assert closed.state == "closed"
 
 
 def test_failures_within_the_window_count_together(closed, clock):
     fail(closed, 4)
-    clock.passes(9.9)
+    clock.passes(59.9)
     closed.failure("the fifth")
     assert closed.state == "open"
 
@@ -146,7 +150,7 @@ def test_outcomes_of_callers_from_before_the_opening_change_nothing(closed, cloc
 
 STEPS = st.lists(
     st.one_of(
-        st.sampled_from(["admit", "success", "failure"]),
+        st.sampled_from(["admit", "success", "failure", "slow"]),
         st.floats(min_value=0.0, max_value=12.0, allow_nan=False),
     ),
     max_size=80,
@@ -167,17 +171,25 @@ def test_at_most_one_probe_is_out_at_a_time(steps):
                 assert out_since is None or clock.now - out_since >= 5.0
                 out_since = clock.now
         else:
-            breaker.success() if step == "success" else breaker.failure("x")
+            tell(breaker, step)
             if breaker.state != "half_open":
                 out_since = None
         if breaker.state == "closed":
             assert breaker.admit()
 
 
-@given(STEPS, st.integers(min_value=1, max_value=8), st.sampled_from([0.2, 0.5, 1.0]))
-def test_it_opens_exactly_when_a_plain_count_over_the_window_says_so(steps, minimum, threshold):
+@given(STEPS, st.integers(min_value=1, max_value=8), st.sampled_from([0.2, 0.5, 1.0]), st.sampled_from([0.3, 0.5, 1.0]))
+def test_it_opens_exactly_when_a_plain_count_over_the_window_says_so(steps, minimum, threshold, slow_threshold):
     clock = Clock()
-    breaker = Breaker(clock=clock, state="closed", minimum=minimum, threshold=threshold, window=10.0)
+    breaker = Breaker(
+        clock=clock,
+        state="closed",
+        minimum=minimum,
+        threshold=threshold,
+        slow_threshold=slow_threshold,
+        window=10.0,
+        volume=12,
+    )
     outcomes: list[tuple[float, str]] = []
     for step in steps:
         if isinstance(step, float):
@@ -186,10 +198,98 @@ def test_it_opens_exactly_when_a_plain_count_over_the_window_says_so(steps, mini
         if step == "admit":
             continue
         outcomes.append((clock.now, step))
-        breaker.success() if step == "success" else breaker.failure("x")
-        recent = [kind for when, kind in outcomes if when > clock.now - 10.0]
-        failed = recent.count("failure")
-        must_open = step == "failure" and len(recent) >= minimum and failed >= threshold * len(recent)
+        tell(breaker, step)
+        recent = [kind for when, kind in outcomes[-12:] if when > clock.now - 10.0]
+        failed, slow = recent.count("failure"), recent.count("slow")
+        must_open = (
+            step != "success"
+            and len(recent) >= minimum
+            and (failed >= threshold * len(recent) or failed + slow >= slow_threshold * len(recent))
+        )
         assert (breaker.state == "open") == must_open
         if must_open:
             return
+
+
+@given(STEPS, st.sampled_from(["closed", "open"]), st.sampled_from(["closed", "open", "half_open"]))
+def test_forced_it_stays_as_it_was_put_whatever_happens(steps, forced, before):
+    clock = Clock()
+    breaker = Breaker(clock=clock, state=before if before == "closed" else "open")
+    if before == "half_open":
+        breaker.admit()
+    breaker.force(forced)
+    for step in steps:
+        if isinstance(step, float):
+            clock.passes(step)
+        elif step == "admit":
+            assert breaker.admit() == (forced == "closed")
+        else:
+            tell(breaker, step)
+        breaker.trip("refused")
+        assert breaker.state == forced
+
+
+def test_slow_answers_open_it_at_their_own_share(clock):
+    breaker = Breaker(clock=clock, state="closed", slow_threshold=0.8)
+    breaker.success()
+    for _ in range(3):
+        breaker.slow("slower than 0.5 s")
+    assert breaker.state == "closed"
+    breaker.slow("slower than 0.5 s")
+    assert (breaker.state, breaker.reason) == ("open", "slower than 0.5 s")
+
+
+def test_a_slow_probe_opens_it_again(closed, clock):
+    fail(closed, 5)
+    clock.passes(5.0)
+    assert closed.admit()
+    closed.slow("a probe took 2.0 s")
+    assert (closed.state, closed.reason) == ("open", "a probe took 2.0 s")
+
+
+def test_after_many_good_answers_a_sudden_outage_still_opens_it_within_the_volume(closed):
+    for _ in range(10_000):
+        closed.success()
+    fail(closed, 24)
+    assert closed.state == "closed"
+    closed.failure("25 of the last 50")
+    assert closed.state == "open"
+
+
+def test_a_trip_opens_it_at_once_and_from_half_open_as_well(closed, clock):
+    closed.trip("40101: invalid credential")
+    assert (closed.state, closed.reason) == ("open", "40101: invalid credential")
+    clock.passes(5.0)
+    assert closed.admit()
+    closed.trip("still refused")
+    assert (closed.state, closed.reason) == ("open", "still refused")
+
+
+def test_a_trip_while_open_does_not_lengthen_the_cooldown(closed, clock):
+    fail(closed, 5)
+    clock.passes(4.0)
+    closed.trip("refused")
+    clock.passes(1.0)
+    assert closed.admit()
+
+
+def test_forced_closed_it_says_what_fails(closed):
+    closed.force("closed")
+    closed.failure("503: away")
+    assert (closed.state, closed.reason) == ("closed", "503: away")
+    closed.success()
+    assert closed.reason == ""
+
+
+def test_released_from_closed_it_judges_anew_and_from_open_it_probes_at_once(closed):
+    closed.force("closed")
+    fail(closed, 100)
+    closed.release()
+    fail(closed, 4)
+    assert closed.state == "closed"
+    closed.force("open")
+    assert not closed.admit()
+    closed.release()
+    assert closed.state == "open"
+    assert closed.admit()
+    assert closed.state == "half_open"

@@ -85,7 +85,7 @@ def test_settling_writes_each_rows_outcome_and_gives_the_leases_back():
         write_stamped(seq)
     lease, rows = claims.claim(TERM)
     outcomes = [PUBLISHED, Outcome(DispatchState.FAILED, "503: away"), NOBODY_ON_ABLY]
-    assert claims.settle(lease, {row.pk: outcome for row, outcome in zip(rows, outcomes, strict=True)}) == 3
+    assert claims.settle({lease: {row.pk: outcome for row, outcome in zip(rows, outcomes, strict=True)}}) == 3
     settled = Notification.objects.order_by("seq")
     assert [(row.dispatch_state, row.error) for row in settled] == [
         ("published", ""),
@@ -99,7 +99,7 @@ def test_settling_writes_each_rows_outcome_and_gives_the_leases_back():
 def test_settled_rows_are_never_claimed_again():
     write_stamped(1)
     lease, [row] = claims.claim(TERM)
-    claims.settle(lease, {row.pk: PUBLISHED})
+    claims.settle({lease: {row.pk: PUBLISHED}})
     assert claims.claim(TERM) == ("", [])
 
 
@@ -108,24 +108,24 @@ def test_a_holder_whose_lease_went_to_another_settles_nothing():
     slow, [row] = claims.claim(TERM)
     let_leases_run_out()
     quick, _ = claims.claim(TERM)
-    assert claims.settle(slow, {row.pk: Outcome(DispatchState.FAILED, "late")}) == 0
+    assert claims.settle({slow: {row.pk: Outcome(DispatchState.FAILED, "late")}}) == 0
     row.refresh_from_db()
     assert (row.dispatch_state, row.lease, row.error) == ("pending", quick, "")
-    assert claims.settle(quick, {row.pk: PUBLISHED}) == 1
+    assert claims.settle({quick: {row.pk: PUBLISHED}}) == 1
 
 
 def test_a_holder_that_was_late_still_settles_what_nobody_else_took():
     write_stamped(1)
     lease, [row] = claims.claim(TERM)
     let_leases_run_out()
-    assert claims.settle(lease, {row.pk: PUBLISHED}) == 1
+    assert claims.settle({lease: {row.pk: PUBLISHED}}) == 1
 
 
 def test_a_row_is_settled_once():
     write_stamped(1)
     lease, [row] = claims.claim(TERM)
-    assert claims.settle(lease, {row.pk: PUBLISHED}) == 1
-    assert claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "again")}) == 0
+    assert claims.settle({lease: {row.pk: PUBLISHED}}) == 1
+    assert claims.settle({lease: {row.pk: Outcome(DispatchState.FAILED, "again")}}) == 0
     row.refresh_from_db()
     assert (row.dispatch_state, row.error) == ("published", "")
 
@@ -134,7 +134,7 @@ def test_rows_that_the_outcomes_do_not_name_stay_claimed():
     for seq in (1, 2):
         write_stamped(seq)
     lease, [first, second] = claims.claim(TERM)
-    claims.settle(lease, {first.pk: PUBLISHED})
+    claims.settle({lease: {first.pk: PUBLISHED}})
     second.refresh_from_db()
     assert (second.dispatch_state, second.lease) == ("pending", lease)
 
@@ -142,34 +142,9 @@ def test_rows_that_the_outcomes_do_not_name_stay_claimed():
 def test_a_long_error_is_cut_to_its_column():
     write_stamped(1)
     lease, [row] = claims.claim(TERM)
-    claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "é" * 299 + "ab")})
+    claims.settle({lease: {row.pk: Outcome(DispatchState.FAILED, "é" * 299 + "ab")}})
     row.refresh_from_db()
     assert row.error == "é" * 299 + "a"
-
-
-def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones():
-    row = write_stamped(1)
-    lease, _ = claims.claim(TERM)
-    claims.settle(lease, {row.pk: Outcome(DispatchState.FAILED, "503: away")})
-    assert claims.send_again([row.pk]) == 1
-    _, [again] = claims.claim(TERM)
-    assert (again.public_id, again.seq, again.attempts) == (row.public_id, 1, 1)
-    assert (again.dispatch_state, again.error, again.settled_at) == ("pending", "", None)
-
-
-@pytest.mark.parametrize("state", set(DispatchState) - {DispatchState.FAILED})
-def test_rows_that_did_not_fail_are_not_sent_again(state):
-    row = write_stamped(1, dispatch_state=state, lease="dispatcher", error="por quê")
-    assert claims.send_again([row.pk]) == 0
-    row.refresh_from_db()
-    assert (row.dispatch_state, row.lease, row.error) == (state, "dispatcher", "por quê")
-
-
-def test_failed_rows_that_are_not_named_stay_failed():
-    named, other = (write_stamped(seq, dispatch_state=DispatchState.FAILED) for seq in (1, 2))
-    assert claims.send_again(Notification.objects.filter(pk=named.pk).values("pk")) == 1
-    other.refresh_from_db()
-    assert other.dispatch_state == "failed"
 
 
 def test_what_was_held_in_an_earlier_term_is_claimed_at_once():
@@ -178,8 +153,8 @@ def test_what_was_held_in_an_earlier_term_is_claimed_at_once():
     DispatcherLease.objects.update(term=TERM + 1)
     lease, [again] = claims.claim(TERM + 1)
     assert (again.pk, again.public_id) == (row.pk, row.public_id)
-    assert claims.settle(frozen, {row.pk: PUBLISHED}) == 0, "whoever thaws settles nothing"
-    assert claims.settle(lease, {row.pk: PUBLISHED}) == 1
+    assert claims.settle({frozen: {row.pk: PUBLISHED}}) == 0, "whoever thaws settles nothing"
+    assert claims.settle({lease: {row.pk: PUBLISHED}}) == 1
 
 
 def test_a_leader_whose_term_is_over_claims_nothing():
@@ -200,6 +175,28 @@ def test_a_row_that_nobody_brings_to_an_end_is_parked_as_failed_and_holds_up_no_
     bad.refresh_from_db()
     assert (bad.dispatch_state, bad.lease) == ("failed", "")
     assert "10 vezes" in bad.error
-    claims.send_again([bad.pk])
+
+
+def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones():
+    row = write_stamped(1)
+    lease, _ = claims.claim(TERM)
+    claims.settle({lease: {row.pk: Outcome(DispatchState.FAILED, "503: away")}})
+    assert claims.send_again([row.pk]) == 1
     _, [again] = claims.claim(TERM)
-    assert again.pk == bad.pk, "somebody who sends it again means it"
+    assert (again.public_id, again.seq, again.attempts) == (row.public_id, 1, 1)
+    assert (again.dispatch_state, again.error, again.settled_at) == ("pending", "", None)
+
+
+@pytest.mark.parametrize("state", set(DispatchState) - {DispatchState.FAILED})
+def test_rows_that_did_not_fail_are_not_sent_again(state):
+    row = write_stamped(1, dispatch_state=state, lease="dispatcher", error="por quê")
+    assert claims.send_again([row.pk]) == 0
+    row.refresh_from_db()
+    assert (row.dispatch_state, row.lease, row.error) == (state, "dispatcher", "por quê")
+
+
+def test_failed_rows_that_are_not_named_stay_failed():
+    named, other = (write_stamped(seq, dispatch_state=DispatchState.FAILED) for seq in (1, 2))
+    assert claims.send_again(Notification.objects.filter(pk=named.pk).values("pk")) == 1
+    other.refresh_from_db()
+    assert other.dispatch_state == "failed"

@@ -272,6 +272,69 @@ def take_the_lead():
     DispatcherLease.objects.update(holder="another", term=F("term") + 1, until=timezone.now() + timedelta(hours=1))
 
 
+def force_the_breaker(forced):
+    BreakerState.objects.filter(pk=rollout.BREAKER).update(forced=forced)
+
+
+async def test_forced_open_nothing_is_published_any_more_and_released_it_goes_on(database, everybody_on_ably):
+    transport = FakeTransport()
+    async with running(transport) as dispatcher:
+        await eventually(lambda: breaker_is_closed(database))
+        await database(force_the_breaker, "open")
+        await eventually(lambda: dispatcher._orchestrator._breaker.state == "open", within=1.0)
+        await database(write, CHANNEL)
+        await settled(database, "skipped")
+        await database(force_the_breaker, "")
+        await eventually(lambda: breaker_is_closed(database))
+        await database(write, CHANNEL)
+        await settled(database, "skipped", "published")
+    assert transport.seqs == [2]
+
+
+async def test_forced_closed_it_publishes_on_although_everything_fails(database, everybody_on_ably, settings):
+    settings.ABLY_PUBLISH_ATTEMPTS = 1
+    transport = FakeTransport()
+    async with running(transport):
+        await eventually(lambda: breaker_is_closed(database))
+        await database(force_the_breaker, "closed")
+        transport.ill = transient("503: away")
+        for seq in range(1, 11):
+            await database(write, CHANNEL)
+            await settled(database, *["failed"] * seq)
+        transport.ill = None
+        await database(write, CHANNEL)
+        await settled(database, *["failed"] * 10, "published")
+
+
+async def test_rows_that_wait_when_a_new_leader_starts_are_published_and_not_skipped(database, everybody_on_ably):
+    for _ in range(3):
+        await database(write, CHANNEL)
+    transport = FakeTransport()
+    transport.probe = lambda: asyncio.sleep(0.05)
+    async with running(transport):
+        await settled(database, "published", "published", "published")
+
+
+async def test_a_leader_that_slept_past_its_lease_publishes_nothing_until_it_has_looked(
+    database, everybody_on_ably, monkeypatch, settings
+):
+    settings.DISPATCH_LEASE = 0.2
+    transport = FakeTransport()
+    async with running(transport) as dispatcher:
+        await eventually(lambda: breaker_is_closed(database))
+        monkeypatch.setattr(lease, "LENGTH", timedelta(0))
+        await eventually(lambda: not dispatcher._may_publish())
+        await database(write, CHANNEL)
+        await eventually(lambda: taken(database))
+        assert transport.attempted == []
+        monkeypatch.setattr(lease, "LENGTH", timedelta(minutes=1))
+        await settled(database, "published")
+
+
+async def taken(database):
+    return await database(lambda: Notification.objects.exclude(lease="").exists())
+
+
 async def test_a_log_that_was_set_back_under_a_leader_gets_another_epoch_and_goes_on(database):
     async with running(FakeTransport()):
         for _ in range(3):

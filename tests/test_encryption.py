@@ -81,7 +81,7 @@ async def publish_through(port, house, rows, key_epoch=1):
     house.ABLY_PORT = port
     transport = AblyTransport()
     for row in rows:
-        await transport.publish(Envelope(row, "e1", key_epoch))
+        await transport.publish([Envelope(row, "e1", key_epoch)])
     await transport.close()
 
 

@@ -42,9 +42,9 @@ def test_deliveries_have_edges_at_the_goals(page, edge):
 def test_every_help_text_ends_with_its_unit(page):
     helps = re.findall(r"# HELP (notificacao_\w+) (.+)", page)
     ours = {name: text for name, text in helps if not name.endswith("_created")}
-    assert len(ours) == 9
+    assert len(ours) == 13
     for name, text in ours.items():
-        assert re.search(r"\((rows|seconds|receipts|streams|events|bytes)\)\.$", text), name
+        assert re.search(r"\((rows|seconds|receipts|streams|events|bytes|messages|requests|state)\)\.$", text), name
 
 
 def test_a_delivery_of_exactly_100_ms_counts_as_within_the_goal(page, client):

@@ -80,7 +80,7 @@ async def revoking(transport):
 async def publish(transport, channel, seq):
     row = Notification(channel=channel, seq=seq, prev_seq=seq - 1, title=f"n.º {seq}", message="m")
     key_epochs = await in_database(lambda: list(Channel.objects.filter(pk=channel).values_list("key_epoch", flat=True)))
-    await transport.publish(Envelope(row, "e1", *(key_epochs or [1])))
+    await transport.publish([Envelope(row, "e1", *(key_epochs or [1]))])
 
 
 async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(house, listen_as, transport, ana, own):

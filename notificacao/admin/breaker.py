@@ -1,20 +1,29 @@
-"""The breaker: looked at, never edited; the dispatcher alone writes it."""
+"""The breaker: what the dispatcher found out, and the staff's word over it."""
 
 from django.contrib import admin
 
+from notificacao.breaker_by_hand import PERMISSION, force_breaker
 from notificacao.models import BreakerState
 
 
 @admin.register(BreakerState)
 class BreakerStateAdmin(admin.ModelAdmin):
-    list_display = fields = ("state", "reason", "changed_at")
+    list_display = ("__str__", "state", "forced", "reason", "changed_at")
+    fields = ("state", "reason", "changed_at", "forced", "forced_by", "forced_at")
+    readonly_fields = ("state", "reason", "changed_at", "forced_by", "forced_at")
     sortable_by = ()
 
     def has_add_permission(self, request) -> bool:
         return False
 
     def has_change_permission(self, request, obj=None) -> bool:
-        return False
+        return request.user.has_perm(PERMISSION)
 
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
+
+    def save_model(self, request, obj, form, change) -> None:
+        force_breaker(BreakerState.Forced(form.cleaned_data["forced"]), request.user)
+
+    def log_change(self, request, obj, message) -> None:
+        """`force_breaker` has written it, in words."""

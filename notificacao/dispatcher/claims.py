@@ -2,9 +2,10 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -17,16 +18,18 @@ BATCH = 200
 ATTEMPTS = 10
 
 
-def claim(term: int) -> tuple[str, list[Notification]]:
-    """A lease and the rows taken under it, in order of seq: stamped, not settled, held by nobody. None for a leader
-    whose `term` is over.
+def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str, list[Notification]]:
+    """A lease and at most `room` rows taken under it, in order of seq: stamped, not settled, held by nobody, of none of
+    the `busy` channels. None for a leader whose `term` is over.
 
     What was held in an earlier term is held by nobody: that leader is dead, or frozen, and will find its lease gone.
     """
     free = Notification.objects.filter(dispatch_state=DispatchState.PENDING, seq__isnull=False).filter(
         ~Q(lease__startswith=f"{term}.") | Q(lease_until__lt=Now())
     )
-    found = list(free.order_by("seq").values_list("pk", "attempts")[:BATCH])
+    if busy:
+        free = free.exclude(channel__in=busy)
+    found = list(free.order_by("seq").values_list("pk", "attempts")[: min(room, BATCH)])
     _park(free.filter(pk__in=[pk for pk, attempts in found if attempts >= ATTEMPTS]))
     pks = [pk for pk, attempts in found if attempts < ATTEMPTS]
     if not pks:
@@ -50,30 +53,34 @@ def _park(worn_out: QuerySet[Notification]) -> None:
     metrics.SETTLED.labels(DispatchState.FAILED).inc(parked)
 
 
-def settle(lease: str, outcomes: Mapping[int, Outcome]) -> int:
-    """Write `{pk: outcome}` where `lease` still holds the row; how many rows that were."""
-    alike: dict[Outcome, list[int]] = defaultdict(list)
-    for pk, outcome in outcomes.items():
-        alike[outcome].append(pk)
-    settled = 0
-    for outcome, pks in alike.items():
-        mine = Notification.objects.filter(pk__in=pks, lease=lease)
-        written = mine.update(
-            dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
-        )
-        metrics.SETTLED.labels(outcome.state).inc(written)
-        settled += written
-    return settled
+def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
+    """Write `{lease: {pk: outcome}}` where that lease still holds the row; how many rows that were."""
+    alike: dict[tuple[str, Outcome], list[int]] = defaultdict(list)
+    for lease, by_pk in outcomes.items():
+        for pk, outcome in by_pk.items():
+            alike[lease, outcome].append(pk)
+    with transaction.atomic():
+        written = [(outcome, _settle(lease, outcome, pks)) for (lease, outcome), pks in alike.items()]
+    for outcome, rows in written:
+        metrics.SETTLED.labels(outcome.state).inc(rows)
+    return sum(rows for _, rows in written)
+
+
+def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
+    mine = Notification.objects.filter(pk__in=pks, lease=lease)
+    return mine.update(
+        dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
+    )
 
 
 def send_again(pks: Iterable[int]) -> int:
     """Let the failed ones among `pks` (a queryset of pks will do) be claimed again; how many those were.
 
-    Their attempts are counted anew. Their public ids stay, so a browser that has one already does not show it twice.
+    Their public ids stay, so a browser that has one already does not show it twice.
     """
     failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
     again = failed.update(
-        dispatch_state=DispatchState.PENDING, attempts=0, lease="", lease_until=None, error="", settled_at=None
+        dispatch_state=DispatchState.PENDING, lease="", lease_until=None, error="", settled_at=None, attempts=0
     )
     wakes.after_commit(wakes.DISPATCHER)
     return again

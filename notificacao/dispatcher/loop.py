@@ -1,4 +1,4 @@
-"""The dispatcher's tasks on the event loop: lead, stamp, dispatch, watch Ably."""
+"""The dispatcher's tasks on the event loop: lead, stamp, claim and publish, settle, watch Ably."""
 
 import asyncio
 import contextlib
@@ -6,20 +6,19 @@ import time
 import uuid
 
 import structlog
-from django.db import DatabaseError, InterfaceError, transaction
-from django.utils import timezone
+from django.db import DatabaseError, InterfaceError
 
-from notificacao import orchestrator, retention, rollout, wakes
-from notificacao.breaker import Breaker
+from notificacao import metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import claims, lease
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.dispatcher.watch import Watch, breaker_from_settings
 from notificacao.epoch import Witness
-from notificacao.models import BreakerState
 from notificacao.orchestrator import NotificationOrchestrator
-from notificacao.transports import Transport, TransportError
+from notificacao.transports import Transport
 
 log = structlog.get_logger(__name__)
 
@@ -38,22 +37,27 @@ class Dispatcher:
 
     def __init__(self, transport: Transport | None):
         self._transport = transport
-        self._breaker = Breaker(clock=time.monotonic)
-        self._orchestrator = NotificationOrchestrator(transport, self._breaker, self._read_rollout)
+        breaker = breaker_from_settings()
+        self._orchestrator = NotificationOrchestrator(transport, breaker, self._read_rollout, self._may_publish)
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
+        self._leads_until = 0.0  # by our own clock: one that slept past it must look before it publishes
         self._placed = False  # whether it knows yet that it leads, or that another does
         self._witness = Witness()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._retaining = DatabaseThread("retention")
-        self._stamped = asyncio.Event()
+        self._publishing = Publishing(self._dispatching, self._orchestrator)
+        self._watch = Watch(transport, breaker, self._dispatching) if transport is not None else None
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
 
     @property
     def leads(self) -> bool:
         return self._term is not None
+
+    def _may_publish(self) -> bool:
+        return self.leads and time.monotonic() < self._leads_until
 
     async def run(self) -> None:
         """Until cancelled; then the lease is given back."""
@@ -63,6 +67,7 @@ class Dispatcher:
                     self._lead,
                     self._stamp,
                     self._dispatch,
+                    self._settle,
                     self._watch_ably,
                     self._retain,
                     self._revoker.work_off,
@@ -72,6 +77,7 @@ class Dispatcher:
             await self._give_back()
 
     async def _give_back(self) -> None:
+        await self._stop_publishing()
         with contextlib.suppress(DatabaseError, InterfaceError):
             await self._stamping.run(lease.release, self._holder)
         if self._transport is not None:
@@ -89,12 +95,22 @@ class Dispatcher:
             except LeadLost as lost:
                 log.warning("dispatcher_lost_the_lead", reason=str(lost))
                 self._term = None
+                await self._stop_publishing()
             except Exception as error:
                 log.exception("dispatcher_fault", task=work.__name__, error=str(error))
                 await asyncio.sleep(_AFTER_A_FAULT)
 
+    async def _stop_publishing(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        await self._publishing.stop()
+
     async def _lead(self) -> None:
+        asked_at = time.monotonic()
         term = await self._stamping.run(lease.hold, self._holder, self._term)
+        self._leads_until = asked_at + lease.LENGTH.total_seconds()
+        if term is None and self.leads:
+            await self._stop_publishing()
         await self._stamping.run(self._witness.look, term is not None)
         if term != self._term or not self._placed:
             log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
@@ -108,9 +124,9 @@ class Dispatcher:
             while True:
                 while self._term is not None and await self._stamping.run(self._stamp_batch, self._term) > 0:
                     wakes.wake(wakes.HUBS)
-                    self._stamped.set()
+                    self._publishing.claimable.set()
                 if await doorbell.wait(conf.DISPATCH_POLL):
-                    self._stamped.set()  # rows may be back that were stamped long ago: `claims.send_again`
+                    self._publishing.claimable.set()  # rows may be back that were stamped long ago: `claims.send_again`
         finally:
             doorbell.close()
 
@@ -118,24 +134,19 @@ class Dispatcher:
         return stamp(term, skip=self._rollout_now().off, witness=self._witness)
 
     async def _dispatch(self) -> None:
+        claimable = self._publishing.claimable
         while True:
-            self._stamped.clear()
-            while self._term is not None and await self._dispatch_batch(self._term):
+            claimable.clear()
+            if self._watch is not None and self._term is not None:
+                await self._watch.knows_ably()
+            while self._term is not None and await self._publishing.take(self._term, await self._read_rollout()):
                 pass
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(conf.DISPATCH_POLL):
-                    await self._stamped.wait()
+                    await claimable.wait()
 
-    async def _dispatch_batch(self, term: int) -> bool:
-        """Claim, publish, settle; whether there was anything."""
-        held, rows = await self._dispatching.run(claims.claim, term)
-        if not rows:
-            return False
-        envelopes, outcomes = await self._dispatching.run(orchestrator.route, rows, await self._read_rollout())
-        outcomes |= await self._orchestrator.send(envelopes)
-        await self._dispatching.run(claims.settle, held, outcomes)
-        wakes.wake(wakes.HUBS)
-        return True
+    async def _settle(self) -> None:
+        await self._publishing.settle()
 
     async def _retain(self) -> None:
         await asyncio.sleep(_RETAIN_EVERY)
@@ -146,7 +157,7 @@ class Dispatcher:
 
     async def _read_rollout(self) -> rollout.Rollout:
         known = self._fresh_rollout()
-        return known if known is not None else await self._dispatching.run(self._rollout_now)
+        return await self._dispatching.run(self._rollout_now) if known is None else known
 
     def _fresh_rollout(self) -> rollout.Rollout | None:
         if self._rollout is None or time.monotonic() - self._rollout[0] > _FLAG_IS_FRESH_FOR:
@@ -163,32 +174,8 @@ class Dispatcher:
         return known
 
     async def _watch_ably(self) -> None:
-        """Keep the breaker's row like the breaker, and ask Ably itself while the breaker is not closed."""
-        term = self._term
-        if self._transport is not None and term is not None:
-            if self._breaker.state != "closed" and self._breaker.admit():
-                await self._probe(self._transport)
-            await self._dispatching.run(_store, term, self._breaker.state, self._breaker.reason)
+        now = await self._read_rollout()
+        metrics.BREAKER.state(now.breaker)
+        if self._watch is not None and self._term is not None:
+            await self._watch.look(self._term, now)
         await asyncio.sleep(_WATCH_EVERY)
-
-    async def _probe(self, transport: Transport) -> None:
-        try:
-            await transport.probe()
-        except TransportError as error:
-            self._breaker.failure(str(error))
-        else:
-            self._breaker.success()
-
-
-def _store(term: int, state: str, reason: str) -> None:
-    """Write the breaker's state where it differs; half-open is nothing that anybody else acts upon. Raises LeadLost."""
-    state = BreakerState.State.CLOSED if state == "closed" else BreakerState.State.OPEN
-    row, _ = BreakerState.objects.get_or_create(pk=rollout.BREAKER)
-    if row.state == state:
-        return
-    with transaction.atomic():
-        if not lease.keep(term):
-            raise LeadLost(f"term {term} is over")
-        row.state, row.reason, row.changed_at = state, reason[:300], timezone.now()
-        row.save()
-    log.info("breaker_changed", state=state, reason=reason)

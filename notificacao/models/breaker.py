@@ -1,25 +1,55 @@
 """The circuit breaker's state, one row for all processes."""
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 
 class BreakerState(models.Model):
-    """Written by the dispatcher, read by hubs and by the session endpoint. It starts open: Ably was not reached yet."""
+    """Read by hubs and by the session endpoint. It starts open: Ably was not reached yet.
+
+    The dispatcher writes what it found out, staff write `forced` through `breaker_by_hand`; neither touches the other's
+    columns.
+    """
 
     class State(models.TextChoices):
         CLOSED = "closed", "Fechado (Ably em uso)"
         OPEN = "open", "Aberto (somente SSE)"
         HALF_OPEN = "half_open", "Em prova"
 
+    class Forced(models.TextChoices):
+        NO = "", "Automático"
+        CLOSED = "closed", "Forçado fechado (Ably em uso, mesmo com falhas)"
+        OPEN = "open", "Forçado aberto (somente SSE)"
+
     name = models.CharField(max_length=32, primary_key=True)
     state = models.CharField("estado", max_length=10, choices=State, default=State.OPEN)
     reason = models.CharField("motivo", max_length=300, blank=True, default="")
     changed_at = models.DateTimeField("desde", default=timezone.now)
+    forced = models.CharField(
+        "comando",
+        max_length=10,
+        choices=Forced,
+        blank=True,
+        default=Forced.NO,
+        help_text="Vale em um segundo, até ser desfeito. Forçado aberto: nada vai ao Ably, todos recebem por SSE. "
+        "Forçado fechado: o envio ao Ably continua mesmo falhando (o motivo mostra a última falha), e o que falha "
+        "segue por SSE.",
+    )
+    forced_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, verbose_name="por", related_name="+", null=True, blank=True
+    )
+    forced_at = models.DateTimeField("comandado em", null=True, blank=True)
 
     class Meta:
         verbose_name = "disjuntor"
         verbose_name_plural = "disjuntores"
+        permissions = [("force_breaker", "Pode forçar o disjuntor")]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.get_state_display()}"
+
+    @property
+    def in_force(self) -> str:
+        """The state that everybody acts upon."""
+        return self.forced or self.state

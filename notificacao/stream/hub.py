@@ -151,6 +151,7 @@ class Hub:
     # --- The rollout
 
     def _follow_rollout(self, now: Rollout) -> None:
+        metrics.BREAKER.state(now.breaker)
         changed = self._rollout is None or now.key != self._rollout.key
         self._rollout = now
         if changed:

@@ -1,7 +1,9 @@
 """Ways out of the house: what can carry a notification to a browser besides our own stream."""
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from notificacao.models import Notification
 
@@ -14,18 +16,51 @@ class TransportError(Exception):
         self.permanent = permanent
 
 
-@dataclass(frozen=True)
+class Refused(TransportError):
+    """Our key or our account is refused: a retry cannot help, and nobody else's message gets through either."""
+
+    def __init__(self, message: str):
+        super().__init__(message, permanent=True)
+
+
+class TooFast(TransportError):
+    """We send faster than the other side allows. `retry_after`: seconds that it asks for; None where it does not."""
+
+    def __init__(self, message: str, retry_after: float | None = None):
+        super().__init__(message, permanent=False)
+        self.retry_after = retry_after
+
+
+class Sealed(NamedTuple):
+    """A message as it leaves: encrypted and encoded once, the same on each attempt. `size` as the other side counts."""
+
+    body: str
+    size: int
+
+
+@dataclass
 class Envelope:
-    """A stamped row, ready to go: with the log's epoch and its channel's key epoch."""
+    """A stamped row, ready to go: with the log's epoch and its channel's key epoch.
+
+    `until`: the monotonic second at which whoever claimed the row must be done. `sealed` is the transport's.
+    """
 
     row: Notification
     epoch: str
     key_epoch: int
+    until: float = field(default=math.inf, compare=False)
+    sealed: Sealed | None = field(default=None, compare=False, repr=False)
 
 
 class Transport(Protocol):
-    async def publish(self, envelope: Envelope) -> None:
-        """Publish once. Publishing the same row again sends the same id and bytes. Raises TransportError."""
+    def seal(self, envelope: Envelope) -> None:
+        """Make it ready to be published. Raises TransportError where it is too large."""
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
+        """Publish each once, in one request: sealed rows of as many channels. What went wrong with each; None is well.
+
+        Publishing the same row again sends the same id and bytes. Raises TransportError where all of it failed.
+        """
 
     async def probe(self) -> None:
         """Whether the other side answers and accepts our key. Raises TransportError."""

@@ -1,0 +1,106 @@
+"""The publishing side of the dispatcher: rows are claimed while others are under way, and settled as they come."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+
+import structlog
+
+from notificacao import orchestrator, wakes
+from notificacao.conf import conf
+from notificacao.database import DatabaseThread
+from notificacao.dispatcher import claims
+from notificacao.orchestrator import NotificationOrchestrator, Outcome
+from notificacao.rollout import Rollout
+from notificacao.transports import Envelope
+
+log = structlog.get_logger(__name__)
+
+UNDER_WAY = 1_000  # rows: about two seconds of 500 a second
+PER_CHANNEL = 50  # rows: with so many under way a channel is left alone, so that it cannot fill all of `UNDER_WAY`
+_SHARE_OF_LEASE = 0.9  # the rest is for settling
+
+
+class Publishing:
+    """One task for each row under way. No row waits for another, but for those before it in its channel.
+
+    `claimable` is set when another claim may find something. For one event loop; the database is asked on `thread`.
+    """
+
+    def __init__(self, thread: DatabaseThread, sending: NotificationOrchestrator):
+        self._thread = thread
+        self._orchestrator = sending
+        self._under_way: dict[int, asyncio.Task] = {}
+        self._by_channel: Counter[str] = Counter()
+        self._outcomes: dict[str, dict[int, Outcome]] = defaultdict(dict)
+        self._news = asyncio.Event()
+        self._left_something = False
+        self.claimable = asyncio.Event()
+
+    async def take(self, term: int, rollout: Rollout) -> bool:
+        """Claim what there is room for and set it on its way; whether there was anything."""
+        busy = [channel for channel, rows in self._by_channel.items() if rows >= PER_CHANNEL]
+        room = UNDER_WAY - len(self._under_way)
+        self._left_something = bool(busy) or room <= 0
+        if room <= 0:
+            return False
+        until = time.monotonic() + _SHARE_OF_LEASE * conf.DISPATCH_LEASE
+        held, envelopes, outcomes = await self._thread.run(_claim, term, room, busy, rollout)
+        if not held:
+            return False
+        for envelope in envelopes:
+            envelope.until = until
+            self._by_channel[envelope.row.channel] += 1
+            self._under_way[envelope.row.pk] = asyncio.create_task(self._send(held, envelope), name="row")
+        self._settle_soon(held, outcomes)
+        return True
+
+    async def _send(self, held: str, envelope: Envelope) -> None:
+        row = envelope.row
+        try:
+            outcome = await self._orchestrator.send(envelope)
+            if outcome is not None:
+                self._settle_soon(held, {row.pk: outcome})
+        except Exception as error:  # it stays claimed, and is taken again when its lease is over
+            log.exception("publish_fault", notification=str(row.public_id), error=str(error))
+        finally:
+            self._under_way.pop(row.pk, None)
+            self._by_channel[row.channel] -= 1
+            if not self._by_channel[row.channel]:
+                del self._by_channel[row.channel]
+            if self._left_something:
+                self.claimable.set()
+
+    def _settle_soon(self, held: str, outcomes: dict[int, Outcome]) -> None:
+        if outcomes:
+            self._outcomes[held].update(outcomes)
+            self._news.set()
+
+    async def settle(self) -> None:
+        """Write the outcomes that came since the last time; waits for one."""
+        await self._news.wait()
+        self._news.clear()
+        outcomes, self._outcomes = self._outcomes, defaultdict(dict)
+        try:
+            await self._thread.run(claims.settle, outcomes)
+        except Exception:
+            for held, unwritten in outcomes.items():
+                self._settle_soon(held, unwritten)
+            raise
+        wakes.wake(wakes.HUBS)
+
+    async def stop(self) -> None:
+        """Publish nothing more; what is under way is somebody else's to claim."""
+        self._orchestrator.stop()
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _claim(term: int, room: int, busy: list[str], rollout: Rollout) -> tuple[str, list[Envelope], dict[int, Outcome]]:
+    """The lease, empty where nothing was claimed, and what `route` makes of the rows: one call of the thread."""
+    held, rows = claims.claim(term, room, busy)
+    if not rows:
+        return "", [], {}
+    return held, *orchestrator.route(rows, rollout)

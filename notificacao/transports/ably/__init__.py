@@ -1,0 +1,95 @@
+"""Ably over its official SDK: the one package that imports it."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from notificacao import metrics
+from notificacao.conf import conf
+from notificacao.transports import Envelope, Sealed, TransportError
+from notificacao.transports.ably import messages
+from notificacao.transports.ably.client import Client
+from notificacao.transports.ably.faults import fault_of, fault_of_each, is_only_a_capability, its_own
+from notificacao.transports.ably.listening import Listening, listen
+
+_PROBE = "/channels/system:probe/messages?limit=1"
+
+
+class AblyTransport:
+    """Lives on one running loop. Several requests may be in flight; a request carries up to 100 channels.
+
+    It keeps no channel of the SDK, so there is none to release.
+    """
+
+    def __init__(self) -> None:
+        self._client = Client()
+
+    def seal(self, envelope: Envelope) -> None:
+        """Encrypt and encode the row, once. Raises TransportError where it is larger than Ably takes."""
+        if envelope.sealed is None:
+            envelope.sealed = messages.seal(envelope)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
+        """Publish each once, in one request; what went wrong with each. Raises TransportError where all failed."""
+        faults = await self._publish(envelopes)
+        for envelope, fault in zip(envelopes, faults, strict=True):
+            if fault is None:
+                metrics.ABLY_BILLED.inc(messages.billed(_sealed(envelope).size))
+        return faults
+
+    async def _publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
+        for envelope in envelopes:
+            self.seal(envelope)
+        if len(envelopes) == 1:
+            body, path = _sealed(envelopes[0]).body, messages.path(envelopes[0].row.channel)
+            return [its_own(fault_of(await self._client.ask("POST", path, body)))]
+        batch = messages.batch([(envelope.row.channel, _sealed(envelope).body) for envelope in envelopes])
+        answer = await self._client.ask("POST", "/messages", batch)
+        if its_own(fault_of(answer)) is not None:  # one of them made Ably refuse all: find out which
+            half = len(envelopes) // 2
+            return await self._publish(envelopes[:half]) + await self._publish(envelopes[half:])
+        return fault_of_each(answer, len(envelopes))
+
+    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
+        """Publish `data` to a channel that is not the log's, encrypted with `key`; the message's id. Raises
+        TransportError.
+        """
+        message_id = str(uuid.uuid4())
+        body = messages.encode(message_id, "probe", data, key=key)
+        fault = fault_of(await self._client.ask("POST", messages.path(channel), body))
+        if fault is not None:
+            raise fault
+        return message_id
+
+    def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
+        """`async with` it: attached to `channel`, on a connection of its own. Raises TransportError."""
+        return listen(channel, key)
+
+    async def probe(self) -> None:
+        """Ask for the history of a channel: that takes connection, key and clock. Raises TransportError."""
+        answer = await self._client.ask("GET", _PROBE)
+        fault = fault_of(answer)
+        if fault is not None and not is_only_a_capability(answer):  # a key that may only publish is a key
+            raise fault
+
+    async def revoke(self, targets: list[str], issued_before: int) -> None:
+        """At once, without the 30 s that Ably would else leave for a renewal. Raises TransportError."""
+        path = f"/keys/{conf.ably_key_name}/revokeTokens"
+        body = {"targets": targets, "issuedBefore": issued_before, "allowReauthMargin": False}
+        answer = await self._client.ask("POST", path, json.dumps(body), by_key=True)
+        fault = fault_of(answer)
+        if fault is not None:
+            raise fault
+        refused = [item for item in answer.items if isinstance(item, dict) and item.get("failureCount")]
+        if refused:
+            raise TransportError(f"not all were revoked: {refused}", permanent=True)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _sealed(envelope: Envelope) -> Sealed:
+    assert envelope.sealed is not None
+    return envelope.sealed

@@ -1,0 +1,119 @@
+"""The SDK's REST client with a token of our own, and what came back from one request."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import jwt
+from ably import AblyException, AblyRest
+
+from notificacao.conf import conf
+from notificacao.transports import TransportError
+
+_OWN_TOKEN_TTL = 3600  # seconds
+_API_VERSION = "5"
+_TOKEN_ERRORS = range(40140, 40150)  # the token's own fault: sign another, ask again
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Ably said: `code` and `message` are Ably's own, 0 and empty where all is well."""
+
+    status: int
+    code: int = 0
+    message: str = ""
+    retry_after: float | None = None
+    items: list[Any] = field(default_factory=list)
+
+
+class Client:
+    """One per running loop; the SDK keeps its connections. The SDK refuses a key over plain http, so we sign a JWT."""
+
+    def __init__(self) -> None:
+        self._rest = AblyRest(
+            auth_callback=sign_own_token,
+            use_binary_protocol=False,
+            http_open_timeout=conf.ABLY_PUBLISH_TIMEOUT / 2,  # leaves time for another of the cloud's hosts
+            http_request_timeout=conf.ABLY_PUBLISH_TIMEOUT,
+            **address(),
+        )
+
+    async def ask(self, method: str, path: str, body: str | None = None, *, by_key: bool = False) -> Answer:
+        """One request, and another where our token was no longer good. Raises TransportError where no answer came.
+
+        `by_key`: with the key itself, for what a token may not do.
+        """
+        headers = (
+            {"Authorization": f"Basic {base64.b64encode(conf.ABLY_API_KEY.encode()).decode()}"} if by_key else None
+        )
+        try:
+            async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
+                answer = await self._ask_once(method, path, body, headers)
+                if answer.code in _TOKEN_ERRORS:
+                    await self._rest.auth.authorize()
+                    answer = await self._ask_once(method, path, body, headers)
+                return answer
+        except TimeoutError as error:
+            raise TransportError(f"no answer within {conf.ABLY_PUBLISH_TIMEOUT} s", permanent=False) from error
+        except AblyException as error:
+            raise TransportError(f"{error.code}: {error.message}", permanent=False) from error
+        except Exception as error:  # httpx's own, and whatever the SDK makes of a body that is not Ably's
+            kind = "unreachable" if isinstance(error, httpx.HTTPError) else "not an answer of Ably's"
+            raise TransportError(f"{kind}: {type(error).__name__} {error}", permanent=False) from error
+
+    async def _ask_once(self, method: str, path: str, body: str | None, headers: dict[str, str] | None) -> Answer:
+        response = await self._rest.request(method, path, _API_VERSION, body=body, headers=headers)
+        if response.success:
+            return Answer(response.status_code, items=response.items)
+        error = response.items[0].get("error") if response.items and isinstance(response.items[0], dict) else None
+        code, message = read_error(error)
+        retry_after = _retry_after({name.lower(): value for name, value in response.headers})
+        return Answer(response.status_code, code or 100 * response.status_code, message, retry_after)
+
+    async def close(self) -> None:
+        await self._rest.close()
+
+
+def address() -> dict[str, Any]:
+    """Where Ably is, in the SDK's options; Ably's own cloud where no endpoint is set."""
+    if not conf.ABLY_ENDPOINT:
+        return {}
+    port = {"tls_port": conf.ABLY_PORT} if conf.ABLY_TLS else {"port": conf.ABLY_PORT}
+    return {"endpoint": conf.ABLY_ENDPOINT, "tls": conf.ABLY_TLS, **port}
+
+
+async def sign_own_token(_params) -> str:
+    """A JWT with all of our key's capabilities, for this server alone (Ably's documentation of JWTs)."""
+    now = int(time.time())
+    claims = {"iat": now, "exp": now + _OWN_TOKEN_TTL, "x-ably-capability": '{"*":["*"]}'}
+    return jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers={"kid": conf.ably_key_name})
+
+
+def _key_in_base64() -> str:
+    return base64.b64encode(conf.ABLY_API_KEY.encode()).decode()
+
+
+def read_error(error: Any) -> tuple[int, str]:
+    """Ably's code and message; 0 and nothing where `error` is not of Ably's shape."""
+    if not isinstance(error, dict):
+        return 0, ""
+    code = error.get("code")
+    return code if isinstance(code, int) else 0, str(error.get("message", ""))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """RFC 9110: seconds, or a date."""
+    given = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(given))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
+    except ValueError:
+        return None

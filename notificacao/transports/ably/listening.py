@@ -1,0 +1,67 @@
+"""Listening to a channel over the SDK's Realtime client: for the canary and for `ably_check`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ably import AblyException, AblyRealtime
+
+from notificacao.conf import conf
+from notificacao.transports import TransportError
+from notificacao.transports.ably.client import sign_own_token
+
+_CLOSES_WITHIN = 2.0  # seconds
+
+
+class Listening:
+    """What arrives on one channel, in order. The SDK reconnects by itself; what it missed then is missing here."""
+
+    def __init__(self, client: AblyRealtime):
+        self._client = client
+        self._arrived: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    @property
+    def connected(self) -> bool:
+        return self._client.connection.state == "connected"
+
+    def take(self, message) -> None:
+        self._arrived.put_nowait((message.id, message.data))
+
+    async def next(self) -> tuple[str, Any]:
+        """`(message id, data)` of the next one; waits for it."""
+        return await self._arrived.get()
+
+
+@contextlib.asynccontextmanager
+async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
+    """Attached to `channel`. Raises TransportError where that does not succeed within ABLY_PUBLISH_TIMEOUT."""
+    client = AblyRealtime(auth_callback=sign_own_token, use_binary_protocol=False, **_address())
+    listening = Listening(client)
+    try:
+        async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
+            cipher = {"cipher": {"key": key}} if key else {}
+            await client.channels.get(channel, **cipher).subscribe(listening.take)
+    except (AblyException, OSError) as error:  # TimeoutError is an OSError
+        await _close(client)
+        raise TransportError(f"cannot listen: {type(error).__name__} {error}", permanent=False) from error
+    except BaseException:
+        await _close(client)
+        raise
+    try:
+        yield listening
+    finally:
+        await _close(client)
+
+
+def _address() -> dict[str, Any]:
+    """The SDK's Realtime client ignores `port` (ably-python issue 567): the endpoint carries it."""
+    if not conf.ABLY_ENDPOINT:
+        return {}
+    return {"endpoint": f"{conf.ABLY_ENDPOINT}:{conf.ABLY_PORT}", "tls": conf.ABLY_TLS}
+
+
+async def _close(client: AblyRealtime) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_CLOSES_WITHIN):
+            await client.close()
