@@ -40,7 +40,7 @@ def joins(roster):
 
     def join(lane=Lane.LIVE, **channels):
         pk = len(roster.listeners) + 1
-        listener = roster.enter(Grant(pk, channels, {}, Cursor("0a1b", 0), False, "sse"))
+        listener = roster.enter(Grant(pk, channels, {}, Cursor("0a1b", 0), False))
         stream = Paper(lane)
         roster.add(listener, stream)
         listener.end_count(0, 0)

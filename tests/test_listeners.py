@@ -20,7 +20,6 @@ def grant(channels=None):
         heads={},
         position=Cursor("0a1b", 100),
         assigned=False,
-        transport="sse",
     )
 
 

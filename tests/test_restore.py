@@ -96,7 +96,7 @@ class World:
         settings = {"REDIS_URL": redis_url, "DISPATCHER": "external"}
         self.dispatcher = DispatcherProcess(self.database, **settings)
         self.site = Site(self.database, **settings)
-        alone = {"DJANGO_SETTINGS_MODULE": "semtas.settings", "DATABASE_POOL_MIN": "0"}
+        alone = {"DJANGO_SETTINGS_MODULE": "semtas.settings"}
         environment = environment_for(self.database, **alone, **settings)
         self._producer = subprocess.Popen(
             [sys.executable, "-c", _PRODUCER],
