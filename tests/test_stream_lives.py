@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notificacao import audiences, epoch, retention, wakes
 from notificacao.models import DispatchState, LogHead, Membership, Notification, Person
-from notificacao.stream import authorisation, hub
+from notificacao.stream import authorisation, hub, people
 from notificacao.stream.listeners import Lane
 from notificacao.stream.plain import PlainStream
 from tests.asgi import in_database, set_rollout
@@ -154,7 +154,7 @@ async def test_counts_go_on_from_what_the_new_life_holds(site, ana, norte):
 
 
 @pytest.mark.usefixtures("long_ago")
-async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte):
+async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, monkeypatch):
     await site.publish("1", "2", "3", to=norte)
     stream = await site.open(ana)
     assert await stream.counted(3)
@@ -166,6 +166,7 @@ async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte):
 
     await in_database(trim_two)
     await eventually(lambda: site.hub.people.trimmed_to == 2)
+    monkeypatch.setattr(people, "SWEEP", 0.0)
     await site.hub.people.sweep()
     assert await stream.counted(1)
     assert "resync" not in stream.names()
