@@ -27,8 +27,9 @@ def take_inbox(ana: Desk) -> None:
     ana.page.set_viewport_size(_SIZE)
     ana.is_on("ably")
     ana.page.locator("[data-action=read]").last.click()
-    assert ana.site.simulate("--rate", "20", "--count", "12", "--seed", "7").wait(30) == 0
+    assert ana.site.simulate("--rate", "20", "--count", "30", "--seed", "7").wait(30) == 0
     ana.is_complete_and_each_once()
+    ana.page.evaluate("scrollTo(0, 0)")
     ana.page.screenshot(path=DOCS / "inbox.png")
 
 
