@@ -294,9 +294,10 @@ async def test_forced_open_nothing_is_published_any_more_and_released_it_goes_on
 async def test_forced_closed_it_publishes_on_although_everything_fails(database, everybody_on_ably, settings):
     settings.ABLY_PUBLISH_ATTEMPTS = 1
     transport = FakeTransport()
-    async with running(transport):
+    async with running(transport) as dispatcher:
         await eventually(lambda: breaker_is_closed(database))
         await database(force_the_breaker, "closed")
+        await eventually(lambda: dispatcher._watch._breaker.forced)
         transport.ill = transient("503: away")
         for seq in range(1, 11):
             await database(write, CHANNEL)
