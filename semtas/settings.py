@@ -136,7 +136,14 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         "CONN_MAX_AGE": 0,  # the pool keeps them
         "CONN_HEALTH_CHECKS": True,  # after a restart of the server the pool is full of dead ones
         "OPTIONS": {
-            "pool": {"min_size": DATABASE_POOL_MIN, "max_size": DATABASE_POOL_MAX, "timeout": 10},
+            # The pool tries again ever more seldom, and whoever waits waits with it: after an outage of a minute for as
+            # long again. Up to `reconnect_timeout` its pauses are four seconds at most; then it begins anew.
+            "pool": {
+                "min_size": DATABASE_POOL_MIN,
+                "max_size": DATABASE_POOL_MAX,
+                "timeout": 10,
+                "reconnect_timeout": 10,
+            },
             # A server that is frozen, or behind a network that swallows everything, is found out in seconds.
             "connect_timeout": 5,
             "keepalives_idle": 5,

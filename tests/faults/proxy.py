@@ -75,7 +75,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(_AT_ONCE):
                 await self._spoil(len(data), from_target)
-                if self._swallowing:
+                if self._swallowing or (from_target and connection.half_closed):
                     self._spoilt.add(connection)
                     continue
                 writer.write(data)
@@ -109,6 +109,7 @@ class Proxy:
 
     async def _half_close(self) -> None:
         for connection in self._connections:
+            connection.half_closed = True
             with contextlib.suppress(OSError):
                 connection.here.write_eof()
 
@@ -133,6 +134,7 @@ class Proxy:
 
 class Connection:
     def __init__(self, here: asyncio.StreamWriter, there: asyncio.StreamWriter):
+        self.half_closed = False
         self.here = here
         self.there = there
 

@@ -261,7 +261,7 @@ class Dispatcher:
 
     def claim(self) -> None:
         if self._term is not None:
-            self._held = claims.claim()
+            self._held = claims.claim(self._term)
             self._outcomes = {}
 
     def publish(self) -> None:

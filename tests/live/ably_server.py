@@ -1,6 +1,7 @@
 """The local Ably-compatible server as a process that tests start, kill and start again."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import sys
@@ -17,9 +18,11 @@ _STARTS_WITHIN = 30  # seconds
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that outgoing connections are given: one of them could take it before the server starts."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return probe.getsockname()[1]
 
 
 class AblyServer:
