@@ -94,33 +94,43 @@ def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
 
     `since` is the seq from which on (exclusive) that channel's rows are theirs; 0 on the personal channel.
     """
-    people = list(Person.objects.filter(pk__in=list(person_pks), is_active=True).only("public_id", "since"))
-    heard = {person.pk: {channel_for_user(person): 0, SYSTEM_CHANNEL: person.since} for person in people}
+    people = Person.objects.filter(pk__in=list(person_pks), is_active=True)
+    heard = {
+        pk: {_name("user", public_id): 0, SYSTEM_CHANNEL: since}
+        for pk, public_id, since in people.values_list("pk", "public_id", "since")
+    }
     shared = _SharedChannels()
-    for membership in Membership.objects.filter(person_id__in=heard).select_related("unit"):
-        for channel in shared.of(membership):
-            channels = heard[membership.person_id]
-            channels[channel] = min(membership.since, channels.get(channel, membership.since))
+    memberships = Membership.objects.filter(person_id__in=heard)
+    for pk, since, *held in memberships.values_list("person_id", "since", "role", "unit_id", "unit__public_id"):
+        channels = heard[pk]
+        for channel in shared.of(*held):
+            channels[channel] = min(since, channels.get(channel, since))
     return heard
 
 
 class _SharedChannels:
-    """The shared channels of one membership; units and benefits are read once, and only when a role needs them."""
+    """The shared channels of one membership; units and benefits are read once, and only when a role needs them.
+
+    Each name is one object, however many hear it.
+    """
 
     def __init__(self):
         self._cache: dict[str, object] = {}
+        self._of_units: dict[int, str] = {}
 
-    def of(self, membership: Membership) -> list[str]:
-        hears = MATRIX[membership.role]
+    def of(self, role: str, unit_pk: int, unit_public_id: str) -> list[str]:
+        hears = MATRIX[role]
         channels: list[str] = []
         if hears.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN and membership.unit:  # a unit that is being deleted goes before its members
-            channels.append(channel_for_unit(membership.unit))
+        elif hears.units is Reach.OWN and unit_public_id:  # a unit that is being deleted goes before its members
+            if unit_pk not in self._of_units:
+                self._of_units[unit_pk] = _name("unit", unit_public_id)
+            channels.append(self._of_units[unit_pk])
         if hears.benefits is Reach.ALL:
             channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
         elif hears.benefits is Reach.OWN:
-            channels += self._read("of_unit", _benefit_channels_by_unit).get(membership.unit_id, [])
+            channels += self._read("of_unit", _benefit_channels_by_unit).get(unit_pk, [])
         return channels
 
     def _read(self, key, query):

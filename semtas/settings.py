@@ -125,6 +125,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
+        "cached_statements": 16,  # a batch of hundreds has a statement of its own, of 100 KB: 128 a thread add up
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 DATABASE_POOL_MIN = setting(env.int, "DATABASE_POOL_MIN", 0, unit="connections", minimum=0, maximum=100)

@@ -51,7 +51,7 @@ def joins(roster):
 
 def spread(roster, *rows):
     """`(seq, channel)` each, all in one look."""
-    fanout = Fanout(roster.by_channel)
+    fanout = Fanout(roster.hearing)
     for seq, channel in rows:
         row = Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…")
         row.event_id = row.public_id
@@ -93,7 +93,7 @@ def test_the_standby_lane_gets_none_of_it_and_counts_all(roster, joins):
 
 def test_an_event_of_several_rows_is_left_to_the_database(roster, joins):
     listener, stream = joins(a=0)
-    fanout = Fanout(roster.by_channel)
+    fanout = Fanout(roster.hearing)
     fanout.add(Notification(seq=1, prev_seq=0, channel="a", title="Nova", event_id=uuid.uuid4()), "0a1b")
     fanout.write()
     assert stream.seqs == [1]

@@ -267,5 +267,5 @@ async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
     for stream in streams:
         await stream.close()
     assert site.hub.roster.listeners == {}
-    assert site.hub.roster.by_channel == {}
+    assert (site.hub.roster._by_shared, site.hub.roster._by_personal) == ({}, {})
     assert site.hub.people._seen == {}

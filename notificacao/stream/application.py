@@ -37,6 +37,7 @@ class StreamApplication:
         self._limits = Limits()
         self._doorkeeper = Doorkeeper()
         self._replaying = DatabaseThread("replay")
+        self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
         self._doorkeeper.close()
@@ -63,7 +64,8 @@ class StreamApplication:
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await self._begin(opening, grant, stream)
+            await stream.send(_beginning(grant))
+            await self._replay_and_join(opening, grant, stream)
             await stream.pump()
         except OSError:
             pass  # the other side hung up
@@ -74,15 +76,15 @@ class StreamApplication:
     async def _hand_over(self, opening: Opening, grant: Grant, take_over) -> None:
         """Under a server that gives the connection away: this task ends as soon as the stream has joined."""
         stream = TakenStream(
-            opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, lost=self._gone
+            opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
         try:
-            take_over(stream, _HEADERS)
+            take_over(stream, _HEADERS, _beginning(grant))
         except OSError:
             self._limits.give_back()
             return
         try:
-            await self._begin(opening, grant, stream)
+            await self._replay_and_join(opening, grant, stream)
         except OSError:
             pass  # the other side hung up, or was sent away
         except BaseException:
@@ -120,9 +122,8 @@ class StreamApplication:
             raise Refused(NOT_READY)
         return grant
 
-    async def _begin(self, opening: Opening, grant: Grant, stream: Stream) -> None:
-        """Heads; in the live lane what lies after the cursor; then join, with no await in between."""
-        await stream.send(frames.RETRY + frames.heads(grant.position, grant.heads))
+    async def _replay_and_join(self, opening: Opening, grant: Grant, stream: Stream) -> None:
+        """In the live lane what lies after the cursor; then join, with no await in between."""
         if opening.lane is Lane.LIVE:
             try:
                 await self._replay(opening.cursor or grant.position, grant, stream)
@@ -151,6 +152,10 @@ class StreamApplication:
                 raise ResyncNeeded(self._hub.position)
             await stream.send(b"".join(_frame(row, cursor.epoch) for row in page.rows))
             cursor = page.complete_to
+
+
+def _beginning(grant: Grant) -> bytes:
+    return frames.RETRY + frames.heads(grant.position, grant.heads)
 
 
 def _frame(row, epoch: str) -> bytes:

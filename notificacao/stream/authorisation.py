@@ -39,7 +39,7 @@ def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
     store = SessionStore()
     data = {key: store.decode(text) for key, text in alive.values_list("session_key", "session_data")}
     pks = {values[SESSION_KEY] for values in data.values() if SESSION_KEY in values}
-    people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True)}
+    people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True).only("password")}
     return {
         key: person
         for key, values in data.items()

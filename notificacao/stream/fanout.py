@@ -4,6 +4,8 @@ Consecutive rows of one channel are one run. Listeners whose runs are the same s
 thousand listeners costs one join and a thousand writes.
 """
 
+from collections.abc import Callable, Collection
+
 from notificacao import wire
 from notificacao.log import Cursor
 from notificacao.models import Notification
@@ -46,8 +48,8 @@ class Run:
 class Fanout:
     """What is to be written to whom; `size` is how many bytes the longest can be."""
 
-    def __init__(self, by_channel: dict[str, set[Listener]]):
-        self._by_channel = by_channel
+    def __init__(self, hearing: Callable[[str], Collection[Listener]]):
+        self._hearing = hearing
         self._run: Run | None = None
         self._shares: dict[Listener, bytes] = {}
         self._joined: dict[tuple[int, int], Share] = {}  # by identity; the parts are kept, so ids stay theirs
@@ -81,7 +83,7 @@ class Fanout:
         if run is None:
             return
         run.close()
-        for listener in self._by_channel.get(run.channel, ()):
+        for listener in self._hearing(run.channel):
             since = listener.channels[run.channel]
             data, counted = (run.data, run.counted) if since < run.first else run.after(since)
             if data:

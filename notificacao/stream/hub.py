@@ -114,11 +114,11 @@ class Hub:
     async def _spread(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
         epoch = self.position.epoch
-        spread = Fanout(self.roster.by_channel)
+        spread = Fanout(self.roster.hearing)
         for row in rows:
             assert row.seq is not None
             self._pulse.head_moved(row.channel, row.seq)
-            listeners = self.roster.by_channel.get(row.channel)
+            listeners = self.roster.hearing(row.channel)
             if not listeners or row.expired:
                 continue
             line = spread.add(row, epoch)
@@ -133,7 +133,7 @@ class Hub:
     def _write_standby(self, news: tail.News) -> None:
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
         for owed in self._standby.due(states, news.rollout, time.monotonic()):
-            for listener in self.roster.by_channel.get(owed.channel, ()):
+            for listener in self.roster.hearing(owed.channel):
                 if listener.may_see(owed.channel, owed.seq):
                     listener.write(owed.frame, Lane.STANDBY)
 

@@ -11,7 +11,7 @@ from notificacao.stream.listeners import Lane, Listener
 from notificacao.stream.roster import Roster
 
 SWEEP = 30.0  # seconds: everybody is authorised again at least this often
-_BATCH = 200  # people asked for at once
+_BATCH = 500  # people asked for at once
 
 
 class People:

@@ -41,7 +41,7 @@ class Pulse:
     def _write_heads(self) -> None:
         moved, self._moved_heads = self._moved_heads, {}
         written: dict[tuple[str, ...], bytes] = {}
-        for listener in self._roster.who_hears(moved):
+        for listener in self._roster.hearing_any(moved):
             if not listener.in_standby:
                 continue
             names = tuple(name for name in moved if name in listener.channels)

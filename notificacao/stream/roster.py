@@ -1,7 +1,8 @@
 """Who has a stream open in this process, and who hears which channel."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from notificacao import audiences
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.listeners import Listener, Stream
 
@@ -11,13 +12,21 @@ class Roster:
 
     def __init__(self) -> None:
         self.listeners: dict[int, Listener] = {}
-        self.by_channel: dict[str, set[Listener]] = {}
+        self._by_shared: dict[str, set[Listener]] = {}
+        self._by_personal: dict[str, Listener] = {}  # a set for each would weigh more than the listener
 
     def streams(self) -> list[Stream]:
         return [stream for listener in self.listeners.values() for stream in listener.streams]
 
-    def who_hears(self, channels: Iterable[str]) -> set[Listener]:
-        return {listener for name in channels for listener in self.by_channel.get(name, ())}
+    def hearing(self, channel: str) -> Collection[Listener]:
+        """Whoever hears `channel`."""
+        if not audiences.is_personal(channel):
+            return self._by_shared.get(channel, ())
+        owner = self._by_personal.get(channel)
+        return () if owner is None else (owner,)
+
+    def hearing_any(self, channels: Iterable[str]) -> set[Listener]:
+        return {listener for name in channels for listener in self.hearing(name)}
 
     def enter(self, grant: Grant) -> Listener:
         listener = self.listeners[grant.person_pk] = Listener(grant)
@@ -47,11 +56,17 @@ class Roster:
 
     def _index(self, listener: Listener, channels: Iterable[str]) -> None:
         for name in channels:
-            self.by_channel.setdefault(name, set()).add(listener)
+            if audiences.is_personal(name):
+                self._by_personal[name] = listener
+            else:
+                self._by_shared.setdefault(name, set()).add(listener)
 
     def _forget(self, listener: Listener, channels: Iterable[str]) -> None:
         for name in channels:
-            hearing = self.by_channel[name]
+            if audiences.is_personal(name):
+                del self._by_personal[name]
+                continue
+            hearing = self._by_shared[name]
             hearing.discard(listener)
             if not hearing:
-                del self.by_channel[name]
+                del self._by_shared[name]

@@ -1,7 +1,8 @@
 """A stream that was given its connection: one slotted protocol on a transport, with no task, scope or queue.
 
-A server that can do so offers `EXTENSION` in `scope["extensions"]`: a callable that takes a `TakenStream` and the
-response's headers, answers 200, and leaves the transport to the stream. It raises OSError where the client is gone.
+A server that can do so offers `EXTENSION` in `scope["extensions"]`: a callable that takes a `TakenStream`, the
+response's headers and the first bytes of its body, answers 200, and leaves the transport to the stream. It raises
+OSError where the client is gone.
 """
 
 import asyncio
