@@ -17,6 +17,7 @@ from notificacao.models.people import ID
 
 _ID = re.compile(ID)
 SYSTEM_CHANNEL = "system:notifications"
+PROBE_CHANNEL = "system:probe"  # the canary's: nobody's capability names it
 
 
 class InvalidId(ValueError):

@@ -1,4 +1,9 @@
-"""Health, for those who watch from outside: does the process serve, is it ready. No login, no secret, no last slash."""
+"""Health, for those who watch from outside: does the process serve, is it ready, is Ably in use. No login, no secret,
+no last slash.
+"""
+
+from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -8,7 +13,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
+from notificacao import activity, rollout
+from notificacao.breaker import CLOSED
 from notificacao.conf import conf
+from notificacao.log import now
+from notificacao.models import CanaryProbe
 from notificacao.runtime import runtime
 
 log = structlog.get_logger(__name__)
@@ -29,6 +38,41 @@ def ready(request: HttpRequest) -> JsonResponse:
     failing = [name for name, passed in checks.items() if not passed]
     body = {"status": "failing" if failing else "ok", "checks": checks, "failing": failing}
     return JsonResponse(body, status=503 if failing else 200)
+
+
+@require_safe
+@never_cache
+def ably(request: HttpRequest) -> JsonResponse:
+    """What the canary and the breaker know of Ably, the same in every process; 503 where it is out of use.
+
+    Not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
+    """
+    try:
+        body = _of_ably()
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("database_does_not_answer", error=type(error).__name__)
+        body = {"status": "failing"}
+    return JsonResponse(body, status=503 if body["status"] == "failing" else 200)
+
+
+def _of_ably() -> dict[str, Any]:
+    """`connected`: the latest probe arrived, and is younger than three of them and the time that one may take."""
+    if not conf.ably_configured:
+        return {"status": "not_configured"}
+    latest = CanaryProbe.objects.order_by("-pk").first()
+    heard = CanaryProbe.objects.filter(round_trip_ms__isnull=False).order_by("-pk").first()
+    stale_after = timedelta(seconds=3 * conf.CANARY_EVERY + conf.ABLY_PUBLISH_TIMEOUT)
+    connected = latest is not None and latest == heard and now() - latest.at < stale_after
+    round_trip = heard.round_trip_ms if heard else None
+    breaker = rollout.current().breaker
+    return {
+        "status": "ok" if connected and breaker == CLOSED else "failing",
+        "connected": connected,
+        "round_trip_ms": None if round_trip is None else round(round_trip, 1),
+        "last_success": heard.at if heard else None,
+        "breaker": breaker,
+        "active_channels": activity.count_on_ably(),
+    }
 
 
 def tasks_of_this_process() -> dict[str, bool]:
@@ -52,5 +96,6 @@ def database_answers() -> bool:
 urlpatterns = [
     path("health/live", live, name="health-live"),
     path("health/ready", ready, name="health-ready"),
+    path("health/ably", ably, name="health-ably"),
     path("metrics", ExportToDjangoView, name="metrics"),
 ]

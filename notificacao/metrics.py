@@ -38,6 +38,16 @@ BREAKER = Enum(
     "The circuit breaker before Ably, as this process last read it: closed, open or half_open (state).",
     states=["closed", "open", "half_open"],
 )
+CANARY = Counter(
+    "notificacao_canary",
+    "Probes that the leading dispatcher sent itself by way of Ably, by outcome: heard or missed (probes).",
+    ["outcome"],
+)
+CANARY_SECONDS = Histogram(
+    "notificacao_canary_seconds",
+    "From a probe's publishing to its arrival over Realtime, of those that were heard (seconds).",
+    buckets=SECONDS,
+)
 PUBLISH_SECONDS = Histogram(
     "notificacao_publish_seconds",
     "One request that publishes to Ably, successful or not (seconds).",
@@ -76,6 +86,8 @@ def expect_labels() -> None:
         SETTLED.labels(outcome)
     for reason in FALLBACK_REASONS:
         FALLBACKS.labels(reason)
+    for outcome in ("heard", "missed"):
+        CANARY.labels(outcome)
     BREAKER.state("open")
     for transport in ("ably", "sse", "standby", "rest"):
         DELIVERED.labels(transport)

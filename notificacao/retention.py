@@ -7,14 +7,16 @@ import structlog
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
-from notificacao import log
+from notificacao import activity, log
 from notificacao.conf import conf
-from notificacao.models import DispatchState, LogHead, Notification
+from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification
 
 logger = structlog.get_logger(__name__)
 
 BATCH = 500  # rows a transaction
+CANARY_KEPT = timedelta(days=35)  # the rollout's longest plan
 
 
 def trim(days: int | None = None) -> int:
@@ -47,9 +49,11 @@ def due(days: int | None = None) -> int:
     return (_after_the_trim().filter(seq__lt=first_kept.seq) if first_kept else _after_the_trim()).count()
 
 
-def clear_sessions() -> None:
-    """Delete the logins that have expired."""
+def clear_the_rest() -> None:
+    """Delete logins that have expired, the canary's old probes, and what web processes told that live no more."""
     SessionStore.clear_expired()
+    CanaryProbe.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
+    activity.forget_the_dead()
 
 
 def _limit(days: int | None) -> datetime | None:

@@ -275,6 +275,8 @@ BREAKER_SLOW_THRESHOLD = setting(
     env.float, "BREAKER_SLOW_THRESHOLD", 0.5, unit="(share of requests failed or slow)", minimum=0.01, maximum=1
 )
 BREAKER_COOLDOWN = setting(env.float, "BREAKER_COOLDOWN", 5.0, unit="seconds", minimum=0.5, maximum=600)
+CANARY_EVERY = setting(env.float, "CANARY_EVERY", 15.0, unit="seconds", minimum=1, maximum=300)
+CANARY_MISSES = setting(env.int, "CANARY_MISSES", 3, unit="probes in a row", minimum=0, maximum=100)
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
 ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[])
@@ -288,6 +290,7 @@ STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", 
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
 STREAMS_PER_PROCESS = setting(env.int, "STREAMS_PER_PROCESS", 20_000, unit="streams", minimum=1)
 STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)
+CHANNEL_IDLE = setting(env.int, "CHANNEL_IDLE", 300, unit="seconds", minimum=0, maximum=86_400)
 RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0, maximum=36_500)
 ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)
 REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)

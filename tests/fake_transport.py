@@ -1,6 +1,8 @@
 """A transport that keeps what it was given, and fails as it was told to."""
 
 import asyncio
+import contextlib
+import uuid
 from collections import Counter, defaultdict
 
 from notificacao.transports import Envelope, Sealed, TransportError
@@ -16,7 +18,8 @@ def permanent(reason: str = "40009: too large") -> TransportError:
 
 class FakeTransport:
     """`faults[pk]` are what goes wrong with the attempts to publish that row, one each; with `ill` every request and
-    every probe fails, while it is set; `pause` is awaited by each request.
+    every probe fails, while it is set; `pause` is awaited by each request. What is announced is heard, but not while
+    it is `deaf`.
     """
 
     def __init__(self):
@@ -27,6 +30,10 @@ class FakeTransport:
         self.published: list[Envelope] = []
         self.requests: list[list[int]] = []  # the seqs that went together
         self.probes = 0
+        self.deaf = self.garble = False
+        self.announced: list[dict] = []
+        self.subscribed = 0
+        self._ears: list[FakeListening] = []
         self.revoked: list[tuple[list[str], int]] = []
         self.closed = False
         self.in_flight: Counter[str] = Counter()
@@ -64,6 +71,28 @@ class FakeTransport:
         self.published.append(envelope)
         return None
 
+    async def announce(self, channel: str, data: dict, *, key: bytes | None = None) -> str:
+        if self.ill is not None:
+            raise self.ill
+        message_id = str(uuid.uuid4())
+        self.announced.append(data)
+        for ear in self._ears:
+            if not self.deaf:
+                ear.arrived.put_nowait((message_id, "???" if self.garble else data))
+        return message_id
+
+    @contextlib.asynccontextmanager
+    async def subscribe(self, channel: str, *, key: bytes | None = None):
+        if self.ill is not None:
+            raise self.ill
+        ear = FakeListening()
+        self.subscribed += 1
+        self._ears.append(ear)
+        try:
+            yield ear
+        finally:
+            self._ears.remove(ear)
+
     async def probe(self) -> None:
         self.probes += 1
         if self.ill is not None:
@@ -76,3 +105,11 @@ class FakeTransport:
 
     async def close(self) -> None:
         self.closed = True
+
+
+class FakeListening:
+    def __init__(self) -> None:
+        self.arrived: asyncio.Queue = asyncio.Queue()
+
+    async def next(self):
+        return await self.arrived.get()

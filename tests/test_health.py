@@ -1,8 +1,14 @@
 """Health: live while the process serves, ready when all that it needs is there."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError, connection
+from django.db.models import F
 
+from notificacao import activity
+from notificacao.activity import Count
+from notificacao.models import BreakerState, CanaryProbe
 from notificacao.runtime import runtime
 
 pytestmark = pytest.mark.urls("notificacao.health")
@@ -71,14 +77,93 @@ def test_not_ready_without_the_database_and_no_secret_is_told(client, db, status
 
 
 def test_an_answer_is_never_cached(client, db, status):
-    for path in ("/health/live", "/health/ready"):
+    for path in ("/health/live", "/health/ready", "/health/ably"):
         assert "no-store" in client.get(path)["Cache-Control"]
 
 
-@pytest.mark.parametrize("path", ["/health/live/", "/health/ready/", "/metrics/"])
+@pytest.mark.parametrize("path", ["/health/live/", "/health/ready/", "/health/ably/", "/metrics/"])
 def test_the_paths_have_no_slash_at_the_end(client, path):
     assert client.get(path).status_code == 404
 
 
 def test_health_is_only_read(client):
     assert client.post("/health/live").status_code == 405
+
+
+# --- Ably
+
+
+@pytest.fixture
+def in_use(db, settings):
+    """Ably as it is on a good day: the probe before the last one was missed."""
+    settings.ABLY_API_KEY = "semtas.local:segredo-da-chave"
+    BreakerState.objects.update(state="closed")
+    CanaryProbe.objects.create(error="no answer")
+    return CanaryProbe.objects.create(round_trip_ms=4.24)
+
+
+def ask(client):
+    answer = client.get("/health/ably")
+    return answer.status_code, answer.json()
+
+
+def test_ably_is_well_while_the_canary_hears_itself_and_the_breaker_is_closed(client, in_use):
+    activity.beat("one")
+    activity.tell("one", {"a": Count(0, 2), "b": Count(1, 0)}, ["a", "b"])
+    in_use.refresh_from_db()
+    assert ask(client) == (
+        200,
+        {
+            "status": "ok",
+            "connected": True,
+            "round_trip_ms": 4.2,
+            "last_success": in_use.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "breaker": "closed",
+            "active_channels": 1,
+        },
+    )
+
+
+def test_a_missed_probe_is_told_with_what_was_heard_before_it(client, in_use):
+    CanaryProbe.objects.create(error="no answer from semtas.local:segredo-da-chave")
+    status, body = ask(client)
+    assert (status, body["status"], body["connected"], body["breaker"]) == (503, "failing", False, "closed")
+    assert (body["round_trip_ms"], body["last_success"] is not None) == (4.2, True)
+    assert "segredo" not in str(body)
+
+
+def test_a_canary_that_no_longer_sings_was_heard_too_long_ago(client, in_use, settings):
+    CanaryProbe.objects.update(at=F("at") - timedelta(seconds=3 * settings.CANARY_EVERY + 6))
+    assert ask(client)[1]["connected"] is False
+    CanaryProbe.objects.update(at=F("at") + timedelta(seconds=5))
+    assert ask(client)[1]["connected"] is True
+
+
+@pytest.mark.parametrize("fields", [{"state": "open"}, {"state": "half_open"}, {"forced": "open"}])
+def test_with_the_breaker_not_closed_ably_is_out_of_use_however_well_it_is(client, in_use, fields):
+    BreakerState.objects.update(**fields)
+    status, body = ask(client)
+    assert (status, body["status"], body["connected"]) == (503, "failing", True)
+    assert body["breaker"] == next(iter(fields.values()))
+
+
+def test_before_the_first_probe_nothing_is_known_and_that_is_not_well(client, in_use):
+    CanaryProbe.objects.all().delete()
+    status, body = ask(client)
+    assert (status, body["connected"], body["round_trip_ms"], body["last_success"]) == (503, False, None, None)
+
+
+def test_without_a_key_there_is_nothing_that_could_fail(client, db, settings):
+    settings.ABLY_API_KEY = ""
+    assert ask(client) == (200, {"status": "not_configured"})
+
+
+def test_without_the_database_it_says_so_and_no_secret(client, in_use, database_away):
+    answer = client.get("/health/ably")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
+
+
+def test_an_ably_that_is_away_makes_no_process_unready(client, in_use, status):
+    CanaryProbe.objects.create(error="no answer")
+    BreakerState.objects.update(state="open")
+    assert client.get("/health/ready").status_code == 200

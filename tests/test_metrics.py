@@ -25,6 +25,8 @@ def test_the_page_shows_every_counter_of_ours_from_the_start(page):
         'notificacao_settled_total{outcome="failed"}',
         'notificacao_settled_total{outcome="skipped"}',
         "notificacao_publish_seconds_count",
+        'notificacao_canary_total{outcome="missed"}',
+        "notificacao_canary_seconds_count",
         'notificacao_delivered_total{transport="ably"}',
         'notificacao_delivered_total{transport="sse"}',
         'notificacao_open_streams{lane="live"}',
@@ -42,9 +44,10 @@ def test_deliveries_have_edges_at_the_goals(page, edge):
 def test_every_help_text_ends_with_its_unit(page):
     helps = re.findall(r"# HELP (notificacao_\w+) (.+)", page)
     ours = {name: text for name, text in helps if not name.endswith("_created")}
-    assert len(ours) == 13
+    assert len(ours) == 15
+    units = "rows|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
     for name, text in ours.items():
-        assert re.search(r"\((rows|seconds|receipts|streams|events|bytes|messages|requests|state)\)\.$", text), name
+        assert re.search(rf"\(({units})\)\.$", text), name
 
 
 def test_a_delivery_of_exactly_100_ms_counts_as_within_the_goal(page, client):

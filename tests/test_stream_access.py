@@ -237,7 +237,7 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
     await site.open(ana)
     site.another_device(ana)
     cookie = await site.cookie(ana)
-    authorise, held, go_on = site.hub.people._thread.run, asyncio.Event(), asyncio.Event()
+    authorise, held, go_on = site.hub.people.thread.run, asyncio.Event(), asyncio.Event()
 
     async def slow(work, *args):
         answer = await authorise(work, *args)
@@ -247,7 +247,7 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
         return answer
 
     await eventually(lambda: not site.hub.roster.listeners[ana.pk].count_again)
-    monkeypatch.setattr(site.hub.people._thread, "run", slow)
+    monkeypatch.setattr(site.hub.people.thread, "run", slow)
     await in_database(access.touch, [ana.pk])
     await held.wait()
     stream = await site.request(cookie)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from notificacao.admin import audit, breaker, notification, people, rollout  # noqa: F401
+from notificacao.admin import activity, audit, breaker, notification, people, rollout  # noqa: F401
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"

@@ -1,18 +1,24 @@
-"""`POST /api/v1/ably/token/`: a token for the people whom the rollout puts on Ably."""
+"""`POST /api/v1/ably/token/`: a token for the people whom the rollout puts on Ably; `GET /api/v1/ably/channels/`: who
+listens to what, for staff.
+"""
 
-from drf_spectacular.utils import extend_schema
+from django.core.exceptions import PermissionDenied
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions
+from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
-from notificacao import rollout, tokens
+from notificacao import activity, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.audit import Refusals
 from notificacao.conf import conf
 from notificacao.models import AuditEvent
+
+CHANNELS_MAX = 1_000
 
 _refusals = Refusals(AuditEvent.Action.TOKEN_REFUSED)
 
@@ -56,3 +62,29 @@ class TokenView(APIView):
 def _address_of(request: Request) -> str | None:
     """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
     return request.META.get("REMOTE_ADDR")
+
+
+@extend_schema(
+    parameters=[OpenApiParameter("after", str, description="The last name of the page before; pages are by name.")],
+    responses={200: shapes.ActiveChannels, 401: shapes.ProblemDetails, 403: shapes.ProblemDetails},
+    tags=["ably"],
+)
+@api_view(["GET"])
+def channels(request: Request) -> Response:
+    """The channels that are listened to, or were until CHANNEL_IDLE seconds ago; at most 1,000, by name.
+
+    For staff with the permission `view_activechannel`.
+    """
+    if not (request.user.is_staff and request.user.has_perm("notificacao.view_activechannel")):
+        raise PermissionDenied
+    found = activity.active_channels(after=request.query_params.get("after", ""))
+    answer = shapes.ActiveChannels(
+        results=[
+            shapes.ActiveChannel(
+                name=one.channel, on_sse=one.on_sse, on_ably=one.on_ably, tokens=one.tokens, since=one.since
+            )
+            for one in found[:CHANNELS_MAX]
+        ],
+        more=len(found) > CHANNELS_MAX,
+    )
+    return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -59,6 +59,24 @@ class AblyToken(_Shape):
     capability: dict[str, list[str]]
 
 
+class ActiveChannel(_Shape):
+    """People who listen to one channel: with a page in the live lane, with one on Ably, with an Ably token in force.
+
+    `since`: when the first of them came; where there is none, when the last one left.
+    """
+
+    name: str
+    on_sse: int
+    on_ably: int
+    tokens: int
+    since: Moment
+
+
+class ActiveChannels(_Shape):
+    results: list[ActiveChannel]
+    more: bool
+
+
 class InboxNotification(WireNotification):
     """The notification, and how it stands with this person."""
 

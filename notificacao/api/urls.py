@@ -8,6 +8,7 @@ from notificacao.api import ably, notifications, receipts, session, stream
 urlpatterns = [
     path("session/", session.session, name="session"),
     path("ably/token/", ably.TokenView.as_view(), name="ably-token"),
+    path("ably/channels/", ably.channels, name="ably-channels"),
     path("stream/", stream.stream, name="stream"),
     path("notifications/", notifications.notifications, name="notifications"),
     path("notifications/read-all/", notifications.read_all, name="read-all"),

@@ -9,9 +9,11 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from notificacao import metrics, retention, rollout, wakes
+from notificacao.breaker import OPEN
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
+from notificacao.dispatcher.canary import Canary
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import LeadLost, stamp
@@ -48,7 +50,11 @@ class Dispatcher:
         self._dispatching = DatabaseThread("dispatch")
         self._retaining = DatabaseThread("retention")
         self._publishing = Publishing(self._dispatching, self._orchestrator)
-        self._watch = Watch(transport, breaker, self._dispatching) if transport is not None else None
+        self._watch: Watch | None = None
+        self._canary: Canary | None = None
+        if transport is not None:
+            self._canary = canary = Canary(transport, breaker, self._dispatching, self._term_to_probe_in)
+            self._watch = Watch(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
 
@@ -69,6 +75,7 @@ class Dispatcher:
                     self._dispatch,
                     self._settle,
                     self._watch_ably,
+                    self._probe_ably,
                     self._retain,
                     self._revoker.work_off,
                 ):
@@ -153,7 +160,7 @@ class Dispatcher:
         while self._term is not None and await self._retaining.run(retention.trim) > 0:
             await asyncio.sleep(_RETAIN_PAUSE)
         if self._term is not None:
-            await self._retaining.run(retention.clear_sessions)
+            await self._retaining.run(retention.clear_the_rest)
 
     async def _read_rollout(self) -> rollout.Rollout:
         known = self._fresh_rollout()
@@ -179,3 +186,13 @@ class Dispatcher:
         if self._watch is not None and self._term is not None:
             await self._watch.look(self._term, now)
         await asyncio.sleep(_WATCH_EVERY)
+
+    async def _probe_ably(self) -> None:
+        if self._canary is None:
+            await asyncio.Event().wait()
+        else:
+            await self._canary.sing()
+
+    async def _term_to_probe_in(self) -> int | None:
+        """None while another leads, or staff keep Ably out of use: then it is not even asked."""
+        return None if (await self._read_rollout()).forced == OPEN else self._term

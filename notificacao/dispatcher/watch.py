@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 import structlog
 from django.db import transaction
@@ -35,12 +36,22 @@ def breaker_from_settings() -> Breaker:
 
 
 class Watch:
-    """Of the leader alone. A probe runs beside it, so that staff are heard while Ably is silent."""
+    """Of the leader alone. A probe runs beside it, so that staff are heard while Ably is silent.
 
-    def __init__(self, transport: Transport, breaker: Breaker, thread: DatabaseThread):
+    `silent`: whether the canary hears nothing. As long as it does not, no answer of Ably's closes the breaker.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        breaker: Breaker,
+        thread: DatabaseThread,
+        silent: Callable[[], bool] = lambda: False,
+    ):
         self._transport = transport
         self._breaker = breaker
         self._thread = thread
+        self._silent = silent
         self._probing: asyncio.Task | None = None
         self._asked = asyncio.Event()
 
@@ -53,7 +64,7 @@ class Watch:
     async def look(self, term: int, rollout: Rollout) -> None:
         """One round. Raises LeadLost."""
         self._obey(rollout.forced)
-        if self._breaker.state != CLOSED and self._breaker.admit():
+        if self._breaker.state != CLOSED and not self._silent() and self._breaker.admit():
             self.stop()
             self._probing = asyncio.create_task(self._probe(), name="probe")
             await asyncio.wait([self._probing], timeout=0.1)  # a quick answer need not be shown as half-open

@@ -1,7 +1,9 @@
 """The tables, one file per noun."""
 
+from notificacao.models.activity import ActiveChannel, WebProcess
 from notificacao.models.audit import AuditEvent
 from notificacao.models.breaker import BreakerState
+from notificacao.models.canary import CanaryProbe
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
@@ -10,9 +12,11 @@ from notificacao.models.revocation import Revocation
 from notificacao.models.rollout import RolloutFlag
 
 __all__ = [
+    "ActiveChannel",
     "AuditEvent",
     "BenefitType",
     "BreakerState",
+    "CanaryProbe",
     "Channel",
     "DispatchState",
     "DispatcherLease",
@@ -28,4 +32,5 @@ __all__ = [
     "Role",
     "RolloutFlag",
     "Unit",
+    "WebProcess",
 ]

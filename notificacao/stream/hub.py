@@ -17,6 +17,7 @@ from notificacao.log import Cursor
 from notificacao.rollout import Rollout
 from notificacao.stream import frames, tail
 from notificacao.stream.authorisation import Grant
+from notificacao.stream.census import Census
 from notificacao.stream.fanout import Fanout
 from notificacao.stream.listeners import DRAIN_SPREAD_MS, Lane, Listener, Stream
 from notificacao.stream.people import People
@@ -41,6 +42,7 @@ class Hub:
         self.roster = Roster()
         self.draining = False
         self.people = People(self.roster)
+        self._census = Census(self.roster, self.people.thread)
         self._pulse = Pulse(self.roster, lambda: self.position)
         self._standby = StandbyLane()
         self._rollout: Rollout | None = None
@@ -51,7 +53,14 @@ class Hub:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._tail, self._tick, self._recount, self.people.sweep, self.people.count_newcomers):
+                for work in (
+                    self._tail,
+                    self._tick,
+                    self._recount,
+                    self.people.sweep,
+                    self.people.count_newcomers,
+                    self._census.take,
+                ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
             self._thread.close()

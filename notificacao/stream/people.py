@@ -23,10 +23,10 @@ class People:
         self.trimmed_to = self._counted_from = 0  # seq up to which retention took the log; counts know the second
         self._newcomers = asyncio.Event()
         self._counting = asyncio.Lock()
-        self._thread = DatabaseThread("people")
+        self.thread = DatabaseThread("people")
 
     def close(self) -> None:
-        self._thread.close()
+        self.thread.close()
 
     def note(self, changes: dict[int, tuple]) -> list[int]:
         """Whose access changed since it was last looked at; whose reading did will be counted again."""
@@ -60,11 +60,11 @@ class People:
     async def _authorise_batch(self, pks: Iterable[int]) -> None:
         held = {pk: self._roster.listeners[pk] for pk in pks if pk in self._roster.listeners}
         asked = {stream.session_key for listener in held.values() for stream in listener.streams}
-        alive = await self._thread.run(authorisation.people_of, asked)
-        heard = await self._thread.run(audiences.channels_of, list(held))
+        alive = await self.thread.run(authorisation.people_of, asked)
+        heard = await self.thread.run(audiences.channels_of, list(held))
         changed = [pk for pk, channels in heard.items() if channels != held[pk].channels]
-        grants = await self._thread.run(authorisation.grants_of, changed) if changed else {}
-        renewed = await self._thread.run(log.keys_renewed_lately, set().union(*heard.values()))
+        grants = await self.thread.run(authorisation.grants_of, changed) if changed else {}
+        renewed = await self.thread.run(log.keys_renewed_lately, set().union(*heard.values()))
         for pk, listener in held.items():
             for stream in listener.streams:  # who joined meanwhile was authorised on the way in
                 if stream.session_key in asked and (pk not in heard or stream.session_key not in alive):
@@ -124,7 +124,7 @@ class People:
             listener.begin_count()
         heard = {listener.pk: listener.channels for listener in batch}
         try:
-            seq, unread = await self._thread.run(authorisation.unread_of, heard)
+            seq, unread = await self.thread.run(authorisation.unread_of, heard)
         except Exception:
             for listener in batch:
                 listener.count_again = True

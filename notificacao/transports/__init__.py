@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from notificacao.models import Notification
 
@@ -52,6 +53,11 @@ class Envelope:
     sealed: Sealed | None = field(default=None, compare=False, repr=False)
 
 
+class Listening(Protocol):
+    async def next(self) -> tuple[str, Any]:
+        """`(message id, data)` of what arrives next; waits for it."""
+
+
 class Transport(Protocol):
     def seal(self, envelope: Envelope) -> None:
         """Make it ready to be published. Raises TransportError where it is too large."""
@@ -61,6 +67,12 @@ class Transport(Protocol):
 
         Publishing the same row again sends the same id and bytes. Raises TransportError where all of it failed.
         """
+
+    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
+        """Publish `data` to a channel that is not the log's; the message's id. Raises TransportError."""
+
+    def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
+        """`async with` it: what arrives on `channel` from then on. Raises TransportError."""
 
     async def probe(self) -> None:
         """Whether the other side answers and accepts our key. Raises TransportError."""

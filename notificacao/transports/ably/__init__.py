@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from notificacao import metrics
+from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
 from notificacao.transports import Envelope, Sealed, TransportError
 from notificacao.transports.ably import messages
@@ -14,7 +15,7 @@ from notificacao.transports.ably.client import Client
 from notificacao.transports.ably.faults import fault_of, fault_of_each, is_only_a_capability, its_own
 from notificacao.transports.ably.listening import Listening, listen
 
-_PROBE = "/channels/system:probe/messages?limit=1"
+_PROBE = f"{messages.path(PROBE_CHANNEL)}?limit=1"
 
 
 class AblyTransport:

@@ -6,7 +6,7 @@ from notificacao.transports.ably.client import Answer, read_error
 _TOO_MANY_REQUESTS = 429
 _SERVER_FAULT = 500
 _NOBODY_GETS_THROUGH = (401, 403, 404)  # a key, an account or an app that is not accepted, or is not there
-_LACKS_CAPABILITY = 40160  # 401 as well, but of that channel alone
+LACKS_CAPABILITY = 40160  # 401 as well, but of that channel alone
 
 
 def fault_of(answer: Answer) -> TransportError | None:
@@ -38,7 +38,7 @@ def its_own(fault: TransportError | None) -> TransportError | None:
 
 def is_only_a_capability(answer: Answer) -> bool:
     """Whether our key is accepted, and may not do just this."""
-    return answer.code == _LACKS_CAPABILITY
+    return answer.code == LACKS_CAPABILITY
 
 
 def _fault(status: int, code: int, message: str, retry_after: float | None) -> TransportError | None:
@@ -47,6 +47,6 @@ def _fault(status: int, code: int, message: str, retry_after: float | None) -> T
     text = f"{code}: {message}"
     if status == _TOO_MANY_REQUESTS:
         return TooFast(text, retry_after)
-    if status in _NOBODY_GETS_THROUGH and code != _LACKS_CAPABILITY:
+    if status in _NOBODY_GETS_THROUGH and code != LACKS_CAPABILITY:
         return Refused(text)
     return TransportError(text, permanent=status < _SERVER_FAULT)

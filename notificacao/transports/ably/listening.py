@@ -10,6 +10,7 @@ from ably import AblyException, AblyRealtime
 from notificacao.conf import conf
 from notificacao.transports import TransportError
 from notificacao.transports.ably.client import sign_own_token
+from notificacao.transports.ably.faults import LACKS_CAPABILITY
 
 _CLOSES_WITHIN = 2.0  # seconds
 
@@ -44,7 +45,8 @@ async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
             await client.channels.get(channel, **cipher).subscribe(listening.take)
     except (AblyException, OSError) as error:  # TimeoutError is an OSError
         await _close(client)
-        raise TransportError(f"cannot listen: {type(error).__name__} {error}", permanent=False) from error
+        ours = getattr(error, "code", 0) == LACKS_CAPABILITY
+        raise TransportError(f"cannot listen: {type(error).__name__} {error}", permanent=ours) from error
     except BaseException:
         await _close(client)
         raise

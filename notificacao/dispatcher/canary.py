@@ -1,0 +1,118 @@
+"""The canary: a probe that the leading dispatcher publishes, and waits to hear back as a browser would.
+
+The breaker sees whether Ably takes what it is given; the canary alone sees whether Ably delivers it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from django.db import transaction
+
+from notificacao import keys, metrics
+from notificacao.audiences import PROBE_CHANNEL
+from notificacao.breaker import CLOSED, Breaker
+from notificacao.conf import conf
+from notificacao.database import DatabaseThread
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.stamp import LeadLost
+from notificacao.models import CanaryProbe
+from notificacao.transports import Listening, Refused, Transport, TransportError
+
+log = structlog.get_logger(__name__)
+
+_ASK_AGAIN = 0.25  # seconds, while there is no term to probe in
+_KEY_EPOCH = 1
+
+
+class Canary:
+    """It listens on a connection of its own, and on a new one after each probe that was missed.
+
+    `term` tells the term to probe in; None: not now.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        breaker: Breaker,
+        thread: DatabaseThread,
+        term: Callable[[], Awaitable[int | None]],
+    ):
+        self._transport = transport
+        self._breaker = breaker
+        self._thread = thread
+        self._term = term
+        self._missed = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether so many probes in a row were missed that Ably is not to be used, whatever it answers."""
+        return 0 < conf.CANARY_MISSES <= self._missed
+
+    async def sing(self) -> None:
+        """Probe until a probe is missed, or there is no term to probe in. Raises LeadLost."""
+        term = await self._term()
+        if term is None:
+            await asyncio.sleep(_ASK_AGAIN)
+            return
+        began = time.monotonic()
+        try:
+            key = keys.channel_key(PROBE_CHANNEL, _KEY_EPOCH)
+            async with self._transport.subscribe(PROBE_CHANNEL, key=key) as listening:
+                while term is not None:
+                    began = time.monotonic()
+                    await self._heard(term, await self._round_trip(listening, key))
+                    await _until(began + conf.CANARY_EVERY)
+                    term = await self._term()
+        except TransportError as error:
+            if term is not None:
+                await self._failed(term, error)
+            await _until(began + conf.CANARY_EVERY)
+
+    async def _round_trip(self, listening: Listening, key: bytes) -> float:
+        """Seconds from the publishing of one probe to its arrival, whole. Raises TransportError."""
+        began = time.monotonic()
+        probe = {"sent_at": time.time()}
+        message_id = await self._transport.announce(PROBE_CHANNEL, probe, key=key)
+        try:
+            async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
+                while (arrived := await listening.next())[0] != message_id:
+                    pass
+        except TimeoutError as error:
+            text = f"a probe was published and did not arrive within {conf.ABLY_PUBLISH_TIMEOUT:g} s"
+            raise TransportError(text, permanent=False) from error
+        if arrived[1] != probe:
+            raise TransportError("a probe arrived as something else than was sent", permanent=False)
+        return time.monotonic() - began
+
+    async def _heard(self, term: int, seconds: float) -> None:
+        await self._thread.run(_record, term, 1_000 * seconds, "")
+        metrics.CANARY.labels("heard").inc()
+        metrics.CANARY_SECONDS.observe(seconds)
+        if self._missed:
+            log.info("canary_sings_again", missed=self._missed)
+        self._missed = 0
+
+    async def _failed(self, term: int, error: TransportError) -> None:
+        if error.permanent and not isinstance(error, Refused):
+            log.error("canary_cannot_sing", error=str(error))  # our key may not do this: that tells nothing of Ably
+            return
+        await self._thread.run(_record, term, None, str(error))
+        metrics.CANARY.labels("missed").inc()
+        self._missed += 1
+        log.warning("canary_missed", missed=self._missed, error=str(error))
+        if self.silent and self._breaker.state == CLOSED:
+            self._breaker.trip(f"{self._missed} probes in a row were missed: {error}")
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))
+
+
+@transaction.atomic
+def _record(term: int, round_trip_ms: float | None, error: str) -> None:
+    """Raises LeadLost: whoever leads now has a canary of their own."""
+    if not lease.keep(term):
+        raise LeadLost(f"term {term} is over")
+    CanaryProbe.objects.create(round_trip_ms=round_trip_ms, error=error[:300])
