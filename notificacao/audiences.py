@@ -102,9 +102,10 @@ def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
     }
     shared = _SharedChannels()
     memberships = Membership.objects.filter(person_id__in=heard)
-    for pk, since, *held in memberships.values_list("person_id", "since", "role", "unit_id", "unit__public_id"):
+    columns = ("person_id", "since", "role", "unit_id", "unit__public_id")
+    for pk, since, role, unit_pk, unit_public_id in memberships.values_list(*columns):
         channels = heard[pk]
-        for channel in shared.of(*held):
+        for channel in shared.of(role, unit_pk, unit_public_id):
             channels[channel] = min(since, channels.get(channel, since))
     return heard
 
@@ -119,12 +120,12 @@ class _SharedChannels:
         self._cache: dict[str, object] = {}
         self._of_units: dict[int, str] = {}
 
-    def of(self, role: str, unit_pk: int, unit_public_id: str) -> list[str]:
+    def of(self, role: str, unit_pk: int | None, unit_public_id: str | None) -> list[str]:
         hears = MATRIX[role]
         channels: list[str] = []
         if hears.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN and unit_public_id:  # a unit that is being deleted goes before its members
+        elif hears.units is Reach.OWN and unit_pk and unit_public_id:  # a unit goes before its members
             if unit_pk not in self._of_units:
                 self._of_units[unit_pk] = _name("unit", unit_public_id)
             channels.append(self._of_units[unit_pk])

@@ -98,7 +98,10 @@ class Crowd:
 
     def __init__(self, channels):
         listener = type("Listener", (), {"in_standby": False})
-        self.by_channel = {f"private:user:p{number}:notifications": {listener()} for number in range(channels)}
+        self.hearing = {f"private:user:p{number}:notifications": {listener()} for number in range(channels)}
+
+    def channels(self):
+        return list(self.hearing.items())
 
 
 async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_told(transactional_db, monkeypatch):
@@ -113,7 +116,7 @@ async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_to
     monkeypatch.setattr(census, "EVERY", 0)
     await taking.take()
     assert await in_database(ActiveChannel.objects.count) == 10_000
-    crowd.by_channel.popitem()
+    crowd.hearing.popitem()
     assert await in_database(statements, taking) == 2, "the beat, and the one that changed"
     assert await in_database(statements, taking) == 1, "the beat alone"
 

@@ -48,7 +48,7 @@ class Census:
     async def _count(self) -> dict[str, Count]:
         counts: dict[str, Count] = {}
         counted = 0
-        for name, listeners in list(self._roster.by_channel.items()):
+        for name, listeners in self._roster.channels():
             on_ably = sum(listener.in_standby for listener in listeners)
             if listeners:
                 counts[name] = Count(len(listeners) - on_ably, on_ably)

@@ -18,6 +18,10 @@ class Roster:
     def streams(self) -> list[Stream]:
         return [stream for listener in self.listeners.values() for stream in listener.streams]
 
+    def channels(self) -> list[tuple[str, Collection[Listener]]]:
+        """Each channel that somebody hears, and who does."""
+        return [*self._by_shared.items(), *((name, (owner,)) for name, owner in self._by_personal.items())]
+
     def hearing(self, channel: str) -> Collection[Listener]:
         """Whoever hears `channel`."""
         if not audiences.is_personal(channel):
