@@ -108,7 +108,7 @@ class _SharedChannels:
         self._cache: dict[str, object] = {}
         self._of_units: dict[int, str] = {}
 
-    def of(self, role: str, unit_pk: int, unit_public_id: str) -> list[str]:
+    def of(self, role, unit_pk, unit_public_id) -> list[str]:
         hears = MATRIX[role]
         channels: list[str] = []
         if hears.units is Reach.ALL:
