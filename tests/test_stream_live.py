@@ -8,6 +8,7 @@ from notificacao import audiences, log, reading, wakes, wire
 from notificacao.models import LogHead
 from notificacao.services import notify
 from notificacao.stream import application as stream_application
+from notificacao.stream.recent import Recent
 from tests.asgi import in_database, set_rollout
 from tests.stamping import stamp_all
 
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.fixture(params=["plain", "taken"])
 def served(request):
     return request.param
+
+
+@pytest.fixture(params=["from memory", "from the log"])
+def replayed(request, monkeypatch):
+    """For what must be the same wherever a replay comes from."""
+    if request.param == "from the log":
+        monkeypatch.setattr(Recent, "read_after", lambda *_: None)
 
 
 @pytest.fixture
@@ -75,6 +83,7 @@ async def test_rows_come_in_the_order_of_the_log_from_all_channels(site, ana, no
     assert stream.titles == ["1", "2", "3", "4"]
 
 
+@pytest.mark.usefixtures("replayed")
 async def test_a_cursor_brings_what_lies_after_it_and_then_what_comes(site, ana, norte):
     rows = await site.publish("1", "2", "3", to=norte)
     position = await in_database(log.position)
@@ -84,6 +93,7 @@ async def test_a_cursor_brings_what_lies_after_it_and_then_what_comes(site, ana,
     assert stream.titles == ["2", "3", "4"]
 
 
+@pytest.mark.usefixtures("replayed")
 async def test_last_event_id_brings_what_lies_after_it(site, ana, norte):
     await site.publish("1", "2", to=norte)
     epoch = site.hub.position.epoch
@@ -99,6 +109,7 @@ async def test_without_a_cursor_nothing_old_comes(site, ana, norte):
     assert stream.titles == ["Nova"]
 
 
+@pytest.mark.usefixtures("replayed")
 @pytest.mark.parametrize("with_cursor", [True, False])
 async def test_nothing_is_missed_or_doubled_between_the_replay_and_the_join(site, ana, norte, monkeypatch, with_cursor):
     """Rows keep coming while the heads are on their way, and during each page of the replay."""
@@ -134,6 +145,7 @@ async def test_nothing_is_missed_or_doubled_between_the_replay_and_the_join(site
     assert ids == sorted(set(ids))
 
 
+@pytest.mark.usefixtures("replayed")
 async def test_a_long_replay_is_paged(site, ana, norte, monkeypatch):
     monkeypatch.setattr(stream_application, "_PAGE", 3)
     titles = [str(n) for n in range(10)]
@@ -142,6 +154,7 @@ async def test_a_long_replay_is_paged(site, ana, norte, monkeypatch):
     assert stream.titles == titles
 
 
+@pytest.mark.usefixtures("replayed")
 async def test_more_than_the_replay_limit_is_a_resync(site, ana, norte, settings, monkeypatch):
     monkeypatch.setattr(stream_application, "_PAGE", 2)
     settings.REPLAY_LIMIT = 3
@@ -152,6 +165,7 @@ async def test_more_than_the_replay_limit_is_a_resync(site, ana, norte, settings
     assert resync.id == resync.data["position"] == f"{site.hub.position.epoch}.5"
 
 
+@pytest.mark.usefixtures("replayed")
 @pytest.mark.parametrize("cursor", ["ffffffff00.1", "{epoch}.99", "{epoch}.1"])
 async def test_a_cursor_that_the_log_cannot_answer_is_a_resync_and_the_stream_goes_on(site, ana, norte, cursor):
     """Of another epoch, beyond the head, or from before what retention left."""
@@ -192,6 +206,7 @@ async def test_each_sees_only_what_is_theirs(site, ana, bia, caio, norte):
     assert audiences.channel_for_user(ana).encode() not in streams[bia].body
 
 
+@pytest.mark.usefixtures("replayed")
 async def test_a_replay_brings_nobody_what_is_not_theirs(site, ana, caio, norte):
     await site.publish("Norte", to=norte)
     await site.publish("Todos", to=audiences.SYSTEM_CHANNEL)

@@ -17,6 +17,7 @@ from notificacao.stream.limits import Limits
 from notificacao.stream.listeners import Lane, Stream
 from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refused
 from notificacao.stream.plain import PlainStream
+from notificacao.stream.recent import Piece
 from notificacao.stream.taken import EXTENSION, TakenStream
 
 logger = structlog.get_logger(__name__)
@@ -136,22 +137,31 @@ class StreamApplication:
             stream.write(frames.heads(joined_at, await self._replaying.run(log.heads, grant.channels)))
 
     async def _replay(self, cursor: Cursor, grant: Grant, stream: Stream) -> None:
-        """Page through the log at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
+        """Page through what was missed at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
 
         Nothing is buffered meanwhile: the log holds it.
         """
-        if cursor == self._hub.position:
-            return
-        await self._replaying.run(log.check, cursor)
-        await self._hub.reached(cursor)
         replayed = 0
         while cursor != self._hub.position:
-            page = await self._replaying.run(log.read_after, cursor, grant.channels, _PAGE, self._hub.position)
-            replayed += len(page.rows)
+            missed = self._read_recent(cursor, grant) or await self._read_log(cursor, grant)
+            replayed += len(missed.frames)
             if replayed > conf.REPLAY_LIMIT:
                 raise ResyncNeeded(self._hub.position)
-            await stream.send(b"".join(_frame(row, cursor.epoch) for row in page.rows))
-            cursor = page.complete_to
+            await stream.send(b"".join(missed.frames))
+            cursor = missed.complete_to
+
+    def _read_recent(self, cursor: Cursor, grant: Grant) -> Piece | None:
+        if cursor.seq < grant.trimmed_to:  # the hub may not know yet
+            return None
+        return self._hub.recent.read_after(cursor, grant.channels, _PAGE, self._hub.position)
+
+    async def _read_log(self, cursor: Cursor, grant: Grant) -> Piece:
+        """Raises ResyncNeeded."""
+        if not self._hub.is_at(cursor):
+            await self._replaying.run(log.check, cursor)
+            await self._hub.reached(cursor)
+        page = await self._replaying.run(log.read_after, cursor, grant.channels, _PAGE, self._hub.position)
+        return Piece([_frame(row, cursor.epoch) for row in page.rows], page.complete_to)
 
 
 def _beginning(grant: Grant) -> bytes:

@@ -31,6 +31,7 @@ class Grant:
     heads: Mapping[str, int]
     position: Cursor
     assigned: bool
+    trimmed_to: int = 0  # retention took the log up to there
 
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
@@ -60,7 +61,7 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
 
     The position comes first: what is stamped after it will be seen by the hub.
     """
-    position = log.position()
+    head = log.head()
     heard = audiences.channels_of(person_pks)
     heads = log.heads({name: 0 for channels in heard.values() for name in channels})
     now = rollout.current()
@@ -69,8 +70,9 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             person_pk=pk,
             channels=channels,
             heads={name: heads[name] for name in channels},
-            position=position,
+            position=Cursor.of(head),
             assigned=now.assigned(pk),
+            trimmed_to=head.trimmed_to,
         )
         for pk, channels in heard.items()
     }
@@ -94,19 +96,18 @@ class Doorkeeper:
 
     def __init__(self) -> None:
         self._thread = DatabaseThread("doorkeeper")
-        self._waiting: dict[str, asyncio.Future[Grant | None]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Grant | None]]] = {}
         self._reading: asyncio.Task | None = None
 
     async def grant(self, session_key: str) -> Grant | None:
         """What the person of that session may hear; None where nobody is logged in. Raises DatabaseError."""
         if not session_key:
             return None
-        answer = self._waiting.get(session_key)
-        if answer is None:
-            answer = self._waiting[session_key] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(session_key, []).append(answer)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_batches())
-        return await asyncio.shield(answer)
+        return await answer
 
     async def _read_batches(self) -> None:
         while self._waiting:
@@ -115,11 +116,16 @@ class Doorkeeper:
             try:
                 grants = await self._thread.run(grants_for, list(batch))
             except Exception as error:
-                for answer in batch.values():
+                for answer in _still_wanted(itertools.chain(*batch.values())):
                     answer.set_exception(error)
             else:
-                for key, answer in batch.items():
-                    answer.set_result(grants.get(key))
+                for key, answers in batch.items():
+                    for answer in _still_wanted(answers):
+                        answer.set_result(grants.get(key))
 
     def close(self) -> None:
         self._thread.close()
+
+
+def _still_wanted(answers: Iterable[asyncio.Future]) -> list[asyncio.Future]:
+    return [answer for answer in answers if not answer.done()]

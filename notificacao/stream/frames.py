@@ -10,8 +10,11 @@ RETRY = b"retry: 3000\n\n"
 COMMENT = b":\n\n"
 
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: `json.dumps` makes one a call
+
+
 def _event(name: str, data: object) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+    return f"event: {name}\ndata: {_compact(data)}\n\n".encode()
 
 
 def notification(line: str, position: Cursor | None) -> bytes:

@@ -22,6 +22,7 @@ from notificacao.stream.fanout import Fanout
 from notificacao.stream.listeners import DRAIN_SPREAD_MS, Lane, Listener, Stream
 from notificacao.stream.people import People
 from notificacao.stream.pulse import Pulse
+from notificacao.stream.recent import Recent
 from notificacao.stream.roster import Roster
 from notificacao.stream.standby import PATIENCE, StandbyLane
 
@@ -45,6 +46,7 @@ class Hub:
         self._census = Census(self.roster, self.people.thread)
         self._pulse = Pulse(self.roster, lambda: self.position)
         self._standby = StandbyLane()
+        self.recent = Recent()
         self._rollout: Rollout | None = None
         self._thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -112,6 +114,7 @@ class Hub:
         if news.another_life:
             await self._begin_another_life(news.position)
         else:
+            self.recent.see(self.position, news.rows, news.trimmed_to)
             await self._spread(news.rows)
             self.position = news.position
         self.people.trimmed_to = news.trimmed_to
@@ -152,6 +155,7 @@ class Hub:
         await self.people.authorise(list(self.roster.listeners))
         self.position = position
         self._standby.clear()
+        self.recent.begin(position)
         self._pulse.forget_heads()
         for listener in self.roster.listeners.values():
             listener.write(frames.resync(position))
@@ -187,7 +191,7 @@ class Hub:
     async def reached(self, position: Cursor) -> bool:
         """Wait until the hub is at `position` or beyond, at most two polls; whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
-        while not self._is_at(position):
+        while not self.is_at(position):
             wakes.ring(wakes.HUBS)
             self._advanced.clear()
             try:
@@ -197,12 +201,13 @@ class Hub:
                 return False
         return True
 
-    def _is_at(self, position: Cursor) -> bool:
+    def is_at(self, position: Cursor) -> bool:
+        """At `position` or beyond."""
         return self.position.epoch == position.epoch and self.position.seq >= position.seq
 
     def join(self, grant: Grant, stream: Stream) -> None:
         """From here on `stream` gets what comes after `position`; one that has ended meanwhile does not join."""
-        if self.draining or not self._is_at(grant.position):  # or another life began since: who is this, there?
+        if self.draining or not self.is_at(grant.position):  # or another life began since: who is this, there?
             stream.shutdown()
         if stream.ended:
             return

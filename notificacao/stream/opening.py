@@ -64,7 +64,7 @@ FORBIDDEN_LANE = Refusal(
 NOT_READY = Refusal(503, "not_ready", "Indisponível", "O fluxo ainda não está pronto: tente de novo.", retry_after=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Opening:
     """`cursor` is None where the stream is to begin now."""
 
@@ -79,11 +79,11 @@ class Opening:
         if scope["method"] != "GET":
             raise Refused(Refusal(405, "method_not_allowed", "Método não permitido", "Use GET."))
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         return cls(
-            session_key=_session_key(headers.get(b"cookie", "")),
+            session_key=_session_key(headers.get(b"cookie", b"").decode("latin-1")),
             lane=_lane(query.get("lane", Lane.LIVE)),
-            cursor=_cursor(headers.get(b"last-event-id") or query.get("cursor")),
+            cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),
         )
 
