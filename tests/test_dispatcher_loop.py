@@ -357,7 +357,7 @@ async def test_the_leader_trims_the_log_in_batches_and_clears_logins_by_itself(d
     monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.02)
     monkeypatch.setattr(loop, "_RETAIN_PAUSE", 0.0)
     monkeypatch.setattr(loop.retention, "BATCH", 1)
-    monkeypatch.setattr(loop.retention, "clear_sessions", lambda: cleared.append(True))
+    monkeypatch.setattr(loop.retention, "clear_the_rest", lambda: cleared.append(True))
     async with running(FakeTransport()):
         for _ in range(3):
             await database(write, CHANNEL)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from notificacao import audiences, log, reading, retention
 from notificacao.log import Cursor, ResyncNeeded
 from notificacao.management.commands import trim_log
-from notificacao.models import DispatchState, LogHead, Notification, Receipt
+from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, Receipt
 from notificacao.reading import Reader
 from notificacao.services import notify
 from tests.rows import write
@@ -162,9 +162,16 @@ def test_logins_that_expired_are_cleared_and_others_are_not(client, ana, bia):
         client.cookies.clear()
     expired = Session.objects.first()
     Session.objects.filter(pk=expired.pk).update(expire_date=timezone.now() - timedelta(seconds=1))
-    retention.clear_sessions()
+    retention.clear_the_rest()
     assert Session.objects.count() == 1
     assert not Session.objects.filter(pk=expired.pk).exists()
+
+
+def test_probes_of_the_canary_are_kept_for_35_days():
+    for days in (0, 34, 36):
+        CanaryProbe.objects.create(at=timezone.now() - timedelta(days=days), round_trip_ms=days)
+    retention.clear_the_rest()
+    assert set(CanaryProbe.objects.values_list("round_trip_ms", flat=True)) == {0.0, 34.0}
 
 
 # --- What a cursor makes of it

@@ -28,9 +28,10 @@ def free_port() -> int:
 class AblyServer:
     """One server on one port. What it held in memory is gone once it is killed or stopped; the port and key stay."""
 
-    def __init__(self, port: int | None = None, secret: str = SECRET):
+    def __init__(self, port: int | None = None, secret: str = SECRET, *options: str):
         self.port = port or free_port()
         self.key = f"{KEY_NAME}:{secret}"
+        self._options = options
         self._process: subprocess.Popen | None = None
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 – the process writes to it until `stop`
 
@@ -45,7 +46,13 @@ class AblyServer:
     def start(self) -> "AblyServer":
         """Start it, and return once it answers. Raises RuntimeError, with what it said, where it does not."""
         self._process = subprocess.Popen(
-            [sys.executable, ROOT / "script" / "ably-server", "--port", str(self.port), "--key", self.key],
+            [
+                sys.executable,
+                ROOT / "script" / "ably-server",
+                f"--port={self.port}",
+                f"--key={self.key}",
+                *self._options,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -34,9 +34,9 @@ class Answer:
 class Client:
     """One per running loop; the SDK keeps its connections. The SDK refuses a key over plain http, so we sign a JWT."""
 
-    def __init__(self) -> None:
+    def __init__(self, auth_callback: Callable[[Any], Awaitable[str]] | None = None) -> None:
         self._rest = AblyRest(
-            auth_callback=sign_own_token,
+            auth_callback=auth_callback or sign_own_token,
             use_binary_protocol=False,
             http_open_timeout=conf.ABLY_PUBLISH_TIMEOUT / 2,  # leaves time for another of the cloud's hosts
             http_request_timeout=conf.ABLY_PUBLISH_TIMEOUT,
@@ -92,10 +92,6 @@ async def sign_own_token(_params) -> str:
     now = int(time.time())
     claims = {"iat": now, "exp": now + _OWN_TOKEN_TTL, "x-ably-capability": '{"*":["*"]}'}
     return jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers={"kid": conf.ably_key_name})
-
-
-def _key_in_base64() -> str:
-    return base64.b64encode(conf.ABLY_API_KEY.encode()).decode()
 
 
 def read_error(error: Any) -> tuple[int, str]:

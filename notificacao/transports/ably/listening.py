@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from ably import AblyException, AblyRealtime
@@ -37,33 +37,32 @@ class Listening:
 @contextlib.asynccontextmanager
 async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
     """Attached to `channel`. Raises TransportError where that does not succeed within ABLY_PUBLISH_TIMEOUT."""
-    client = AblyRealtime(auth_callback=sign_own_token, use_binary_protocol=False, **_address())
+    client = realtime(sign_own_token)
     listening = Listening(client)
     try:
         async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
             cipher = {"cipher": {"key": key}} if key else {}
             await client.channels.get(channel, **cipher).subscribe(listening.take)
     except (AblyException, OSError) as error:  # TimeoutError is an OSError
-        await _close(client)
+        await close(client)
         ours = getattr(error, "code", 0) == LACKS_CAPABILITY
         raise TransportError(f"cannot listen: {type(error).__name__} {error}", permanent=ours) from error
     except BaseException:
-        await _close(client)
+        await close(client)
         raise
     try:
         yield listening
     finally:
-        await _close(client)
+        await close(client)
 
 
-def _address() -> dict[str, Any]:
-    """The SDK's Realtime client ignores `port` (ably-python issue 567): the endpoint carries it."""
-    if not conf.ABLY_ENDPOINT:
-        return {}
-    return {"endpoint": f"{conf.ABLY_ENDPOINT}:{conf.ABLY_PORT}", "tls": conf.ABLY_TLS}
+def realtime(auth_callback: Callable[[Any], Awaitable[str]]) -> AblyRealtime:
+    """The SDK's client, which connects at once. It ignores `port` (ably-python issue 567): the endpoint carries it."""
+    address = {"endpoint": f"{conf.ABLY_ENDPOINT}:{conf.ABLY_PORT}", "tls": conf.ABLY_TLS} if conf.ABLY_ENDPOINT else {}
+    return AblyRealtime(auth_callback=auth_callback, use_binary_protocol=False, **address)
 
 
-async def _close(client: AblyRealtime) -> None:
+async def close(client: AblyRealtime) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_CLOSES_WITHIN):
             await client.close()
