@@ -12,18 +12,21 @@ def connected_to(url: str, *more: str) -> Iterator[None]:
     """Within, `default` is the database at `url`, and so is each alias of `more`, by a connection of its own."""
     before = connections.settings["default"]
     there = before | environ.Env.db_url_config(url) | {"OPTIONS": {}, "CONN_MAX_AGE": None, "TEST": {}}
-    _switch({"default": there, **dict.fromkeys(more, there)})
+    databases = {"default": there, **dict.fromkeys(more, there)}
+    _forget("default")
+    connections.settings.update(databases)
     try:
         yield
     finally:
+        _forget(*databases)
         for alias in more:
-            connections[alias].close()
             del connections.settings[alias]
-        _switch({"default": before})
+        connections.settings["default"] = before
 
 
-def _switch(databases: dict[str, dict]) -> None:
-    if hasattr(connections._connections, "default"):
-        connections["default"].close()
-        del connections["default"]
-    connections.settings.update(databases)
+def _forget(*aliases: str) -> None:
+    """This thread's connections: the next use opens others, by what the settings say then."""
+    for alias in aliases:
+        if hasattr(connections._connections, alias):
+            connections[alias].close()
+            del connections[alias]

@@ -3,7 +3,7 @@ and whoever restarts from a cursor that was ever saved gets all that is theirs a
 """
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -204,6 +204,7 @@ def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes):
             deadline=None,
             derandomize=True,
             database=None,
+            phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )
