@@ -19,7 +19,7 @@ class LogHead:
         self._written = 0
         self._database = sqlite3.connect(database, isolation_level=None)
         self._database.execute("PRAGMA synchronous=OFF")
-        (self._seq,) = self._database.execute("SELECT seq FROM notificacao_loghead").fetchone()
+        self._epoch, self._seq = self._database.execute("SELECT epoch, seq FROM notificacao_loghead").fetchone()
         self._written = self._seq
         self.sent: dict[int, float] = {}  # seq → when it was made visible
 
@@ -56,6 +56,10 @@ class LogHead:
             self.sent[self._seq] = now
         if pid:
             os.kill(pid, signal.SIGUSR1)
+
+    @property
+    def position(self) -> str:
+        return f"{self._epoch}.{self._seq}"
 
     def read_by(self, person_pks: list[int]) -> None:
         """Everybody has read everything: what is measured next begins with nothing to count."""

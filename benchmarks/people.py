@@ -11,10 +11,10 @@ class Login:
     lane: str
     number: int
 
-    def request(self) -> bytes:
-        """Opens a stream as the page does."""
+    def request(self, cursor: str = "") -> bytes:
+        """Opens a stream as the page does; with a `cursor`, as one that comes back."""
         return (
-            f"GET /api/v1/stream/?lane={self.lane}&browser={self.number:022} HTTP/1.1\r\n"
+            f"GET /api/v1/stream/?lane={self.lane}&browser={self.number:022}&cursor={cursor} HTTP/1.1\r\n"
             f"Host: 127.0.0.1\r\nCookie: sessionid={self.session_key}\r\n\r\n"
         ).encode()
 

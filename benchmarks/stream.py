@@ -46,9 +46,12 @@ class Figures:
         self._bell = served.pid if rings else 0
         self._log = log
         self._logins = logins
+        self._cursor = ""  # of those who open a stream
 
     def _crowd(self, size: int, sample: int = 0) -> Crowd:
-        return Crowd(self._served.port, size, lambda number: self._logins[number].request(), _JOINED, sample)
+        return Crowd(
+            self._served.port, size, lambda number: self._logins[number].request(self._cursor), _JOINED, sample
+        )
 
     @contextlib.asynccontextmanager
     async def _fan(self, rows: int, sample: int = 0) -> AsyncIterator[Crowd]:
@@ -138,16 +141,27 @@ class Figures:
         others.drop()
         return {"streams": size, "kb_each": round(kilobytes, 2), "opened_a_second": round((size - FAN) / seconds)}
 
-    async def returns(self, times: int) -> dict:
-        """A thousand clients are dropped at once and come back at once, each with its session."""
+    async def returns(self, times: int, missed: int = 0) -> dict:
+        """A thousand clients are dropped at once and come back at once, each with its session and where it was.
+
+        `missed` events came meanwhile.
+        """
         crowd = self._crowd(FAN)
         await crowd.open()
+        self._log.write(missed * times)
         seconds, busy = [], self._served.seconds_on_core()
         for _ in range(times):
             crowd.drop()
+            self._cursor = self._log.position
+            if missed:
+                self._log.advance(missed, self._bell)
+            crowd.expect(missed * FAN)
             seconds.append(await crowd.open(at_once=FAN))
+            await crowd.receive()
             await asyncio.sleep(1.5)
+        self._cursor = ""
         crowd.drop()
+        self._log.read_by([login.person_pk for login in self._logins[:FAN]])
         return {
             "clients": FAN,
             "seconds": round(statistics.median(seconds), 3),
@@ -161,9 +175,11 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
     quick = options.quick
     seconds = 2 if quick else 6
     works: dict[str, Callable[[], Awaitable[dict]]] = {
-        f"idle_{size}": partial(figures.idle, size) for size in ((2_000,) if quick else (5_000, 20_000))
+        f"idle_{size}": partial(figures.idle, min(size, most_streams()))
+        for size in ((2_000,) if quick else (5_000, 20_000))
     } | {
         "returns": partial(figures.returns, 2 if quick else 12),
+        "returns_10_behind": partial(figures.returns, 2 if quick else 12, 10),
         "bursts": partial(figures.bursts, 400, 3 if quick else 8),
         "one_a_tick": partial(figures.one_a_tick, 100 if quick else 900),
         "at_120000": partial(figures.paced, 120, seconds),
@@ -174,7 +190,7 @@ async def measure(served: Served, log: LogHead, logins: list[Login], options: ar
     for name, work in works.items():
         if options.only in (None, name):
             measured[name] = await work()
-            print(f"{name:11} {measured[name]}", flush=True)
+            print(f"{name:17} {measured[name]}", flush=True)
             await asyncio.sleep(1)
     return measured
 
@@ -257,6 +273,11 @@ def allow_many_files(wanted: int = 65_536) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
     except (ValueError, PermissionError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_streams() -> int:
+    """A process holds no more than it may open files, and some are for other things."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 300
 
 
 def main() -> None:
