@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE = 50
 LANES = (lambda: "standby", *(lambda: "live",) * 3)
-WITHIN = 2.0  # seconds from a commit to the page, by SSE, while Ably is away
-AWAY_FOR = 300  # rows that come meanwhile
+WITHIN = 2.0  # seconds that Ably's absence may cost the first row
+AWAY_FOR = 2_000  # arrivals, at all pages
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +72,31 @@ async def outage(machines, break_it, mend_it) -> None:
             await eventually(lambda: crowd.attached, within=90)
             before = by_ably(pages)
             await eventually(lambda: by_ably(pages) > before, within=60)
-    delays = [first_by_stream(load, page, broken_at, mended_at) for page in pages]
-    known = [delay for delay in delays if delay is not None]
-    print("DELAYS", sorted(known)[len(known) // 2], max(known), len(known))
-    assert len(known) > PEOPLE / 2
-    assert max(known) < WITHIN
+    delays = [
+        delay
+        for page, beside in zip(pages, load.browsers[1 :: len(LANES)], strict=True)
+        if (delay := first_delay(load, page, beside, broken_at, mended_at)) is not None
+    ]
+    assert len(delays) > PEOPLE / 2
+    assert max(delays) < WITHIN
 
 
 def by_ably(pages) -> int:
     return sum(arrival.path is history.Path.ABLY for page in pages for arrival in page.page.history.arrivals)
 
 
-def first_by_stream(load: Trial, page: Browser, broken_at: float, mended_at: float) -> float | None:
-    """Seconds from the commit of the first row that this page was owed while Ably was away until it was shown."""
-    to_monotonic = time.monotonic() - time.time()
-    came = {arrival.event_id: arrival.at + to_monotonic for arrival in page.page.history.arrivals if arrival.shown}
-    meanwhile = (row for row in load.rows if row.committed and row.began > broken_at and row.ended < mended_at)
-    owed = [row for row in meanwhile if row.channel in page.person["hears"] and row.event_id in came]
-    first = min(owed, key=lambda row: row.ended, default=None)
-    return None if first is None else came[first.event_id] - first.ended
+def first_delay(load: Trial, page: Browser, beside: Browser, broken_at: float, mended_at: float) -> float | None:
+    """By how many seconds the first row that was written while Ably was away came later to `page` than to `beside`, the
+    same person's page in the live lane: a machine that is busy holds up both.
+    """
+    came, came_beside = shown_at(page), shown_at(beside)
+    meanwhile = (row for row in load.rows if row.began > broken_at and row.ended < mended_at)
+    first = min((row for row in meanwhile if row.event_id in came), key=lambda row: row.ended, default=None)
+    return None if first is None else came[first.event_id] - came_beside[first.event_id]
+
+
+def shown_at(browser: Browser) -> dict[str, float]:
+    return {arrival.event_id: arrival.at for arrival in browser.page.history.arrivals if arrival.shown}
 
 
 async def test_the_server_is_killed_and_started_again(machines, ably):
