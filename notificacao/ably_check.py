@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
 
@@ -18,7 +19,7 @@ from notificacao import keys
 from notificacao.ably_visitors import Visitor
 from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
-from notificacao.transports import Refused, TransportError
+from notificacao.transports import Listening, Refused, TransportError
 from notificacao.transports.ably import AblyTransport, inspection
 from notificacao.transports.ably.client import Client
 
@@ -34,6 +35,7 @@ _FIX_KEY = (
     "errado, acerte-o antes."
 )
 _FIX_ALLOW = "No painel do Ably, dê à chave a permissão «{}» em todos os canais (*)."
+_DO_NOT_USE = "Não use o Ably até entender por quê: o token de uma pessoa só deve ouvir, e só o que é dela."
 _FIX_REVOCABLE = (
     "No painel do Ably, ligue «Revocable tokens» na chave. Se não for possível: ABLY_KEY_REVOCABLE=false e "
     "ABLY_TOKEN_TTL curto, pois um token retirado vale até vencer."
@@ -118,14 +120,14 @@ class AblyCheck:
         return f"{conf.ably_key_name} aceita"
 
     async def _publish_and_receive(self) -> str:
-        async with self._listening() as arrival:
-            await self._send_and_hear({"probe": True}, arrival)
+        async with self._listening() as listening:
+            await self._send_and_hear({"probe": True}, listening)
         return f"em {PROBE_CHANNEL}"
 
     async def _encryption(self) -> str:
         secret = uuid.uuid4().hex
-        async with self._listening() as arrival:
-            message_id, data = await self._send_and_hear({"secret": secret}, arrival)
+        async with self._listening() as listening:
+            message_id, data = await self._send_and_hear({"secret": secret}, listening)
         if data != {"secret": secret}:
             raise Wrong("o que voltou não é o que foi enviado", "Atualize o pacote ably; se persistir, avise o Ably.")
         kept = await self._kept_by_ably(message_id)
@@ -133,7 +135,7 @@ class AblyCheck:
             raise Wrong("o Ably guarda o conteúdo em claro", "Não use: confira ABLY_PAYLOAD e a versão do pacote ably.")
         return f"volta decifrado; o Ably guarda {kept['encoding']}"
 
-    async def _kept_by_ably(self, message_id: str) -> dict:
+    async def _kept_by_ably(self, message_id: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
                 while True:
@@ -154,10 +156,10 @@ class AblyCheck:
             refused_publish = await inspection.publish(visitor.token, visitor.own)
             for channel, may in visitor.channels.items():
                 if codes[channel] != (inspection.TAKEN if may else inspection.REFUSED):
-                    word = "não ouve" if may else "ouve"
-                    raise Wrong(f"{word} {channel} (código {codes[channel]})", _FIX_ALLOW.format("subscribe"))
+                    said = f"{'não ouve' if may else 'ouve'} {channel} (código {codes[channel]})"
+                    raise Wrong(said, _FIX_ALLOW.format("subscribe") if may else _DO_NOT_USE)
             if refused_publish != inspection.REFUSED:
-                raise Wrong(f"publica (código {refused_publish})", "Não use: o token de uma pessoa só deve ouvir.")
+                raise Wrong(f"publica (código {refused_publish})", _DO_NOT_USE)
             own = sum(visitor.channels.values())
             return f"ouve os seus {own} canais; os alheios e publicar, recusados ({inspection.REFUSED})"
 
@@ -181,10 +183,10 @@ class AblyCheck:
 
     async def _round_trips(self) -> str:
         took = []
-        async with self._listening() as arrival:
+        async with self._listening() as listening:
             for number in range(self._probes):
                 began = time.monotonic()
-                await self._send_and_hear({"probe": number}, arrival)
+                await self._send_and_hear({"probe": number}, listening)
                 took.append(time.monotonic() - began)
         median, longest = 1_000 * statistics.median(took), 1_000 * max(took)
         said = f"mediana de {len(took)}: {median:.1f} ms; a mais longa: {longest:.1f} ms"
@@ -196,24 +198,22 @@ class AblyCheck:
         return said
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[Callable[[], Awaitable[tuple[str, object]]]]:
-        listening = self._transport.subscribe(PROBE_CHANNEL, key=self._key)
+    async def _listening(self) -> AsyncIterator[Listening]:
+        """Raises Wrong where nobody may listen."""
         async with contextlib.AsyncExitStack() as stack:
             try:
-                heard = await stack.enter_async_context(listening)
+                listening = await stack.enter_async_context(self._transport.subscribe(PROBE_CHANNEL, key=self._key))
             except TransportError as error:
                 to_do = _FIX_ALLOW.format("subscribe") if error.permanent else f"{_FIX_ADDRESS} É por WebSocket."
                 raise Wrong(f"não é possível ouvir: {error}", to_do) from error
-            yield heard.next
+            yield listening
 
-    async def _send_and_hear(
-        self, data: dict, arrival: Callable[[], Awaitable[tuple[str, object]]]
-    ) -> tuple[str, object]:
-        """`(message id, data)` as it came back."""
+    async def _send_and_hear(self, data: dict[str, Any], listening: Listening) -> tuple[str, Any]:
+        """`(message id, data)` as it came back. Raises Wrong."""
         try:
             message_id = await self._transport.announce(PROBE_CHANNEL, data, key=self._key)
             async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
-                while (arrived := await arrival())[0] != message_id:
+                while (arrived := await listening.next())[0] != message_id:
                     pass
         except TransportError as error:
             to_do = _FIX_ALLOW.format("publish") if error.permanent else _FIX_ADDRESS
