@@ -11,6 +11,13 @@ from pathlib import Path
 import httpx
 
 SERVER_CORE, CLIENT_CORE = 0, 1
+PRODUCTION = {
+    "LOG_LEVEL": "WARNING",
+    "DEBUG": "false",
+    "BEHIND_TLS": "false",
+    "SECRET_KEY": "s" * 50,
+    "ENCRYPTION_SECRET": "e" * 50,
+}
 
 
 class Served:
@@ -58,12 +65,7 @@ class Served:
         return self._process.pid
 
     def pids(self) -> list[int]:
-        """Of the server and its workers."""
-        pids = [self.pid]
-        for pid in pids:
-            for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                pids += [int(child) for child in children.read_text().split()]
-        return pids
+        return family(self.pid)
 
     def kilobytes(self) -> int:
         """Resident, of all its processes."""
@@ -71,9 +73,24 @@ class Served:
         return sum(int(status.split("VmRSS:")[1].split()[0]) for status in statuses)
 
     def seconds_on_core(self) -> float:
-        """Processor time used so far."""
-        ticks = 0
-        for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return seconds_on_core(self.pid)
+
+
+def family(pid: int) -> list[int]:
+    """The ids of a process and of those that it started."""
+    pids = [pid]
+    for each in pids:
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                pids += [int(child) for child in children.read_text().split()]
+    return pids
+
+
+def seconds_on_core(pid: int) -> float:
+    """Processor time used so far by a process and those that it started."""
+    ticks = 0
+    for each in family(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+    return ticks / os.sysconf("SC_CLK_TCK")

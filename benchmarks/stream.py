@@ -22,7 +22,7 @@ from benchmarks import rivals
 from benchmarks.crowd import Crowd, delays_ms
 from benchmarks.log_head import LogHead
 from benchmarks.people import Login, log_everybody_in
-from benchmarks.served import CLIENT_CORE, Served
+from benchmarks.served import CLIENT_CORE, PRODUCTION, Served
 from tests.live.ably_server import free_port
 from tests.live.site import environment_for, manage
 
@@ -240,15 +240,8 @@ def ratios(figures: dict) -> dict:
 
 def prepare(folder: Path, people: int) -> tuple[Path, dict[str, str], list[Login]]:
     database = folder / "bench.sqlite3"
-    environment = environment_for(database, ably=None, LOG_LEVEL="WARNING", DISPATCHER="external")
-    environment |= {
-        "DEBUG": "false",
-        "BEHIND_TLS": "false",
-        "SECRET_KEY": "s" * 50,
-        "ENCRYPTION_SECRET": "e" * 50,
-        "ABLY_API_KEY": "bench.key:none",
-        "STREAMS_PER_PROCESS": "30000",
-    }
+    environment = environment_for(database, ably=None, **PRODUCTION, DISPATCHER="external")
+    environment |= {"ABLY_API_KEY": "bench.key:none", "STREAMS_PER_PROCESS": "30000"}
     manage(environment | {"DISPATCHER": "embedded"}, "migrate", "--verbosity", "0")
     # Between two measurements the one loop here may well wait for the database.
     os.environ.update(environment, DJANGO_SETTINGS_MODULE="semtas.settings", DJANGO_ALLOW_ASYNC_UNSAFE="true")

@@ -1,0 +1,75 @@
+"""A producer of notifications in a process of its own. Each row says in its link when it was asked for."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from itertools import count, cycle, islice
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
+
+from benchmarks.crowd import MARK
+
+TITLE = f"Medida {MARK.decode()}"
+MESSAGE = "m" * 200
+
+
+def create(channels: Sequence[str]) -> None:
+    """The ORM alone: one row, one commit, and the wake by signal."""
+    from notificacao.models import Notification
+
+    for channel in channels:
+        Notification.objects.create(channel=channel, title=TITLE, message=MESSAGE, link=now())
+
+
+def notify_many(channels: Sequence[str]) -> None:
+    from notificacao import services
+    from notificacao.content import Notice
+
+    link = now()
+    services.notify_many([Notice.of(channels=(c,), title=TITLE, message=MESSAGE, link=link) for c in channels])
+
+
+def now() -> str:
+    """The machine's monotonic clock, which all its processes share, in nanoseconds; in the shape of a link."""
+    return f"/{time.perf_counter_ns()}"
+
+
+def produce(channels: Sequence[str], batch: int, rate: float, seconds: float) -> list[float]:
+    """`rate` rows a second, evenly, or where it is 0 as fast as it goes; how long each call took, in seconds."""
+    write = create if batch == 1 else notify_many
+    everybody = cycle(channels)
+    took = []
+    begun = time.perf_counter()
+    for number in count():
+        due = begun + number * batch / rate if rate else time.perf_counter()
+        if due >= begun + seconds:
+            return took
+        time.sleep(max(0.0, due - time.perf_counter()))
+        at = time.perf_counter()
+        write(list(islice(everybody, batch)))
+        took.append(time.perf_counter() - at)
+    return took
+
+
+def main() -> None:
+    """Prints `{"calls": [seconds, …], "on_core": seconds}`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("channels", type=Path, help="a file with their names, one a line")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--seconds", type=float, required=True)
+    options = parser.parse_args()
+    import django
+
+    django.setup()
+    channels = options.channels.read_text().split()
+    before = time.process_time()
+    calls = produce(channels, options.batch, options.rate, options.seconds)
+    print(json.dumps({"calls": calls, "on_core": time.process_time() - before}))
+
+
+if __name__ == "__main__":
+    main()
