@@ -92,5 +92,5 @@ def seconds_on_core(pid: int) -> float:
     for each in family(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
+            ticks += sum(map(int, fields[11:15]))  # those of its children that have ended count along
     return ticks / os.sysconf("SC_CLK_TCK")
