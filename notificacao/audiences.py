@@ -167,13 +167,8 @@ def persons_of(channels: Iterable[str]) -> dict[str, int]:
 
 def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
     """Whose each of `channels` is, in at most three queries; the system's and nobody's are left out."""
-    ids: dict[str, set[str]] = defaultdict(set)
-    for channel in channels:
-        scope, identifier = _parts(channel)
-        ids[scope].add(identifier)
-    people = Person.objects.filter(public_id__in=ids["user"]).only("public_id", "username", "first_name", "last_name")
-    units = Unit.objects.filter(public_id__in=ids["unit"])
-    benefits = BenefitType.objects.filter(slug__in=ids["benefit"])
+    people, units, benefits = _named_in(channels)
+    people = people.only("public_id", "username", "first_name", "last_name")
     return {
         **{channel_for_user(person): person for person in people},
         **{channel_for_unit(unit): unit for unit in units},
@@ -184,4 +179,23 @@ def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
 def unknown(channels: Iterable[str]) -> set[str]:
     """Those of `channels` that are the name of nobody's and nothing's channel, in at most three queries."""
     wanted = set(channels) - {SYSTEM_CHANNEL}
-    return wanted - owners(wanted).keys()
+    people, units, benefits = _named_in(wanted)
+    return (
+        wanted
+        - {_name("user", public_id) for public_id in people.values_list("public_id", flat=True)}
+        - {_name("unit", public_id) for public_id in units.values_list("public_id", flat=True)}
+        - {_name("benefit", slug) for slug in benefits.values_list("slug", flat=True)}
+    )
+
+
+def _named_in(channels: Iterable[str]) -> tuple[QuerySet[Person], QuerySet[Unit], QuerySet[BenefitType]]:
+    """Who and what the ids in the channels' names belong to."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for channel in channels:
+        scope, identifier = _parts(channel)
+        ids[scope].add(identifier)
+    return (
+        Person.objects.filter(public_id__in=ids["user"]),
+        Unit.objects.filter(public_id__in=ids["unit"]),
+        BenefitType.objects.filter(slug__in=ids["benefit"]),
+    )

@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 DATA_MAX = 4_096  # bytes of JSON
 _NOT_JSON = "só aceita o que cabe em JSON"
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # Unicode's category Cc, without the newline
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
@@ -29,7 +29,7 @@ class InvalidNotification(ValueError):
 
 
 def _plain(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" and character != "\n" for character in text):
+    if _CONTROL.search(text):
         raise ValueError("caracteres de controle não são aceitos")
     return text
 

@@ -36,6 +36,25 @@ def served_here_alone() -> Iterator[None]:
         yield
 
 
+def at_once(*statements: str) -> list[list[tuple]]:
+    """The rows that each statement answers. They have no parameters.
+
+    PostgreSQL gets them in one round trip; each still sees what was committed before it, not before the first.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            return [cursor.execute(statement).fetchall() for statement in statements]
+        cursor.execute(";".join(statements))
+        answers = [_rows(cursor)]
+        while cursor.nextset():
+            answers.append(_rows(cursor))
+    return answers
+
+
+def _rows(cursor) -> list[tuple]:
+    return cursor.fetchall() if cursor.description else []
+
+
 class DatabaseThread:
     """One thread, and so one connection a database, kept between calls; a call that fails drops it."""
 

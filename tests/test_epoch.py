@@ -147,7 +147,7 @@ def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
     witness, old = Witness(), word()
     write(SYSTEM)
     with monkeypatch.context() as patch:
-        patch.setattr("notificacao.dispatcher.stamp._write", fail)
+        patch.setattr("notificacao.dispatcher.stamp._number", fail)
         with pytest.raises(ZeroDivisionError):
             stamp(term, witness=witness)
     stamp(term, witness=witness)

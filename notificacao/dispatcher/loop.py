@@ -14,7 +14,7 @@ from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
-from notificacao.dispatcher.stamp import LeadLost, stamp
+from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
 from notificacao.dispatcher.watch import Watch, breaker_from_settings
 from notificacao.epoch import Witness
 from notificacao.orchestrator import NotificationOrchestrator
@@ -120,18 +120,28 @@ class Dispatcher:
 
     async def _stamp(self) -> None:
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
+        rang = False
         try:
             while True:
-                while self._term is not None and await self._stamping.run(self._stamp_batch, self._term) > 0:
-                    wakes.wake(wakes.HUBS)
-                    self._publishing.claimable.set()
-                if await doorbell.wait(conf.DISPATCH_POLL):
-                    self._publishing.claimable.set()  # rows may be back that were stamped long ago: `claims.send_again`
+                await self._stamp_what_waits(rang)
+                rang = await doorbell.wait(conf.DISPATCH_POLL)
         finally:
             doorbell.close()
 
-    def _stamp_batch(self, term: int) -> int:
-        return stamp(term, skip=self._rollout_now().off, witness=self._witness)
+    async def _stamp_what_waits(self, rang: bool) -> None:
+        """A ring with nothing to stamp may tell of rows that are back, stamped long ago: `claims.send_again`."""
+        stamped = BATCH
+        while stamped == BATCH and self._term is not None:
+            stamped, skipped = await self._stamping.run(self._stamp_batch, self._term)
+            if stamped:
+                wakes.wake(wakes.HUBS)
+            if rang if not stamped else not skipped:
+                self._publishing.claimable.set()
+
+    def _stamp_batch(self, term: int) -> tuple[int, bool]:
+        """How many, and whether nobody is to publish them."""
+        skip = self._rollout_now().off
+        return stamp(term, skip=skip, witness=self._witness), skip
 
     async def _dispatch(self) -> None:
         claimable = self._publishing.claimable

@@ -28,6 +28,7 @@ logger = structlog.get_logger(__name__)
 
 TICK = 1.0  # seconds: heads and counts at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
+ASIDE = 0.02  # seconds for which people and rollout count as known while rows come
 _PIECE = 65_536  # bytes written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds
 _RETURNS_A_SECOND = 4_000
@@ -44,6 +45,7 @@ class Hub:
         self._pulse = Pulse(self.roster, lambda: self.position)
         self._standby = StandbyLane()
         self._rollout: Rollout | None = None
+        self._known_until = 0.0
         self._thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
 
@@ -84,17 +86,23 @@ class Hub:
                 self.position = await self._thread.run(log.position)
             while True:
                 began = time.monotonic()
+                known = self._rollout if began < self._known_until else None
                 news = await self._thread.run(
-                    tail.read, self.position, self._standby.unsettled, self.roster.listeners.keys()
+                    tail.read, self.position, self._standby.unsettled, self.roster.listeners.keys(), known
                 )
+                if known is None:
+                    self._known_until = began + ASIDE
                 await self._take(news)
                 if not news.more:
-                    await doorbell.wait(self._until_next_poll())
+                    await doorbell.wait(self._until_next_look(known is None))
                     await asyncio.sleep(max(0.0, began + JOIN - time.monotonic()))
         finally:
             doorbell.close()
 
-    def _until_next_poll(self) -> float:
+    def _until_next_look(self, saw_all: bool) -> float:
+        """A wake that was answered with rows alone may have told of people: they are looked at next."""
+        if not saw_all:
+            return max(0.0, self._known_until - time.monotonic())
         return min(conf.DISPATCH_POLL, PATIENCE / 4) if self._standby.unsettled else conf.DISPATCH_POLL
 
     async def _take(self, news: tail.News) -> None:

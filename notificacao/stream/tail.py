@@ -13,6 +13,7 @@ from notificacao.models import Notification, Person
 from notificacao.rollout import Rollout
 
 BATCH = 1_000
+_OF_NO_CLIENT = ("created_by", "stamped_at", "lease", "lease_until", "attempts", "error", "settled_at")
 _LOOK_BACK = timedelta(seconds=10)  # how late a change of a person may become visible and still be found
 
 
@@ -30,8 +31,11 @@ class News:
     rollout: Rollout
 
 
-def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) -> News:
-    """The head is read before the rows: all up to it is visible. Another life of the log gives its head and no rows."""
+def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], known: Rollout | None = None) -> News:
+    """The head is read before the rows: all up to it is visible. Another life of the log gives its head and no rows.
+
+    With `known`, a rollout read a moment ago, neither it nor people are asked for again.
+    """
     head = log.head()
     position = Cursor.of(head)
     another_life = not log.answers(head, since)
@@ -39,13 +43,16 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int]) 
     more = False
     if position.seq > since.seq and not another_life:
         wanted = Notification.objects.filter(seq__gt=since.seq, seq__lte=position.seq).order_by("seq")
-        wanted = wanted.annotate(expired=Case(When(expires_at__lte=Now(), then=True), default=False))
+        wanted = wanted.defer(*_OF_NO_CLIENT).annotate(
+            expired=Case(When(expires_at__lte=Now(), then=True), default=False)
+        )
         rows = list(wanted[:BATCH])
         if more := len(rows) == BATCH:
             position = log.place_of(rows[-1], position.epoch)
     asked = Notification.objects.filter(seq__in=unsettled).values_list("seq", "dispatch_state")
     settled = {seq: state for seq, state in asked if seq is not None}
-    return News(position, another_life, head.trimmed_to, rows, more, settled, _changed(connected), rollout.current())
+    people = _changed(connected) if known is None else {}
+    return News(position, another_life, head.trimmed_to, rows, more, settled, people, known or rollout.current())
 
 
 def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:
