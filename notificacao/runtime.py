@@ -38,7 +38,8 @@ class Runtime:
         if conf.DISPATCHER == "embedded":
             self._run("dispatcher", Dispatcher(_transport()).run())
         if conf.wakes_cross_processes:
-            self._run("wakes", wakes.carry_and_listen())
+            topics = [wakes.HUBS, wakes.DISPATCHER] if conf.DISPATCHER == "embedded" else [wakes.HUBS]
+            self._run("wakes", wakes.carry_and_listen(topics))
         if connection.vendor == "sqlite":
             self._run("notice", _notice_other_processes())
 
@@ -106,7 +107,7 @@ async def dispatch() -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
         if conf.wakes_cross_processes:
-            tasks.create_task(wakes.carry_and_listen(), name="wakes")
+            tasks.create_task(wakes.carry_and_listen([wakes.DISPATCHER]), name="wakes")
 
 
 async def _notice_other_processes() -> None:

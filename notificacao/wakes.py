@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import uuid
+from collections.abc import Collection
 
 import structlog
 from channels.layers import get_channel_layer
@@ -23,11 +24,14 @@ DISPATCHER = "dispatcher"
 HUBS = "hubs"
 REVOCATIONS = "revocations"
 
-_GROUP = "wakes"
 _TOGETHER = 0.003  # seconds: the first wake leaves at once, what follows within this time leaves as one message
 _SEND_WITHIN = 1.0  # seconds
 _FLUSH_WITHIN = 0.3  # seconds that a process which ends may wait for its last wake
 _BACK_OFF = (0.25, 5.0)  # seconds, the first and the longest
+
+
+def _group(topic: str) -> str:
+    return f"wakes.{topic}"
 
 
 class Doorbell:
@@ -118,36 +122,37 @@ class Carrier:
 
     async def _send_what_waits(self) -> None:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
-            topics = []
             while self._waiting:  # emptied one by one: `carry` adds from other threads meanwhile
-                topics.append(self._waiting.pop())
-            if topics:
-                message = {"type": "wake", "topics": topics, "origin": self._origin}
-                await get_channel_layer().group_send(_GROUP, message)
+                topic = self._waiting.pop()
+                message = {"type": "wake", "topic": topic, "origin": self._origin}
+                await get_channel_layer().group_send(_group(topic), message)
 
-    async def listen(self) -> None:
-        """Until cancelled: ring for what other processes send. Once subscribed the layer reconnects by itself."""
+    async def listen(self, topics: Collection[str]) -> None:
+        """Until cancelled: ring for what other processes send of `topics`; a message costs even who does not need it.
+
+        Once subscribed the layer reconnects by itself.
+        """
         outage = Outage("listen")
         while True:
             try:
-                channel = await self._subscribe()
+                channel = await self._subscribe(topics)
                 outage.is_over()
                 while True:
                     self._heard(await get_channel_layer().receive(channel))
             except Exception as error:
                 await asyncio.sleep(outage.goes_on(error))
 
-    async def _subscribe(self) -> str:
+    async def _subscribe(self, topics: Collection[str]) -> str:
         layer = get_channel_layer()
         await layer.flush()
         channel = await layer.new_channel()
-        await layer.group_add(_GROUP, channel)
+        for topic in topics:
+            await layer.group_add(_group(topic), channel)
         return channel
 
     def _heard(self, message: dict) -> None:
         if message["origin"] != self._origin:
-            for topic in message["topics"]:
-                ring(topic)
+            ring(message["topic"])
 
     def flush(self) -> None:
         """Give what waits a moment to leave, from another thread than the loop's."""
@@ -185,14 +190,14 @@ def after_commit(topic: str) -> None:
     transaction.on_commit(lambda: wake(topic), robust=True)
 
 
-async def carry_and_listen() -> None:
-    """Until cancelled: this loop carries the wakes of its process, and rings for those of others."""
+async def carry_and_listen(topics: Collection[str]) -> None:
+    """Until cancelled: this loop carries the wakes of its process, and rings for others' wakes of `topics`."""
     carrier = Carrier(asyncio.get_running_loop())
     _use(carrier)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(carrier.send())
-            tasks.create_task(carrier.listen())
+            tasks.create_task(carrier.listen(topics))
     finally:
         _use(None)
 

@@ -199,6 +199,7 @@ class Layer:
 
     def __init__(self):
         self.sent = []
+        self.joined = []
         self.queue = asyncio.Queue()
         self.fails = False
         self.hangs = False
@@ -211,7 +212,8 @@ class Layer:
 
     async def group_send(self, group, message):
         await self._answer()
-        self.sent.append(message["topics"])
+        assert group == f"wakes.{message['topic']}"
+        self.sent.append(message["topic"])
 
     async def flush(self):
         await self._answer()
@@ -220,7 +222,7 @@ class Layer:
         return "ours"
 
     async def group_add(self, group, channel):
-        pass
+        self.joined.append(group)
 
     async def receive(self, channel):
         return await self.queue.get()
@@ -239,7 +241,7 @@ def layer(settings, monkeypatch):
 
 @pytest.fixture
 async def carrying(layer):
-    task = asyncio.create_task(wakes.carry_and_listen())
+    task = asyncio.create_task(wakes.carry_and_listen(["test"]))
     await eventually(lambda: wakes._carrier)
     yield layer
     task.cancel()
@@ -249,7 +251,7 @@ async def carrying(layer):
 async def test_a_wake_is_carried_to_other_processes_and_rings_here_too(carrying, doorbell):
     wakes.wake("test")
     assert await doorbell.wait(LATE)
-    await eventually(lambda: carrying.sent == [["test"]])
+    await eventually(lambda: carrying.sent == ["test"])
 
 
 async def test_a_ring_stays_in_this_process(carrying, doorbell):
@@ -257,7 +259,7 @@ async def test_a_ring_stays_in_this_process(carrying, doorbell):
     assert await doorbell.wait(LATE)
     wakes.wake("another")
     await eventually(lambda: carrying.sent)
-    assert carrying.sent == [["another"]]
+    assert carrying.sent == ["another"]
 
 
 async def test_wakes_of_many_threads_leave_as_few_messages_and_the_last_one_is_not_lost(carrying):
@@ -269,10 +271,15 @@ async def test_wakes_of_many_threads_leave_as_few_messages_and_the_last_one_is_n
 
 
 async def test_what_another_process_sends_rings_and_what_came_from_here_does_not(carrying, doorbell):
-    carrying.queue.put_nowait({"topics": ["test"], "origin": wakes._carrier._origin})
+    carrying.queue.put_nowait({"topic": "test", "origin": wakes._carrier._origin})
     assert not await doorbell.wait(SOON)
-    carrying.queue.put_nowait({"topics": ["another", "test"], "origin": "elsewhere"})
+    carrying.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
     assert await doorbell.wait(LATE)
+
+
+async def test_only_what_is_listened_to_is_received(carrying):
+    await eventually(lambda: carrying.joined)
+    assert carrying.joined == ["wakes.test"]
 
 
 @pytest.mark.parametrize("trouble", ["fails", "hangs"])
@@ -293,10 +300,10 @@ async def test_a_layer_that_is_gone_costs_the_waker_nothing_and_is_used_again_wh
 
 async def test_a_layer_that_is_gone_at_the_start_is_listened_to_when_it_is_back(layer, doorbell):
     layer.fails = True
-    task = asyncio.create_task(wakes.carry_and_listen())
+    task = asyncio.create_task(wakes.carry_and_listen(["test"]))
     await eventually(lambda: wakes._carrier)
     layer.fails = False
-    layer.queue.put_nowait({"topics": ["test"], "origin": "elsewhere"})
+    layer.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
     assert await doorbell.wait(LATE)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -307,13 +314,13 @@ def test_a_script_without_a_loop_is_heard_by_others(layer):
     deadline = time.monotonic() + LATE
     while not layer.sent:
         assert time.monotonic() < deadline
-    assert layer.sent == [["test"]]
+    assert layer.sent == ["test"]
 
 
 def test_a_script_that_ends_gives_its_last_wake_a_moment(layer):
     wakes.wake("test")
     wakes._carrier.flush()
-    assert layer.sent == [["test"]]
+    assert layer.sent == ["test"]
 
 
 def test_a_loop_that_was_closed_meanwhile_fails_nobody(layer):
@@ -323,4 +330,4 @@ def test_a_loop_that_was_closed_meanwhile_fails_nobody(layer):
     wakes.wake("test")
     wakes.wake("test")
     wakes._carrier.flush()
-    assert layer.sent == [["test"]]
+    assert layer.sent == ["test"]

@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 TICK = 1.0  # seconds: heads and counts at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
-ASIDE = 0.02  # seconds for which people and rollout count as known while rows come
+ASIDE = 0.05  # seconds for which people and rollout count as known while rows come
 _PIECE = 65_536  # bytes written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds
 _RETURNS_A_SECOND = 4_000
