@@ -13,6 +13,8 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 
 Answer = TypeVar("Answer")
 
+NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
+
 
 class ServedAlready(Exception):
     """Another process serves this SQLite file."""

@@ -144,9 +144,14 @@ def test_rolled_back_rows_never_get_a_seq_and_leave_no_gap(term):
 def test_a_fault_while_numbering_rolls_the_whole_batch_back(term, monkeypatch):
     for _ in range(2):
         write("a")
-    real = stamp.at_once
+    real = stamp._number
+
+    def fail_at_last(*args):
+        real(*args)
+        raise DatabaseError
+
     with monkeypatch.context() as patch:
-        patch.setattr(stamp, "at_once", lambda *statements: real(*statements[:-1], f"{statements[-1]} and a word"))
+        patch.setattr(stamp, "_number", fail_at_last)
         with pytest.raises(DatabaseError):
             stamp.stamp(term)
     assert (stamped(), head()) == ([], 0)

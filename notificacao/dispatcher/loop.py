@@ -142,7 +142,8 @@ class Dispatcher:
             stamped, skipped = await self._stamping.run(self._stamp_batch, self._term)
             if stamped:
                 wakes.wake(wakes.HUBS)
-            if rang if not stamped else not skipped:
+            to_publish = not skipped if stamped else rang
+            if to_publish:
                 self._publishing.claimable.set()
 
     def _stamp_batch(self, term: int) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from notificacao import metrics
-from notificacao.database import at_once
+from notificacao.database import NOW, at_once
 from notificacao.epoch import Witness
 from notificacao.log import Cursor
 from notificacao.models import Channel, DispatcherLease, DispatchState, LogHead, Notification
@@ -24,7 +24,6 @@ Row = tuple[int, str, int | None, float]  # pk, channel, head of the channel, se
 class Words(NamedTuple):
     """What the databases say differently. On SQLite a transaction that writes is alone: nothing is left to lock."""
 
-    now: str
     waited: str  # seconds since the row's creation
     lock: str
     lock_term: str
@@ -33,14 +32,12 @@ class Words(NamedTuple):
 
 _WORDS = {
     "postgresql": Words(
-        now="statement_timestamp()",
         waited="extract(epoch FROM statement_timestamp() - created_at)::float8",
         lock="FOR UPDATE",
         lock_term="FOR NO KEY UPDATE",
         lock_or_skip="FOR UPDATE SKIP LOCKED",
     ),
     "sqlite": Words(
-        now="strftime('%Y-%m-%d %H:%M:%f', 'now')",
         waited="(julianday('now') - julianday(created_at)) * 86400",
         lock="",
         lock_term="",
@@ -105,13 +102,14 @@ def _number(rows: list[Row], head: int, skip: bool) -> None:
     for seq, (pk, channel, channel_head, _) in enumerate(rows, start=head + 1):
         numbers.append(f"({pk},{seq},{last.get(channel, channel_head or 0)})")
         last[channel] = seq
-    now = _WORDS[connection.vendor].now
+    now = NOW[connection.vendor]
     settled = f"dispatch_state = 'skipped', settled_at = {now}, " if skip else ""
     at_once(
         f"UPDATE {ROWS} AS row SET {settled}stamped_at = {now}, seq = given.column2, prev_seq = given.column3 "
         f"FROM (VALUES {','.join(numbers)}) AS given WHERE row.id = given.column1 AND row.seq IS NULL",
         f"INSERT INTO {CHANNELS} (name, head, key_epoch) "
-        f"SELECT channel, max(seq), 1 FROM {ROWS} WHERE seq > {head} AND seq <= {seq} GROUP BY channel "
-        "ORDER BY channel ON CONFLICT (name) DO UPDATE SET head = excluded.head",
+        f"SELECT channel, max(seq), 1 FROM {ROWS} WHERE seq > {head} AND seq <= {seq} "
+        "GROUP BY channel ORDER BY channel "
+        "ON CONFLICT (name) DO UPDATE SET head = excluded.head",
         f"UPDATE {HEAD} SET seq = {seq} WHERE id = 1",
     )

@@ -9,23 +9,18 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from notificacao import log, rollout
+from notificacao.database import NOW
 from notificacao.log import Cursor
 from notificacao.models import Notification, Person
 from notificacao.rollout import Rollout
 
 BATCH = 1_000
 # Asked at each wake: Django's compiler would take longer than the database. Clients are shown no other columns.
-_ROWS = {
-    vendor: f"""
-        SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
-            seq, prev_seq, dispatch_state, coalesce(expires_at <= {now}, false) AS expired
-        FROM {Notification._meta.db_table} WHERE seq > %s AND seq <= %s ORDER BY seq LIMIT %s
-    """  # noqa: S608 – the table's own name
-    for vendor, now in (
-        ("postgresql", "statement_timestamp()"),
-        ("sqlite", "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"),
-    )
-}
+_ROWS = f"""
+    SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
+        seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
+    FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
+"""  # noqa: S608 – the table's own name
 _LOOK_BACK = timedelta(seconds=10)  # how late a change of a person may become visible and still be found
 
 
@@ -54,7 +49,8 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], 
     rows: list[Notification] = []
     more = False
     if position.seq > since.seq and not another_life:
-        rows = list(Notification.objects.raw(_ROWS[connection.vendor], [since.seq, position.seq, BATCH]))
+        wanted = _ROWS.format(now=NOW[connection.vendor], after=since.seq, up_to=position.seq, limit=BATCH)
+        rows = list(Notification.objects.raw(wanted))
         if more := len(rows) == BATCH:
             position = log.place_of(rows[-1], position.epoch)
     settled = _settled(unsettled) if unsettled else {}
