@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 
 import psycopg
 
@@ -64,17 +64,8 @@ class Machines:
     The first web process reaches PostgreSQL through `to_database`, and half of the pages reach it through `to_web`.
     """
 
-    def __init__(
-        self,
-        postgres: PostgresServer,
-        redis: RedisServer,
-        *,
-        size: int = PEOPLE,
-        odd: dict = {},  # noqa: B006
-        **settings: str,
-    ):
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, *, odd: dict = {}, **settings: str):  # noqa: B006
         self.postgres, self.redis = postgres, redis
-        self._size = size
         self.database = postgres.create_database()
         self.settings = {
             "REDIS_URL": redis.url,
@@ -101,7 +92,7 @@ class Machines:
     def __enter__(self) -> "Machines":
         self.to_database.__enter__()
         self.to_web.__enter__()
-        self.people = self.producer.tell("cast", size=self._size)
+        self.people = self.producer.tell("cast", size=PEOPLE)
         self.heal()
         return self
 
@@ -148,7 +139,6 @@ class Trial:
     def __init__(self, machines: Machines, browsers: list[Browser]):
         self.machines = machines
         self.browsers = browsers
-        self.rows: list[Row] = []  # what was written, once the load has ended
 
     @property
     def arrivals(self) -> int:
@@ -188,9 +178,7 @@ class Trial:
 
 
 @contextlib.asynccontextmanager
-async def trial(
-    machines: Machines, *, threads: int = 5, pace: float = 0.12, lanes: Sequence[Callable[[], str]] = _LANES
-) -> AsyncIterator[Trial]:
+async def trial(machines: Machines, *, threads: int = 5, pace: float = 0.12) -> AsyncIterator[Trial]:
     """Load while the block runs; then quiet, and nothing may be wrong.
 
     Nothing is written after the load has ended: pages that lack something have to find out by themselves.
@@ -201,7 +189,7 @@ async def trial(
         browsers = [
             Browser(http, machines.sites, person, lane, f"{person['name']}/{place}")
             for person in machines.people
-            for place, lane in enumerate(lanes)
+            for place, lane in enumerate(_LANES)
         ]
         running = [tasks.create_task(browser.run()) for browser in browsers]
         await eventually(lambda: all(browser.page and browser.heard.is_set() for browser in browsers), 60.0)
@@ -212,13 +200,12 @@ async def trial(
             yield load
         finally:
             truth = await asyncio.to_thread(machines.producer.tell, "end")
-        load.rows = [Row(**line) for line in truth]
-        await _settle(load, heads)
+        await _settle(load, [Row(**line) for line in truth], heads)
         for task in running:
             task.cancel()
 
 
-async def _settle(load: Trial, heads: dict[str, int]) -> None:
+async def _settle(load: Trial, rows: list[Row], heads: dict[str, int]) -> None:
     clients = []
     for browser in load.browsers:
         client = browser.page.history
@@ -226,7 +213,7 @@ async def _settle(load: Trial, heads: dict[str, int]) -> None:
         clients.append(client)
 
     def faults() -> list[history.Fault]:
-        placed = history.placed(load.rows, load.machines.log())
+        placed = history.placed(rows, load.machines.log())
         return history.check(placed, clients, now=time.time(), heads=heads)
 
     came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
