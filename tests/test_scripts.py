@@ -72,7 +72,7 @@ def test_an_unknown_benchmark_gets_the_list_of_those_there_are():
     told = run("script/bench", "nonesuch")
     assert told.returncode == 1
     assert "there is no benchmark 'nonesuch'" in told.stderr
-    assert "path" in told.stderr
+    assert "dispatch" in told.stderr
 
 
 def test_an_unknown_argument_of_bootstrap_is_refused():
