@@ -70,7 +70,7 @@ class PersonAdmin(UserAdmin):
     def roles(self, person) -> str:
         return ", ".join(
             f"{m.get_role_display()} ({m.unit.code})" if m.unit else m.get_role_display()
-            for m in person.memberships.all()
+            for m in sorted(person.memberships.all(), key=lambda m: m.pk)
         )
 
 

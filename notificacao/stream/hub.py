@@ -181,18 +181,21 @@ class Hub:
                     self._tell_transport(listener, stream)
 
     def _tell_transport(self, listener: Listener, stream: Stream) -> None:
-        """Have the page fetch its session when it should change; an outage of Ably moves nobody out of standby."""
-        if self._rollout is None:
-            return
-        if stream.lane is Lane.STANDBY:
-            should = "ably" if self._rollout.assigned(listener.pk) else "sse"
-            news = should == "sse"
-        else:
-            should = self._rollout.transport_for(listener.pk)
-            news = should == "ably"
-        if news and stream.told != should:
+        """Have the page fetch its session when it should change."""
+        should, is_news = self._transport_for(listener, stream)
+        if is_news:
             stream.write(frames.session())
         stream.told = should
+
+    def _transport_for(self, listener: Listener, stream: Stream) -> tuple[str, bool]:
+        """What the page should use, and whether it has to be told; an outage of Ably moves nobody out of standby."""
+        if self._rollout is None:
+            return stream.told, False
+        if stream.lane is Lane.STANDBY:
+            should = "ably" if self._rollout.assigned(listener.pk) else "sse"
+            return should, should == "sse" != stream.told
+        should = self._rollout.transport_for(listener.pk)
+        return should, should == "ably" != stream.told
 
     # --- Joining and leaving
 
@@ -233,7 +236,9 @@ class Hub:
         stream.quiet_since = time.monotonic()
         if listener.counted_to >= 0:
             stream.write(frames.counts(listener.unread))
-        self._tell_transport(listener, stream)
+        if self._transport_for(listener, stream)[1]:  # what the hub knows may be older than the page: look first
+            self._rollout = None
+            wakes.ring(wakes.HUBS)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
 
     def _make_room(self, listener: Listener, new: Stream) -> None:
