@@ -34,7 +34,7 @@ from notificacao.orchestrator import NotificationOrchestrator
 from notificacao.reading import Reader
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
-from notificacao.transports import Envelope
+from notificacao.transports import Envelope, Sealed
 from notificacao.wire import WireNotification
 from tests.asgi import Event, log_in
 from tests.fake_transport import transient
@@ -54,10 +54,18 @@ class Ably:
         self.links: list[Link] = []
         self._known: set[str] = set()
 
-    async def publish(self, envelope: Envelope) -> None:
+    def seal(self, envelope: Envelope) -> None:
+        envelope.sealed = Sealed("{}", 2)
+
+    async def publish(self, envelopes: list[Envelope]) -> list[Exception | None]:
         await asyncio.sleep(0)
         if self.down:
             raise transient()
+        for envelope in envelopes:
+            self._take(envelope)
+        return [None] * len(envelopes)
+
+    def _take(self, envelope: Envelope) -> None:
         row = WireNotification.of(envelope.row).model_dump(mode="json")
         if row["id"] in self._known:
             return
@@ -268,12 +276,16 @@ class Dispatcher:
         _, rows = self._held
         if rows:
             envelopes, self._outcomes = orchestrator.route(rows, rollout.current())
-            self._outcomes |= self._world.loop.run_until_complete(self._world.orchestrator.send(envelopes))
+            self._outcomes |= self._world.loop.run_until_complete(self._send(envelopes))
+
+    async def _send(self, envelopes: list[Envelope]) -> dict[int, orchestrator.Outcome]:
+        told = await asyncio.gather(*map(self._world.orchestrator.send, envelopes))
+        return {envelope.row.pk: outcome for envelope, outcome in zip(envelopes, told, strict=True) if outcome}
 
     def settle(self) -> None:
         held, _ = self._held
         if self._outcomes:
-            claims.settle(held, self._outcomes)
+            claims.settle({held: self._outcomes})
             wakes.wake(wakes.HUBS)
         self._held, self._outcomes = ("", []), {}
 
