@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "waffle",
     "django_prometheus",
     "django_structlog",
+    "servestatic",
 ]
 
 MIDDLEWARE = [
