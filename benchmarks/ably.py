@@ -16,7 +16,6 @@ from pathlib import Path
 import httpx
 
 from benchmarks._browsers import Browsers
-from benchmarks.path import make_people, ms
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, environment_for, manage
 
@@ -34,6 +33,25 @@ def arguments() -> argparse.Namespace:
         "--publishes", type=int, default=3_000, help="for the dispatcher's speed (default: %(default)s)"
     )
     return parser.parse_args()
+
+
+def make_people(count: int) -> list[tuple[object, str]]:
+    """`count` people with a session each: `(person, session key)`."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from notificacao.models import Person
+
+    people = Person.objects.bulk_create([Person(username=f"p{number}", password="!") for number in range(count)])
+    made = []
+    for person in people:
+        session = SessionStore()
+        session[SESSION_KEY] = str(person.pk)
+        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+        session.create()
+        made.append((person, session.session_key))
+    return made
 
 
 def commit(people: list, first: int, count: int, sent: dict[str, float]) -> None:
@@ -226,6 +244,10 @@ def tokens_a_second(site: Site, sessions: list[str]) -> float:
     with ThreadPoolExecutor(4) as callers:
         list(callers.map(work, [sessions[place::4] for place in range(4)]))
     return len(sessions) / (time.monotonic() - begun)
+
+
+def ms(seconds: float) -> float:
+    return round(1000 * seconds, 1)
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import uvloop
@@ -218,13 +218,11 @@ def make_people(environment: dict[str, str], folder: Path) -> tuple[list[Login],
     return logins, channels
 
 
-def measure(database: str, options: argparse.Namespace) -> dict[str, dict]:
-    """The loads of one site, one after the other, in a process of their own."""
+def measure(database: str, options: argparse.Namespace, found: Connection) -> None:
+    """Send the figures of the loads of one site, measured one after the other."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
     wanted = [load for load in LOADS[database] if options.only in (None, load.name)]
-    measured: dict[str, dict] = {}
-    if not wanted:
-        return measured
+    measured = {}
     with contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         site = on_postgres(folder, embedded=options.embedded) if database == "postgres" else on_sqlite(folder)
@@ -232,7 +230,18 @@ def measure(database: str, options: argparse.Namespace) -> dict[str, dict]:
         for load in wanted:
             measured[load.name] = uvloop.run(bench.run(load, 2 if options.quick else options.seconds))
             tell(load, measured[load.name])
-    return measured
+    found.send(measured)
+
+
+def measure_alone(database: str, options: argparse.Namespace) -> dict[str, dict]:
+    """In a process of its own, which ends with this one. Raises EOFError where it fails."""
+    receiver, sender = Pipe(duplex=False)
+    process = get_context("spawn").Process(target=measure, args=(database, options, sender), daemon=True)
+    process.start()
+    sender.close()
+    found = receiver.recv()
+    process.join()
+    return found
 
 
 def tell(load: Load, found: dict) -> None:
@@ -252,10 +261,11 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found: dict[str, dict] = {}
-    for database in LOADS:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-            found |= alone.submit(measure, database, options).result()
+    for database, loads in LOADS.items():
+        if options.only in (None, *(load.name for load in loads)):
+            found |= measure_alone(database, options)
     print(json.dumps(found))
 
 
