@@ -10,14 +10,15 @@ import statistics
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
-
+from benchmarks._ably_speed import publishing, tokens_a_second
 from benchmarks._browsers import Browsers
 from tests.live.ably_server import AblyServer
-from tests.live.site import Site, environment_for, manage
+from tests.live.postgres import PostgresServer
+from tests.live.redis import RedisServer
+from tests.live.site import DispatcherProcess, Site, environment_for, manage
 
 _GRACE = 15.0  # seconds for the last ones to arrive
 _BURST = 20  # rows: a notice to the people of a unit
@@ -32,7 +33,31 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--publishes", type=int, default=3_000, help="for the dispatcher's speed (default: %(default)s)"
     )
+    parser.add_argument(
+        "--postgres", action="store_true", help="on PostgreSQL and Redis, the dispatcher a process of its own"
+    )
     return parser.parse_args()
+
+
+@contextlib.contextmanager
+def place(postgres: bool) -> Iterator[tuple[Path | str, dict[str, str]]]:
+    """The database and the settings that go with it."""
+    with contextlib.ExitStack() as ends:
+        if not postgres:
+            folder = ends.enter_context(tempfile.TemporaryDirectory())
+            yield Path(folder) / "bench.sqlite3", {"LOG_LEVEL": "WARNING"}
+        else:
+            server, redis = ends.enter_context(PostgresServer()), ends.enter_context(RedisServer())
+            url = server.create_database()
+            yield url, {"LOG_LEVEL": "INFO", "DISPATCHER": "external", "REDIS_URL": redis.url}
+
+
+@contextlib.contextmanager
+def site_on(database: Path | str, ably: AblyServer, settings: dict[str, str]) -> Iterator[Site]:
+    with contextlib.ExitStack() as ends:
+        if "REDIS_URL" in settings:
+            ends.enter_context(DispatcherProcess(str(database), ably, **settings))
+        yield ends.enter_context(Site(database, ably, **settings))
 
 
 def make_people(count: int) -> list[tuple[object, str]]:
@@ -160,109 +185,23 @@ def delays(sent: dict[str, float], received: dict[str, float]) -> dict:
     }
 
 
-# --- Publishes a second
-
-
-async def bare_loop(channels: list[str], count: int, in_flight: int) -> float:
-    """Publishes a second of the SDK alone, `in_flight` at a time."""
-    from ably import AblyRest
-    from ably.types.message import Message
-
-    from notificacao.transports.ably.client import address, sign_own_token
-
-    left = iter(range(count))
-    async with AblyRest(auth_callback=sign_own_token, use_binary_protocol=False, **address()) as rest:
-
-        async def work() -> None:
-            for number in left:
-                name = channels[number % len(channels)]
-                await rest.channels.get(name).publish(Message(name="notification", data="m" * 700))
-                rest.channels.release(name)
-
-        begun = time.monotonic()
-        await asyncio.gather(*(work() for _ in range(in_flight)))
-        return count / (time.monotonic() - begun)
-
-
-async def dispatcher_speed(people: list, count: int) -> float:
-    """Publishes a second of one dispatcher, from the commit of `count` rows to the last one settled."""
-    from asgiref.sync import sync_to_async
-
-    from notificacao.dispatcher.loop import Dispatcher
-    from notificacao.models import Notification
-    from notificacao.rollout import current
-    from notificacao.transports.ably import AblyTransport
-
-    unsettled = Notification.objects.filter(dispatch_state="pending")
-    published = Notification.objects.filter(dispatch_state="published")
-    running = asyncio.create_task(Dispatcher(AblyTransport()).run())
-    while not (await sync_to_async(current)()).ably_up:
-        await asyncio.sleep(0.1)
-    before = await published.acount()
-    begun = time.monotonic()
-    await sync_to_async(commit)(people, 0, count, {})
-    while await unsettled.aexists():
-        await asyncio.sleep(0.05)
-    took = time.monotonic() - begun
-    missing = before + count - await published.acount()
-    assert not missing, f"{missing} of {count} were not published: the breaker opened; repeat at a calmer moment"
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    return count / took
-
-
-async def publishing(people: list, options: argparse.Namespace) -> dict:
-    """Each twice, in turns; the better one counts, since the machine is not ours alone."""
-    from django.conf import settings
-
-    from notificacao import audiences
-    from notificacao.conf import conf
-
-    settings.ABLY_SLOW_AFTER = 30.0  # how fast it can be, and not how fast Ably must be
-    channels = [audiences.channel_for_user(person) for person in people]
-    bare, ours = [], []
-    for _ in range(2):
-        bare += [await bare_loop(channels, options.publishes // 3, n) for n in (1, conf.ABLY_IN_FLIGHT)]
-        ours.append(await dispatcher_speed(people, options.publishes))
-    return {"sdk_alone": round(max(bare)), "dispatcher": round(max(ours)), "ratio": round(max(ours) / max(bare), 2)}
-
-
-# --- Tokens a second
-
-
-def tokens_a_second(site: Site, sessions: list[str]) -> float:
-    """From the endpoint, one for each of `sessions`, four callers at a time."""
-
-    def work(some: list[str]) -> None:
-        csrf = "c" * 32
-        with httpx.Client(base_url=site.url, headers={"X-CSRFToken": csrf}) as client:
-            for session in some:
-                cookies = f"sessionid={session}; csrftoken={csrf}"
-                client.post("/api/v1/ably/token/", headers={"Cookie": cookies}).raise_for_status()
-
-    begun = time.monotonic()
-    with ThreadPoolExecutor(4) as callers:
-        list(callers.map(work, [sessions[place::4] for place in range(4)]))
-    return len(sessions) / (time.monotonic() - begun)
-
-
 def ms(seconds: float) -> float:
     return round(1000 * seconds, 1)
 
 
 def main() -> None:
     options = arguments()
-    with tempfile.TemporaryDirectory() as folder, AblyServer() as ably:
-        database = Path(folder) / "bench.sqlite3"
-        environment = environment_for(database, ably)
+    with place(options.postgres) as (database, settings), AblyServer() as ably:
+        environment = environment_for(database, ably, **settings)
         manage(environment, "migrate", "--verbosity", "0")
         os.environ.update(environment, DJANGO_SETTINGS_MODULE="semtas.settings", LOG_LEVEL="WARNING")
         import django
 
         django.setup()
         people = make_people(options.people)
-        figures: dict = {"load_before": round(os.getloadavg()[0], 1)}
-        with Site(database, ably, LOG_LEVEL="WARNING") as site:
+        figures: dict = {"on": "PostgreSQL, Redis" if options.postgres else "SQLite"}
+        figures["load_before"] = round(os.getloadavg()[0], 1)
+        with site_on(database, ably, settings) as site:
             for arm in ("ably", "sse"):
                 figures[arm] = load(site, ably, people, arm, options)
             put_everybody_on(True, site)
@@ -271,14 +210,18 @@ def main() -> None:
                 "first": round(tokens_a_second(site, sessions)),
                 "again": round(tokens_a_second(site, sessions)),
             }
-        figures["publishes"] = asyncio.run(publishing([person for person, _ in people], options))
+        figures["publishes"] = asyncio.run(publishing([person for person, _ in people], options.publishes, commit))
+        from django.db import connections
+
+        connections.close_all()
     figures["p95_ratio"] = round(figures["ably"]["load"]["ms"]["p95"] / figures["sse"]["load"]["ms"]["p95"], 2)
     figures["load_after"] = round(os.getloadavg()[0], 1)
     tell(figures)
 
 
 def tell(figures: dict) -> None:
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, SQLite, one site process, local Ably server")
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {figures['on']}"
+    print(f"{machine}, one site process, local Ably server")
     print(f"load of the machine before and after: {figures['load_before']}, {figures['load_after']}: calm is below 1")
     print("commit → received, ms" + " " * 19 + "p50     p95     p99     max   lost  a second  fell back to SSE")
     for arm in ("ably", "sse"):

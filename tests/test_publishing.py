@@ -171,6 +171,21 @@ async def test_a_failed_row_is_settled_beside_the_published_ones(publish, databa
     assert await database.run(states) == {1: "failed", 2: "published"}
 
 
+async def test_published_rows_wait_to_be_settled_together_until_one_comes_that_a_stream_waits_for(
+    publish, database, transport, term, monkeypatch
+):
+    monkeypatch.setattr(publishing, "_TOGETHER", 60)
+    await database.run(write, 1)
+    await publish.take(term, EVERYBODY)
+    await eventually(lambda: transport.published)
+    assert await database.run(states) == {1: "pending"}
+    await database.run(write, 2)
+    pk = (await database.run(lambda: Notification.objects.get(seq=2))).pk
+    transport.faults[pk] = [permanent()]
+    await publish.take(term, EVERYBODY)
+    await settled(database, 1, 2)
+
+
 async def test_stopped_it_leaves_what_is_under_way_claimed_and_unsettled(publish, database, transport, term):
     transport.pause = asyncio.Event().wait
     await database.run(write, 1, 2)

@@ -1,6 +1,7 @@
 """The publishing side of the dispatcher: rows are claimed while others are under way, and settled as they come."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, defaultdict
 
@@ -10,7 +11,7 @@ from notificacao import orchestrator, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims
-from notificacao.orchestrator import NotificationOrchestrator, Outcome
+from notificacao.orchestrator import NOBODY_ON_ABLY, PUBLISHED, NotificationOrchestrator, Outcome
 from notificacao.rollout import Rollout
 from notificacao.transports import Envelope
 
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 UNDER_WAY = 1_000  # rows: about two seconds of 500 a second
 PER_CHANNEL = 50  # rows: with so many under way a channel is left alone, so that it cannot fill all of `UNDER_WAY`
 _SHARE_OF_LEASE = 0.9  # the rest is for settling
+_TOGETHER = 0.05  # seconds in which outcomes that nobody waits for are settled in one write
+_PATIENT = (PUBLISHED, NOBODY_ON_ABLY)  # streams in standby wait for every other
 
 
 class Publishing:
@@ -34,6 +37,7 @@ class Publishing:
         self._by_channel: Counter[str] = Counter()
         self._outcomes: dict[str, dict[int, Outcome]] = defaultdict(dict)
         self._news = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._left_something = False
         self.claimable = asyncio.Event()
 
@@ -75,11 +79,17 @@ class Publishing:
         if outcomes:
             self._outcomes[held].update(outcomes)
             self._news.set()
+            if any(outcome not in _PATIENT for outcome in outcomes.values()):
+                self._urgent.set()
 
     async def settle(self) -> None:
         """Write the outcomes that came since the last time; waits for one."""
         await self._news.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TOGETHER):
+                await self._urgent.wait()
         self._news.clear()
+        self._urgent.clear()
         outcomes, self._outcomes = self._outcomes, defaultdict(dict)
         try:
             await self._thread.run(claims.settle, outcomes)
