@@ -243,3 +243,36 @@ def test_unknown_tells_the_bad_names_from_the_good_in_three_queries(
 def test_only_a_persons_channel_is_personal(ana, places):
     assert audiences.is_personal(audiences.channel_for_user(ana))
     assert not any(audiences.is_personal(name) for name in places.values())
+
+
+def test_persons_of_names_the_active_owners_of_personal_channels_and_nobody_else(ana, bia, caio, places):
+    Person.objects.filter(pk=bia.pk).update(is_active=False)
+    names = [audiences.channel_for_user(ana), audiences.channel_for_user(bia), *places.values()]
+    assert audiences.persons_of(names) == {audiences.channel_for_user(ana): ana.pk}
+
+
+def test_owners_tells_whose_each_channel_is_without_another_query(
+    ana, cras_norte, aluguel_social, django_assert_max_num_queries
+):
+    channels = {
+        audiences.channel_for_user(ana): ana,
+        audiences.channel_for_unit(cras_norte): cras_norte,
+        audiences.channel_for_benefit(aluguel_social): aluguel_social,
+    }
+    with django_assert_max_num_queries(3):
+        found = audiences.owners([*channels, audiences.SYSTEM_CHANNEL, "private:unit:nobody:notifications"])
+        assert [str(found[channel]) for channel in channels] == [str(owner) for owner in channels.values()]
+    assert found == channels
+
+
+def test_somebody_of_all_units_hears_the_benefits_as_well_as_the_units(places):
+    gil = make_person("gil", Role.GESTOR)
+    assert set(places.values()) <= channels_of([gil.pk])[gil.pk].keys()
+
+
+def test_an_id_that_is_refused_is_named(ana):
+    ana.public_id = "a:b"
+    with pytest.raises(InvalidId, match="a:b.*clientId"):
+        audiences.client_id_for(ana)
+    with pytest.raises(InvalidId, match=r"a:b.*1 to 64"):
+        audiences.channel_for_user(ana)

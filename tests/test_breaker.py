@@ -273,8 +273,28 @@ def test_a_trip_while_open_does_not_lengthen_the_cooldown(closed, clock):
     assert closed.admit()
 
 
+def test_by_default_half_of_the_answers_failing_or_half_failing_or_slow_is_too_much(clock):
+    for outcomes in (["failure"] * 5, ["slow"] * 5):
+        breaker = Breaker(clock=clock, state="closed", minimum=10)
+        for outcome in ["success"] * 5 + outcomes[:4]:
+            tell(breaker, outcome)
+        assert breaker.state == "closed"
+        tell(breaker, outcomes[4])
+        assert breaker.state == "open"
+
+
+def test_a_share_of_failures_that_is_just_the_threshold_opens_it(clock):
+    breaker = Breaker(clock=clock, state="closed", minimum=10, threshold=0.5, slow_threshold=1.0)
+    for outcome in ["success"] * 5 + ["failure"] * 5:
+        tell(breaker, outcome)
+    assert breaker.state == "open"
+
+
 def test_forced_closed_it_says_what_fails(closed):
     closed.force("closed")
+    assert closed.reason == ""
+    closed.trip("40101: invalid credential")
+    assert (closed.state, closed.reason) == ("closed", "40101: invalid credential")
     closed.failure("503: away")
     assert (closed.state, closed.reason) == ("closed", "503: away")
     closed.success()
