@@ -272,7 +272,7 @@ def test_somebody_of_all_units_hears_the_benefits_as_well_as_the_units(places):
 
 def test_an_id_that_is_refused_is_named(ana):
     ana.public_id = "a:b"
-    with pytest.raises(InvalidId, match="a:b.*clientId"):
+    with pytest.raises(InvalidId, match=r"a:b.*clientId"):
         audiences.client_id_for(ana)
     with pytest.raises(InvalidId, match=r"a:b.*1 to 64"):
         audiences.channel_for_user(ana)
