@@ -22,11 +22,12 @@ FIRST_PAINT = 30  # notifications
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """The inbox, readable without JavaScript. Its position is read before its list: what comes after is news."""
-    session = describe(request.user)
+    session = describe(request.user, request.session.session_key or "")
     reader = Reader(request.user)
     entries = reader.entries(reader.inbox().order_by("-seq")[:FIRST_PAINT])
     page = {
         "person": session.person,
+        "login_word": session.login,
         "position": session.position,
         "first_paint": FIRST_PAINT,
         "kinds": dict(Kind.choices),

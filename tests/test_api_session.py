@@ -37,11 +37,22 @@ def test_the_session_tells_who_is_here_and_where_the_log_stands(as_ana, ana):
     response = as_ana.get(URL)
     answer = response.json()
     assert response.status_code == 200
-    assert set(answer) == {"person", "transport", "position", "channels", "unread", "ably", "stream"}
+    assert set(answer) == {"person", "login", "transport", "position", "channels", "unread", "ably", "stream"}
     assert answer["person"] == ana.public_id
     assert answer["position"] == str(log.position())
     assert answer["unread"] == 1
     assert answer["stream"] == "/api/v1/stream/"
+
+
+def test_each_login_has_a_word_of_its_own_that_does_not_tell_the_sessions_key(client, ana):
+    words = []
+    for _ in range(2):
+        client.force_login(ana)
+        words.append(client.get(URL).json()["login"])
+        assert client.get(URL).json()["login"] == words[-1]
+        assert client.session.session_key not in words[-1]
+        client.logout()
+    assert words[0] != words[1]
 
 
 def test_the_session_is_not_to_be_cached(as_ana):

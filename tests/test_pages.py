@@ -186,6 +186,7 @@ def test_the_first_page_is_30_long_and_offers_older_ones(as_ana, of_ana):
 def test_the_page_tells_its_script_who_where_and_by_which_names(as_ana, ana, of_ana):
     fill(of_ana)
     data = Page(as_ana.get(INBOX)).data
+    assert data["login_word"] == as_ana.get("/api/v1/session/").json()["login"]
     assert (data["person"], data["position"], data["login"]) == (ana.public_id, str(log.position()), LOGIN)
     assert data["kinds"]["solicitacao"] == "Solicitação"
     assert data["priorities"]["urgente"] == "Urgente"

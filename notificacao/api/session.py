@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -14,13 +15,19 @@ from notificacao.conf import conf
 from notificacao.models import Channel, Person
 
 
-def describe(person: Person) -> shapes.Session:
+def login_word(session_key: str) -> str:
+    """The pages of one login know one another by it; the session's key cannot be read from it."""
+    return salted_hmac("notificacao.login", session_key, algorithm="sha256").hexdigest()[:32]
+
+
+def describe(person: Person, session_key: str) -> shapes.Session:
     """The position is read first: what is stamped after it is news to whoever starts from it."""
     position = log.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     on_ably = rollout.current().transport_for(person.pk) == "ably"
     return shapes.Session(
         person=person.public_id,
+        login=login_word(session_key),
         transport="ably" if on_ably else "sse",
         position=str(position),
         channels=_channels(channels, on_ably),
@@ -63,4 +70,5 @@ def _address(person: Person) -> shapes.AblyAddress:
 @api_view(["GET"])
 def session(request: Request) -> Response:
     """Where the page stands; `transport` is the server's decision alone."""
-    return Response(describe(request.user).model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+    described = describe(request.user, request.session.session_key or "")
+    return Response(described.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -44,7 +44,10 @@ class AblyAddress(_Shape):
 
 
 class Session(_Shape):
+    """`login` is a word for this login alone, by which its pages know one another."""
+
     person: str
+    login: str
     transport: Literal["sse", "ably"]
     position: str
     channels: list[ChannelState]

@@ -23,7 +23,7 @@ describe("the session", () => {
     vi.spyOn(page.site, "session").mockRejectedValueOnce(new ApiError(0)).mockRejectedValueOnce(new ApiError(503));
     await page.start();
     expect(page.status).toBe("connecting");
-    await pass(6000);
+    await pass(10_000);
     expect(page.status).toBe("sse");
   });
 

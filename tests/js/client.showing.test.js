@@ -128,7 +128,7 @@ describe("what is lacking", () => {
     vi.spyOn(page.site, "after").mockRejectedValueOnce(new ApiError(0)).mockRejectedValueOnce(new ApiError(503));
     await page.notify(UNIT);
     page.site.tick();
-    await pass(5000);
+    await pass(12_000);
     expect(page.shown).toEqual([1]);
   });
 });

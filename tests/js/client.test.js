@@ -149,7 +149,7 @@ describe("the flag", () => {
   /** At every moment a stream is open or Ably is attached. */
   function watch(page) {
     const bare = [];
-    const isServed = () => page.streams.open.length || page.client.link?.attached;
+    const isServed = () => page.streams.open.length || page.client.connection.link?.attached;
     return async (ms) => {
       for (let past = 0; past < ms; past += 10) {
         await pass(10);
@@ -173,7 +173,7 @@ describe("the flag", () => {
       await page.flag("sse");
       await watched(600);
       expect(page.status).toBe("sse");
-      expect(page.client.link).toBe(null);
+      expect(page.client.connection.link).toBe(null);
       await page.notify(UNIT);
     }
     expect(page.shown).toEqual([1, 2, 3, 4, 5, 6]);

@@ -74,10 +74,16 @@ class Page {
   takeAnswer() {
     if (!this.asked) return;
     const { from, only, page } = this.asked;
-    page.results.forEach(({ seq }) => this.shown.add(seq));
+    page.results.forEach((row) => this.show(row));
     const [after, to] = [from, page.complete_to].map(completeness.parseCursor);
     this.state = completeness.caughtUp(this.state, after, to, only);
     this.asked = null;
+  }
+
+  /** Rows that are where the page tells others that there are none. */
+  denied() {
+    const lies = ({ name, head, at }) => this.site.rows.filter((row) => row.channel === name && head < row.seq && row.seq <= at);
+    return completeness.facts(this.state).flatMap(lies);
   }
 
   /** What ana may see, was not in the page's list, and was not shown; up to where `within` says for its channel. */
@@ -126,6 +132,16 @@ it("never puts the safe cursor beyond a row that was not shown", () =>
       expect(lost).toEqual([]);
     }),
     { numRuns: 2000 },
+  ));
+
+it("tells other pages only what is true of the log", () =>
+  fc.assert(
+    fc.asyncProperty(history, async (steps) => {
+      const denied = [];
+      await live(steps, (page) => denied.push(...page.denied()));
+      expect(denied).toEqual([]);
+    }),
+    { numRuns: 1000 },
   ));
 
 it("lacks nothing, and is at the head, once heads and a catch-up have come", () =>

@@ -8,6 +8,7 @@ export const SYSTEM = "system:notifications";
 export class Site {
   constructor({ transport = "ably" } = {}) {
     this.epoch = "e1";
+    this.login = "a login of ana's";
     this.transport = transport;
     this.rows = []; // row n has seq n
     this.heard = { [ANA]: 0, [UNIT]: 0 }; // channel → since
@@ -30,7 +31,8 @@ export class Site {
 
   notify(channel = UNIT, fields = {}) {
     const seq = this.head + 1;
-    const row = { id: `row-${seq}`, event_id: `row-${seq}`, seq, prev_seq: this.headOf(channel), channel };
+    const id = this.epoch === "e1" ? `row-${seq}` : `${this.epoch}-row-${seq}`;
+    const row = { id, event_id: id, seq, prev_seq: this.headOf(channel), channel };
     this.rows.push({ ...row, expires_at: null, ...fields });
     return this.rows.at(-1);
   }
@@ -56,7 +58,7 @@ export class Site {
     const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: `key of ${name}`, key_epoch: 1 });
     const channels = Object.entries(this.heard).map(state);
     const ably = { endpoint: "127.0.0.1", port: 1, tls: false, client_id: "ana" };
-    return { transport: this.transport, position: this.position, channels, unread: this.head, ably };
+    return { person: "ana", login: this.login, transport: this.transport, position: this.position, channels, unread: this.head, ably };
   }
 
   async ablyToken() {
@@ -108,6 +110,7 @@ export class Site {
       const position = `${this.epoch}.${stream.sent}`;
       if (stream.lane === "live") stream.heartbeat(position);
       else if (Object.keys(channels).length) stream.event("heads", { position, channels });
+      else stream.heartbeat(null);
     }
   }
 
@@ -185,7 +188,7 @@ class Connection {
   }
 
   heartbeat(position) {
-    this.write(`id: ${position}\n: ${position}\n\n`);
+    this.write(position ? `id: ${position}\n: ${position}\n\n` : ":\n\n");
   }
 
   end() {
@@ -245,6 +248,7 @@ class AblyConnection {
   constructor(options) {
     const known = new Map();
     this.options = options;
+    this.epoch = "e1"; // of what it delivers
     this.connection = new Watched("connecting");
     this.closed = false;
     this.authorized = 0;
@@ -274,7 +278,7 @@ class AblyConnection {
 
   /** `row` arrives; `message`: what is unusual about it. */
   deliver(row, message = {}) {
-    const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: "e1" };
+    const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: this.epoch };
     this.channels.get(row.channel).listener?.({ data: row, extras: { headers }, ...message });
   }
 }

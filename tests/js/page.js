@@ -1,29 +1,38 @@
 /** A page of ana's: the real client on the fakes, and what it did to the page. Use it with fake timers. */
 
 import { vi } from "vitest";
-import { NotificationClient } from "../../notificacao/static/notificacao/client.js";
+import { SharedClient } from "../../notificacao/static/notificacao/client.js";
 import { Ably, Site, Streams } from "./fakes.js";
 
 export const pass = (ms) => vi.advanceTimersByTimeAsync(ms);
 
 export class Page {
-  /** Its list holds what ana may see of `site`; `position` was read before it. */
-  constructor({ transport = "ably", site = new Site({ transport }), position = site.position } = {}) {
+  /** Its list holds what ana may see of `site`; `position` was read before it. In a browser without locks, or in `tab`. */
+  constructor({ transport = "ably", site = new Site({ transport }), position = site.position, tab = null } = {}) {
     this.site = site;
+    this.tab = tab ?? { browser: { isHidden: () => false }, run: (work) => work(), awake: async () => {} };
     this.streams = new Streams((connection) => site.admit(connection));
     this.ably = new Ably();
     this.sdk = vi.fn(async () => this.ably);
     this.shown = []; // seqs, in the order of their showing
     this.statuses = [];
     this.did = []; // the same, with the lists that were fetched
-    this.list = []; // what the page's list holds
+    this.list = site.permitted(0).map(({ seq }) => seq); // what the page's list holds
     this.signedOut = 0;
     site.fetch = this.streams.fetch;
-    this.client = new NotificationClient({
+    this.client = this.tab.run(() => this.#newClient(position, tab ? answeredTo(tab, site, this.streams.fetch) : site));
+  }
+
+  #newClient(position, api) {
+    const { site, sdk } = this;
+    return new SharedClient({
+      person: "ana",
+      login: site.login,
       position,
       shown: site.permitted(0),
-      api: site,
-      sdk: this.sdk,
+      api,
+      sdk,
+      browser: this.tab.browser,
       on: {
         notification: ({ seq }) => {
           this.shown.push(seq);
@@ -31,7 +40,7 @@ export class Page {
           this.list.push(seq);
         },
         counts: (unread) => (this.unread = unread),
-        status: (status) => status !== this.status && this.statuses.push(status),
+        status: (status) => this.statuses.push(status),
         reset: ({ results }) => {
           this.did.push(`list of ${results.length}`);
           this.list = results.map(({ seq }) => seq);
@@ -42,7 +51,7 @@ export class Page {
   }
 
   async start() {
-    this.client.start();
+    this.tab.run(() => this.client.start());
     await pass(0);
     return this;
   }
@@ -89,4 +98,27 @@ export class Page {
     this.site.transport = transport;
     await this.hears("session");
   }
+}
+
+/** The site's API and streams for a tab that may be frozen: it hears of the answer when it is awake. */
+function answeredTo(tab, site, fetch) {
+  const calls = ["session", "ablyToken", "after", "inbox", "receipts"].map((name) => {
+    const call = async (...asked) => {
+      const answer = await site[name](...asked).catch((error) => error);
+      await tab.awake();
+      if (answer instanceof Error) throw answer;
+      return answer;
+    };
+    return [name, call];
+  });
+  const hold = async (chunk, out) => {
+    await tab.awake();
+    out.enqueue(chunk);
+  };
+  const streams = async (address, options) => {
+    const response = await fetch(address, options);
+    await tab.awake();
+    return new Response(response.body.pipeThrough(new TransformStream({ transform: hold })), response);
+  };
+  return { ...Object.fromEntries(calls), fetch: streams };
 }

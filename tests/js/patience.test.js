@@ -15,14 +15,14 @@ function asking(errors, { isOver = () => false } = {}) {
   return { ask, onFinal, answer: untilAnswered(ask, { isOver, onFinal }) };
 }
 
-it("asks again, one to three seconds later, until there is an answer", async () => {
+it("asks again, one to three seconds later, then twice that, until there is an answer", async () => {
   vi.spyOn(Math, "random").mockReturnValueOnce(0).mockReturnValueOnce(0.999);
   const { ask, answer } = asking([new ApiError(0), new ApiError(500)]);
   await vi.advanceTimersByTimeAsync(999);
   expect(ask).toHaveBeenCalledTimes(1);
   await vi.advanceTimersByTimeAsync(1);
   expect(ask).toHaveBeenCalledTimes(2);
-  await vi.advanceTimersByTimeAsync(2990);
+  await vi.advanceTimersByTimeAsync(5990);
   expect(ask).toHaveBeenCalledTimes(2);
   await vi.advanceTimersByTimeAsync(10);
   expect(await answer).toBe("answer");

@@ -1,19 +1,28 @@
 /** The link to Ably: the official SDK, one channel for each that the person hears, each with its own key. */
 
+/**
+ * @typedef {import("./types.js").Session} Session
+ * @typedef {"connecting" | "attached" | "disconnected" | "suspended" | "failed"} LinkState
+ * @typedef {{encoding?: string, data?: any, extras?: {headers?: {seq?: number, epoch?: string}}}} Message
+ */
+
+/** @type {Promise<any>?} */
+let loading = null;
+
 /** Load the SDK's classic script (it cannot be imported) once. */
 export function loadSdk(/** @type {string} */ address) {
-  loadSdk.loading ??= new Promise((resolve, reject) => {
+  loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = address;
-    script.onload = () => resolve(globalThis.Ably);
+    script.onload = () => resolve(/** @type {any} */ (globalThis).Ably);
     script.onerror = () => {
-      loadSdk.loading = null;
+      loading = null;
       script.remove();
       reject(new Error(`${address} did not load`));
     };
     document.head.append(script);
   });
-  return loadSdk.loading;
+  return loading;
 }
 
 export class AblyLink {
@@ -21,19 +30,30 @@ export class AblyLink {
    * @param {{
    *   sdk: () => Promise<any>,
    *   token: () => Promise<string>,
-   *   onRow: (row: object, epoch: string) => void,
-   *   onHint: (place: {channel: string, seq: number, epoch: string}) => void, a row is there, and must be fetched
-   *   onState: (state: "connecting" | "attached" | "disconnected" | "suspended" | "failed") => void,
-   *   onStale: () => void, a key or a capability is not today's: fetch the session
+   *   onRow: (row: import("./types.js").Row, epoch: string) => void,
+   *   onHint: (place: {channel: string, seq: number, epoch: string}) => void, // a row is there, and must be fetched
+   *   onState: (state: LinkState) => void,
+   *   onStale: () => void, // a key or a capability is not today's: fetch the session
    * }} options
    */
   constructor({ sdk, token, onRow, onHint, onState, onStale }) {
-    Object.assign(this, { sdk, token, onRow, onHint, onState, onStale });
-    this.state = "connecting";
+    this.sdk = sdk;
+    this.token = token;
+    this.onRow = onRow;
+    this.onHint = onHint;
+    this.onState = onState;
+    this.onStale = onStale;
+    this.state = /** @type {LinkState} */ ("connecting");
     this.wasAttached = false;
-    this.keys = new Map(); // channel → base64, as set on the SDK's channel
-    this.oldKeys = new Map(); // channel → what a message may still be encrypted with
+    /** @type {import("./types.js").Channel[]} */
+    this.channels = [];
+    /** @type {Map<string, string?>} channel → base64, as set on the SDK's channel */
+    this.keys = new Map();
+    /** @type {Map<string, string[]>} channel → what a message may still be encrypted with */
+    this.oldKeys = new Map();
     this.closed = false;
+    /** @type {any} the SDK's connection */
+    this.realtime = null;
   }
 
   get attached() {
@@ -41,13 +61,13 @@ export class AblyLink {
   }
 
   /** Connect, and listen to the session's channels. */
-  async start(session) {
+  async start(/** @type {Session} */ session) {
     this.channels = session.channels;
     try {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
       this.Message = Realtime.Message;
-      this.realtime = new Realtime(this.#options(session.ably));
+      this.realtime = new Realtime(this.#options(/** @type {import("./types.js").AblyAddress} */ (session.ably)));
     } catch {
       this.#enter("failed");
       return;
@@ -57,7 +77,7 @@ export class AblyLink {
   }
 
   /** The session changed: other channels, or other keys. */
-  async update(session) {
+  async update(/** @type {Session} */ session) {
     this.channels = session.channels; // also for whoever is still waiting, for the SDK or for a token
     if (!this.realtime) return;
     const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
@@ -78,14 +98,14 @@ export class AblyLink {
     this.realtime?.close();
   }
 
-  #options({ endpoint, port, tls }) {
+  #options(/** @type {import("./types.js").AblyAddress} */ { endpoint, port, tls }) {
     return {
       ...(endpoint && { endpoint, port, tlsPort: port }),
       tls,
       transports: ["web_socket"], // with others a refused socket makes the SDK probe Ably's own hosts
       echoMessages: false,
       logLevel: 0,
-      authCallback: (_, callback) =>
+      authCallback: (/** @type {unknown} */ _, /** @type {(error: object?, token: string?) => void} */ callback) =>
         this.token().then(
           (token) => callback(null, token),
           (error) => callback({ code: 80019, statusCode: error.status || 503, message: error.message }, null),
@@ -98,18 +118,19 @@ export class AblyLink {
       const before = this.keys.get(name);
       if (before === key) continue;
       const isNew = !before;
-      this.oldKeys.set(name, isNew ? old_keys : [before, ...old_keys]);
+      this.oldKeys.set(name, before ? [before, ...old_keys] : old_keys);
       this.keys.set(name, key);
       const channel = this.realtime.channels.get(name);
       channel.setOptions({ cipher: { key } }).catch(() => {});
       if (!isNew) continue;
       channel.on(() => this.#judge());
-      channel.subscribe("notification", (message) => this.#receive(name, message)).catch(() => {});
+      const hear = (/** @type {Message} */ message) => this.#receive(name, message);
+      channel.subscribe("notification", hear).catch(() => {});
     }
     this.#judge();
   }
 
-  #forget(name) {
+  #forget(/** @type {string} */ name) {
     this.keys.delete(name);
     this.oldKeys.delete(name);
     const channel = this.realtime.channels.get(name);
@@ -118,13 +139,13 @@ export class AblyLink {
     channel.detach().catch(() => {});
   }
 
-  #receive(name, message) {
+  #receive(/** @type {string} */ name, /** @type {Message} */ message) {
     if (message.encoding) this.#readWithOldKeys(name, message);
     else this.#hear(name, message);
   }
 
   /** What is left of a message's encoding was encrypted with another key than the one that is set. */
-  async #readWithOldKeys(name, { encoding, data, extras }) {
+  async #readWithOldKeys(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
     for (const key of this.oldKeys.get(name) ?? []) {
       const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
       if (!read.encoding) return this.#hear(name, read);
@@ -134,11 +155,12 @@ export class AblyLink {
   }
 
   /** A message without the row tells where the row lies. */
-  #hear(name, { data, extras }) {
+  #hear(/** @type {string} */ name, /** @type {Message} */ { data, extras }) {
     if (this.closed || !this.keys.has(name)) return;
     const { seq, epoch } = extras?.headers ?? {};
+    if (!epoch) return;
     if (data?.channel === name) this.onRow(data, epoch);
-    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq, epoch });
+    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq: Number(seq), epoch });
   }
 
   /** One word for the connection and all its channels. */
@@ -155,7 +177,7 @@ export class AblyLink {
     else if (this.state !== "disconnected") this.#enter("connecting");
   }
 
-  #enter(state) {
+  #enter(/** @type {LinkState} */ state) {
     if (state === this.state || this.closed) return;
     this.state = state;
     this.wasAttached ||= state === "attached";

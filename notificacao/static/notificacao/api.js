@@ -2,7 +2,11 @@
 
 /** An answer that is an error; `status` 0 is no answer at all. `retryAfter` is milliseconds, or null. */
 export class ApiError extends Error {
-  constructor(status, problem = {}, retryAfter = null) {
+  constructor(
+    /** @type {number} */ status,
+    /** @type {{detail?: string, code?: string}} */ problem = {},
+    /** @type {number?} */ retryAfter = null,
+  ) {
     super(problem.detail ?? `HTTP ${status}`);
     this.status = status;
     this.problem = problem;
@@ -11,61 +15,84 @@ export class ApiError extends Error {
 }
 
 /** The error that `response` is. */
-export async function errorOf(response) {
+export async function errorOf(/** @type {Response} */ response) {
   const problem = await response.json().catch(() => ({}));
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
   return new ApiError(response.status, problem, Number.isFinite(seconds) ? seconds * 1000 : null);
 }
 
 export class Api {
-  /** @param {{csrfToken: () => string, fetch?: typeof fetch, timeout?: number}} options `timeout` in milliseconds */
+  /** @param {{csrfToken: () => string, fetch?: typeof globalThis.fetch, timeout?: number}} options `timeout` in milliseconds */
   constructor({ csrfToken, fetch = globalThis.fetch.bind(globalThis), timeout = 10_000 }) {
     this.fetch = fetch;
     this.csrfToken = csrfToken;
     this.timeout = timeout;
   }
 
+  /** @returns {Promise<import("./types.js").Session>} */
   session() {
     return this.#call("GET", "/api/v1/session/");
   }
 
+  /** @returns {Promise<string>} */
   async ablyToken() {
     return (await this.#call("POST", "/api/v1/ably/token/")).token;
   }
 
-  /** What lies after `cursor`, ascending; `channel`: of that one alone. */
-  after(cursor, channel = null, limit = 200) {
+  /**
+   * What lies after `cursor`, ascending; `channel`: of that one alone.
+   *
+   * @returns {Promise<import("./types.js").Page>}
+   */
+  after(/** @type {string} */ cursor, /** @type {string?} */ channel = null, limit = 200) {
     const query = new URLSearchParams({ after: cursor, limit: String(limit), ...(channel && { channel }) });
     return this.#call("GET", `/api/v1/notifications/?${query}`);
   }
 
-  /** A page of the inbox; `address` is the `next` of the page before. */
+  /**
+   * A page of the inbox; `address` is the `next` of the page before.
+   *
+   * @returns {Promise<import("./types.js").Inbox>}
+   */
   inbox(address = "/api/v1/notifications/") {
     return this.#call("GET", address);
   }
 
-  /** `action`: read, unread, archive or acknowledge. */
-  act(id, action) {
+  /**
+   * `action`: read, unread, archive or acknowledge.
+   *
+   * @returns {Promise<import("./types.js").Counts>}
+   */
+  act(/** @type {string} */ id, /** @type {string} */ action) {
     return this.#call("POST", `/api/v1/notifications/${id}/${action}/`);
   }
 
-  readAll(upTo) {
+  /** @returns {Promise<import("./types.js").Counts>} */
+  readAll(/** @type {string} */ upTo) {
     return this.#call("POST", "/api/v1/notifications/read-all/", { up_to: upTo });
   }
 
   /** Goes out even when the page is closing. */
-  receipts(deliveries) {
+  receipts(/** @type {import("./types.js").Delivery[]} */ deliveries) {
     return this.#call("POST", "/api/v1/receipts/", deliveries, true);
   }
 
-  async #call(method, address, body = undefined, keepalive = false) {
+  /** @returns {Promise<any>} */
+  async #call(
+    /** @type {string} */ method,
+    /** @type {string} */ address,
+    /** @type {object | undefined} */ body = undefined,
+    keepalive = false,
+  ) {
+    /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
     if (method !== "GET") headers["X-CSRFToken"] = this.csrfToken();
     if (body !== undefined) headers["Content-Type"] = "application/json";
     const signal = AbortSignal.timeout(this.timeout);
     let response;
     try {
-      response = await this.fetch(address, { method, headers, body: body && JSON.stringify(body), keepalive, signal });
+      const json = body && JSON.stringify(body);
+      response = await this.fetch(address, { method, headers, body: json, keepalive, signal });
       if (response.ok) return await response.json();
     } catch (error) {
       throw new ApiError(0, { detail: String(error) }); // cut off within the body as well

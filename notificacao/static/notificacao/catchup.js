@@ -2,19 +2,26 @@
 
 import * as completeness from "./completeness.js";
 
+/** @typedef {import("./types.js").Page} Page */
+
 const HEAD_PATIENCE = 1_000; // ms that a head may be lacking
 
 export class CatchUp {
   /**
    * @param {{
-   *   state: () => completeness.State,
-   *   ask: (after: string, only: string?) => Promise<{results: object[], complete_to: string}?>, null: not now
-   *   onPage: (rows: object[], from: completeness.Cursor, to: completeness.Cursor, only: string?) => void,
+   *   state: () => completeness.State?,
+   *   ask: (after: string, only: string?) => Promise<Page?>, // null: not now
+   *   onPage: (
+   *     rows: import("./types.js").Row[], from: completeness.Cursor, to: completeness.Cursor, only: string?,
+   *   ) => void,
    *   timers: import("./timers.js").Timers,
    * }} options
    */
   constructor({ state, ask, onPage, timers }) {
-    Object.assign(this, { state, ask, onPage, timers });
+    this.state = state;
+    this.ask = ask;
+    this.onPage = onPage;
+    this.timers = timers;
     this.running = false;
   }
 
@@ -26,7 +33,8 @@ export class CatchUp {
   }
 
   get #lacking() {
-    return completeness.lacking(this.state());
+    const state = this.state();
+    return state ? completeness.lacking(state) : [];
   }
 
   /** Page after page, one run at a time; where the log is not so far yet, again in a while. */
@@ -43,13 +51,16 @@ export class CatchUp {
 
   /** Whether it brought the page forward. */
   async #fetchPage() {
+    const state = this.state();
+    if (!state) return false;
     const names = this.#lacking;
     const only = names.length === 1 ? names[0] : null;
-    const cursor = completeness.safeCursor(this.state(), only ? names : undefined);
+    const cursor = completeness.safeCursor(state, only ? names : undefined);
     const page = await this.ask(cursor, only);
     if (!page) return false;
-    const [from, to] = [cursor, page.complete_to].map(completeness.parseCursor);
-    if (to.epoch !== this.state().epoch) return false; // begun again meanwhile
+    const from = completeness.parseCursor(cursor);
+    const to = completeness.parseCursor(page.complete_to);
+    if (to.epoch !== this.state()?.epoch) return false; // begun again meanwhile
     this.onPage(page.results, from, to, only);
     return to.seq > from.seq;
   }

@@ -1,309 +1,214 @@
 /**
- * The client of one page: session, transport, lanes, completeness, catch-up. It knows nothing of the page's looks.
+ * The client of one page. Of all tabs of one login one leads: it holds the connection, and tells the others each row
+ * that comes and what it knows of the log. The others show these, fetch by themselves what they find lacking, and go on
+ * from there when one of them has to lead.
  *
- * Every row, by whatever path, goes through `#take`; every claim on what exists goes through completeness.js.
+ * The tabs' words to each other, beside the Tabs' own: `row` and `state` by whoever leads, `woke` to it, `signedOut`.
  */
 
-import { AblyLink } from "./ably.js";
-import { CatchUp } from "./catchup.js";
-import * as completeness from "./completeness.js";
-import { Lane, browserId } from "./lane.js";
-import { untilAnswered } from "./patience.js";
-import { Receipts } from "./receipts.js";
-import { Recent } from "./recent.js";
+import { Connection } from "./connection.js";
+import { Incoming } from "./incoming.js";
+import { watchPage } from "./lifecycle.js";
+import { Tabs } from "./tabs.js";
 import { Timers } from "./timers.js";
 
-const ATTACH_WITHIN = 3_000; // ms; else the live lane
-const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
-const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
-const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
-const REMEMBERED = 10_000; // ids
+const TELL_WITHIN = 50; // ms
+const FETCH_PATIENCE = 50; // ms
+const LEADER_PATIENCE = 2_500; // ms in which the leader finds and tells what it lacks itself
 
-export class NotificationClient {
+export class SharedClient {
   /**
    * @param {{
-   *   position: string, read before the page's list was
-   *   shown: {id: string, event_id: string}[], the page's list
+   *   person: string, login: string, // as the page or the session has them
+   *   position: string, // read before the page's list was
+   *   shown: {event_id: string}[], // the page's list
    *   api: import("./api.js").Api,
-   *   sdk: () => Promise<any>, Ably's
-   *   on: {
-   *     notification: (row: object) => void, each event once
-   *     counts: (unread: number) => void,
-   *     status: (status: "ably" | "standby" | "sse" | "connecting" | "offline") => void,
-   *     reset: (inbox: {results: object[], next: string?}) => void, the list anew
-   *     signedOut: () => void,
-   *   },
+   *   sdk: () => Promise<any>, // Ably's
+   *   on: import("./types.js").Handlers,
+   *   browser?: import("./tabs.js").Browser,
    * }} options
    */
-  constructor({ position, shown, api, sdk, on }) {
-    Object.assign(this, { api, sdk, on, position });
-    this.seen = new Recent(REMEMBERED);
-    this.received = new Recent(REMEMBERED);
-    shown.forEach((row) => this.seen.add(row.event_id));
-    this.browser = browserId();
-    this.link = null;
-    this.wantsAbly = false;
-    this.meanwhile = null; // rows that come while the list is fetched anew
-    this.sessionsAsked = 0;
+  constructor({ person, login, position, shown, api, sdk, on, browser }) {
+    this.api = api;
+    this.sdk = sdk;
+    this.on = on;
+    this.stopped = false;
+    /** @type {Connection?} while this tab leads */
+    this.connection = null;
+    /** @type {import("./types.js").Status?} */
+    this.status = null;
+    /** What the leader told last: how many are unread, and which of its words on that it was. */
+    this.counts = { unread: /** @type {number?} */ (null), word: "" };
+    this.patience = FETCH_PATIENCE;
     this.timers = new Timers();
-    this.receipts = new Receipts({ send: (deliveries) => api.receipts(deliveries) });
-    this.catchUp = new CatchUp({
-      state: () => this.state,
-      ask: (after, only) => (this.meanwhile ? null : this.#ask(() => api.after(after, only))),
-      onPage: (rows, from, to, only) => {
-        rows.forEach((row) => this.#take(row, "rest"));
-        this.state = completeness.caughtUp(this.state, from, to, only);
+    this.incoming = new Incoming({
+      login,
+      position,
+      shown,
+      api,
+      on: {
+        notification: on.notification,
+        reset: on.reset,
+        row: (row) => this.connection && this.tabs.post({ kind: "row", row, position: this.incoming.safeCursor }),
+        moved: () => this.#tellSoon(),
+        restart: () => this.connection?.pause(),
+        begun: (session) => (this.connection ? this.connection.follow(session) : this.incoming.hear(session)),
+        signedOut: () => this.#signOut(),
       },
-      timers: this.timers,
     });
-    this.lane = new Lane({
-      address: (lane) => this.#streamAddress(lane),
-      onEvent: (event, lane) => this.#hearStream(event, lane),
-      onOpen: () => this.#tellStatus(),
-      onClose: () => {
-        this.state = completeness.closeStream(this.state);
-        this.#tellStatus();
+    this.tabs = new Tabs({
+      name: `notificacoes:${person}:${login}`,
+      browser,
+      on: {
+        lead: () => this.#lead(),
+        follow: () => this.#follow(),
+        asked: () => this.#tell(),
+        hear: (word) => this.#hear(word),
       },
-      onRefused: (status) => (status === 401 ? this.stop(this.on.signedOut) : this.#refreshSoon()),
-      fetch: api.fetch,
     });
   }
 
-  async start() {
-    this.#tellStatus();
-    const session = await this.#ask(() => this.api.session());
-    if (session) this.#begin(session);
+  start() {
+    this.#showStatus("connecting");
+    this.unwatch = watchPage(this);
+    this.tabs.join();
   }
 
-  /** The network came back, or the page came out of a cache: what is open may be dead. */
+  /** The network came back, or the machine woke up: what is open may be dead. */
   reconnect() {
-    this.link?.hurry();
-    if (this.lane.wanted) this.lane.open(this.lane.wanted);
-    this.#tellStatus();
+    if (this.connection) this.connection.reconnect();
+    else this.tabs.post({ kind: "woke" });
+    this.tabs.look();
+  }
+
+  /** The page came into sight, or went out of it. */
+  look() {
+    this.tabs.look();
   }
 
   /** The network went away. */
   offline() {
-    this.#tellStatus();
+    this.#showStatus("offline");
+  }
+
+  /** The page goes into a cache, or is frozen: another tab has to lead. */
+  suspend() {
+    this.receipts.flush();
+    this.tabs.leave();
+    this.#disconnect();
+  }
+
+  /** The page is back. */
+  resume() {
+    if (this.stopped) return;
+    this.patience = FETCH_PATIENCE;
+    this.tabs.join();
   }
 
   stop(then = () => {}) {
     if (this.stopped) return;
     this.stopped = true;
+    this.unwatch?.();
     this.timers.close();
-    this.lane.close();
-    this.link?.close();
+    this.incoming.stop();
+    this.tabs.leave();
+    this.#disconnect();
     then();
   }
 
   /** `epoch.seq` up to which the page lacks nothing. */
   get safeCursor() {
-    return this.state ? completeness.safeCursor(this.state) : this.position;
+    return this.incoming.safeCursor;
   }
 
-  // --- Session and transport
-
-  #begin(session) {
-    this.state = completeness.begin(this.position, session.channels);
-    this.#apply(session);
+  get receipts() {
+    return this.incoming.receipts;
   }
 
-  #apply(session) {
-    if (completeness.parseCursor(session.position).epoch !== this.state.epoch) return this.#restart();
-    this.state = completeness.hear(this.state, session.channels);
-    this.on.counts(session.unread);
-    this.wantsAbly = session.transport === "ably";
-    if (this.wantsAbly) this.#useAbly(session);
-    else this.#useStream();
-    this.catchUp.ifLacking();
-  }
+  // --- Leading
 
-  /** A new link has its time to attach; from the live lane the page goes to standby once it did. */
-  #useAbly(session) {
-    const isNew = !this.link;
-    if (isNew) this.#startLink(session);
-    else this.link.update(session);
-    if (!this.lane.wanted) this.lane.open(isNew || this.link.attached ? "standby" : "live");
-    else if (completeness.uncovered(this.state)) this.lane.open(this.lane.wanted);
-  }
-
-  #startLink(session) {
-    this.link = new AblyLink({
+  #lead() {
+    this.counts.unread = null;
+    this.connection = new Connection({
+      incoming: this.incoming,
+      api: this.api,
       sdk: this.sdk,
-      token: () => this.#token(),
-      onRow: (row, epoch) => this.#hearAbly(row, epoch),
-      onHint: (place) => this.#hearHint(place),
-      onState: (state) => this.#followLink(state),
-      onStale: () => this.#refreshSoon(),
+      on: {
+        status: (status) => this.#showStatus(status),
+        counts: (unread) => this.#count(unread),
+        signedOut: () => this.#signOut(),
+      },
     });
-    this.link.start(session);
-    this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.wasAttached && this.#goLive());
+    this.connection.start();
+    this.#tell();
   }
 
-  /** Ably is left only once the live stream is there. */
-  #useStream() {
-    if (this.lane.wanted !== "live" || completeness.uncovered(this.state)) this.lane.open("live");
-    else this.#dropLink();
+  #disconnect() {
+    this.connection?.close();
+    this.connection = null;
   }
 
-  #dropLink() {
-    this.link?.close();
-    this.link = null;
-    this.#tellStatus();
+  #count(/** @type {number} */ unread) {
+    this.counts = { unread, word: crypto.randomUUID() };
+    this.on.counts(unread);
+    this.#tell();
   }
 
-  async #token() {
-    try {
-      return await this.api.ablyToken();
-    } catch (error) {
-      if (error.status === 401) this.stop(this.on.signedOut);
-      if (error.status === 409) this.#refreshSoon();
-      throw error;
+  #tellSoon() {
+    if (this.connection) this.timers.after("tell", TELL_WITHIN, () => this.#tell(), { again: false });
+  }
+
+  /** The other tabs hear how things are. */
+  #tell() {
+    if (!this.connection) return;
+    this.tabs.post({ kind: "state", status: this.status, counts: this.counts, facts: this.incoming.facts });
+  }
+
+  #signOut() {
+    this.tabs.post({ kind: "signedOut" });
+    this.stop(this.on.signedOut);
+  }
+
+  // --- Following
+
+  /** Another tab has taken the lead. */
+  #follow() {
+    this.#disconnect();
+    this.patience = FETCH_PATIENCE;
+  }
+
+  #hear(/** @type {any} */ word) {
+    switch (word.kind) {
+      case "row":
+        return this.#hearRow(word);
+      case "state":
+        return this.#hearState(word);
+      case "woke":
+        return this.connection?.reconnect();
+      case "signedOut":
+        return this.stop(this.on.signedOut);
     }
   }
 
-  #followLink(state) {
-    if (state === "attached") this.#returnToStandby();
-    if (state === "suspended" || state === "failed") this.#goLive();
-    if (state === "failed") this.timers.after("link", NEW_LINK_AFTER * (1 + Math.random()), () => this.#linkAnew());
-    this.#tellStatus();
+  #hearRow(/** @type {{row: import("./types.js").Row, position: string}} */ { row, position }) {
+    const epoch = position.split(".")[0];
+    if (!this.incoming.state || this.incoming.isOfThisLog(epoch)) this.incoming.take(row, null);
   }
 
-  #linkAnew() {
-    if (this.link?.state !== "failed") return;
-    this.#dropLink();
-    this.#refresh();
+  #hearState(/** @type {{status: any, counts: any, facts: any}} */ { status, counts, facts }) {
+    if (this.connection) return; // what leads by mistake, or did so long ago, has nothing to say to a leader
+    this.#showStatus(status);
+    if (counts.unread !== null && counts.word !== this.counts.word) this.on.counts(counts.unread);
+    this.counts = counts;
+    if (!facts) return;
+    this.incoming.hearFacts(facts, this.patience);
+    this.patience = LEADER_PATIENCE;
   }
 
-  #goLive() {
-    if (this.lane.wanted !== "live") this.lane.open("live");
-  }
-
-  /** From the live lane, when Ably is attached and nothing is lacking; spread in time. */
-  #returnToStandby() {
-    if (this.lane.wanted !== "live") return;
-    this.timers.after("standby", 200 + Math.random() * 1_500, () => {
-      if (!this.wantsAbly || !this.link?.attached) return;
-      if (completeness.lacking(this.state).length) this.#returnToStandby();
-      else this.lane.open("standby");
-    });
-  }
-
-  #refreshSoon() {
-    this.timers.after("session", Math.random() * 500, () => this.#refresh(), { again: false });
-  }
-
-  /** An answer that a later question overtook is not applied. */
-  async #refresh() {
-    const number = ++this.sessionsAsked;
-    const session = await this.#ask(() => this.api.session());
-    if (!session || number !== this.sessionsAsked) return;
-    if (this.meanwhile) this.#refreshSoon(); // the state that it would change is about to go
-    else this.#apply(session);
-  }
-
-  /** Another life of the log, or a cursor that it cannot answer: begin again, position first, then the list. */
-  async #restart() {
-    if (this.meanwhile) return;
-    this.meanwhile = [];
-    this.sessionsAsked += 1;
-    this.lane.close();
-    const session = await this.#ask(() => this.api.session());
-    const inbox = session && (await this.#ask(() => this.api.inbox()));
-    if (!inbox) return;
-    inbox.results.forEach((row) => this.seen.add(row.event_id));
-    this.on.reset(inbox);
-    this.meanwhile.splice(0).forEach((row) => this.#show(row));
-    this.meanwhile = null;
-    this.position = session.position;
-    this.#begin(session);
-  }
-
-  // --- What comes in
-
-  #streamAddress(lane) {
-    this.opening = completeness.parseCursor(this.safeCursor);
-    return `/api/v1/stream/?${new URLSearchParams({ lane, cursor: this.safeCursor, browser: this.browser })}`;
-  }
-
-  #hearStream({ name, data, id }, lane) {
-    switch (name) {
-      case "notification":
-        this.state = completeness.shown(this.state, data);
-        if (id) this.state = completeness.sentTo(this.state, completeness.parseCursor(id).seq);
-        return this.#take(data, lane === "live" ? "sse" : "standby");
-      case "heartbeat":
-        this.state = completeness.sentTo(this.state, completeness.parseCursor(id).seq);
-        return undefined;
-      case "heads":
-        return this.#hearHeads(data, lane);
-      case "counts":
-        return this.on.counts(data.unread);
-      case "session":
-        return this.#refreshSoon();
-      case "resync":
-        return this.#restart();
-    }
-  }
-
-  #hearHeads({ position, channels }, lane) {
-    const cursor = completeness.parseCursor(position);
-    if (cursor.epoch !== this.state.epoch) return this.#restart();
-    const names = Object.keys(channels);
-    if (this.opening) {
-      this.state = completeness.openStream(this.state, this.opening, names);
-      this.opening = null;
-      if (lane === "live" && !this.wantsAbly) this.#dropLink();
-    }
-    const strange = names.some((name) => !this.state.channels[name]);
-    if (strange || completeness.uncovered(this.state)) this.#refreshSoon();
-    this.state = completeness.reach(this.state, cursor, channels);
-    this.catchUp.ifLacking();
-  }
-
-  #hearAbly(row, epoch) {
-    if (epoch !== this.state.epoch) return this.#restart();
-    this.state = completeness.shown(this.state, row);
-    this.#take(row, "ably");
-    this.catchUp.ifLacking(GAP_PATIENCE);
-  }
-
-  /** A row without its content: what lies there is fetched. */
-  #hearHint({ channel, seq, epoch }) {
-    if (epoch !== this.state.epoch) return this.#restart();
-    this.state = completeness.told(this.state, channel, seq);
-    this.catchUp.ifLacking(FETCH_PATIENCE);
-  }
-
-  /** Show each event once; tell of each row once. */
-  #take(row, transport) {
-    if (this.received.add(row.id)) this.receipts.add(row.id, transport);
-    if (this.meanwhile) this.meanwhile.push(row);
-    else this.#show(row);
-  }
-
-  #show(row) {
-    if (row.expires_at && Date.parse(row.expires_at) <= Date.now()) return;
-    if (this.seen.add(row.event_id)) this.on.notification(row);
-  }
-
-  /** What `question` answers, however long it takes; null once stopped, signed out, or where the log wants a new start. */
-  #ask(question) {
-    const onFinal = (status) => (status === 401 ? this.stop(this.on.signedOut) : this.#restart());
-    return untilAnswered(question, { isOver: () => this.stopped, onFinal });
-  }
-
-  // --- Status
-
-  #tellStatus() {
-    this.on.status(this.#status());
-  }
-
-  #status() {
-    if (globalThis.navigator?.onLine === false) return "offline";
-    if (this.lane.wanted === "standby" && this.link?.attached) return "ably";
-    if (!this.lane.isOpen) return "connecting";
-    if (this.lane.wanted === "live") return "sse";
-    return this.link?.state === "connecting" ? "connecting" : "standby";
+  #showStatus(/** @type {import("./types.js").Status} */ status) {
+    if (status === this.status) return;
+    this.status = status;
+    this.on.status(status);
+    this.#tell();
   }
 }

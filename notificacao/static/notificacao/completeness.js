@@ -60,7 +60,7 @@ export function sentTo(/** @type {State} */ state, /** @type {number} */ seq) {
   return each(state, (channel) => (channel.covered ? completeTo(channel, seq) : channel));
 }
 
-/** A row came by Ably or in standby, in whatever order: it counts once its predecessor does. */
+/** A row was shown, by whatever path, in whatever order: it counts once its predecessor does. */
 export function shown(/** @type {State} */ state, /** @type {{channel: string, seq: number, prev_seq: number}} */ row) {
   const channel = state.channels[row.channel];
   if (!channel || row.seq <= channel.complete) return state;
@@ -96,8 +96,31 @@ export function caughtUp(
   /** @type {Cursor} */ to,
   /** @type {string?} */ only = null,
 ) {
-  const asked = (channel, name) => channel.complete >= from.seq && (!only || name === only);
+  const asked = (/** @type {ChannelState} */ channel, /** @type {string} */ name) => channel.complete >= from.seq && (!only || name === only);
   return each(state, (channel, name) => (asked(channel, name) ? completeTo(channel, to.seq) : channel));
+}
+
+/**
+ * What the page knows of the log itself, true for whoever hears it, whenever: no row lies in (head, at]. A row up to
+ * `complete` was told of before it was complete, so none of them lies beyond `head`.
+ *
+ * @returns {import("./types.js").Fact[]}
+ */
+export function facts(/** @type {State} */ state) {
+  return Object.entries(state.channels).map(([name, { since, head, headAt, complete }]) => {
+    return { name, since, head, at: Math.max(headAt, complete) };
+  });
+}
+
+/** Such facts come from another page. */
+export function report(/** @type {State} */ state, /** @type {import("./types.js").Fact[]} */ facts) {
+  const known = new Map(facts.map((fact) => [fact.name, fact]));
+  return each(state, (channel, name) => {
+    const fact = known.get(name);
+    if (fact?.since !== channel.since) return channel;
+    const head = Math.max(channel.head, fact.head);
+    return completeTo({ ...channel, head, headAt: Math.max(channel.headAt, fact.at) }, channel.complete);
+  });
 }
 
 /** The channels of which something is known to be missing. */
@@ -124,7 +147,7 @@ function completeTo(/** @type {ChannelState} */ channel, /** @type {number} */ s
   }
   if (complete >= channel.head) complete = Math.max(complete, channel.headAt);
   const ahead = channel.ahead.filter((link) => link.seq > complete);
-  return { ...channel, complete, ahead, head: Math.max(channel.head, complete) };
+  return { ...channel, complete, ahead };
 }
 
 function each(

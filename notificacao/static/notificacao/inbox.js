@@ -2,7 +2,7 @@
 
 import { Api } from "./api.js";
 import { loadSdk } from "./ably.js";
-import { NotificationClient } from "./client.js";
+import { SharedClient } from "./client.js";
 
 const STATUS = {
   ably: "conectado por Ably",
@@ -21,7 +21,9 @@ const older = document.getElementById("older");
 const tabs = new BroadcastChannel(`notificacoes:${page.person}`);
 
 const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value });
-const client = new NotificationClient({
+const client = new SharedClient({
+  person: page.person,
+  login: page.login_word,
   position: page.position,
   shown: items().map(({ dataset }) => ({ id: dataset.id, event_id: dataset.eventId })),
   api,
@@ -168,11 +170,6 @@ function complain(error) {
   sentence.hidden = false;
   setTimeout(() => (sentence.hidden = true), 8_000);
 }
-
-addEventListener("online", () => client.reconnect());
-addEventListener("offline", () => client.offline());
-addEventListener("pageshow", ({ persisted }) => persisted && client.reconnect());
-addEventListener("pagehide", () => client.receipts.flush());
 
 showCount(Number(document.getElementById("unread").dataset.unread));
 client.start();

@@ -8,25 +8,33 @@ const FIRST_WAIT = 1_000; // ms
 const LONGEST_WAIT = 30_000; // ms
 const SPREAD = 500; // ms, by chance, on top of what the server asks to wait
 
+/** @typedef {import("./types.js").LaneName} LaneName */
+
 export class Lane {
   /**
    * @param {{
-   *   address: (lane: "live" | "standby") => string, asked anew for each attempt
-   *   onEvent: (event: {name: string, data: any, id: string?}, lane: string) => void,
-   *   onOpen: (lane: string) => void, at the first event of each stream
+   *   address: (lane: LaneName) => string, // asked anew for each attempt
+   *   onEvent: (event: import("./stream.js").StreamEvent, lane: LaneName) => void,
+   *   onOpen: (lane: LaneName) => void, // at the first event of each stream
    *   onClose: () => void,
-   *   onRefused: (status: number) => void, 401 and 403: this lane does not try again by itself
-   *   fetch?: typeof fetch,
+   *   onRefused: (status: number) => void, // 401 and 403: this lane does not try again by itself
+   *   fetch?: typeof globalThis.fetch,
    * }} options
    */
   constructor({ address, onEvent, onOpen, onClose, onRefused, fetch = globalThis.fetch.bind(globalThis) }) {
-    Object.assign(this, { address, onEvent, onOpen, onClose, onRefused, fetch });
+    this.address = address;
+    this.onEvent = onEvent;
+    this.onOpen = onOpen;
+    this.onClose = onClose;
+    this.onRefused = onRefused;
+    this.fetch = fetch;
+    /** @type {LaneName?} */
     this.wanted = null;
     this.isOpen = false;
   }
 
   /** Open `lane` afresh, in place of whatever is open. */
-  open(lane) {
+  open(/** @type {LaneName} */ lane) {
     this.close();
     this.wanted = lane;
     this.controller = new AbortController();
@@ -39,7 +47,7 @@ export class Lane {
     this.#closed();
   }
 
-  async #keepOpen(lane, signal) {
+  async #keepOpen(/** @type {LaneName} */ lane, /** @type {AbortSignal} */ signal) {
     for (let failures = 0; !signal.aborted; failures += 1) {
       const ending = await this.#readOnce(lane, signal);
       if (signal.aborted) return;
@@ -55,9 +63,10 @@ export class Lane {
   }
 
   /** How one stream ended: `{wasOpen, refused: status?, after: ms?}`. */
-  async #readOnce(lane, signal) {
+  async #readOnce(/** @type {LaneName} */ lane, /** @type {AbortSignal} */ signal) {
+    /** @type {{wasOpen: boolean, refused: number?, after: number?}} */
     const ending = { wasOpen: false, refused: null, after: null };
-    const onEvent = (event) => {
+    const onEvent = (/** @type {import("./stream.js").StreamEvent} */ event) => {
       if (signal.aborted) return;
       if (!ending.wasOpen) this.#opened(lane);
       ending.wasOpen = true;
@@ -75,7 +84,7 @@ export class Lane {
     return ending;
   }
 
-  #opened(lane) {
+  #opened(/** @type {LaneName} */ lane) {
     this.isOpen = true;
     this.onOpen(lane);
   }
@@ -87,19 +96,24 @@ export class Lane {
   }
 }
 
-function afterBye({ reason, after_ms }) {
+function afterBye(/** @type {{reason: string, after_ms: number}} */ { reason, after_ms }) {
   return reason === "signed_out" ? { refused: 401 } : { after: after_ms };
 }
 
 /** Full jitter: anywhere up to a limit that doubles. */
-function backOff(failures) {
+function backOff(/** @type {number} */ failures) {
   return Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures);
 }
 
-function pause(ms, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
+  return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
+    const over = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", over);
+      resolve();
+    };
+    const timer = setTimeout(over, ms);
+    signal.addEventListener("abort", over);
   });
 }
 

@@ -2,18 +2,26 @@
 
 import { ApiError } from "./api.js";
 
-const RETRY = 2_000; // ms, give or take half by chance
+const RETRY = 2_000; // ms, give or take half by chance; it doubles
+const LONGEST = 30_000; // ms
 const FINAL = [401, 410]; // signed out; the log cannot answer from that cursor
+
+/** Resolves after `ms`, at once where that is past. */
+export async function pause(/** @type {number} */ ms) {
+  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 /**
  * What `ask` answers, however long it takes. Null once `isOver()` says so, and after `onFinal(status)` for 401 and 410.
  * What is not an ApiError is thrown: it is a fault of ours.
+ *
+ * @template Answer
+ * @param {() => Promise<Answer>} ask
+ * @param {{isOver: () => boolean, onFinal: (status: number) => void}} options
+ * @returns {Promise<Answer?>}
  */
-export async function untilAnswered(
-  /** @type {() => Promise<any>} */ ask,
-  /** @type {{isOver: () => boolean, onFinal: (status: number) => void}} */ { isOver, onFinal },
-) {
-  while (!isOver()) {
+export async function untilAnswered(ask, { isOver, onFinal }) {
+  for (let retry = RETRY; !isOver(); retry = Math.min(2 * retry, LONGEST)) {
     try {
       const answer = await ask();
       return isOver() ? null : answer;
@@ -23,7 +31,7 @@ export async function untilAnswered(
         onFinal(error.status);
         return null;
       }
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfter ?? RETRY * (0.5 + Math.random())));
+      await pause(error.retryAfter ?? retry * (0.5 + Math.random()));
     }
   }
   return null;

@@ -2,6 +2,7 @@
 export class Recent {
   constructor(/** @type {number} */ size) {
     this.size = size;
+    /** @type {Set<string>} */
     this.items = new Set();
   }
 
@@ -9,7 +10,7 @@ export class Recent {
   add(/** @type {string} */ item) {
     if (this.items.has(item)) return false;
     this.items.add(item);
-    if (this.items.size > this.size) this.items.delete(this.items.values().next().value);
+    if (this.items.size > this.size) this.items.delete(/** @type {string} */ (this.items.values().next().value));
     return true;
   }
 }

@@ -3,6 +3,8 @@
 import { createParser } from "../eventsource-parser/index.js";
 import { errorOf } from "./api.js";
 
+/** @typedef {{name: string, data: any, id: string?}} StreamEvent */
+
 const CURSOR = /^[0-9a-f]+\.\d+$/;
 
 /**
@@ -12,12 +14,17 @@ const CURSOR = /^[0-9a-f]+\.\d+$/;
  * `onEvent({name, data, id})`: data parsed, `id` the `epoch.seq` of this event or null. A heartbeat is the event
  * `heartbeat` without data; any other comment is nothing.
  */
-export async function readStream(address, { fetch, signal, silence, onEvent }) {
+export async function readStream(
+  /** @type {string} */ address,
+  /** @type {{
+   *   fetch: typeof globalThis.fetch, signal: AbortSignal, silence: number, onEvent: (event: StreamEvent) => void,
+   * }} */ { fetch, signal, silence, onEvent },
+) {
   const watch = new Watch(silence, signal);
   try {
     const response = await fetch(address, { headers: { Accept: "text/event-stream" }, signal: watch.signal });
     if (!response.ok) throw await errorOf(response);
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = /** @type {ReadableStream<BufferSource>} */ (response.body).pipeThrough(new TextDecoderStream()).getReader();
     const parser = newParser(onEvent);
     for (;;) {
       watch.renew();
@@ -32,7 +39,7 @@ export async function readStream(address, { fetch, signal, silence, onEvent }) {
   }
 }
 
-function newParser(onEvent) {
+function newParser(/** @type {(event: StreamEvent) => void} */ onEvent) {
   return createParser({
     onEvent: ({ event, data, id }) => onEvent({ name: event ?? "message", data: JSON.parse(data), id: id ?? null }),
     onComment: (text) => CURSOR.test(text) && onEvent({ name: "heartbeat", data: null, id: text }),
@@ -41,7 +48,7 @@ function newParser(onEvent) {
 
 /** Aborts when nothing was heard for `silence` ms, when `outer` does, and at the end, so that no connection stays. */
 class Watch {
-  constructor(silence, outer) {
+  constructor(/** @type {number} */ silence, /** @type {AbortSignal} */ outer) {
     this.controller = new AbortController();
     this.silence = silence;
     this.signal = AbortSignal.any([this.controller.signal, outer]);

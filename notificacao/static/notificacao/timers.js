@@ -1,5 +1,6 @@
 /** Timers by name: of each there is one at most. */
 export class Timers {
+  /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #waiting = new Map();
   #closed = false;
 
@@ -17,7 +18,7 @@ export class Timers {
   /** Nothing runs any more. */
   close() {
     this.#closed = true;
-    this.#waiting.forEach(clearTimeout);
+    this.#waiting.forEach((timer) => clearTimeout(timer));
     this.#waiting.clear();
   }
 }

@@ -1,0 +1,246 @@
+/**
+ * The connection of the tab that leads: session, stream, Ably, and the choice among them. What comes in goes to
+ * incoming.js, which is there before and after.
+ *
+ * @typedef {import("./types.js").Session} Session
+ * @typedef {import("./types.js").LaneName} LaneName
+ */
+
+import { AblyLink } from "./ably.js";
+import * as completeness from "./completeness.js";
+import { Lane, browserId } from "./lane.js";
+import { Timers } from "./timers.js";
+
+const ATTACH_WITHIN = 3_000; // ms; else the live lane
+const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
+const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
+const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
+const RECONNECT_PAUSE = 1_000; // ms in which many words that the network is back are one
+
+export class Connection {
+  /**
+   * @param {{
+   *   incoming: import("./incoming.js").Incoming,
+   *   api: import("./api.js").Api,
+   *   sdk: () => Promise<any>, // Ably's
+   *   on: {
+   *     status: (status: import("./types.js").Status) => void,
+   *     counts: (unread: number) => void,
+   *     signedOut: () => void,
+   *   },
+   * }} options
+   */
+  constructor({ incoming, api, sdk, on }) {
+    this.incoming = incoming;
+    this.api = api;
+    this.sdk = sdk;
+    this.on = on;
+    this.browser = browserId();
+    /** @type {AblyLink?} */
+    this.link = null;
+    /** @type {string?} the cursor of a stream that has not spoken yet */
+    this.opening = null;
+    this.wantsAbly = false;
+    this.closed = false;
+    this.sessionsAsked = 0;
+    this.reconnectedAt = -Infinity;
+    this.timers = new Timers();
+    this.lane = new Lane({
+      address: (lane) => this.#streamAddress(lane),
+      onEvent: (event, lane) => this.#hearStream(event, lane),
+      onOpen: () => this.#tellStatus(),
+      onClose: () => {
+        this.incoming.closeStream();
+        this.#tellStatus();
+      },
+      onRefused: (status) => (status === 401 ? this.on.signedOut() : this.#refreshSoon()),
+      fetch: api.fetch,
+    });
+  }
+
+  start() {
+    this.#tellStatus();
+    if (!this.incoming.meanwhile) this.#refresh();
+  }
+
+  /** The network came back, or the machine woke up: what is open may be dead. */
+  reconnect() {
+    const now = performance.now();
+    if (now - this.reconnectedAt >= RECONNECT_PAUSE) {
+      this.reconnectedAt = now;
+      this.link?.hurry();
+      if (this.lane.wanted) this.lane.open(this.lane.wanted);
+    }
+    this.#tellStatus();
+  }
+
+  /** The tab begins again, and will `follow` the session from which it does. */
+  pause() {
+    this.sessionsAsked += 1;
+    this.lane.close();
+  }
+
+  close() {
+    this.closed = true;
+    this.timers.close();
+    this.lane.close();
+    this.link?.close();
+  }
+
+  // --- Session and transport
+
+  follow(/** @type {Session} */ session) {
+    if (!this.incoming.hear(session)) return;
+    this.on.counts(session.unread);
+    this.wantsAbly = session.transport === "ably";
+    if (this.wantsAbly) this.#useAbly(session);
+    else this.#useStream();
+  }
+
+  /** A new link has its time to attach; from the live lane the page goes to standby once it did. */
+  #useAbly(/** @type {Session} */ session) {
+    const isNew = !this.link;
+    if (isNew) this.#startLink(session);
+    else this.link?.update(session);
+    if (!this.lane.wanted) this.lane.open(isNew || this.link?.attached ? "standby" : "live");
+    else if (this.incoming.isUncovered) this.lane.open(this.lane.wanted);
+  }
+
+  #startLink(/** @type {Session} */ session) {
+    this.link = new AblyLink({
+      sdk: this.sdk,
+      token: () => this.#token(),
+      onRow: (row, epoch) => this.#hearAbly(row, epoch),
+      onHint: ({ epoch, ...place }) => this.incoming.isOfThisLog(epoch) && this.incoming.told(place, FETCH_PATIENCE),
+      onState: (state) => this.#followLink(state),
+      onStale: () => this.#refreshSoon(),
+    });
+    this.link.start(session);
+    this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.wasAttached && this.#goLive());
+  }
+
+  /** Ably is left only once the live stream is there. */
+  #useStream() {
+    if (this.lane.wanted !== "live" || this.incoming.isUncovered) this.lane.open("live");
+    else this.#dropLink();
+  }
+
+  #dropLink() {
+    this.link?.close();
+    this.link = null;
+    this.#tellStatus();
+  }
+
+  async #token() {
+    try {
+      return await this.api.ablyToken();
+    } catch (error) {
+      const status = /** @type {import("./api.js").ApiError} */ (error).status;
+      if (status === 401) this.on.signedOut();
+      if (status === 409) this.#refreshSoon();
+      throw error;
+    }
+  }
+
+  #followLink(/** @type {import("./ably.js").LinkState} */ state) {
+    if (state === "attached") this.#returnToStandby();
+    if (state === "suspended" || state === "failed") this.#goLive();
+    if (state === "failed") this.timers.after("link", NEW_LINK_AFTER * (1 + Math.random()), () => this.#linkAnew());
+    this.#tellStatus();
+  }
+
+  #linkAnew() {
+    if (this.link?.state !== "failed") return;
+    this.#dropLink();
+    this.#refresh();
+  }
+
+  #goLive() {
+    if (this.lane.wanted !== "live") this.lane.open("live");
+  }
+
+  /** From the live lane, when Ably is attached and nothing is lacking; spread in time. */
+  #returnToStandby() {
+    if (this.lane.wanted !== "live") return;
+    this.timers.after("standby", 200 + Math.random() * 1_500, () => {
+      if (!this.wantsAbly || !this.link?.attached) return;
+      if (this.incoming.isLacking) this.#returnToStandby();
+      else this.lane.open("standby");
+    });
+  }
+
+  #refreshSoon() {
+    this.timers.after("session", Math.random() * 500, () => this.#refresh(), { again: false });
+  }
+
+  /** An answer that a later question overtook is not applied. */
+  async #refresh() {
+    const number = ++this.sessionsAsked;
+    const session = await this.incoming.askSession();
+    if (!session || this.closed || number !== this.sessionsAsked) return;
+    if (this.incoming.meanwhile) this.#refreshSoon(); // the state that it would change is about to go
+    else this.follow(session);
+  }
+
+  // --- What comes in
+
+  #streamAddress(/** @type {LaneName} */ lane) {
+    const cursor = this.incoming.safeCursor;
+    this.opening = cursor;
+    return `/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser })}`;
+  }
+
+  #hearStream(/** @type {import("./stream.js").StreamEvent} */ { name, data, id }, /** @type {LaneName} */ lane) {
+    switch (name) {
+      case "notification":
+        this.incoming.take(data, lane === "live" ? "sse" : "standby");
+        return id && this.incoming.sentTo(id);
+      case "heartbeat":
+        return id && this.incoming.sentTo(id);
+      case "heads":
+        return this.#hearHeads(data, lane);
+      case "counts":
+        return this.on.counts(data.unread);
+      case "session":
+        return this.#refreshSoon();
+      case "resync":
+        return this.incoming.restart();
+    }
+  }
+
+  #hearHeads(
+    /** @type {{position: string, channels: Record<string, number>}} */ { position, channels },
+    /** @type {LaneName} */ lane,
+  ) {
+    if (!this.incoming.isOfThisLog(completeness.parseCursor(position).epoch)) return;
+    const names = Object.keys(channels);
+    if (this.opening) {
+      this.incoming.openStream(this.opening, names);
+      this.opening = null;
+      if (lane === "live" && !this.wantsAbly) this.#dropLink();
+    }
+    if (!this.incoming.knows(names) || this.incoming.isUncovered) this.#refreshSoon();
+    this.incoming.reach(position, channels);
+  }
+
+  #hearAbly(/** @type {import("./types.js").Row} */ row, /** @type {string} */ epoch) {
+    if (!this.incoming.isOfThisLog(epoch)) return;
+    this.incoming.take(row, "ably");
+    this.incoming.catchUp.ifLacking(GAP_PATIENCE);
+  }
+
+  // --- Status
+
+  #tellStatus() {
+    if (!this.closed) this.on.status(this.#status());
+  }
+
+  /** @returns {import("./types.js").Status} */
+  #status() {
+    if (globalThis.navigator?.onLine === false) return "offline";
+    if (this.lane.wanted === "standby" && this.link?.attached) return "ably";
+    if (!this.lane.isOpen) return "connecting";
+    if (this.lane.wanted === "live") return "sse";
+    return this.link?.state === "connecting" ? "connecting" : "standby";
+  }
+}

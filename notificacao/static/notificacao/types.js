@@ -1,0 +1,37 @@
+/**
+ * The shapes that cross the wire, as docs/contract.md has them, and the client's own words. Types alone.
+ *
+ * @typedef {{
+ *   name: string, head: number, since: number, key: string?, key_epoch: number?, old_keys?: string[],
+ * }} Channel one that the person hears; keys only for those on Ably
+ * @typedef {{endpoint: string?, port: number, tls: boolean, client_id: string}} AblyAddress
+ * @typedef {{
+ *   person: string, login: string, transport: "sse" | "ably", position: string, channels: Channel[], unread: number,
+ *   ably: AblyAddress?, stream: string,
+ * }} Session
+ *
+ * @typedef {{
+ *   id: string, event_id: string, seq: number, prev_seq: number, channel: string, kind: string, priority: string,
+ *   title: string, message: string, link: string?, data: object, created_at: string, expires_at: string?,
+ * }} Row one notification, on every path
+ * @typedef {Row & {read: boolean, archived: boolean, acknowledged: boolean}} InboxRow
+ * @typedef {{results: InboxRow[], next: string?, previous: string?}} Inbox
+ * @typedef {{results: InboxRow[], complete_to: string, more: boolean}} Page what catch-up brings
+ * @typedef {{unread: number}} Counts
+ *
+ * @typedef {{id: string, transport: Path, held_ms: number}} Delivery
+ * @typedef {"ably" | "sse" | "standby" | "rest"} Path how a row came
+ * @typedef {"live" | "standby"} LaneName
+ * @typedef {"ably" | "standby" | "sse" | "polling" | "connecting" | "offline"} Status
+ * @typedef {{since: number, name: string, head: number, at: number}} Fact the channel has no row in (head, at]
+ *
+ * @typedef {{
+ *   notification: (row: Row | InboxRow) => void, // each event once
+ *   counts: (unread: number) => void, // absolute
+ *   status: (status: Status) => void, // when it changes
+ *   reset: (inbox: Inbox) => void, // the list anew
+ *   signedOut: () => void, // nothing comes any more
+ * }} Handlers what a page gives to its client
+ */
+
+export {};
