@@ -18,7 +18,7 @@ export function giveTimersToTabs() {
     const tab = running.getStore();
     if (!tab) return setTimeout(work, ms);
     const run = () => cleared.has(timer) || tab.run(work);
-    const timer = setTimeout(() => tab.whenAwake(run), ms);
+    const timer = setTimeout(() => tab.whenAwake(run, tab.due), ms);
     return timer;
   });
   vi.stubGlobal("clearTimeout", (timer) => {
@@ -43,7 +43,8 @@ export class Tab {
     this.frozen = false;
     this.dead = false;
     this.hidden = false;
-    this.held = [];
+    this.held = []; // what it is to hear
+    this.due = []; // its timers, which may well be first
     this.shared = browser;
     const tab = this;
     /** As the client's Tabs see it. */
@@ -63,9 +64,9 @@ export class Tab {
   }
 
   /** Now, or when the tab is frozen no more; never once it is dead. */
-  whenAwake(work) {
+  whenAwake(work, held = this.held) {
     if (this.dead) return;
-    if (this.frozen) this.held.push(work);
+    if (this.frozen) held.push(work);
     else work();
   }
 
@@ -79,7 +80,7 @@ export class Tab {
 
   thaw() {
     this.frozen = false;
-    for (let work; !this.frozen && (work = this.held.shift()); ) work();
+    for (let work; !this.frozen && (work = this.due.shift() ?? this.held.shift()); ) work();
   }
 
   /** Closed, or crashed: it does nothing any more, and the browser takes its locks. */

@@ -201,6 +201,33 @@ describe("a row that is only told of", () => {
   });
 });
 
+describe("what another page knows of the log", () => {
+  const upTo = (seq) => completeness.begin(`e1.${seq}`, [{ name: UNIT, since: 0 }]);
+  const fact = (fields) => [{ name: UNIT, since: 0, head: 5, at: 9, ...fields }];
+
+  it("completes a channel that has all up to the head, as far as there is no more", () => {
+    expect(reached(completeness.report(upTo(5), fact({})))).toEqual({ [UNIT]: 9 });
+  });
+
+  it("makes one lacking that has not, and completes it once the row is there", () => {
+    const state = completeness.report(upTo(3), fact({}));
+    expect(completeness.lacking(state)).toEqual([UNIT]);
+    expect(reached(completeness.shown(state, row(5, 2)))).toEqual({ [UNIT]: 9 });
+  });
+
+  it("says nothing of another channel, or of another membership in this one", () => {
+    const state = upTo(5);
+    expect(completeness.report(state, fact({ name: SYSTEM }))).toEqual(state);
+    expect(completeness.report(state, fact({ since: 2 }))).toEqual(state);
+  });
+
+  it("is told with the last row, not with how far the page is complete", () => {
+    const state = completeness.shown(upTo(3), row(5, 2));
+    const open = completeness.openStream(state, at(3), [UNIT]);
+    expect(completeness.facts(completeness.sentTo(open, 9))).toEqual(fact({}));
+  });
+});
+
 describe("the safe cursor", () => {
   it("is where the least complete channel is, or the least complete of those named", () => {
     const state = complete({ [ANA]: 3, [UNIT]: 5, [SYSTEM]: 4 });
