@@ -1,6 +1,7 @@
 """The app: its checks and its signals."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class NotificacaoConfig(AppConfig):
@@ -9,3 +10,6 @@ class NotificacaoConfig(AppConfig):
 
     def ready(self) -> None:
         from notificacao import checks, signals  # noqa: F401
+        from notificacao.reading import search
+
+        connection_created.connect(search.prepare)

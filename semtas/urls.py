@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("notificacao.pages")),
+    path("", include("notificacao.pages.urls")),
     path("", include("notificacao.health")),
     path("api/v1/", include("notificacao.api.urls")),
     path("admin/", admin.site.urls),

@@ -4,6 +4,7 @@ import pytest
 from django.core.cache import caches
 from django.db import connections
 
+from notificacao import audiences
 from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.stream import hub
@@ -101,6 +102,23 @@ def bia(cras_norte):
 @pytest.fixture
 def caio(cras_sul):
     return make_person("caio", Role.TECNICO, cras_sul)
+
+
+@pytest.fixture
+def as_ana(client, ana):
+    """Her browser, logged in."""
+    client.force_login(ana)
+    return client
+
+
+@pytest.fixture
+def of_ana(ana):
+    return audiences.channel_for_user(ana)
+
+
+@pytest.fixture
+def of_unit(cras_norte):
+    return audiences.channel_for_unit(cras_norte)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import stamp
+from notificacao.models import Notification
+from tests.rows import write
 
 
 def stamp_all() -> int:
@@ -13,3 +15,12 @@ def stamp_all() -> int:
         stamped += batch
     lease.release("test")
     return stamped
+
+
+def fill(*channels: str, **fields) -> list[Notification]:
+    """One stamped row for each of `channels`, in that order."""
+    rows = [write(channel, **fields) for channel in channels]
+    stamp_all()
+    for row in rows:
+        row.refresh_from_db()
+    return rows

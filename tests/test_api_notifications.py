@@ -195,6 +195,13 @@ def test_the_inbox_can_be_narrowed_to_what_is_unread_or_archived(as_ana, ana, of
     assert (seqs(answer), answer["results"][0]["archived"]) == ([archived.seq], True)
 
 
+def test_the_inbox_can_be_searched(as_ana, of_ana):
+    fill(of_ana, title="Reunião", message="Na sala 2")
+    fill(of_ana, title="Vistoria", message="Amanhã")
+    answer = as_ana.get(URL, {"q": "reuniao SALA", "kind": "", "unread": ""}).json()
+    assert [row["title"] for row in answer["results"]] == ["Reunião"]
+
+
 def test_a_filter_stays_on_the_next_page(as_ana, of_ana):
     for _ in range(3):
         fill(of_ana, kind="alerta")
@@ -204,7 +211,7 @@ def test_a_filter_stays_on_the_next_page(as_ana, of_ana):
 
 
 @pytest.mark.parametrize(
-    "query", ["kind=festa", "kind=alerta&kind=", "priority=ALTA", "unread=1", "unread=", "archived=yes"]
+    "query", ["kind=festa", "kind=alerta&kind=x", "priority=ALTA", "unread=1", "archived=yes", "q=" + "a" * 101]
 )
 def test_a_filter_that_does_not_exist_is_400_and_named(as_ana, query):
     response = as_ana.get(f"{URL}?{query}")

@@ -8,12 +8,12 @@ import pytest
 from notificacao import audiences, log
 from notificacao.models import ReadMark, Receipt
 from notificacao.models.notification import uuid7
-from notificacao.reading import Reader
+from notificacao.reading import Filter, Reader
 from tests.rows import write
 from tests.stamping import stamp_all
 
 URL = "/api/v1/notifications/"
-ACTS = ["read", "unread", "archive", "acknowledge"]
+ACTS = ["read", "unread", "archive", "unarchive", "acknowledge"]
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ def at(seq):
         ("read", 1, (True, False, False)),
         ("unread", 2, (False, False, False)),
         ("archive", 1, (False, True, False)),
+        ("unarchive", 2, (False, False, False)),
         ("acknowledge", 1, (True, False, True)),
     ],
 )
@@ -84,7 +85,7 @@ def test_read_all_marks_up_to_the_place_that_the_page_showed(as_ana, ana, of_ana
     rows = fill(of_ana, of_ana, of_ana)
     response = read_all(as_ana, {"up_to": at(rows[1].seq)})
     assert (response.status_code, response.json()) == (200, {"unread": 1})
-    assert list(Reader(ana).inbox(unread=True)) == [rows[2]]
+    assert list(Reader(ana).inbox(Filter(unread=True))) == [rows[2]]
     assert not Receipt.objects.exists()
 
 

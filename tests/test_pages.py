@@ -1,73 +1,14 @@
 """The pages that staff see: login, inbox, logout."""
 
-import json
-from html.parser import HTMLParser
-
-import pytest
 from django.contrib.staticfiles import finders
 
-from notificacao import audiences, log, pages, reading
+from notificacao import audiences, log, reading
 from notificacao.models.notification import uuid7
-from tests.rows import write
-from tests.stamping import stamp_all
+from notificacao.pages import inbox
+from tests.html import Page
+from tests.stamping import fill
 
 INBOX, LOGIN, LOGOUT = "/notificacoes/", "/entrar/", "/sair/"
-
-
-class Page(HTMLParser):
-    """What a browser would see of a page: each item's attributes, its texts by class, and the scripts."""
-
-    def __init__(self, response):
-        super().__init__()
-        self.items, self.texts, self.scripts, self.elements = [], {}, [], {}
-        self._place = None
-        self.feed(response.content.decode())
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        if "id" in attributes:
-            self.elements[attributes["id"]] = attributes
-        if tag == "li":
-            self.items.append(attributes)
-        if tag == "script":
-            self.scripts.append(attributes)
-            self._place = attributes.get("id") or "script"
-        elif tag != "input":
-            self._place = attributes.get("class")
-
-    def handle_data(self, data):
-        self.texts.setdefault(self._place, []).append(data)
-
-    def handle_endtag(self, tag):
-        self._place = None
-
-    @property
-    def shown(self):
-        """The items of the list, without the template from which others are made."""
-        return self.items[:-1]
-
-    @property
-    def data(self):
-        return json.loads(self.texts["page"][0])
-
-
-@pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
-def fill(*channels, **fields):
-    rows = [write(channel, **fields) for channel in channels]
-    stamp_all()
-    for row in rows:
-        row.refresh_from_db()
-    return rows
 
 
 def test_who_is_not_logged_in_is_led_to_the_login_and_back(client, db):
@@ -175,12 +116,26 @@ def test_an_empty_inbox_says_so_and_a_full_one_does_not(as_ana, of_ana):
 
 
 def test_the_first_page_is_30_long_and_offers_older_ones(as_ana, of_ana):
-    fill(*[of_ana] * 29)
+    fill(*[of_ana] * 30)
     assert "hidden" in Page(as_ana.get(INBOX)).elements["older"]
-    fill(of_ana, of_ana)
+    fill(of_ana)
     page = Page(as_ana.get(INBOX))
-    assert len(page.shown) == page.data["first_paint"] == 30
+    assert len(page.shown) == 30
     assert "hidden" not in page.elements["older"]
+
+
+def test_older_pages_are_reached_by_links_and_lead_back_to_the_newest(as_ana, of_ana):
+    fill(*[of_ana] * 65)
+    seqs, address = [], INBOX
+    for length, is_first in ((30, True), (30, False), (5, False)):
+        page = Page(as_ana.get(address))
+        assert len(page.shown) == length
+        assert ("hidden" in page.elements["newer"]) is is_first
+        assert page.links["newer"] == INBOX
+        seqs += [int(item["data-seq"]) for item in page.shown]
+        address = INBOX + page.links["older"]
+    assert seqs == list(range(65, 0, -1))
+    assert "hidden" in page.elements["older"]
 
 
 def test_the_page_tells_its_script_who_where_and_by_which_names(as_ana, ana, of_ana):
@@ -191,18 +146,20 @@ def test_the_page_tells_its_script_who_where_and_by_which_names(as_ana, ana, of_
     assert data["kinds"]["solicitacao"] == "Solicitação"
     assert data["priorities"]["urgente"] == "Urgente"
     assert data["sdk"] == "/static/ably/ably.min.js"
+    assert (data["language"], data["time_zone"], data["words"]) == ("pt-br", "America/Sao_Paulo", {})
+    assert set(data["places"].values()) == {"Para todos", "Para você", "CRAS Norte"}
 
 
 def test_the_position_is_read_before_the_list_so_that_what_comes_between_is_news(as_ana, of_ana, monkeypatch):
     fill(of_ana)
     position = str(log.position())
-    reader = pages.Reader
+    reader = inbox.Reader
 
     def stamp_then_read(person):
         fill(of_ana)
         return reader(person)
 
-    monkeypatch.setattr(pages, "Reader", stamp_then_read)
+    monkeypatch.setattr(inbox, "Reader", stamp_then_read)
     page = Page(as_ana.get(INBOX))
     assert page.data["position"] == position
     assert [item["data-seq"] for item in page.shown] == ["2", "1"]
@@ -229,5 +186,5 @@ def test_who_runs_the_site_is_shown_the_way_to_the_administration(as_ana, ana):
 
 def test_the_number_of_queries_does_not_grow_with_the_list(as_ana, of_ana, django_assert_max_num_queries):
     fill(*[of_ana] * 30)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(19):
         assert len(Page(as_ana.get(INBOX)).shown) == 30

@@ -10,11 +10,11 @@ from notificacao import audiences, log, reading, wakes
 from notificacao.log import Cursor, ResyncNeeded
 from notificacao.models import Membership, Notification, ReadMark, Receipt, Role
 from notificacao.models.notification import uuid7
-from notificacao.reading import NotFound, Reader
+from notificacao.reading import Filter, NotFound, Reader
 from tests.rows import write
 from tests.stamping import stamp_all
 
-ACTS = [reading.mark_read, reading.mark_unread, reading.archive, reading.acknowledge]
+ACTS = [reading.mark_read, reading.mark_unread, reading.archive, reading.unarchive, reading.acknowledge]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def here(seq):
 
 
 def titles(person, **filters):
-    return [row.title for row in Reader(person).inbox(**filters).order_by("seq")]
+    return [row.title for row in Reader(person).inbox(Filter(**filters)).order_by("seq")]
 
 
 def entry(person, row):
@@ -62,16 +62,28 @@ def test_what_is_marked_unread_counts_again_even_below_the_mark(ana, of_ana):
     assert reading.mark_unread(ana, first.public_id) == 1
     assert entry(ana, first).read is False
     assert Receipt.objects.get().read_at is None
-    assert list(Reader(ana).inbox(unread=True)) == [first]
+    assert list(Reader(ana).inbox(Filter(unread=True))) == [first]
 
 
 def test_what_is_archived_leaves_the_inbox_and_the_count_and_is_found_in_the_archive(ana, of_ana):
     first, second = fill(of_ana, of_ana)
     assert reading.archive(ana, first.public_id) == 1
     assert list(Reader(ana).inbox()) == [second]
-    assert list(Reader(ana).inbox(archived=True)) == [first]
+    assert list(Reader(ana).inbox(Filter(archived=True))) == [first]
     assert entry(ana, first).archived is True
     assert entry(ana, first).read is False
+
+
+def test_what_is_unarchived_is_back_in_the_inbox_as_it_was(ana, of_ana):
+    read, unread = fill(of_ana, of_ana)
+    reading.mark_read(ana, read.public_id)
+    for row in (read, unread):
+        reading.archive(ana, row.public_id)
+    assert reading.unarchive(ana, read.public_id) == 0
+    assert reading.unarchive(ana, unread.public_id) == 1
+    assert [entry(ana, row).read for row in (read, unread)] == [True, False]
+    assert titles(ana, archived=True) == []
+    assert len(titles(ana)) == 2
 
 
 def test_what_was_marked_unread_and_then_archived_is_not_counted_though_it_lies_below_the_mark(ana, of_ana):
@@ -130,7 +142,7 @@ def test_mark_all_makes_no_row_for_each_notification(ana, of_ana, of_unit, djang
 def test_mark_all_up_to_an_earlier_place_leaves_what_came_later_unread(ana, of_ana, of_unit):
     rows = fill(of_ana, of_unit, of_ana, of_unit)
     assert reading.mark_all_read(ana, here(rows[1].seq)) == 2
-    assert list(Reader(ana).inbox(unread=True).order_by("seq")) == rows[2:]
+    assert list(Reader(ana).inbox(Filter(unread=True)).order_by("seq")) == rows[2:]
 
 
 def test_a_mark_never_goes_back(ana, of_ana):
@@ -176,20 +188,20 @@ def test_an_event_on_two_channels_counts_once_and_is_shown_once_and_read_at_once
     assert reading.mark_unread(ana, by_ana.public_id) == 1
     assert reading.archive(ana, by_unit.public_id) == 0
     assert not Reader(ana).inbox().exists()
-    assert list(Reader(bia).inbox(unread=True)) == [by_unit]
+    assert list(Reader(bia).inbox(Filter(unread=True))) == [by_unit]
 
 
 def test_an_event_whose_rows_lie_on_both_sides_of_the_mark_is_read(ana, of_ana, of_unit):
     by_ana, _ = fill(of_ana, of_unit, event_id=uuid7())
     assert reading.mark_all_read(ana, here(by_ana.seq)) == 0
-    assert not Reader(ana).inbox(unread=True).exists()
+    assert not Reader(ana).inbox(Filter(unread=True)).exists()
 
 
 def test_an_event_on_two_channels_is_found_under_either_of_them(ana, of_ana, of_unit):
     by_ana, by_unit = fill(of_ana, of_unit, event_id=uuid7())
-    assert list(Reader(ana).inbox(channel=of_ana)) == [by_ana]
-    assert list(Reader(ana).inbox(channel=of_unit)) == [by_unit]
-    assert not Reader(ana).inbox(channel="private:unit:other:notifications").exists()
+    assert list(Reader(ana).inbox(Filter(channel=of_ana))) == [by_ana]
+    assert list(Reader(ana).inbox(Filter(channel=of_unit))) == [by_unit]
+    assert not Reader(ana).inbox(Filter(channel="private:unit:other:notifications")).exists()
 
 
 def test_rows_from_before_the_membership_are_neither_seen_nor_counted(caio, cras_norte, of_unit):

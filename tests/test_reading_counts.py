@@ -12,7 +12,7 @@ from notificacao import audiences, log, reading
 from notificacao.log import Cursor
 from notificacao.models import Membership, Role, Unit
 from notificacao.models.notification import uuid7
-from notificacao.reading import Reader
+from notificacao.reading import Filter, Reader, counting
 from tests.conftest import make_person
 from tests.rows import write
 from tests.stamping import stamp_all
@@ -72,7 +72,7 @@ def test_after_any_history_the_count_of_each_is_the_length_of_their_unread_inbox
         else:
             change_a_membership(chance, chance.choice(people[:4]), units)
     stamp_all()
-    shown = {person.pk: list(Reader(person).inbox(unread=True)) for person in people}
+    shown = {person.pk: list(Reader(person).inbox(Filter(unread=True))) for person in people}
     assert count(people) == {pk: len(rows) for pk, rows in shown.items()}
     for person in people:
         entries = Reader(person).entries(Reader(person).inbox())
@@ -96,7 +96,7 @@ def test_the_number_of_queries_does_not_grow_with_the_people(cras_norte):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
 def test_batches_part_people_but_never_the_channels_of_one(units, monkeypatch, size):
-    monkeypatch.setattr(reading, "_BATCH", size)
+    monkeypatch.setattr(counting, "_BATCH", size)
     people = [make_person(f"p{number}", Role.TECNICO, units[number % 3]) for number in range(5)]
     event_id = uuid7()
     for channel in [audiences.SYSTEM_CHANNEL, *(audiences.channel_for_unit(unit) for unit in units)]:

@@ -14,7 +14,7 @@ from notificacao import audiences, log, reading, retention
 from notificacao.log import Cursor, ResyncNeeded
 from notificacao.management.commands import trim_log
 from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, Receipt
-from notificacao.reading import Reader
+from notificacao.reading import Filter, Reader
 from notificacao.services import notify
 from tests.rows import write
 from tests.stamping import stamp_all
@@ -231,7 +231,7 @@ def test_what_is_read_and_old_is_in_the_archive_without_a_write(by, ana, of_ana)
         for row in (old, young):
             reading.mark_read(ana, row.public_id)
     reader = Reader(ana)
-    assert (list(reader.inbox()), list(reader.inbox(archived=True))) == ([young], [old])
+    assert (list(reader.inbox()), list(reader.inbox(Filter(archived=True)))) == ([young], [old])
     assert [entry.archived for entry in reader.entries([old, young])] == [True, False]
     assert not Receipt.objects.exclude(archived_at=None).exists()
 
@@ -242,8 +242,8 @@ def test_what_is_old_and_unread_stays_in_the_inbox_and_in_the_count(ana, of_ana)
     reading.mark_unread(ana, kept.public_id)
     reader = Reader(ana)
     assert list(reader.inbox().order_by("seq")) == [kept, beyond]
-    assert list(reader.inbox(unread=True).order_by("seq")) == [kept, beyond]
-    assert list(reader.inbox(archived=True)) == [below]
+    assert list(reader.inbox(Filter(unread=True)).order_by("seq")) == [kept, beyond]
+    assert list(reader.inbox(Filter(archived=True))) == [below]
     assert reading.unread_of(ana) == 2
 
 
@@ -252,14 +252,24 @@ def test_what_was_archived_by_hand_is_there_at_any_age(ana, of_ana):
     for row in (old, young):
         reading.archive(ana, row.public_id)
     assert list(Reader(ana).inbox()) == []
-    assert list(Reader(ana).inbox(archived=True).order_by("seq")) == [old, young]
+    assert list(Reader(ana).inbox(Filter(archived=True)).order_by("seq")) == [old, young]
+
+
+@pytest.mark.parametrize("by", ["its age", "its age and by hand"])
+def test_what_left_the_inbox_by_its_age_comes_back_unread_or_it_would_leave_again(by, ana, of_ana):
+    (row,) = fill(90, channel=of_ana)
+    reading.mark_read(ana, row.public_id)
+    if by != "its age":
+        reading.archive(ana, row.public_id)
+    assert reading.unarchive(ana, row.public_id) == 1
+    assert (list(Reader(ana).inbox()), list(Reader(ana).inbox(Filter(archived=True)))) == ([row], [])
 
 
 def test_zero_days_archive_nothing_by_age(ana, of_ana, settings):
     settings.ARCHIVE_READ_AFTER_DAYS = 0
     (row,) = fill(999, channel=of_ana)
     reading.mark_read(ana, row.public_id)
-    assert (list(Reader(ana).inbox()), list(Reader(ana).inbox(archived=True))) == ([row], [])
+    assert (list(Reader(ana).inbox()), list(Reader(ana).inbox(Filter(archived=True)))) == ([row], [])
     assert Reader(ana).entries([row])[0].archived is False
 
 

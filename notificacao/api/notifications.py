@@ -15,7 +15,7 @@ from notificacao.api import shapes
 from notificacao.api.problems import NOT_FOUND, Problem
 from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
 from notificacao.models import Kind, Person, Priority
-from notificacao.reading import NotFound, Reader
+from notificacao.reading import Filter, InvalidFilter, NotFound, Reader
 
 CATCH_UP_DEFAULT = 100
 CATCH_UP_MAX = 500
@@ -51,6 +51,7 @@ _PARAMETERS = [
     OpenApiParameter("priority", str, many=True, enum=Priority.values, description="Inbox: only these."),
     OpenApiParameter("unread", bool, description="Inbox: only what is not read."),
     OpenApiParameter("archived", bool, description="Inbox: what was archived, instead of what was not."),
+    OpenApiParameter("q", str, description="Inbox: has each of these words; accents and case do not matter."),
 ]
 
 
@@ -88,18 +89,8 @@ def _catch_up(request: Request, reader: Reader) -> Response:
 
 
 def _inbox(request: Request, reader: Reader) -> Response:
-    asked = request.query_params
     pages = NewestFirst()
-    rows = pages.paginate_queryset(
-        reader.inbox(
-            kinds=_words("kind", asked.getlist("kind"), Kind.values),
-            priorities=_words("priority", asked.getlist("priority"), Priority.values),
-            channel=asked.get("channel", ""),
-            unread=_flag("unread", asked.get("unread")),
-            archived=_flag("archived", asked.get("archived")),
-        ),
-        request,
-    )
+    rows = pages.paginate_queryset(reader.inbox(_filter(request)), request)
     return pages.get_paginated_response(_as_json(reader, rows or []))
 
 
@@ -127,17 +118,11 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _words(name: str, words: list[str], allowed: list[str]) -> list[str]:
-    for word in words:
-        if word not in allowed:
-            raise Problem(400, "invalid", f"{name}: {word[:40]!r} não existe; use {', '.join(allowed)}.")
-    return words
-
-
-def _flag(name: str, text: str | None) -> bool:
-    if text not in (None, "true", "false"):
-        raise Problem(400, "invalid", f"{name}: use true ou false.")
-    return text == "true"
+def _filter(request: Request) -> Filter:
+    try:
+        return Filter.of(request.query_params)
+    except InvalidFilter as error:
+        raise Problem(400, "invalid", str(error)) from None
 
 
 # --- Reading state: each answer carries the new count; the person's other tabs get it over their streams.
@@ -174,6 +159,13 @@ def unread(request: Request, public_id: uuid.UUID) -> Response:
 def archive(request: Request, public_id: uuid.UUID) -> Response:
     """Take out of the inbox."""
     return _act(request, public_id, reading.archive)
+
+
+@_changes
+@api_view(["POST"])
+def unarchive(request: Request, public_id: uuid.UUID) -> Response:
+    """Bring back into the inbox; unread where it had left by its age."""
+    return _act(request, public_id, reading.unarchive)
 
 
 @_changes

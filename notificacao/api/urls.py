@@ -15,6 +15,7 @@ urlpatterns = [
     path("notifications/<uuid:public_id>/read/", notifications.read, name="read"),
     path("notifications/<uuid:public_id>/unread/", notifications.unread, name="unread"),
     path("notifications/<uuid:public_id>/archive/", notifications.archive, name="archive"),
+    path("notifications/<uuid:public_id>/unarchive/", notifications.unarchive, name="unarchive"),
     path("notifications/<uuid:public_id>/acknowledge/", notifications.acknowledge, name="acknowledge"),
     path("receipts/", receipts.receipts, name="receipts"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -8,7 +8,7 @@ from tests.live.site import PASSWORD, Site
 _WATCH = """
 () => {
   const list = document.getElementById("inbox");
-  const ids = (nodes) => [...nodes].filter((n) => n.dataset).map((n) => n.dataset.eventId);
+  const ids = (nodes) => [...nodes].map((n) => n.dataset?.eventId).filter(Boolean);
   window.placed = ids(list.children);
   new MutationObserver((changes) => changes.forEach((c) => window.placed.push(...ids(c.addedNodes))))
     .observe(list, { childList: true });

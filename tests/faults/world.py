@@ -155,7 +155,7 @@ class Tab:
 
     def _session_and_list(self) -> tuple[dict, list[dict]]:
         session = self._session()
-        rows = Reader(self.person).inbox(kinds=[], priorities=[], channel="", unread=False, archived=False)
+        rows = Reader(self.person).inbox()
         return session, [_wire(row) for row in rows.order_by("-seq")]
 
     def _session(self) -> dict:

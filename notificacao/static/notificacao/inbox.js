@@ -1,175 +1,195 @@
-/** The page `/notificacoes/`: the list, the badge, the chip, the buttons. What flows in is the client's matter. */
+/** The page `/notificacoes/`: who does what in it. What flows in is the client's matter; each part is in inbox/. */
 
-import { Api } from "./api.js";
 import { loadSdk } from "./ably.js";
+import { Api } from "./api.js";
 import { SharedClient } from "./client.js";
+import { Acts, OPPOSITE } from "./inbox/acts.js";
+import { Alerts, beep } from "./inbox/alerts.js";
+import { Counts } from "./inbox/counts.js";
+import { Dates } from "./inbox/dates.js";
+import { Filters, fits, narrows } from "./inbox/filters.js";
+import { Items } from "./inbox/item.js";
+import { Keyboard } from "./inbox/keyboard.js";
+import { List } from "./inbox/list.js";
+import { Older } from "./inbox/older.js";
+import { Preferences } from "./inbox/preferences.js";
+import { Selection } from "./inbox/selection.js";
+import { showStatus } from "./inbox/status.js";
+import { Toasts } from "./inbox/toasts.js";
+import { gettext, ngettext, speak } from "./words.js";
 
-const STATUS = {
-  ably: "conectado por Ably",
-  sse: "conectado por SSE",
-  standby: "Ably fora de alcance: conectado pela reserva SSE",
-  connecting: "conectando…",
-  offline: "sem conexão",
-};
-const WHEN = new Intl.DateTimeFormat("pt-BR", { dateStyle: "short", timeStyle: "short" });
-const TITLE = document.title;
+const API = "/api/v1/notifications/";
+const AGE_EVERY = 30_000; // ms
 
-const page = JSON.parse(document.getElementById("page").textContent);
-const list = document.getElementById("inbox");
-const template = document.getElementById("item");
-const older = document.getElementById("older");
-const tabs = new BroadcastChannel(`notificacoes:${page.person}`);
+const the = (id) => document.getElementById(id);
+const page = JSON.parse(the("page").textContent);
+const { lang } = document.documentElement;
+speak(lang, page.words);
 
+const addressOf = (id) => page.notification.replace("00000000-0000-0000-0000-000000000000", id);
+const showsArchive = () => filters.query.get("archived") === "true";
 const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value });
-const client = new SharedClient({
-  person: page.person,
-  login: page.login_word,
-  position: page.position,
-  shown: items().map(({ dataset }) => ({ id: dataset.id, event_id: dataset.eventId })),
-  api,
-  sdk: () => loadSdk(page.sdk),
-  on: {
-    notification: (row) => place(render(row)),
-    counts: showCount,
-    status: showStatus,
-    reset: ({ results }) => {
-      list.replaceChildren(...results.map(render));
-      older.hidden = results.length < page.first_paint;
-      nextPage = null;
-      showEmpty();
-    },
-    signedOut: () => location.assign(page.login),
-  },
+const tabs = new BroadcastChannel(`notificacoes:${page.person}`);
+const counts = new Counts(the("unread"));
+const toasts = new Toasts({
+  polite: the("toasts-polite"),
+  assertive: the("toasts-assertive"),
+  announcer: the("announcer"),
+  addressOf,
 });
-let nextPage = null; // the address of the next older page, once one was fetched
 
-// --- The list
+// --- The list, and what it shows of all
 
-function items() {
-  return [...list.children];
+const dates = new Dates({ language: lang, timeZone: page.time_zone });
+const items = new Items({ template: the("item"), page, dates, words: { unread: gettext("Não lida") } });
+const list = new List({ element: the("inbox"), items, dates, onChange });
+const filters = new Filters({ form: the("filters"), show: load });
+const older = new Older({
+  link: the("older"),
+  fetch: (query) => api.inbox(API + query),
+  show: (rows) => rows.forEach((row) => list.place(row)),
+  complain,
+});
+let loading = 0; // how often the list was asked for
+let meanwhile = null; // rows that come while it is fetched
+let outside = 0; // rows that came and do not belong into it
+
+/** The list that the address asks for. An answer that a later question overtook is not shown. */
+async function load() {
+  const number = ++loading;
+  meanwhile ??= [];
+  list.element.ariaBusy = "true";
+  try {
+    const inbox = await api.inbox(API + location.search);
+    if (number === loading) replace(inbox);
+  } catch (error) {
+    if (number === loading) complain(error);
+  } finally {
+    if (number === loading) {
+      list.element.ariaBusy = "false";
+      const came = meanwhile;
+      meanwhile = null;
+      came.forEach(place);
+    }
+  }
 }
 
-function render(row) {
-  const item = template.content.cloneNode(true).querySelector(".item");
-  Object.assign(item.dataset, { id: row.id, eventId: row.event_id, seq: row.seq, priority: row.priority });
-  const part = (name) => item.querySelector(name);
-  part(".kind").textContent = page.kinds[row.kind] ?? row.kind;
-  part(".priority").textContent = page.priorities[row.priority] ?? row.priority;
-  part(".priority").hidden = !["alta", "urgente"].includes(row.priority);
-  part("time").dateTime = row.created_at;
-  part("time").textContent = WHEN.format(new Date(row.created_at)).replace(",", "");
-  part(".title").textContent = row.title;
-  part(".message").textContent = row.message;
-  part(".link").hidden = !isSafe(row.link);
-  if (isSafe(row.link)) part(".link").href = row.link;
-  showRead(item, row.read ?? false);
-  return item;
+function replace({ results, next }) {
+  older.follow(next);
+  list.replace(results);
+  outside = 0;
+  showOutside();
+  the("newer").hidden = !filters.query.has("page");
 }
 
-/** A path of this site or https; anything that runs is none. */
-function isSafe(link) {
-  return /^(\/(?![/\\])|https:\/\/)/.test(link);
+function place(row) {
+  if (meanwhile) meanwhile.push(row);
+  else if (fits(row, filters.query)) list.place(row);
+  else if (!list.find(row.event_id)) {
+    outside += 1;
+    showOutside();
+  }
 }
 
-/** By seq, newest first, wherever it came from. */
-function place(item) {
-  const after = items().find(({ dataset }) => Number(dataset.seq) < Number(item.dataset.seq));
-  list.insertBefore(item, after ?? null);
-  showEmpty();
+function showOutside() {
+  the("outside").hidden = outside === 0;
+  the("outside").querySelector("a").textContent = ngettext(
+    "{count} nova fora do filtro",
+    "{count} novas fora do filtro",
+    outside,
+  );
 }
 
-function showRead(item, read) {
-  item.classList.toggle("unread", !read);
-  item.querySelector("[data-action=read]").hidden = read;
-  item.querySelector("[data-action=unread]").hidden = !read;
-}
-
-function showEmpty() {
-  document.getElementById("empty").hidden = items().length > 0;
-}
-
-// --- Badge and chip
-
-function showCount(unread) {
-  const badge = document.getElementById("unread");
-  badge.dataset.unread = badge.textContent = String(unread);
-  badge.hidden = unread === 0;
-  document.title = unread ? `(${unread}) ${TITLE}` : TITLE;
-}
-
-function showStatus(status) {
-  const chip = document.getElementById("status");
-  chip.dataset.transport = status;
-  chip.textContent = STATUS[status];
+function onChange() {
+  const { query } = filters;
+  const why = narrows(query) ? "filter" : showsArchive() ? "archive" : "inbox";
+  the("empty").hidden = list.items.length > 0;
+  document.querySelectorAll("[data-when]").forEach((text) => (text.hidden = text.dataset.when !== why));
+  selection.show();
 }
 
 // --- What the person does
 
-/** Done at once on the page, undone where the server refuses; the person's other tabs follow. */
-const CHANGES = {
-  read: (item) => showRead(item, true),
-  unread: (item) => showRead(item, false),
-  archive: (item) => item.remove(),
-};
+const acts = new Acts({ api, list, showsArchive, showCount: counts.show, complain, reload: load, tabs });
+const selection = new Selection({ list, bar: the("selection"), act, showsArchive });
 
-list.addEventListener("click", async ({ target }) => {
-  const action = target.closest("[data-action]")?.dataset.action;
-  if (!action) return;
-  const item = target.closest(".item");
-  target.disabled = true;
-  try {
-    showCount((await api.act(item.dataset.id, action)).unread);
-    CHANGES[action](item);
-    showEmpty();
-    tabs.postMessage({ action, eventIds: [item.dataset.eventId] });
-  } catch (error) {
-    complain(error);
-  } finally {
-    target.disabled = false;
-  }
+/** One after the other; what left the list can be brought back. */
+async function act(name, chosen) {
+  selection.clear();
+  const done = [];
+  for (const item of chosen) if (await acts.do(name, item)) done.push(item);
+  if (!name.endsWith("archive") || !done.length) return;
+  const text =
+    name === "archive"
+      ? ngettext("{count} arquivada.", "{count} arquivadas.", done.length)
+      : ngettext("{count} de volta à caixa.", "{count} de volta à caixa.", done.length);
+  toasts.offer(text, gettext("Desfazer"), () => done.forEach((item) => acts.do(OPPOSITE[name], item)));
+}
+
+list.element.addEventListener("click", (event) => {
+  const item = event.target.closest(".item");
+  const name = event.target.closest("[data-action]")?.dataset.action;
+  if (name) {
+    event.preventDefault();
+    act(name, [item]);
+  } else if (event.target.closest(".link") && item.classList.contains("unread")) acts.do("read", item);
+  else if (event.target.closest(".title")) history.replaceState(null, "", `#${item.id}`); // where to come back to
 });
 
-document.getElementById("read-all").addEventListener("click", async () => {
-  const upTo = client.safeCursor;
-  const seq = Number(upTo.split(".")[1]);
-  try {
-    showCount((await api.readAll(upTo)).unread);
-    const read = items().filter(({ dataset }) => Number(dataset.seq) <= seq);
-    read.forEach((item) => showRead(item, true));
-    tabs.postMessage({ action: "read", eventIds: read.map(({ dataset }) => dataset.eventId) });
-  } catch (error) {
-    complain(error);
-  }
-});
-
-older.addEventListener("click", async () => {
-  older.disabled = true;
-  try {
-    const inbox = await api.inbox(nextPage ?? undefined);
-    const known = new Set(items().map(({ dataset }) => dataset.eventId));
-    inbox.results.filter((row) => !known.has(row.event_id)).forEach((row) => place(render(row)));
-    nextPage = inbox.next;
-    older.hidden = !inbox.next;
-  } catch (error) {
-    complain(error);
-  } finally {
-    older.disabled = false;
-  }
-});
-
-tabs.addEventListener("message", ({ data: { action, eventIds } }) => {
-  const named = new Set(eventIds);
-  items()
-    .filter(({ dataset }) => named.has(dataset.eventId))
-    .forEach((item) => CHANGES[action](item));
+the("read-all").addEventListener("click", (event) => {
+  event.preventDefault();
+  acts.readAll(client.safeCursor);
 });
 
 function complain(error) {
-  const sentence = document.getElementById("complaint");
-  sentence.textContent = error.status ? error.message : "Sem conexão: tente de novo quando a rede voltar.";
-  sentence.hidden = false;
-  setTimeout(() => (sentence.hidden = true), 8_000);
+  if (error.status === 401) location.assign(page.login);
+  else toasts.complain(error);
 }
 
-showCount(Number(document.getElementById("unread").dataset.unread));
+const preferences = new Preferences({
+  person: page.person,
+  dialog: the("preferences"),
+  denied: () =>
+    toasts.complain({ status: 1, message: gettext("O navegador não permite avisos deste site: libere-os nele.") }),
+  onSound: beep,
+});
+const alerts = new Alerts({ person: page.person, preferences, beep, addressOf });
+
+new Keyboard({
+  list,
+  selection,
+  act,
+  showsArchive,
+  go: (query) => filters.go(new URLSearchParams(query)),
+  search: the("filters").elements.q,
+  help: the("help"),
+});
+the("open-preferences").addEventListener("click", () => preferences.open());
+the("open-help").addEventListener("click", () => the("help").showModal());
+
+// --- What flows in
+
+const client = new SharedClient({
+  person: page.person,
+  login: page.login_word,
+  position: page.position,
+  shown: list.items.map(({ dataset }) => ({ id: dataset.id, event_id: dataset.eventId })),
+  api,
+  sdk: () => loadSdk(page.sdk),
+  on: {
+    notification(row) {
+      place(row);
+      toasts.tell(row);
+      alerts.take(row);
+    },
+    counts: counts.show,
+    status: (status) => showStatus(the("status"), status),
+    reset: (inbox) => (String(filters.query) ? load() : replace(inbox)),
+    signedOut: () => location.assign(page.login),
+  },
+});
+
+setInterval(() => list.age(), AGE_EVERY);
+list.age();
+the(location.hash.slice(1))?.focus();
 client.start();

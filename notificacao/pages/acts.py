@@ -1,0 +1,70 @@
+"""What a person does to their notifications with plain forms; the scripts use the API for the same."""
+
+from collections.abc import Callable
+from functools import wraps
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from notificacao import reading
+from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
+from notificacao.reading import NotFound
+
+ACTS = {
+    "lida": reading.mark_read,
+    "nao-lida": reading.mark_unread,
+    "arquivar": reading.archive,
+    "desarquivar": reading.unarchive,
+    "ciencia": reading.acknowledge,
+}
+
+View = Callable[..., HttpResponse]
+
+
+def _logged_in(view: View) -> View:
+    """Who is not goes to the login and from there to the inbox: a form cannot be sent by an address."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs) -> HttpResponse:
+        return view(request, **kwargs) if request.user.is_authenticated else redirect_to_login(reverse("inbox"))
+
+    return guarded
+
+
+@require_POST
+@_logged_in
+def act(request: HttpRequest, public_id: UUID, word: str) -> HttpResponse:
+    """Do to one notification what the last word of the address says, and go back to where it was shown."""
+    if word not in ACTS:
+        raise Http404
+    try:
+        ACTS[word](request.user, public_id)
+    except NotFound:
+        messages.error(request, gettext("Esta notificação não existe mais, ou não é sua."))
+    return _back(request, f"#n-{public_id}")
+
+
+@require_POST
+@_logged_in
+def read_all(request: HttpRequest) -> HttpResponse:
+    """Mark as read what was there when the page was made: `up_to` is its position."""
+    try:
+        reading.mark_all_read(request.user, Cursor.parse(request.POST.get("up_to", "")))
+    except (InvalidCursor, ResyncNeeded):
+        messages.error(request, gettext("A lista mudou: confira-a e marque de novo."))
+    return _back(request)
+
+
+def _back(request: HttpRequest, place: str = "") -> HttpResponse:
+    """To `next`, where that is of this site."""
+    address = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
+        address = reverse("inbox")
+    return redirect(address + place)

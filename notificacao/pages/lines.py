@@ -1,0 +1,68 @@
+"""A notification as a page words it: whose it is, how long ago, on which day."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext, ngettext
+
+from notificacao.pages.places import name_of
+from notificacao.reading import Entry
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of the list. `ago` is short, `exact` the whole moment, `day` the heading under which it stands."""
+
+    entry: Entry
+    place: str
+    ago: str
+    exact: str
+    day: str
+
+
+def lines_of(entries: Iterable[Entry], places: Mapping[str, str]) -> list[Line]:
+    now = timezone.localtime()
+    return [_line(entry, places, timezone.localtime(entry.row.created_at), now) for entry in entries]
+
+
+def _line(entry: Entry, places: Mapping[str, str], at: datetime, now: datetime) -> Line:
+    return Line(
+        entry,
+        place=name_of(entry.row.channel, places),
+        ago=ago(at, now),
+        exact=exact(at),
+        day=day_of(at.date(), now.date()),
+    )
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`há 5 min`; of another day the time alone, since the list says which day. Both in the site's time zone."""
+    if at.date() != now.date():
+        return f"{at:%H:%M}"
+    minutes = int((now - at).total_seconds() // 60)
+    if minutes < 1:
+        return gettext("agora")
+    if minutes < 60:
+        return ngettext("há %(count)d min", "há %(count)d min", minutes) % {"count": minutes}
+    return ngettext("há %(count)d h", "há %(count)d h", minutes // 60) % {"count": minutes // 60}
+
+
+def exact(at: datetime) -> str:
+    """`24/11/2026 às 12:00`."""
+    day = date_format(at, gettext("d/m/Y"))
+    return gettext("%(day)s às %(time)s") % {"day": day, "time": f"{at:%H:%M}"}
+
+
+def day_of(day: date, today: date) -> str:
+    """`Hoje`, `Ontem`, `segunda-feira, 23 de novembro`, of another year with its year."""
+    match (today - day).days:
+        case 0:
+            return gettext("Hoje")
+        case 1:
+            return gettext("Ontem")
+    pattern = gettext(r"l, j \d\e F") if day.year == today.year else gettext(r"l, j \d\e F \d\e Y")
+    name = date_format(day, pattern)
+    return name.lower() if (get_language() or "").startswith("pt") else name  # Django writes its days with a capital

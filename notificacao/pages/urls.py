@@ -1,0 +1,23 @@
+"""Where each page is. Its own words are Portuguese; what an address asks for has the API's names."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+from django.views.generic import RedirectView
+from django.views.i18n import set_language
+
+from notificacao.pages import acts, detail, inbox
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
+    path(
+        "entrar/",
+        LoginView.as_view(template_name="notificacao/entrar.html", redirect_authenticated_user=True),
+        name="login",
+    ),
+    path("sair/", LogoutView.as_view(), name="logout"),
+    path("idioma/", set_language, name="language"),
+    path("notificacoes/", inbox.inbox, name="inbox"),
+    path("notificacoes/todas-lidas/", acts.read_all, name="page-read-all"),
+    path("notificacoes/<uuid:public_id>/", detail.detail, name="notification"),
+    path("notificacoes/<uuid:public_id>/<slug:word>/", acts.act, name="page-act"),
+]

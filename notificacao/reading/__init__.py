@@ -1,0 +1,26 @@
+"""Reading state: what one person has read, archived, acknowledged, and how much is left.
+
+*Read* is a watermark per person and channel (ReadMark) plus exceptions (Receipt.read): "mark all read" is one small
+write, and a unit's notice makes no row per member. An event of several rows is read, and counted, as one.
+"""
+
+from notificacao.reading.changing import acknowledge, archive, mark_all_read, mark_read, mark_unread, unarchive
+from notificacao.reading.counting import unread, unread_of
+from notificacao.reading.filters import Filter, InvalidFilter
+from notificacao.reading.looking import Entry, NotFound, Reader
+
+__all__ = [
+    "Entry",
+    "Filter",
+    "InvalidFilter",
+    "NotFound",
+    "Reader",
+    "acknowledge",
+    "archive",
+    "mark_all_read",
+    "mark_read",
+    "mark_unread",
+    "unarchive",
+    "unread",
+    "unread_of",
+]

@@ -1,0 +1,88 @@
+"""What one person does with a notification. Each act answers their new unread count."""
+
+import uuid
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from notificacao import audiences, log, wakes
+from notificacao.log import Cursor
+from notificacao.models import Person, ReadMark, Receipt
+from notificacao.reading.counting import marks_of, unread_of
+from notificacao.reading.looking import Reader
+
+
+def mark_read(person: Person, public_id: uuid.UUID) -> int:
+    """Their new unread count. Raises NotFound."""
+    return _write(person, public_id, read=True, read_at=timezone.now())
+
+
+def mark_unread(person: Person, public_id: uuid.UUID) -> int:
+    """Their new unread count. Raises NotFound."""
+    return _write(person, public_id, read=False, read_at=None)
+
+
+def archive(person: Person, public_id: uuid.UUID) -> int:
+    """Out of the inbox, and out of the count. Their new unread count. Raises NotFound."""
+    return _write(person, public_id, archived_at=timezone.now())
+
+
+def unarchive(person: Person, public_id: uuid.UUID) -> int:
+    """Back into the inbox; unread where it had left by its age, since read it would leave again at once.
+
+    Their new unread count. Raises NotFound.
+    """
+    reader = Reader(person)
+    (first,) = reader.entries(reader.event_of(public_id)[:1])
+    fields = {"read": False, "read_at": None} if first.aged else {}
+    return _write(person, public_id, archived_at=None, **fields)
+
+
+def acknowledge(person: Person, public_id: uuid.UUID) -> int:
+    """Formal acknowledgement (ciência): read, and on record. Their new unread count. Raises NotFound."""
+    now = timezone.now()
+    return _write(person, public_id, read=True, read_at=now, formally_acknowledged_at=now)
+
+
+def _write(person: Person, public_id: uuid.UUID, **fields) -> int:
+    rows = Reader(person).event_of(public_id)
+    with transaction.atomic():
+        Receipt.objects.bulk_create(
+            [Receipt(person=person, notification=row, **fields) for row in rows],
+            update_conflicts=True,
+            unique_fields=["person", "notification"],
+            update_fields=list(fields),
+        )
+        _changed(person)
+    return unread_of(person)
+
+
+def mark_all_read(person: Person, up_to: Cursor) -> int:
+    """Everything up to `up_to`, what they have seen, in each of their channels. Their new unread count.
+
+    Raises ResyncNeeded where `up_to` is of another life of the log.
+    """
+    log.check(up_to)
+    channels = audiences.channels_of([person.pk]).get(person.pk, {})
+    with transaction.atomic():
+        marks = marks_of([person.pk])
+        ReadMark.objects.bulk_create(
+            [
+                ReadMark(person=person, channel=channel, seq=max(up_to.seq, marks.get((person.pk, channel), 0)))
+                for channel in channels
+            ],
+            update_conflicts=True,
+            unique_fields=["person", "channel"],
+            update_fields=["seq"],
+        )
+        kept_unread = Receipt.objects.filter(person=person, read=False, notification__seq__lte=up_to.seq)
+        kept_unread.update(read=True, read_at=timezone.now())
+        _changed(person)
+    return unread_of(person)
+
+
+def _changed(person: Person) -> None:
+    """Have the hubs count again, and so tell the person's other tabs."""
+    Person.objects.filter(pk=person.pk).update(reading_changed_at=Now())
+    wakes.after_commit(wakes.HUBS)

@@ -1,0 +1,92 @@
+"""How much one or many people have not read: one statement, which looks only beyond the marks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from django.db import connection
+from django.utils import timezone
+
+from notificacao import audiences
+from notificacao.models import Notification, Person, ReadMark, Receipt
+
+_BATCH = 2_000  # channels asked for in one statement
+
+# `again`: what is not the first row of its event that the person may see. As in the inbox, the first speaks for all.
+_UNREAD = """
+WITH heard (person_id, channel, since, mark) AS (VALUES {rows}),
+unread AS (
+    SELECT heard.person_id, n.seq, n.event_id, n.public_id
+    FROM heard
+    JOIN {notification} n ON n.channel = heard.channel AND n.seq > heard.mark
+    LEFT JOIN {receipt} r ON r.notification_id = n.id AND r.person_id = heard.person_id
+    WHERE (n.expires_at IS NULL OR n.expires_at > %s) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
+    UNION ALL
+    SELECT heard.person_id, n.seq, n.event_id, n.public_id
+    FROM heard
+    JOIN {receipt} r ON r.person_id = heard.person_id AND NOT r.read AND r.archived_at IS NULL
+    JOIN {notification} n ON n.id = r.notification_id AND n.channel = heard.channel
+    WHERE n.seq > heard.since AND n.seq <= heard.mark AND (n.expires_at IS NULL OR n.expires_at > %s)
+),
+again AS (
+    SELECT unread.person_id, unread.seq
+    FROM unread
+    JOIN {notification} n ON n.event_id = unread.event_id AND n.seq < unread.seq
+    JOIN heard ON heard.person_id = unread.person_id AND heard.channel = n.channel AND heard.since < n.seq
+    WHERE unread.event_id <> unread.public_id
+)
+SELECT person_id, COUNT(*)
+FROM (SELECT person_id, seq FROM unread EXCEPT SELECT person_id, seq FROM again) AS counted
+GROUP BY person_id
+"""
+_HEARD_ROW = "(CAST(%s AS bigint), CAST(%s AS text), CAST(%s AS bigint), CAST(%s AS bigint))"
+
+
+def unread(heard: Mapping[int, Mapping[str, int]]) -> dict[int, int]:
+    """`{person pk: events not read}` for `{person pk: {channel: since}}`: not expired, not archived, each once.
+
+    Only what lies beyond the marks is looked at, through the index on channel and seq.
+    """
+    counted = dict.fromkeys(heard, 0)
+    marks = marks_of(heard)
+    rows = (
+        (pk, channel, since, max(since, marks.get((pk, channel), 0)))
+        for pk, channels in heard.items()
+        for channel, since in channels.items()
+    )
+    for batch in _batches(rows):
+        for pk, count in _count(batch):
+            counted[pk] += count
+    return counted
+
+
+def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
+    """Whole people only: an event that came by two channels must be seen in one statement to count once."""
+    batch: list[tuple] = []
+    for row in rows:
+        if len(batch) >= _BATCH and row[0] != batch[-1][0]:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _count(batch: list[tuple]) -> list[tuple[int, int]]:
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    statement = _UNREAD.format(
+        rows=", ".join([_HEARD_ROW] * len(batch)),
+        notification=Notification._meta.db_table,
+        receipt=Receipt._meta.db_table,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in batch for value in row] + [now, now])
+        return cursor.fetchall()
+
+
+def marks_of(person_pks: Iterable[int]) -> dict[tuple[int, str], int]:
+    marks = ReadMark.objects.filter(person_id__in=list(person_pks)).values_list("person_id", "channel", "seq")
+    return {(pk, channel): seq for pk, channel, seq in marks}
+
+
+def unread_of(person: Person) -> int:
+    """How many events `person` has not read."""
+    return unread(audiences.channels_of([person.pk])).get(person.pk, 0)

@@ -1,0 +1,74 @@
+/** What the person does to notifications: shown at once, undone where the server refuses; their other tabs follow. */
+
+import { isRead } from "./item.js";
+
+export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
+
+export class Acts {
+  /**
+   * @param {{
+   *   api: import("../api.js").Api,
+   *   list: import("./list.js").List,
+   *   showsArchive: () => boolean,
+   *   showCount: (unread: number) => void,
+   *   complain: (error: any) => void,
+   *   reload: () => void, fetch the list anew
+   *   tabs: BroadcastChannel, this person's pages
+   * }} options
+   */
+  constructor({ api, list, showsArchive, showCount, complain, reload, tabs }) {
+    Object.assign(this, { api, list, showsArchive, showCount, complain, reload, tabs });
+    tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
+  }
+
+  /** Whether the server took it. */
+  async do(/** @type {string} */ act, item) {
+    const undo = this.#show(act, item);
+    try {
+      this.showCount((await this.api.act(item.dataset.id, act)).unread);
+      this.tabs.postMessage({ act, eventIds: [item.dataset.eventId] });
+      return true;
+    } catch (error) {
+      undo();
+      this.complain(error);
+      return false;
+    }
+  }
+
+  /** Everything up to `upTo`, the page's safe cursor: what it has not shown stays unread. */
+  async readAll(/** @type {string} */ upTo) {
+    const seq = Number(upTo.split(".")[1]);
+    try {
+      this.showCount((await this.api.readAll(upTo)).unread);
+      const read = this.list.items.filter(({ dataset }) => Number(dataset.seq) <= seq);
+      read.forEach((item) => this.#show("read", item));
+      this.tabs.postMessage({ act: "read", eventIds: read.map(({ dataset }) => dataset.eventId) });
+    } catch (error) {
+      this.complain(error);
+    }
+  }
+
+  /** The page as after `act`; what is returned makes it as it was. */
+  #show(/** @type {string} */ act, item) {
+    const { list } = this;
+    if (act === "read" || act === "unread") {
+      const before = isRead(item);
+      list.makes.showRead(item, act === "read");
+      return () => list.makes.showRead(item, before);
+    }
+    const wasHere = item.isConnected;
+    const place = (archived, isHere) => {
+      list.makes.showArchived(item, archived);
+      if (isHere) list.placeItem(item);
+      else list.remove(item);
+    };
+    place(act === "archive", (act === "archive") === this.showsArchive());
+    return () => place(act !== "archive", wasHere);
+  }
+
+  #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
+    const known = eventIds.map((id) => this.list.find(id)).filter(Boolean);
+    known.forEach((item) => this.#show(act, item));
+    if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // it came into this list
+  }
+}

@@ -1,0 +1,95 @@
+/** Notices of the system and the sound: for who asked for them, once however many tabs are open. */
+
+import { gettext, ngettext } from "../words.js";
+
+const GATHER = 500; // ms in which rows become one notice
+const LOUD = ["alta", "urgente"];
+
+export class Alerts {
+  /**
+   * @param {{
+   *   person: string,
+   *   preferences: import("./preferences.js").Preferences,
+   *   beep: () => void,
+   *   addressOf: (id: string) => string,
+   *   locks?: LockManager, without them (plain http) each tab alerts, and the system shows one notice of a tag
+   * }} options
+   */
+  constructor({ person, preferences, beep, addressOf, locks = navigator.locks }) {
+    Object.assign(this, { preferences, beep, addressOf, locks });
+    this.visibleLock = `notificacoes:${person}:visivel`;
+    this.alerts = !locks;
+    /** @type {any[]} */
+    this.rows = [];
+    locks?.request(`notificacoes:${person}:avisos`, () => {
+      this.alerts = true;
+      return new Promise(() => {}); // until this tab is closed: then another alerts
+    });
+    document.addEventListener("visibilitychange", () => this.#tellWhetherVisible());
+    this.#tellWhetherVisible();
+  }
+
+  /** A row that has just come. */
+  take(row) {
+    const { sound, notices } = this.preferences;
+    if (!this.alerts || !(sound || notices)) return;
+    this.rows.push(row);
+    if (this.rows.length === 1) setTimeout(() => this.#alert(this.rows.splice(0)), GATHER);
+  }
+
+  async #alert(rows) {
+    if (this.preferences.sound && rows.some(({ priority }) => LOUD.includes(priority))) this.beep();
+    if (this.preferences.notices && !(await this.#somebodyLooks())) this.#notify(rows);
+  }
+
+  #notify(rows) {
+    const only = rows.length === 1 ? rows[0] : null;
+    const title = only?.title ?? ngettext("{count} nova notificação", "{count} novas notificações", rows.length);
+    const notice = new Notification(title, {
+      body: only?.message ?? gettext("Abra a caixa para vê-las."),
+      tag: only?.event_id ?? "notificacoes",
+      lang: document.documentElement.lang,
+    });
+    notice.onclick = () => {
+      window.focus();
+      if (only) location.assign(this.addressOf(only.id));
+      notice.close();
+    };
+  }
+
+  /** Each visible tab holds a lock; the others see it. */
+  #tellWhetherVisible() {
+    if (document.visibilityState !== "visible") return;
+    this.locks?.request(this.visibleLock, { mode: "shared" }, () => {
+      if (document.visibilityState !== "visible") return undefined;
+      return new Promise((done) => document.addEventListener("visibilitychange", () => done(undefined), { once: true }));
+    });
+  }
+
+  async #somebodyLooks() {
+    if (document.visibilityState === "visible") return true;
+    const { held = [] } = (await this.locks?.query()) ?? {};
+    return held.some(({ name }) => name === this.visibleLock);
+  }
+}
+
+let audio = null;
+
+/** Two short notes; silence where the browser wants a click first. */
+export function beep() {
+  try {
+    audio ??= new AudioContext();
+    audio.resume();
+    [660, 880].forEach((pitch, index) => {
+      const start = audio.currentTime + index * 0.15;
+      const note = new OscillatorNode(audio, { frequency: pitch });
+      const volume = new GainNode(audio, { gain: 0.08 });
+      volume.gain.setTargetAtTime(0, start + 0.1, 0.02);
+      note.connect(volume).connect(audio.destination);
+      note.start(start);
+      note.stop(start + 0.25);
+    });
+  } catch {
+    // no sound here
+  }
+}

@@ -1,0 +1,46 @@
+/** Moments as people say them, in the site's time zone; the same words as the server's first paint (pages/lines.py). */
+
+import { gettext, ngettext } from "../words.js";
+
+const DAY = 86_400_000;
+const MINUTE = 60_000;
+
+export class Dates {
+  /** @param {{language: string, timeZone: string}} options */
+  constructor({ language, timeZone }) {
+    const format = (options) => new Intl.DateTimeFormat(language, { timeZone, ...options });
+    this.date = format({ day: "2-digit", month: "2-digit", year: "numeric" });
+    this.time = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    this.dayOfYear = format({ weekday: "long", day: "numeric", month: "long" });
+    this.dayOfAnotherYear = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+    this.numbers = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  }
+
+  /** `há 5 min`; of another day the time alone, since the list says which day. */
+  ago(/** @type {Date} */ at, now = new Date()) {
+    if (this.#key(at) !== this.#key(now)) return this.time.format(at);
+    const minutes = Math.floor((now.getTime() - at.getTime()) / MINUTE);
+    if (minutes < 1) return gettext("agora");
+    if (minutes < 60) return ngettext("há {count} min", "há {count} min", minutes);
+    return ngettext("há {count} h", "há {count} h", Math.floor(minutes / 60));
+  }
+
+  /** `24/11/2026 às 12:00`. */
+  exact(/** @type {Date} */ at) {
+    return gettext("{day} às {time}", { day: this.date.format(at), time: this.time.format(at) });
+  }
+
+  /** `Hoje`, `Ontem`, `segunda-feira, 23 de novembro`, of another year with its year. */
+  day(/** @type {Date} */ at, now = new Date()) {
+    const days = (Date.parse(this.#key(now)) - Date.parse(this.#key(at))) / DAY;
+    if (days === 0) return gettext("Hoje");
+    if (days === 1) return gettext("Ontem");
+    const sameYear = this.#key(at).slice(0, 4) === this.#key(now).slice(0, 4);
+    return (sameYear ? this.dayOfYear : this.dayOfAnotherYear).format(at);
+  }
+
+  /** `2026-11-24`, where the site is. */
+  #key(/** @type {Date} */ at) {
+    return this.numbers.format(at);
+  }
+}

@@ -1,0 +1,96 @@
+/** What the person wants to see, as the address says it: the form, the history, and which live row belongs in the list. */
+
+import { fold } from "./fold.js";
+
+const TYPING = 300; // ms of silence after which what was typed is searched for
+const LINKS = "#views a, #everything, #newer, #outside a";
+
+/** Whether a row that has just come belongs into the list that `query` asks for: it is unread, and not archived. */
+export function fits(row, /** @type {URLSearchParams} */ query) {
+  const isOneOf = (name) => !query.getAll(name).some(Boolean) || query.getAll(name).includes(row[name]);
+  if (query.has("page") || query.get("archived") === "true") return false;
+  if (!isOneOf("kind") || !isOneOf("priority")) return false;
+  if (query.get("channel") && query.get("channel") !== row.channel) return false;
+  const text = fold(`${row.title}\n${row.message}`);
+  return fold(query.get("q") ?? "").split(/\s+/).every((word) => text.includes(word));
+}
+
+/** Whether `query` leaves out something of the inbox, or of the archive. */
+export function narrows(/** @type {URLSearchParams} */ query) {
+  return ["q", "kind", "priority", "channel", "unread"].some((name) => query.get(name));
+}
+
+export class Filters {
+  /** @param {{form: HTMLFormElement, show: () => void}} options `show` what the address asks for now */
+  constructor({ form, show }) {
+    Object.assign(this, { form, show });
+    form.addEventListener("submit", (event) => this.#submitted(event));
+    form.addEventListener("change", ({ target }) => target.name !== "q" && this.go(this.#chosen()));
+    form.elements.q.addEventListener("input", () => this.#typed());
+    addEventListener("popstate", () => this.#follow());
+    document.addEventListener("click", (event) => this.#clicked(event));
+  }
+
+  get query() {
+    return new URLSearchParams(location.search);
+  }
+
+  /** To the list that `query` asks for; `again`: in place of the address that is shown. */
+  go(/** @type {URLSearchParams} */ query, again = false) {
+    clearTimeout(this.waiting);
+    if (String(query) === String(this.query)) return;
+    const address = location.pathname + (String(query) && `?${query}`);
+    if (again) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
+    this.typing = false;
+    this.#follow();
+  }
+
+  /** The form says what the address says, and so does the page. */
+  #follow() {
+    const { query, form } = this;
+    for (const name of ["q", "kind", "priority", "channel"]) {
+      if (form.elements[name] !== document.activeElement) form.elements[name].value = query.get(name) ?? "";
+    }
+    form.elements.unread.checked = query.get("unread") === "true";
+    const archived = query.get("archived") === "true";
+    const everything = form.querySelector("#everything");
+    everything.hidden = !narrows(query);
+    everything.search = archived ? "?archived=true" : "";
+    document.querySelectorAll("#views a").forEach((link) => {
+      if (link.search.includes("archived") === archived) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    });
+    this.show();
+  }
+
+  /** What the form says, as an address; within the archive it stays there. */
+  #chosen() {
+    const { query, form } = this;
+    const chosen = [...new FormData(form)].filter(([name, value]) => name !== "archived" && String(value).trim());
+    if (query.get("archived") === "true") chosen.push(["archived", "true"]);
+    return new URLSearchParams(chosen.map(([name, value]) => [name, String(value).trim()]));
+  }
+
+  #submitted(event) {
+    event.preventDefault();
+    this.go(this.#chosen());
+  }
+
+  /** One entry of the history for all that is typed in one go. */
+  #typed() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      const again = this.typing;
+      this.go(this.#chosen(), again);
+      this.typing = true;
+    }, TYPING);
+  }
+
+  #clicked(event) {
+    const link = event.target.closest?.(LINKS);
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    this.go(new URLSearchParams(link.search));
+  }
+}

@@ -1,0 +1,94 @@
+/** The list: newest first by seq, each event once, under the heading of its day. An item that stays is never moved. */
+
+import { when } from "./item.js";
+
+export class List {
+  /**
+   * @param {{
+   *   element: HTMLElement,
+   *   items: import("./item.js").Items,
+   *   dates: import("./dates.js").Dates,
+   *   onChange: () => void, after something came or went
+   * }} options
+   */
+  constructor({ element, items, dates, onChange }) {
+    Object.assign(this, { element, makes: items, dates, onChange });
+  }
+
+  get items() {
+    return [...this.element.querySelectorAll(":scope > .item")];
+  }
+
+  find(/** @type {string} */ eventId) {
+    return this.items.find(({ dataset }) => dataset.eventId === eventId);
+  }
+
+  /** Show `row`, or an item that was here, where it belongs; nothing where its event is there already. */
+  place(row) {
+    if (!this.find(row.event_id)) this.placeItem(this.makes.render(row));
+  }
+
+  placeItem(item) {
+    if (this.find(item.dataset.eventId)) return;
+    const older = this.items.find(({ dataset }) => Number(dataset.seq) < Number(item.dataset.seq));
+    this.element.insertBefore(item, older ?? null);
+    this.#changed();
+  }
+
+  /** Take `item` out. Where it had the focus its neighbour gets it. */
+  remove(item) {
+    const hadFocus = item.contains(document.activeElement);
+    const { items } = this;
+    const at = items.indexOf(item);
+    const neighbour = items[at + 1] ?? items[at - 1];
+    item.remove();
+    if (hadFocus) neighbour?.focus();
+    this.#changed();
+  }
+
+  /** `rows` in place of all that was shown. */
+  replace(rows) {
+    this.element.replaceChildren(...rows.map((row) => this.makes.render(row)));
+    this.#changed();
+  }
+
+  /** What time does to the list. */
+  age(now = new Date()) {
+    this.items.forEach((item) => this.makes.showAge(item, now));
+    this.#group(now);
+  }
+
+  #changed() {
+    this.#group(new Date());
+    this.onChange();
+  }
+
+  /** A heading before the first item of each day, and nowhere else. */
+  #group(/** @type {Date} */ now) {
+    let day = null;
+    let heading = null; // one that stands right before the node in hand
+    for (const node of [...this.element.children]) {
+      if (!node.classList.contains("item")) {
+        heading?.remove();
+        heading = node;
+        continue;
+      }
+      const its = this.dates.day(when(node), now);
+      if (its === day) heading?.remove();
+      else this.#head(node, heading, its);
+      [day, heading] = [its, null];
+    }
+    heading?.remove();
+  }
+
+  #head(item, heading, day) {
+    const title = heading?.querySelector("h2") ?? document.createElement("h2");
+    if (title.textContent !== day) title.textContent = day;
+    if (heading) return;
+    title.className = "day";
+    const line = document.createElement("li");
+    line.className = "heading";
+    line.append(title);
+    item.before(line);
+  }
+}

@@ -1,0 +1,63 @@
+/** Older pages: fetched when the end of the list comes near, or at a click where nothing watches for that. */
+
+const AHEAD = "600px";
+
+export class Older {
+  /**
+   * @param {{
+   *   link: HTMLAnchorElement, its address is that of the next older page; hidden where there is none
+   *   fetch: (query: string) => Promise<{results: object[], next: string | null}>,
+   *   show: (rows: object[]) => void,
+   *   complain: (error: any) => void,
+   * }} options
+   */
+  constructor({ link, fetch, show, complain }) {
+    Object.assign(this, { link, fetch, show, complain });
+    this.life = 0;
+    this.busy = false;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.load();
+    });
+    this.observer = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && this.load(), {
+      rootMargin: AHEAD,
+    });
+    this.#watch();
+  }
+
+  /** The list is another: `next` is what follows it, or null. */
+  follow(/** @type {string | null} */ next) {
+    this.life += 1;
+    this.busy = false;
+    this.#point(next);
+  }
+
+  async load() {
+    if (this.busy || this.link.hidden) return;
+    this.busy = true;
+    const { life } = this;
+    try {
+      const { results, next } = await this.fetch(this.link.search);
+      if (life !== this.life) return;
+      this.show(results);
+      this.#point(next);
+    } catch (error) {
+      if (life === this.life) this.observer.disconnect(); // from here on by hand
+      this.complain(error);
+    } finally {
+      if (life === this.life) this.busy = false;
+    }
+  }
+
+  #point(/** @type {string | null} */ next) {
+    this.link.hidden = !next;
+    if (next) this.link.search = new URL(next, location.href).search;
+    this.#watch();
+  }
+
+  /** Watched anew it tells at once whether it is still in sight. */
+  #watch() {
+    this.observer.disconnect();
+    if (!this.link.hidden) this.observer.observe(this.link);
+  }
+}

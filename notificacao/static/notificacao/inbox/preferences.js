@@ -1,0 +1,72 @@
+/** What this person wants of this browser: colours, sound, notices of the system. Off until they ask. */
+
+const NOTHING = { theme: "", sound: false, notices: false };
+
+export class Preferences {
+  /**
+   * @param {{
+   *   person: string,
+   *   dialog: HTMLDialogElement, with a form of theme, sound and notices
+   *   denied: () => void, the browser allows no notices
+   *   onSound: () => void, it was just switched on
+   * }} options
+   */
+  constructor({ person, dialog, denied, onSound }) {
+    Object.assign(this, { dialog, denied, onSound });
+    this.key = `notificacoes:${person}:preferencias`;
+    this.form = dialog.querySelector("form");
+    this.kept = this.#read();
+    this.form.addEventListener("change", ({ target }) => this.#changed(target));
+    addEventListener("storage", ({ key }) => key === this.key && this.#apply(this.#read()));
+    this.#apply(this.kept);
+  }
+
+  get sound() {
+    return this.kept.sound;
+  }
+
+  get notices() {
+    return this.kept.notices && globalThis.Notification?.permission === "granted";
+  }
+
+  open() {
+    this.dialog.showModal();
+  }
+
+  async #changed(/** @type {HTMLInputElement} */ field) {
+    if (field.name === "notices" && field.checked && !(await this.#mayNotify())) {
+      field.checked = false;
+      this.denied();
+    }
+    const { theme, sound, notices } = this.form.elements;
+    this.#apply({ theme: theme.value, sound: sound.checked, notices: notices.checked });
+    try {
+      localStorage.setItem(this.key, JSON.stringify(this.kept));
+    } catch {
+      // no storage here: until the page is closed
+    }
+    if (field.name === "sound" && field.checked) this.onSound();
+  }
+
+  async #mayNotify() {
+    return (await globalThis.Notification?.requestPermission()) === "granted";
+  }
+
+  #read() {
+    try {
+      return { ...NOTHING, ...JSON.parse(localStorage.getItem(this.key) ?? "{}") };
+    } catch {
+      return { ...NOTHING };
+    }
+  }
+
+  #apply(kept) {
+    this.kept = kept;
+    if (kept.theme) document.documentElement.dataset.theme = kept.theme;
+    else delete document.documentElement.dataset.theme;
+    const { theme, sound, notices } = this.form.elements;
+    theme.value = kept.theme;
+    sound.checked = kept.sound;
+    notices.checked = this.notices;
+  }
+}

@@ -1,0 +1,47 @@
+/** Several at once: what is ticked in the list, and the bar that says how many and what can be done. */
+
+import { ngettext } from "../words.js";
+
+export class Selection {
+  /**
+   * @param {{
+   *   list: import("./list.js").List,
+   *   bar: HTMLElement, with an output and a button for each act
+   *   act: (name: string, items: HTMLElement[]) => void,
+   *   showsArchive: () => boolean,
+   * }} options
+   */
+  constructor({ list, bar, act, showsArchive }) {
+    Object.assign(this, { list, bar, showsArchive });
+    list.element.addEventListener("change", () => this.show());
+    bar.addEventListener("click", ({ target }) => {
+      const name = target.closest("button")?.dataset.all;
+      if (name) act(name, this.items);
+      else if (target.closest(".clear")) this.clear();
+    });
+  }
+
+  get items() {
+    return this.list.items.filter((item) => item.querySelector(".select").checked);
+  }
+
+  toggle(item) {
+    const box = item.querySelector(".select");
+    box.checked = !box.checked;
+    this.show();
+  }
+
+  clear() {
+    this.items.forEach((item) => (item.querySelector(".select").checked = false));
+    this.show();
+  }
+
+  /** Called too when items came or went. */
+  show() {
+    const { length } = this.items;
+    this.bar.hidden = length === 0;
+    this.bar.querySelector("[data-all=archive]").hidden = this.showsArchive();
+    this.bar.querySelector("[data-all=unarchive]").hidden = !this.showsArchive();
+    this.bar.querySelector("output").textContent = ngettext("{count} selecionada", "{count} selecionadas", length);
+  }
+}

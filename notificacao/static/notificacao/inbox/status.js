@@ -1,0 +1,16 @@
+/** The chip that says how this page is connected. It leads to the diagnosis. */
+
+import { gettext } from "../words.js";
+
+const WORDS = {
+  ably: () => gettext("conectado por Ably"),
+  sse: () => gettext("conectado por SSE"),
+  standby: () => gettext("Ably fora de alcance: conectado pela reserva SSE"),
+  connecting: () => gettext("conectando…"),
+  offline: () => gettext("sem conexão"),
+};
+
+export function showStatus(/** @type {HTMLElement} */ chip, /** @type {keyof typeof WORDS} */ status) {
+  chip.dataset.transport = status;
+  chip.textContent = (WORDS[status] ?? WORDS.connecting)();
+}

@@ -1,0 +1,109 @@
+/** What is told beside the list: alta and urgente as they come, what was refused, what can be undone. */
+
+import { gettext, ngettext } from "../words.js";
+
+const EACH = 3; // of one priority are shown one by one; more become one
+const STAYS = 10_000; // ms; urgente stays until it is closed
+const LOUD = ["alta", "urgente"];
+const GATHER = 1_000; // ms in which quiet ones are announced as one
+
+export class Toasts {
+  /**
+   * @param {{
+   *   polite: HTMLElement, assertive: HTMLElement, live regions in which toasts are shown
+   *   announcer: HTMLElement, a live region that is heard and not seen
+   *   addressOf: (id: string) => string,
+   * }} options
+   */
+  constructor({ polite, assertive, announcer, addressOf }) {
+    Object.assign(this, { polite, assertive, announcer, addressOf });
+    /** @type {Record<string, {count: number, toasts: HTMLElement[]}>} */
+    this.loud = Object.fromEntries(LOUD.map((priority) => [priority, { count: 0, toasts: [] }]));
+    /** @type {object[]} */
+    this.quiet = [];
+  }
+
+  /** A row that has just come. */
+  tell(row) {
+    if (LOUD.includes(row.priority)) this.#tellLoudly(row);
+    else this.#announce(row);
+  }
+
+  /** Why something could not be done. */
+  complain(/** @type {{status?: number, message: string}} */ error) {
+    const offline = gettext("Sem conexão: tente de novo quando a rede voltar.");
+    this.#add(this.assertive, "refused", error.status ? error.message : offline);
+  }
+
+  /** That something was done, and how to undo it. */
+  offer(/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ act) {
+    this.polite.querySelectorAll(".offer").forEach((toast) => toast.remove());
+    const toast = this.#add(this.polite, "offer", text);
+    const button = document.createElement("button");
+    button.textContent = label;
+    button.addEventListener("click", () => {
+      toast.remove();
+      act();
+    });
+    toast.querySelector(".close").before(button);
+  }
+
+  /** Up to EACH one by one; then all of that priority that still stand become one, and it grows. */
+  #tellLoudly(row) {
+    const loud = this.loud[row.priority];
+    loud.toasts = loud.toasts.filter((toast) => toast.isConnected);
+    loud.count = loud.toasts.length ? loud.count + 1 : 1;
+    if (loud.count <= EACH) {
+      loud.toasts.push(this.#add(this.#regionOf(row), row.priority, row.title, this.addressOf(row.id)));
+      return;
+    }
+    const text =
+      row.priority === "urgente"
+        ? ngettext("{count} nova notificação urgente", "{count} novas notificações urgentes", loud.count)
+        : ngettext(
+            "{count} nova notificação de prioridade alta",
+            "{count} novas notificações de prioridade alta",
+            loud.count,
+          );
+    loud.toasts.splice(0).forEach((toast) => toast.remove());
+    loud.toasts.push(this.#add(this.#regionOf(row), row.priority, text));
+  }
+
+  #regionOf(row) {
+    return row.priority === "urgente" ? this.assertive : this.polite;
+  }
+
+  #add(region, kind, text, address = "") {
+    const toast = document.createElement("div");
+    toast.className = `toast ${kind}`;
+    const words = document.createElement(address ? "a" : "span");
+    words.textContent = text;
+    if (address) words.href = address;
+    const close = document.createElement("button");
+    close.className = "close";
+    close.setAttribute("aria-label", gettext("Fechar"));
+    close.textContent = "×";
+    close.addEventListener("click", () => toast.remove());
+    toast.append(words, close);
+    region.append(toast);
+    if (kind !== "urgente") this.#leave(toast);
+    return toast;
+  }
+
+  /** By itself, but not under somebody's hand or eye. */
+  #leave(/** @type {HTMLElement} */ toast) {
+    setTimeout(() => (toast.matches(":hover, :focus-within") ? this.#leave(toast) : toast.remove()), STAYS);
+  }
+
+  #announce(row) {
+    this.quiet.push(row);
+    if (this.quiet.length > 1) return;
+    setTimeout(() => {
+      const rows = this.quiet.splice(0);
+      this.announcer.textContent =
+        rows.length === 1
+          ? gettext("Nova notificação: {title}", { title: rows[0].title })
+          : ngettext("{count} nova notificação", "{count} novas notificações", rows.length);
+    }, GATHER);
+  }
+}
