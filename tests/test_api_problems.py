@@ -61,7 +61,7 @@ def is_problem(response, status, code):
 
 def test_these_lists_hold_every_endpoint():
     assert len(ADDRESSES) == len(READS) + len(WRITES) == len(urlpatterns)
-    assert len(WRITES) == 7
+    assert len(WRITES) == 8
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete"])

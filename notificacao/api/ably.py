@@ -3,6 +3,7 @@ listens to what, for staff.
 """
 
 from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions
 from rest_framework.decorators import api_view
@@ -46,7 +47,8 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         """A JWT to subscribe to exactly this person's channels; 409 `not_in_rollout` for people who are not on Ably."""
         if not rollout.current().assigned(request.user.pk):
-            raise Problem(409, "not_in_rollout", "Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
+            detail = _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
+            raise Problem(409, "not_in_rollout", detail)
         issued = tokens.generate_token(request.user, request.session.session_key or "", _address_of(request))
         answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
         return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import exceptions
 from rest_framework.decorators import api_view
@@ -37,7 +38,7 @@ class NewestFirst(CursorPagination):
             if cursor and cursor.position is not None:
                 int(cursor.position)
         except (exceptions.NotFound, ValueError):
-            raise Problem(400, "invalid_cursor", "page: use o cursor de `next`, tal como veio.") from None
+            raise Problem(400, "invalid_cursor", _("page: use o cursor de `next`, tal como veio.")) from None
         return cursor
 
 
@@ -99,9 +100,8 @@ def _as_json(reader: Reader, rows) -> list[dict]:
 
 
 def _resync(resync: ResyncNeeded) -> Problem:
-    return Problem(
-        410, "resync", "O registro não responde a partir deste cursor: busque a caixa.", position=str(resync.position)
-    )
+    detail = _("O registro não responde a partir deste cursor: busque a caixa.")
+    return Problem(410, "resync", detail, position=str(resync.position))
 
 
 def _cursor(text: str) -> Cursor:
@@ -114,7 +114,7 @@ def _cursor(text: str) -> Cursor:
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(CATCH_UP_DEFAULT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= CATCH_UP_MAX):
-        raise Problem(400, "invalid", f"limit: use um número de 1 a {CATCH_UP_MAX}.")
+        raise Problem(400, "invalid", _("limit: use um número de 1 a %(most)d.") % {"most": CATCH_UP_MAX})
     return int(text)
 
 

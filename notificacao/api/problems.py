@@ -4,23 +4,24 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 TITLES = {
-    400: "Pedido inválido",
-    401: "Não autenticado",
-    403: "Não permitido",
-    404: "Não encontrado",
-    405: "Método não permitido",
-    409: "Conflito",
-    410: "Cursor fora do registro",
-    415: "Formato não aceito",
-    429: "Muitos pedidos",
+    400: _("Pedido inválido"),
+    401: _("Não autenticado"),
+    403: _("Não permitido"),
+    404: _("Não encontrado"),
+    405: _("Método não permitido"),
+    409: _("Conflito"),
+    410: _("Cursor fora do registro"),
+    415: _("Formato não aceito"),
+    429: _("Muitos pedidos"),
 }
-_DETAILS = {"not_authenticated": "Entre em /entrar/ para continuar."}
+_DETAILS = {"not_authenticated": _("Entre em /entrar/ para continuar.")}
 
 
 class Problem(exceptions.APIException):
@@ -32,7 +33,7 @@ class Problem(exceptions.APIException):
         self.more = more
 
 
-NOT_FOUND = ("not_found", "Esta notificação não existe, ou não é sua.")
+NOT_FOUND = ("not_found", _("Esta notificação não existe, ou não é sua."))
 
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -44,9 +45,9 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     code, detail = _code_and_detail(error, status)
     answer.data = {
         "type": "about:blank",
-        "title": TITLES.get(status, "Erro"),
+        "title": str(TITLES.get(status, _("Erro"))),
         "status": status,
-        "detail": detail,
+        "detail": str(detail),
         "code": code,
         **getattr(error, "more", {}),
     }
@@ -59,10 +60,10 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
 def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:
     match error:
         case Http404():
-            return "not_found", "Não há nada neste endereço."
+            return "not_found", _("Não há nada neste endereço.")
         case PermissionDenied():
-            return "permission_denied", "Você não tem permissão para isto."
+            return "permission_denied", _("Você não tem permissão para isto.")
         case exceptions.APIException():
             code = str(getattr(error.detail, "code", None) or error.default_code)
             return code, _DETAILS.get(code, str(error.detail))
-    return "error", TITLES.get(status, "Erro")
+    return "error", TITLES.get(status, _("Erro"))

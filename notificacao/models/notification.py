@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 def uuid7() -> uuid.UUID:
@@ -15,22 +16,22 @@ def uuid7() -> uuid.UUID:
 
 
 class Kind(models.TextChoices):
-    SISTEMA = "sistema", "Sistema"
-    SOLICITACAO = "solicitacao", "Solicitação"
-    PENDENCIA = "pendencia", "Pendência"
-    APROVACAO = "aprovacao", "Aprovação"
-    LIBERACAO = "liberacao", "Liberação"
-    ALERTA = "alerta", "Alerta"
-    ACOMPANHAMENTO = "acompanhamento", "Acompanhamento"
-    PAGAMENTO = "pagamento", "Pagamento"
-    MANUTENCAO = "manutencao", "Manutenção"
+    SISTEMA = "sistema", _("Sistema")
+    SOLICITACAO = "solicitacao", _("Solicitação")
+    PENDENCIA = "pendencia", _("Pendência")
+    APROVACAO = "aprovacao", _("Aprovação")
+    LIBERACAO = "liberacao", _("Liberação")
+    ALERTA = "alerta", _("Alerta")
+    ACOMPANHAMENTO = "acompanhamento", _("Acompanhamento")
+    PAGAMENTO = "pagamento", _("Pagamento")
+    MANUTENCAO = "manutencao", _("Manutenção")
 
 
 class Priority(models.TextChoices):
-    BAIXA = "baixa", "Baixa"
-    NORMAL = "normal", "Normal"
-    ALTA = "alta", "Alta"
-    URGENTE = "urgente", "Urgente"
+    BAIXA = "baixa", _("Baixa")
+    NORMAL = "normal", _("Normal")
+    ALTA = "alta", _("Alta")
+    URGENTE = "urgente", _("Urgente")
 
 
 class DispatchState(models.TextChoices):

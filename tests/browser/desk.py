@@ -54,6 +54,7 @@ class Desk:
 
     def _watch(self) -> "Desk":
         expect(self.page).to_have_url(f"{self.site.url}/notificacoes/")
+        self.page.wait_for_load_state("domcontentloaded")
         self.page.evaluate(_WATCH)
         self.start = self.page.evaluate("JSON.parse(document.getElementById('page').textContent).position")
         return self
