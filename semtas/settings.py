@@ -12,6 +12,8 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
+from semtas import csp
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -72,6 +74,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "waffle",
     "django_prometheus",
     "django_structlog",
@@ -82,6 +85,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -254,6 +258,9 @@ if ABLY_API_KEY and not re.fullmatch(r"[\w-]+\.[\w-]+:[^:\s]+", ABLY_API_KEY):
 ABLY_ENDPOINT = env.str("ABLY_ENDPOINT", default="")
 ABLY_PORT = setting(env.int, "ABLY_PORT", 443, minimum=1, maximum=65_535)
 ABLY_TLS = switch("ABLY_TLS", True)
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": csp.policy(csp.ably_sources(ABLY_ENDPOINT, ABLY_PORT, tls=ABLY_TLS) if ABLY_API_KEY else []),
+}
 # Ably refuses longer ones: an hour where the key's tokens can be revoked, else a day.
 ABLY_KEY_REVOCABLE = switch("ABLY_KEY_REVOCABLE", True)
 ABLY_TOKEN_TTL = setting(
