@@ -5,7 +5,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from notificacao.pages import acts, detail, inbox
+from notificacao.pages import acts, detail, diagnosis, inbox
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("sair/", LogoutView.as_view(), name="logout"),
     path("idioma/", set_language, name="language"),
     path("notificacoes/", inbox.inbox, name="inbox"),
+    path("notificacoes/diagnostico/", diagnosis.page, name="diagnosis"),
     path("notificacoes/todas-lidas/", acts.read_all, name="page-read-all"),
     path("notificacoes/<uuid:public_id>/", detail.detail, name="notification"),
     path("notificacoes/<uuid:public_id>/<slug:word>/", acts.act, name="page-act"),

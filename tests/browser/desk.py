@@ -1,5 +1,7 @@
 """A desk: one person's browser, logged in, with the inbox open."""
 
+import time
+
 from playwright.sync_api import Browser, Page, expect
 
 from tests.live.site import PASSWORD, Site
@@ -35,6 +37,7 @@ class Desk:
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if "Security Policy" in said.text else None)
         self.context = page.context
 
     @classmethod
@@ -58,6 +61,13 @@ class Desk:
         self.page.evaluate(_WATCH)
         self.start = self.page.evaluate("JSON.parse(document.getElementById('page').textContent).position")
         return self
+
+    def waits_for(self, script: str, argument: object = None, within: float = 10) -> None:
+        """Until the function `script` answers true. Playwright's own wait evals in the page: its policy refuses."""
+        deadline = time.monotonic() + within
+        while not self.page.evaluate(script, argument):
+            assert time.monotonic() < deadline, f"within {within} s it did not come true: {script}"
+            self.page.wait_for_timeout(20)
 
     def is_on(self, transport: str, within: float = 5) -> None:
         """The chip says `transport` (ably, sse, standby, offline) within that many seconds."""
@@ -86,7 +96,7 @@ class Desk:
         """Everything that was committed is in the list, and nothing twice; how much that was."""
         committed = self.committed()
         script = "(ids) => ids.every((id) => window.placed.includes(id))"
-        self.page.wait_for_function(script, arg=list(committed), timeout=within * 1000)
+        self.waits_for(script, list(committed), within)
         placed = self.placed()
         assert len(placed) == len(set(placed)), "something was put into the list twice"
         assert self.errors == []

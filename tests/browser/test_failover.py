@@ -92,9 +92,7 @@ def test_whoever_leaves_the_unit_hears_no_more_of_it(desk, site):
     for name in ("ana", "bia"):
         site.manage("shell", "--no-imports", "-c", code.format(name))
     for one in (ana, bia):
-        one.page.wait_for_function(
-            "() => fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.length === 2)"
-        )
+        one.waits_for("() => fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.length === 2)")
     send(site, "Só para a unidade")
     carla = desk("carla")
     carla.sees("Só para a unidade")

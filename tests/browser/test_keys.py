@@ -39,7 +39,7 @@ def test_when_a_colleague_leaves_those_who_stay_go_on_by_ably_with_another_key(d
     send(site, "Com a chave antiga")
     ana.sees("Com a chave antiga")
     run(site, "Membership.objects.get(person__username='bia').delete()")
-    ana.page.wait_for_function(
+    ana.waits_for(
         "() => fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.some(c => c.key_epoch === 2))"
     )
     send(site, "Com a chave nova")
@@ -68,7 +68,7 @@ def test_who_leaves_the_unit_stays_on_ably_with_what_is_still_theirs(desk, site)
     ana, carla = desk("ana"), desk("carla")
     ana.is_on("ably")
     run(site, "Membership.objects.get(person__username='ana').delete()")
-    ana.page.wait_for_function("() => fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.length === 2)")
+    ana.waits_for("() => fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.length === 2)")
     send(site, "Só para a unidade")
     carla.sees("Só para a unidade")
     run(site, "services.notify([audiences.SYSTEM_CHANNEL], title='Para todos', message='m')")

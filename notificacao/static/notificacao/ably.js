@@ -25,6 +25,25 @@ export function loadSdk(/** @type {string} */ address) {
   return loading;
 }
 
+/** What the SDK's client is made with: the address of the session, and `token`, which is asked whenever it wants one. */
+export function clientOptions(
+  /** @type {import("./types.js").AblyAddress} */ { endpoint, port, tls },
+  /** @type {() => Promise<string>} */ token,
+) {
+  return {
+    ...(endpoint && { endpoint, port, tlsPort: port }),
+    tls,
+    transports: ["web_socket"], // with others a refused socket makes the SDK probe Ably's own hosts
+    echoMessages: false,
+    logLevel: 0,
+    authCallback: (/** @type {unknown} */ _, /** @type {(error: object?, token: string?) => void} */ callback) =>
+      token().then(
+        (token) => callback(null, token),
+        (error) => callback({ code: 80019, statusCode: error.status || 503, message: error.message }, null),
+      ),
+  };
+}
+
 export class AblyLink {
   /**
    * @param {{
@@ -67,7 +86,8 @@ export class AblyLink {
       const { Realtime } = await this.sdk();
       if (this.closed) return;
       this.Message = Realtime.Message;
-      this.realtime = new Realtime(this.#options(/** @type {import("./types.js").AblyAddress} */ (session.ably)));
+      const address = /** @type {import("./types.js").AblyAddress} */ (session.ably);
+      this.realtime = new Realtime(clientOptions(address, this.token));
     } catch {
       this.#enter("failed");
       return;
@@ -96,21 +116,6 @@ export class AblyLink {
   close() {
     this.closed = true;
     this.realtime?.close();
-  }
-
-  #options(/** @type {import("./types.js").AblyAddress} */ { endpoint, port, tls }) {
-    return {
-      ...(endpoint && { endpoint, port, tlsPort: port }),
-      tls,
-      transports: ["web_socket"], // with others a refused socket makes the SDK probe Ably's own hosts
-      echoMessages: false,
-      logLevel: 0,
-      authCallback: (/** @type {unknown} */ _, /** @type {(error: object?, token: string?) => void} */ callback) =>
-        this.token().then(
-          (token) => callback(null, token),
-          (error) => callback({ code: 80019, statusCode: error.status || 503, message: error.message }, null),
-        ),
-    };
   }
 
   #listen() {
