@@ -29,6 +29,12 @@ async (after) => {
 """
 
 
+def tell_everybody(site: Site, title: str) -> None:
+    """A notification on the system's channel, from a process of its own."""
+    notify = f"services.notify([audiences.SYSTEM_CHANNEL], title={title!r}, message='m')"
+    site.manage("shell", "--no-imports", "-c", f"from notificacao import audiences, services\n{notify}")
+
+
 class Desk:
     """What one person sees. Two desks of one person in the same context are two tabs."""
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, tell_everybody
 from tests.live.site import Site, copy_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -97,8 +97,7 @@ def test_a_token_that_ably_refuses_is_named(page, site):
 
 def test_a_key_that_opens_nothing_is_named(page, site):
     """What the site sent a moment ago comes again, and does not open."""
-    code = "from notificacao import audiences, services\nservices.notify([audiences.SYSTEM_CHANNEL], title='a', message='b')"
-    site.manage("shell", "--no-imports", "-c", code)
+    tell_everybody(site, "a")
     expect(page.locator(".item .title").first).to_have_text("a")
     assert diagnose(page, site)["keys"] == "keys.ok"
 

@@ -1,0 +1,113 @@
+"""axe finds nothing serious on any page, in light and in dark."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk import Desk
+from tests.browser.staff import Staff
+from tests.live.ably_server import ROOT
+from tests.live.site import Site, copy_of
+
+pytestmark = pytest.mark.browser
+
+AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+RUN = """
+async () => {
+  const { violations } = await axe.run();
+  return violations
+    .filter(({ impact }) => ["serious", "critical"].includes(impact))
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`));
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def site(demo_database, tmp_path_factory):
+    """Without Ably: nothing of how a page looks depends on it."""
+    with Site(copy_of(demo_database, tmp_path_factory.mktemp("axe")), STREAM_HEARTBEAT="1") as site:
+        yield site
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request):
+    return request.param
+
+
+def findings(page: Page, scheme: str) -> list[str]:
+    """The serious and critical ones of the page as it stands."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate(AXE)
+    return page.evaluate(RUN)
+
+
+def test_a_picture_without_a_text_is_found(browser, site, scheme):
+    page = browser.new_page()
+    page.goto(f"{site.url}/entrar/")
+    page.evaluate("document.body.append(new Image())")
+    assert [finding.partition(":")[0] for finding in findings(page, scheme)] == ["image-alt"]
+    page.close()
+
+
+def test_the_login(browser, site, scheme):
+    page = browser.new_context(locale="pt-BR").new_page()
+    page.goto(f"{site.url}/entrar/")
+    assert findings(page, scheme) == []
+    page.get_by_label("Usuário").fill("ana")
+    page.get_by_label("Senha").fill("errada")
+    page.get_by_role("button", name="Entrar").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert findings(page, scheme) == []
+    page.context.close()
+
+
+def test_the_inbox_with_rows_and_without(desk, scheme):
+    ana: Desk = desk("ana")
+    ana.is_on("sse")
+    assert ana.page.locator(".item").count() > 1
+    assert findings(ana.page, scheme) == []
+    ana.page.evaluate("document.getElementById('inbox').replaceChildren()")
+    ana.page.evaluate("document.getElementById('empty').hidden = false")
+    assert findings(ana.page, scheme) == []
+
+
+def test_the_diagnosis_while_it_runs_when_all_is_well_and_when_not(desk, site, scheme):
+    page = desk("caio").page
+    page.goto(f"{site.url}/notificacoes/diagnostico/")
+    assert findings(page, scheme) == []
+    verdict = page.locator("#verdict")
+    expect(verdict).to_have_attribute("data-status", "ok", timeout=30_000)
+    assert findings(page, scheme) == []
+    page.route("**/api/v1/stream/**", lambda route: route.abort())
+    page.route("**/health/live", lambda route: route.fulfill(headers={"Date": "Tue, 24 Nov 2020 12:00:00 GMT"}))
+    page.get_by_role("button", name="Verificar de novo").click()
+    expect(verdict).to_have_attribute("data-status", "failure", timeout=30_000)
+    expect(page.locator("[data-link=clock]")).to_have_attribute("data-status", "warning")
+    page.evaluate("document.getElementById('report').hidden = false")
+    assert findings(page, scheme) == []
+
+
+@pytest.fixture(scope="module")
+def admin(browser, site):
+    page = Staff.of(browser, site).page
+    yield page
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "notification/",
+        "notification/add/",
+        "activechannel/",
+        "rolloutflag/",
+        "breakerstate/",
+        "auditevent/",
+        "person/",
+        "membership/add/",
+    ],
+)
+def test_the_administration(admin, site, scheme, address):
+    admin.goto(f"{site.url}/admin/notificacao/{address}")
+    expect(admin.locator("select.admin-autocomplete:not(.select2-hidden-accessible)")).to_have_count(0)
+    expect(admin.locator(".select2-selection:not([aria-label])")).to_have_count(0)
+    assert findings(admin, scheme) == []

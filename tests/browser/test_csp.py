@@ -1,0 +1,99 @@
+"""The content security policy while the pages are used: nothing of ours needs what it refuses."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk import tell_everybody
+from tests.browser.staff import Staff
+from tests.live.site import Site, copy_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.services]
+
+
+@pytest.fixture(scope="module")
+def site(demo_database, ably_server, tmp_path_factory):
+    database = copy_of(demo_database, tmp_path_factory.mktemp("csp"))
+    with Site(database, ably_server, STREAM_HEARTBEAT="1") as site:
+        yield site
+
+
+@pytest.fixture
+def staff(browser, site):
+    staff = Staff.of(browser, site)
+    yield staff
+    staff.page.context.close()
+
+
+def refusals(page: Page) -> list[str]:
+    """What the browser refuses to load or run from now on."""
+    heard: list[str] = []
+    page.on("console", lambda said: heard.append(said.text) if "Security Policy" in said.text else None)
+    return heard
+
+
+def test_a_script_that_somebody_smuggles_in_does_not_run_and_is_heard_of(desk):
+    caio = desk("caio")
+    refused = refusals(caio.page)
+    caio.page.evaluate("""() => {
+      const script = Object.assign(document.createElement("script"), { textContent: "window.smuggled = true" });
+      document.body.append(script, Object.assign(new Image(), { src: "https://evil.example/a.png" }));
+      return fetch("https://evil.example/").catch(() => {});
+    }""")
+    assert caio.page.evaluate("window.smuggled") is None
+    assert [kind for kind in ("script", "image", "connect") if any(kind in text for text in refused)] == [
+        "script",
+        "image",
+        "connect",
+    ], refused
+
+
+def test_the_inbox_and_the_diagnosis_run_under_it(desk, site):
+    ana = desk("ana")
+    refused = refusals(ana.page)
+    ana.page.reload()
+    ana.is_on("ably")
+    tell_everybody(site, "Aviso")
+    ana.sees("Aviso")
+    item = ana.page.locator(".item", has_text="Aviso")
+    item.locator("[data-action=read]").click()
+    item.locator("[data-action=archive]").click()
+    expect(item).to_have_count(0)
+    ana.page.goto(f"{site.url}/notificacoes/diagnostico/")
+    expect(ana.page.locator("#verdict")).to_have_attribute("data-status", "ok", timeout=30_000)
+    ana.page.get_by_role("button", name="Copiar relatório").click()
+    ana.page.get_by_role("link", name="Notificações", exact=True).click()
+    ana.page.get_by_role("button", name="Sair").click()
+    expect(ana.page.get_by_label("Senha")).to_be_visible()
+    assert refused == []
+
+
+def test_the_admin_runs_under_it(staff, site):
+    refused = refusals(staff.page)
+    page = staff.page
+    page.goto(f"{site.url}/admin/")
+    lists = page.locator("#content-main th a").evaluate_all("(all) => all.map(({ href }) => href)")
+    assert len(lists) > 5
+    for address in lists:
+        page.goto(address)
+        first = page.locator("#result_list tbody th a").first
+        if first.count():
+            first.click()
+            expect(page.locator("#content form").first).to_be_visible()
+    page.goto(f"{site.url}/admin/notificacao/notification/add/")
+    page.locator(".field-person .select2-selection").click()
+    page.locator(".select2-search__field").fill("ana")
+    page.locator(".select2-results__option").first.click()
+    staff.send_to_unit("CRAS01 – CRAS Norte", "Sob a política")
+    staff.set_flag(percent="100")
+    assert refused == []
+
+
+def test_the_documentation_of_the_api_runs_under_it(staff, site):
+    refused = refusals(staff.page)
+    staff.page.goto(f"{site.url}/api/v1/docs/")
+    call = staff.page.locator(".opblock", has_text="/api/v1/session/")
+    call.locator("button.opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table td.response-col_status").last).to_contain_text("200")
+    assert refused == []
