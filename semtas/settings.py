@@ -220,6 +220,11 @@ STATICFILES_DIRS = [
     for package, path in (("ably", "ably/build"), ("eventsource-parser", "eventsource-parser/dist"))
     if (NODE_MODULES / path).is_dir()
 ]
+if not DEBUG:
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "semtas.storage.HashedStaticFiles"},
+    }
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
 

@@ -1,0 +1,16 @@
+"""Static files in production: named after their content, so that a browser may keep them for good."""
+
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from servestatic.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedStaticFiles(CompressedManifestStaticFilesStorage):
+    """Also what a JavaScript module imports is named by its hash: a page never mixes modules of two releases.
+
+    Before the first `collectstatic` files have their plain names, and are kept for a minute.
+    """
+
+    support_js_module_import_aggregation = True
+
+    def url(self, name: str, force: bool = False) -> str:
+        return super().url(name, force) if self.hashed_files else StaticFilesStorage.url(self, name)
