@@ -4,28 +4,39 @@ import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from notificacao import audiences
+from notificacao import audiences, personal_data
 from notificacao.models import Kind, Priority
 
 MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 DATA_MAX = 4_096  # bytes of JSON
+DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON gives up at some depth
 _NOT_JSON = "só aceita o que cabe em JSON"
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # Unicode's category Cc, without the newline
+# Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
 class InvalidNotification(ValueError):
-    """What was sent cannot be a notification. `errors` is `{field: sentence}`."""
+    """What was sent cannot be a notification. `errors` is `{field: sentence}`, `code` what kind of error it is."""
+
+    code = "invalid"
 
     def __init__(self, errors: dict[str, str]):
         super().__init__("; ".join(f"{field}: {sentence}" for field, sentence in errors.items()))
         self.errors = errors
+
+
+class PersonalData(InvalidNotification):
+    """It would tell several people what is somebody's own."""
+
+    code = "personal_data"
 
 
 def _plain(text: str) -> str:
@@ -54,11 +65,20 @@ def _json(data: dict[str, Any]) -> bytes:
     """What the database or a stream could not carry is refused here: NaN, half a character, NUL, a set."""
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(_NOT_JSON) from error
     if b"\\u0000" in text:
         raise ValueError(_NOT_JSON)
     return text
+
+
+def _depth(data: Any) -> int:
+    """How many objects and lists lie within each other; `data` is small enough to be looked at."""
+    level, depth = [data], 0
+    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        depth += 1
+    return depth
 
 
 class Notice(BaseModel):
@@ -86,6 +106,8 @@ class Notice(BaseModel):
         size = len(_json(data))
         if size > DATA_MAX:
             raise ValueError(f"{size} bytes de JSON; o limite é {DATA_MAX}")
+        if _depth(data) > DATA_DEPTH_MAX:
+            raise ValueError(f"até {DATA_DEPTH_MAX} objetos e listas, um dentro do outro")
         return data
 
     @field_validator("expires_at")
@@ -103,12 +125,28 @@ class Notice(BaseModel):
         return self
 
     @classmethod
-    def of(cls, **fields: Any) -> "Notice":
-        """Raises InvalidNotification, with a sentence for each field that is wrong."""
+    def of(cls, *, personal_data_allowed: bool = False, **fields: Any) -> "Notice":
+        """Raises InvalidNotification, with a sentence for each field that is wrong; PersonalData where that is all."""
         try:
-            return cls(**fields)
+            notice = cls(**fields)
         except ValidationError as error:
             raise InvalidNotification({_field(e["loc"]): _sentence(e) for e in error.errors()}) from error
+        if not personal_data_allowed and (found := notice.personal_data()):
+            raise PersonalData(
+                {field: f"contém {what}: dado pessoal não vai a canal compartilhado" for field, what in found.items()}
+            )
+        return notice
+
+    def personal_data(self) -> dict[str, str]:
+        """`{field: what}` of what only the person concerned may read; empty where nobody else hears it."""
+        if all(map(audiences.is_personal, self.channels)):
+            return {}
+        texts = {"title": self.title, "message": self.message, "link": unquote(self.link), "data": _text_of(self.data)}
+        return {field: what for field, text in texts.items() if (what := personal_data.found_in(text))}
+
+
+def _text_of(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False)
 
 
 def _field(place: tuple[int | str, ...]) -> str:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notificacao import audiences
-from notificacao.content import DATA_MAX, MESSAGE_MAX, SYSTEM_MESSAGE_MAX, InvalidNotification, Notice
+from notificacao.content import (
+    DATA_DEPTH_MAX,
+    DATA_MAX,
+    MESSAGE_MAX,
+    SYSTEM_MESSAGE_MAX,
+    InvalidNotification,
+    Notice,
+    PersonalData,
+)
 
 UNIT = "private:unit:abc:notifications"
 CONTROLS = ["\x00", "\t", "\r", "\x07", "\x1b", "\x7f", "\x85", "\x9f"]
@@ -213,3 +221,49 @@ def test_a_notice_does_not_change_after_it_was_validated():
     with pytest.raises(ValueError, match="frozen"):
         valid.title = "x" * 1000
     assert valid.title == "Título"
+
+
+# --- Depth, directions, personal data
+
+
+def nested(depth, inner=1):
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
+def test_data_that_is_nested_so_deep_that_no_stream_could_write_it_is_refused():
+    assert notice(data=nested(DATA_DEPTH_MAX)).data == nested(DATA_DEPTH_MAX)
+    too_deep = {"data": "até 16 objetos e listas, um dentro do outro"}
+    assert errors_of(data=nested(DATA_DEPTH_MAX + 1)) == errors_of(data=nested(300)) == too_deep
+    assert errors_of(data={"a": [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]}) == too_deep
+    assert set(errors_of(data=nested(100_000))) == {"data"}
+
+
+@pytest.mark.parametrize("control", ["\u202e", "\u2066", "\u2028", "\u2029"])
+def test_what_makes_a_text_read_otherwise_than_it_is_written_is_refused(control):
+    assert errors_of(title=f"a{control}b") == {"title": "caracteres de controle não são aceitos"}
+
+
+PERSONAL = {
+    "title": ("CPF 529.982.247-25", "CPF"),
+    "message": ("Ligue para (84) 99999-1234", "telefone"),
+    "link": ("/pessoas/?quem=maria%40example.org", "e-mail"),
+    "data": ({"quem": ["maria@example.org"]}, "e-mail"),
+}
+
+
+@pytest.mark.parametrize("field", PERSONAL)
+@pytest.mark.parametrize("channel", [UNIT, "private:benefit:funeral:notifications", audiences.SYSTEM_CHANNEL])
+def test_personal_data_is_refused_on_a_channel_that_several_people_hear(field, channel):
+    value, what = PERSONAL[field]
+    with pytest.raises(PersonalData) as caught:
+        notice(channels=("private:user:a:notifications", channel), **{field: value})
+    assert caught.value.errors == {field: f"contém {what}: dado pessoal não vai a canal compartilhado"}
+
+
+@pytest.mark.parametrize("field", PERSONAL)
+def test_on_personal_channels_and_where_it_is_allowed_personal_data_passes(field):
+    value, what = PERSONAL[field]
+    assert notice(channels=("private:user:a:notifications",), **{field: value}).personal_data() == {}
+    assert notice(personal_data_allowed=True, **{field: value}).personal_data() == {field: what}
