@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 DATA_MAX = 4_096  # bytes of JSON
 DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON gives up at some depth
+EXPIRES_WITHIN = timedelta(days=3_653)
 _NOT_JSON = "só aceita o que cabe em JSON"
 # Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -81,12 +82,11 @@ def _depth(data: Any) -> int:
     return depth
 
 
-class Notice(BaseModel):
-    """One event for one or more channels: a row for each, one `event_id`."""
+class Content(BaseModel):
+    """What a notification says, to whomever."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True, extra="forbid")
 
-    channels: Annotated[tuple[str, ...], Field(min_length=1)]
     title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
     message: Annotated[str, Field(min_length=1, max_length=SYSTEM_MESSAGE_MAX), AfterValidator(_plain)]
     kind: Literal[*Kind.values] = Kind.SISTEMA.value  # type: ignore[valid-type]
@@ -94,11 +94,6 @@ class Notice(BaseModel):
     link: Annotated[str, Field(max_length=500), AfterValidator(_link)] = ""
     data: dict[str, Any] = {}
     expires_at: datetime | None = None
-
-    @field_validator("channels")
-    @classmethod
-    def _each_once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(channels))
 
     @field_validator("data")
     @classmethod
@@ -113,9 +108,24 @@ class Notice(BaseModel):
     @field_validator("expires_at")
     @classmethod
     def _in_the_future(cls, moment: datetime | None) -> datetime | None:
-        if moment is not None and (timezone.is_naive(moment) or moment <= timezone.now()):
+        if moment is None:
+            return None
+        if timezone.is_naive(moment) or moment <= timezone.now():
             raise ValueError("use um momento futuro, com fuso horário")
+        if moment > timezone.now() + EXPIRES_WITHIN:  # in the year 9999 another time zone's year is 10000
+            raise ValueError("use um momento dentro de dez anos")
         return moment
+
+
+class Notice(Content):
+    """One event for one or more channels: a row for each, one `event_id`."""
+
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @field_validator("channels")
+    @classmethod
+    def _each_once(cls, channels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(channels))
 
     @model_validator(mode="after")
     def _length_by_channel(self) -> "Notice":
@@ -130,7 +140,7 @@ class Notice(BaseModel):
         try:
             notice = cls(**fields)
         except ValidationError as error:
-            raise InvalidNotification({_field(e["loc"]): _sentence(e) for e in error.errors()}) from error
+            raise InvalidNotification({_field(e["loc"]): sentence_for(e) for e in error.errors()}) from error
         if not personal_data_allowed and (found := notice.personal_data()):
             raise PersonalData(
                 {field: f"contém {what}: dado pessoal não vai a canal compartilhado" for field, what in found.items()}
@@ -153,7 +163,7 @@ def _field(place: tuple[int | str, ...]) -> str:
     return str(place[0]) if place else "message"
 
 
-def _sentence(error: Any) -> str:
+def sentence_for(error: Any) -> str:
     """In pt-BR for what staff can meet in a form; pydantic's own words for the rest."""
     limits = error.get("ctx", {})
     match error["type"]:
@@ -165,4 +175,6 @@ def _sentence(error: Any) -> str:
             return f"use um destes: {limits['expected']}"
         case "extra_forbidden":
             return "campo desconhecido"
+        case "too_long":
+            return f"tem mais de {limits['max_length']} itens"
     return error["msg"].removeprefix("Value error, ")

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import activity, log
+from notificacao import activity, idempotency, log
 from notificacao.conf import conf
 from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification
 
@@ -50,10 +50,11 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete logins that have expired, the canary's old probes, and what web processes told that live no more."""
+    """Delete expired logins, the canary's old probes, what dead web processes told, answers kept long enough."""
     SessionStore.clear_expired()
     CanaryProbe.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     activity.forget_the_dead()
+    idempotency.forget_old_answers()
 
 
 def _limit(days: int | None) -> datetime | None:

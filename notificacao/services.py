@@ -5,7 +5,7 @@ from typing import Any
 
 from notificacao import audiences, wakes
 from notificacao.content import InvalidNotification, Notice
-from notificacao.models import Notification, Person
+from notificacao.models import Notification, Person, Producer
 from notificacao.models.notification import uuid7
 
 
@@ -19,20 +19,27 @@ def notify(channels: Iterable[str], *, created_by: Person | None = None, **field
     return notify_many([Notice.of(channels=tuple(channels), **fields)], created_by=created_by)
 
 
-def notify_many(notices: Iterable[Notice], *, created_by: Person | None = None) -> list[Notification]:
-    """Send many events with one INSERT and one wake. Raises InvalidNotification; then none is sent."""
+def notify_many(
+    notices: Iterable[Notice], *, created_by: Person | None = None, producer: Producer | None = None
+) -> list[Notification]:
+    """Send many events with one INSERT and one wake. Raises InvalidNotification; then none is sent.
+
+    The rows are in the order of the notices, and of the channels of each.
+    """
     notices = list(notices)
     unknown = audiences.unknown({channel for notice in notices for channel in notice.channels})
     if unknown:
         raise InvalidNotification({"channels": f"canal desconhecido: {', '.join(sorted(unknown))}"})
-    rows = Notification.objects.bulk_create(row for notice in notices for row in _rows(notice, created_by))
+    rows = Notification.objects.bulk_create(
+        row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)
+    )
     wakes.after_commit(wakes.DISPATCHER)  # bulk_create sends no signal
     return rows
 
 
-def _rows(notice: Notice, created_by: Person | None) -> list[Notification]:
+def _rows(notice: Notice, **sender: Any) -> list[Notification]:
     """An event of one row carries the row's own id; an event of several, an id that is none of theirs."""
     content = notice.model_dump(exclude={"channels"})
     if len(notice.channels) > 1:
         content["event_id"] = uuid7()
-    return [Notification(channel=channel, created_by=created_by, **content) for channel in notice.channels]
+    return [Notification(channel=channel, **sender, **content) for channel in notice.channels]

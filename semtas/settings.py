@@ -50,6 +50,17 @@ def choice(name, default, allowed):
     return value
 
 
+def rate(name, default):
+    """Read one variable such as `10/15`: so many a minute, and at most so many at once."""
+    text = env.str(name, default=default)
+    found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
+    if not found:
+        raise ImproperlyConfigured(
+            f"{name}={text!r} is no rate: use A MINUTE/AT ONCE, such as 10/15, each 1 to 999999."
+        )
+    return int(found[1]), int(found[2])
+
+
 # --- The site -------------------------------------------------------------------------------
 
 EMBEDDED_SECRET_KEY = "embedded-secret-for-one-machine-only-set-SECRET_KEY-in-production"
@@ -72,6 +83,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "rest_framework",
+    "rest_framework_api_key",  # for its abstract model; its own table stays empty
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
@@ -230,11 +242,13 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 
 # --- API ------------------------------------------------------------------------------------
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_388_608  # bytes: 1,000 notifications of a producer; other calls take far less
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["notificacao.api.authentication.SiteSession"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["notificacao.api.throttling.PersonThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["notificacao.api.parsing.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "notificacao.api.problems.as_problem",
 }
@@ -248,6 +262,16 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
+
+# --- How often: a minute/at once, by person ------------------------------------------------------
+
+RATE_USER = rate("RATE_USER", "10/15")
+RATE_STAFF = rate("RATE_STAFF", "50/75")
+RATE_SYSTEM = rate("RATE_SYSTEM", "100/150")
+RATE_CALLS = setting(env.int, "RATE_CALLS", 12, unit="calls for each notification", minimum=1, maximum=1_000)
+RATE_STREAMS = rate("RATE_STREAMS", "60/60")
+RATE_LOGIN = rate("RATE_LOGIN", "10/15")
+RATE_LOGIN_ADDRESS = rate("RATE_LOGIN_ADDRESS", "300/300")
 
 # --- Rollout --------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from notificacao.models import LogHead, Person, ReadMark
 ROOT = "/api/v1/"
 MEMBERS = {"type", "title", "status", "detail", "code"}
 ADDRESSES = [ROOT + str(entry.pattern).replace("<uuid:public_id>", str(uuid.UUID(int=7))) for entry in urlpatterns]
+SENDING = ROOT + "notifications/"  # by POST, with a key instead of a login
 READS = ["session/", "ably/channels/", "stream/", "notifications/", "schema/", "docs/"]
 OURS = [address for address in ADDRESSES if not address.endswith(("/schema/", "/docs/"))]
 WRITES = [address for address in ADDRESSES if address.removeprefix(ROOT) not in READS]
@@ -69,10 +70,11 @@ def test_these_lists_hold_every_endpoint():
 def test_who_is_not_logged_in_gets_401_and_never_403(client, db, address, method):
     response = getattr(client, method)(address)
     assert response.status_code == 401
-    assert response["WWW-Authenticate"] == "Session"
+    to_send = (method, address) == ("post", SENDING)
+    assert response["WWW-Authenticate"] == ("Api-Key" if to_send else "Session")
 
 
-@pytest.mark.parametrize("address", OURS)
+@pytest.mark.parametrize("address", [address for address in OURS if address != SENDING])
 def test_who_is_not_logged_in_is_told_where_to_log_in(client, db, address):
     response = client.post(address)
     assert is_problem(response, 401, "not_authenticated")
@@ -122,7 +124,7 @@ def test_what_is_only_to_be_posted_is_405_to_get(as_ana, address):
     assert "POST" in response["Allow"]
 
 
-@pytest.mark.parametrize("address", [address for address in OURS if address not in WRITES])
+@pytest.mark.parametrize("address", [address for address in OURS if address not in [*WRITES, SENDING]])
 def test_what_is_only_to_be_read_is_405_to_post(as_ana, address):
     assert is_problem(as_ana.post(address), 405, "method_not_allowed")
 
@@ -181,11 +183,12 @@ def test_the_openapi_document_names_every_path_and_describes_each_call(schema):
     for calls in document["paths"].values():
         for call in calls.values():
             assert call["description"]
-            assert "200" in call["responses"]
+            assert {"200", "201"} & set(call["responses"])
 
 
 def test_the_openapi_document_says_how_each_call_can_fail(schema):
     paths = schema[0]["paths"]
+    assert {"201", "400", "401", "409", "413", "429"} <= set(paths[SENDING]["post"]["responses"])
     assert {"200", "400", "410"} <= set(paths[ROOT + "notifications/"]["get"]["responses"])
     assert {"200", "401", "409"} <= set(paths[ROOT + "ably/token/"]["post"]["responses"])
     assert {"200", "404"} <= set(paths[ROOT + "notifications/{public_id}/read/"]["post"]["responses"])

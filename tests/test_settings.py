@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tests.live.ably_server import ROOT
 
 SETTINGS = ROOT / "semtas" / "settings.py"
-READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|env\.\w+\()\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|env\.\w+\()\s*"([A-Z_]+)"')
 
 
 def load(monkeypatch, **environment):
@@ -66,6 +66,13 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("STREAMS_PER_PERSON", "0"),
         ("REPLAY_LIMIT", "-1"),
         ("DEBUG", "perhaps"),
+        ("RATE_USER", "10"),
+        ("RATE_STAFF", "0/75"),
+        ("RATE_SYSTEM", "100/0"),
+        ("RATE_STREAMS", "60/sixty"),
+        ("RATE_LOGIN", "-10/15"),
+        ("RATE_LOGIN_ADDRESS", "1000000/1"),
+        ("RATE_CALLS", "0"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_says_which_one_it_is(monkeypatch, name, value):

@@ -7,7 +7,6 @@ import pytest
 from django.db.backends.signals import connection_created
 
 from notificacao import audiences
-from notificacao.stream import limits
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -112,8 +111,8 @@ async def test_a_full_process_refuses_until_somebody_leaves(site, ana, bia, caio
     assert (await site.open(caio)).status == 200
 
 
-async def test_who_opens_too_fast_is_told_when_to_come_back_and_others_are_not(site, ana, bia, monkeypatch):
-    monkeypatch.setattr(limits, "BURST", 3)
+async def test_who_opens_too_fast_is_told_when_to_come_back_and_others_are_not(site, ana, bia, settings):
+    settings.RATE_STREAMS = (1, 3)
     for _ in range(3):
         await site.open(ana)
     refused = await site.request(await site.cookie(ana))

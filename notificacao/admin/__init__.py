@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 
-from notificacao.admin import activity, audit, breaker, notification, people, rollout  # noqa: F401
+from notificacao.admin import activity, audit, breaker, notification, people, producer, rollout  # noqa: F401
+from notificacao.login import throttled
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"
 admin.site.index_title = "Administração"
+admin.site.login = throttled(admin.site.login)

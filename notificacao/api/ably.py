@@ -9,26 +9,18 @@ from rest_framework import exceptions
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from notificacao import activity, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
+from notificacao.api.throttling import TokenThrottle
 from notificacao.audit import Refusals
-from notificacao.conf import conf
 from notificacao.models import AuditEvent
 
 CHANNELS_MAX = 1_000
 
 _refusals = Refusals(AuditEvent.Action.TOKEN_REFUSED)
-
-
-class TokenThrottle(UserRateThrottle):
-    scope = "ably_token"
-
-    def get_rate(self) -> str:
-        return f"{conf.ABLY_TOKENS_PER_MINUTE}/min"
 
 
 class TokenView(APIView):

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from notificacao.api.parsing import TooLarge
 
 TITLES = {
     400: _("Pedido inválido"),
@@ -18,6 +21,7 @@ TITLES = {
     405: _("Método não permitido"),
     409: _("Conflito"),
     410: _("Cursor fora do registro"),
+    413: _("Pedido grande demais"),
     415: _("Formato não aceito"),
     429: _("Muitos pedidos"),
 }
@@ -38,6 +42,8 @@ NOT_FOUND = ("not_found", _("Esta notificação não existe, ou não é sua."))
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None, and so a 500, for what nobody foresaw."""
+    if isinstance(error, RequestDataTooBig):
+        error = TooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     answer = exception_handler(error, context)
     if answer is None:
         return None

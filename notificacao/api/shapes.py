@@ -138,6 +138,34 @@ class ProblemDetails(_Shape):
     code: str
 
 
+class SentNotification(_Shape):
+    """`ids`: one for each recipient's channel; the event's own where there is one."""
+
+    event_id: uuid.UUID
+    ids: list[uuid.UUID]
+
+
+class Sent(_Shape):
+    """In the order of what was asked."""
+
+    results: list[SentNotification]
+
+
+class FaultDetails(_Shape):
+    """`index`: of the notification in the list, from 0."""
+
+    index: int
+    field: str
+    code: str
+    detail: str
+
+
+class FaultyProblem(ProblemDetails):
+    """`errors`, at most 100, where single notifications are wrong."""
+
+    errors: list[FaultDetails] = []
+
+
 def parse(shape: type[Shape], data: Any) -> Shape:
     """Raises Problem 400 that names the field and what is wrong with it."""
     try:

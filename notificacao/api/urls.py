@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from notificacao.api import ably, notifications, receipts, session, stream
+from notificacao.api import ably, notifications, producing, receipts, session, stream
 
 # Swagger's stylesheet draws its arrows from data: URLs. That is all it needs beyond the policy of every page.
 docs = csp_update({"img-src": ["'self'", "data:"]})(
@@ -16,7 +16,7 @@ urlpatterns = [
     path("ably/token/", ably.TokenView.as_view(), name="ably-token"),
     path("ably/channels/", ably.channels, name="ably-channels"),
     path("stream/", stream.stream, name="stream"),
-    path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/", producing.NotificationsView.as_view(), name="notifications"),
     path("notifications/read-all/", notifications.read_all, name="read-all"),
     path("notifications/<uuid:public_id>/read/", notifications.read, name="read"),
     path("notifications/<uuid:public_id>/unread/", notifications.unread, name="unread"),

@@ -4,9 +4,11 @@ from notificacao.models.activity import ActiveChannel, WebProcess
 from notificacao.models.audit import AuditEvent
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
+from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation
 from notificacao.models.rollout import RolloutFlag
@@ -20,12 +22,15 @@ __all__ = [
     "Channel",
     "DispatchState",
     "DispatcherLease",
+    "KeptAnswer",
     "Kind",
     "LogHead",
     "Membership",
     "Notification",
     "Person",
     "Priority",
+    "Producer",
+    "ProducerKey",
     "ReadMark",
     "Receipt",
     "Revocation",

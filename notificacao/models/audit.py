@@ -20,12 +20,21 @@ class _AppendOnlySet(models.QuerySet):
 
 
 class AuditEvent(models.Model):
-    """`who` is a person's public id, blank where nobody is known; `data` is small and holds no secret and no text."""
+    """`who` is a person's public id or a producer, blank where nobody is known.
+
+    `data` is small and holds no secret and no text.
+    """
 
     class Action(models.TextChoices):
         TOKEN_ISSUED = "token_issued", "Token do Ably emitido"
         TOKEN_REFUSED = "token_refused", "Token do Ably recusado"
         TOKENS_REVOKED = "tokens_revoked", "Tokens do Ably revogados"
+        PRODUCER_SENT = "producer_sent", "Sistema produtor enviou"
+        PRODUCER_REFUSED = "producer_refused", "Sistema produtor recusado"
+        PRODUCER_CHANGED = "producer_changed", "Sistema produtor alterado"
+        KEY_ISSUED = "key_issued", "Chave de produtor emitida"
+        KEY_REVOKED = "key_revoked", "Chave de produtor revogada"
+        PERSONAL_DATA_SENT = "personal_data_sent", "Dado pessoal enviado a canal compartilhado"
 
     at = models.DateTimeField("quando", default=timezone.now, db_index=True)
     action = models.CharField("o quê", max_length=32, choices=Action)

@@ -72,6 +72,16 @@ class Notification(models.Model):
         blank=True,
         editable=False,
     )
+    producer = models.ForeignKey(
+        "Producer",
+        models.PROTECT,
+        verbose_name="sistema produtor",
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+    )
     expires_at = models.DateTimeField("expira em", null=True, blank=True)
 
     seq = models.BigIntegerField(unique=True, null=True, editable=False)
@@ -89,6 +99,7 @@ class Notification(models.Model):
     class Meta:
         verbose_name = "notificação"
         verbose_name_plural = "notificações"
+        permissions = [("send_personal_data", "Pode enviar dado pessoal a canais compartilhados")]
         indexes = [
             models.Index(fields=["channel", "seq"], name="notification_channel_seq"),
             models.Index(fields=["id"], name="notification_unstamped", condition=Q(seq__isnull=True)),

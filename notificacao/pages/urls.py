@@ -5,13 +5,14 @@ from django.urls import path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
+from notificacao.login import throttled
 from notificacao.pages import acts, detail, diagnosis, inbox
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
     path(
         "entrar/",
-        LoginView.as_view(template_name="notificacao/entrar.html", redirect_authenticated_user=True),
+        throttled(LoginView.as_view(template_name="notificacao/entrar.html", redirect_authenticated_user=True)),
         name="login",
     ),
     path("sair/", LogoutView.as_view(), name="logout"),

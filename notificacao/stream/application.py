@@ -43,6 +43,7 @@ class StreamApplication:
     def close(self) -> None:
         self._doorkeeper.close()
         self._replaying.close()
+        self._limits.close()
 
     async def __call__(self, scope, receive, send) -> None:
         try:
@@ -118,7 +119,7 @@ class StreamApplication:
             raise Refused(NOT_LOGGED_IN)
         if opening.lane is Lane.STANDBY and not grant.assigned:
             raise Refused(FORBIDDEN_LANE)
-        self._limits.note_opening(grant.person_pk)
+        await self._limits.note_opening(grant.person_pk)
         if not await self._hub.reached(grant.position):
             raise Refused(NOT_READY)
         return grant

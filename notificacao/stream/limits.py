@@ -1,15 +1,57 @@
-"""How many streams this process holds, and how fast one person may open them; in memory, for this process alone."""
+"""How many streams this process holds, and how fast one person may open them."""
 
+import asyncio
 import math
 import random
-import time
+from concurrent.futures import ThreadPoolExecutor
 
+from notificacao import rates
 from notificacao.conf import conf
+from notificacao.rates import Rate
 from notificacao.stream.opening import Refusal, Refused
 
-BURST = 60  # streams that one person may open at once
-EVERY = 1.0  # seconds until one more
-_FORGET_AT = 10_000  # people remembered before those with nothing to answer for are forgotten
+
+class Openings:
+    """Takes a token for each opening; all who ask while one batch is asked of Redis make the next."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openings")
+        self._waiting: list[tuple[int, asyncio.Future[float]]] = []
+        self._asking: asyncio.Task | None = None
+
+    async def take(self, person_pk: int) -> float:
+        """Seconds that they have to wait; 0 where they may open one."""
+        if not conf.REDIS_URL:
+            return _take([person_pk])[0]
+        answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._waiting.append((person_pk, answer))
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await answer
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            pks = [person_pk for person_pk, _ in batch]
+            (waits,) = await asyncio.gather(self._in_thread(pks), return_exceptions=True)
+            for place, (_, answer) in enumerate(batch):
+                if answer.done():
+                    continue
+                if isinstance(waits, BaseException):
+                    answer.set_exception(waits)
+                else:
+                    answer.set_result(waits[place])
+
+    async def _in_thread(self, person_pks: list[int]) -> list[float]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _take, person_pks)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False)
+
+
+def _take(person_pks: list[int]) -> list[float]:
+    rate = Rate(*conf.RATE_STREAMS)
+    return rates.take_many([(f"streams:{pk}", rate) for pk in person_pks])
 
 
 class Limits:
@@ -17,7 +59,7 @@ class Limits:
 
     def __init__(self) -> None:
         self._taken = 0
-        self._free_at: dict[int, float] = {}  # person pk → when their burst is whole again (GCRA)
+        self._openings = Openings()
 
     def take_place(self) -> None:
         """Raises Refused."""
@@ -36,21 +78,19 @@ class Limits:
     def give_back(self) -> None:
         self._taken -= 1
 
-    def note_opening(self, person_pk: int) -> None:
+    async def note_opening(self, person_pk: int) -> None:
         """Raises Refused."""
-        now = time.monotonic()
-        free_at = max(now, self._free_at.get(person_pk, 0.0)) + EVERY
-        over = free_at - now - BURST * EVERY
-        if over > 0:
+        wait = await self._openings.take(person_pk)
+        if wait:
             raise Refused(
                 Refusal(
                     429,
                     "opened_too_fast",
                     "Muitos pedidos",
                     "Você abriu fluxos depressa demais: aguarde.",
-                    retry_after=math.ceil(over) + random.randint(0, 4),  # noqa: S311
+                    retry_after=math.ceil(wait) + random.randint(0, 4),  # noqa: S311
                 )
             )
-        if len(self._free_at) >= _FORGET_AT:
-            self._free_at = {pk: at for pk, at in self._free_at.items() if at > now}
-        self._free_at[person_pk] = free_at
+
+    def close(self) -> None:
+        self._openings.close()

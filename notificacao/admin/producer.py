@@ -1,0 +1,131 @@
+"""Other systems that send, and their keys. A key's text is shown once, on the page that answers its making."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from rest_framework_api_key import admin as keys_admin
+from rest_framework_api_key.models import APIKey
+
+from notificacao import audit
+from notificacao.catalogue import EVENTS
+from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
+from notificacao.producing import api_keys
+
+assert keys_admin.APIKeyModelAdmin  # it has registered its own keys, which mean nothing here
+admin.site.unregister(APIKey)
+
+
+class _Several(forms.MultipleChoiceField):
+    def __init__(self, choices, **kwargs):
+        super().__init__(choices=choices, required=False, widget=forms.CheckboxSelectMultiple, **kwargs)
+
+
+class ProducerForm(forms.ModelForm):
+    events = _Several(
+        [(name, name) for name in EVENTS],
+        label="Eventos do catálogo",
+        help_text="O catálogo diz quem recebe, com que texto e que prioridade.",
+    )
+    kinds = _Several(Kind.choices, label="Tipos", help_text="Do que envia com palavras próprias.")
+
+    class Meta:
+        model = Producer
+        fields = (
+            "name",
+            "slug",
+            "is_active",
+            "events",
+            "kinds",
+            "to_people",
+            "to_units",
+            "to_benefits",
+            "to_everybody",
+            "units",
+        )
+
+
+@admin.register(Producer)
+class ProducerAdmin(admin.ModelAdmin):
+    form = ProducerForm
+    list_display = ("name", "slug", "is_active")
+    filter_horizontal = ("units",)
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request, obj=None):
+        """The audit trail knows it by its slug."""
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else {"slug": ("name",)}
+
+    def save_related(self, request, form, formsets, change) -> None:
+        super().save_related(request, form, formsets, change)
+        scope = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("units", "slug", "name")}
+        audit.record(
+            AuditEvent.Action.PRODUCER_CHANGED,
+            who=request.user.public_id,
+            ip=request.META.get("REMOTE_ADDR"),
+            producer=form.instance.slug,
+            units=sorted(unit.code for unit in form.instance.units.all()),
+            **scope,
+        )
+
+
+@admin.register(ProducerKey)
+class ProducerKeyAdmin(admin.ModelAdmin):
+    list_display = ("prefix", "producer", "name", "created", "expiry_date", "last_used_at", "revoked")
+    list_filter = ("revoked", "producer")
+    list_select_related = ("producer",)
+    search_fields = ("prefix", "name")
+    fields = ("producer", "name", "expiry_date")
+    actions = ("rotate", "revoke")
+
+    class Media:
+        js = ("notificacao/once.js",)
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request) -> bool:
+        return super().has_change_permission(request)
+
+    def get_fields(self, request, obj=None):
+        return self.fields if obj is None else ("prefix", *self.list_display[1:])
+
+    def save_model(self, request, obj, form, change) -> None:
+        made, obj.text = api_keys.issue(obj.producer, obj.name, obj.expiry_date, request.user, _address_of(request))
+        obj.pk, obj.prefix = made.pk, made.prefix
+
+    def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
+        return self._shown_once(request, obj, obj.text)
+
+    @method_decorator(never_cache)
+    def _shown_once(self, request: HttpRequest, key: ProducerKey, text: str) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "title": "Chave nova", "key": key, "text": text}
+        return TemplateResponse(request, "admin/notificacao/producerkey/issued.html", context)
+
+    @admin.action(description="Trocar: emitir outra; esta vale mais 7 dias", permissions=["add"])
+    def rotate(self, request, queryset) -> HttpResponse | None:
+        keys = list(queryset.filter(revoked=False).select_related("producer"))
+        if len(keys) != 1:
+            self.message_user(request, "Escolha uma única chave que não esteja revogada.", messages.WARNING)
+            return None
+        return self._shown_once(request, *api_keys.rotate(keys[0], request.user, _address_of(request)))
+
+    @admin.action(description="Revogar", permissions=["revoke"])
+    def revoke(self, request, queryset) -> None:
+        for key in queryset.select_related("producer"):
+            api_keys.revoke(key, request.user, _address_of(request))
+        self.message_user(request, "As chaves escolhidas não valem mais.", messages.SUCCESS)
+
+
+def _address_of(request: HttpRequest) -> str | None:
+    return request.META.get("REMOTE_ADDR")

@@ -1,0 +1,34 @@
+"""JSON in request bodies, no larger and no deeper than it may be."""
+
+import io
+from typing import Any
+
+from django.conf import settings
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import JSONParser
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+
+    def __init__(self, limit: int):
+        super().__init__(f"O corpo do pedido passa de {limit} bytes.")
+
+
+class BoundedJSONParser(JSONParser):
+    limit = 65_536  # bytes
+
+    def parse(self, stream, media_type=None, parser_context=None) -> Any:
+        """Raises TooLarge, ParseError."""
+        body = stream.read(self.limit + 1)
+        if len(body) > self.limit:
+            raise TooLarge(self.limit)
+        try:
+            return super().parse(io.BytesIO(body), media_type, parser_context)
+        except (RecursionError, UnicodeDecodeError) as error:
+            raise ParseError from error
+
+
+class BulkJSONParser(BoundedJSONParser):
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -1,0 +1,153 @@
+"""`POST /api/v1/notifications/`: other systems of SEMTAS send, each with a key of its own."""
+
+import re
+from typing import Any
+
+from drf_spectacular.authentication import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_api_key.permissions import KeyParser
+
+from notificacao import idempotency
+from notificacao.api import examples, shapes
+from notificacao.api.notifications import notifications
+from notificacao.api.parsing import BulkJSONParser
+from notificacao.api.problems import Problem
+from notificacao.api.throttling import ProducerThrottle
+from notificacao.audit import Refusals
+from notificacao.models import AuditEvent, Producer, ProducerKey
+from notificacao.producing import api_keys, sending
+from notificacao.producing.faults import Faulty
+from notificacao.producing.orders import ORDERS_MAX, EventOrder, Order, Orders
+
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+_TRY_AGAIN = 1  # seconds
+
+_refusals = Refusals(AuditEvent.Action.PRODUCER_REFUSED)
+
+
+class ProducersKey(BaseAuthentication):
+    """`Authorization: Api-Key …`; the producer is the request's user, the key its `auth`."""
+
+    def authenticate(self, request: Request) -> tuple[Producer, ProducerKey]:
+        text = KeyParser().get(request)
+        if text is None:
+            raise AuthenticationFailed("Envie a chave do sistema no cabeçalho Authorization: Api-Key …", "key_required")
+        try:
+            key = api_keys.recognise(text)
+        except api_keys.KeyRefused as refused:
+            _refusals.record(who=refused.who, ip=_address_of(request), reason=f"key {refused.reason}")
+            detail = "Esta chave não vale: confira se expirou ou foi revogada."
+            raise AuthenticationFailed(detail, "key_invalid") from None
+        return key.producer, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Api-Key"
+
+
+class ProducersKeyScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document names it."""
+
+    target_class = ProducersKey
+    name = "producerKey"
+
+    def get_security_definition(self, auto_schema) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Api-Key PREFIX.SECRET`"}
+
+
+class NotificationsView(notifications.cls):  # type: ignore[name-defined]
+    """GET is for people, POST for other systems: what lets one in means nothing to the other."""
+
+    http_method_names = ["get", "post", "options"]
+
+    _posting = False
+
+    def initialize_request(self, request, *args, **kwargs) -> Request:
+        self._posting = request.method == "POST"
+        return super().initialize_request(request, *args, **kwargs)
+
+    def get_authenticators(self) -> list:
+        return [ProducersKey()] if self._posting else super().get_authenticators()
+
+    def get_permissions(self) -> list:
+        return [] if self._posting else super().get_permissions()  # who has no key is refused before
+
+    def get_throttles(self) -> list:
+        return [ProducerThrottle()] if self._posting else super().get_throttles()
+
+    def get_parsers(self) -> list:
+        return [BulkJSONParser()] if self._posting else super().get_parsers()
+
+    @extend_schema(
+        operation_id="notifications_create",
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key",
+                str,
+                OpenApiParameter.HEADER,
+                description="1 to 255 visible ASCII characters: the same again within 24 hours does nothing.",
+            )
+        ],
+        request=PolymorphicProxySerializer("OneOrMany", [Order, EventOrder, Orders], None),
+        responses={
+            201: shapes.Sent,
+            400: shapes.FaultyProblem,
+            **dict.fromkeys((401, 409, 413, 415, 429), shapes.ProblemDetails),
+        },
+        examples=examples.PRODUCING,
+        tags=["producers"],
+    )
+    def post(self, request: Request) -> Response:
+        """Send one notification, or a list of up to 1,000: all of them or none. docs/producers.md explains it."""
+        one_or_many = request.data
+        asked = one_or_many if isinstance(one_or_many, list) else [one_or_many]
+        if not 1 <= len(asked) <= ORDERS_MAX:
+            raise Problem(400, "invalid", f"Envie de 1 a {ORDERS_MAX} notificações.")
+        results, again = _send(request, asked)
+        headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if again else {})
+        return Response({"results": results}, status=201, headers=headers)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Every refusal of a producer comes through here, and is on record."""
+        if self._posting and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
+            _refusals.record(who=self.request.user.who, ip=_address_of(self.request), reason=_code_of(exc))
+        return super().handle_exception(exc)
+
+
+def _send(request: Request, asked: list[Any]) -> tuple[list[dict], bool]:
+    try:
+        return sending.send(request.auth, asked, ip=_address_of(request), idempotency_key=_idempotency_key(request))
+    except Faulty as faulty:
+        raise Problem(
+            400,
+            "invalid",
+            "Nada foi enviado: veja o que está errado em errors, pelo índice de cada notificação.",
+            errors=[vars(fault) for fault in faulty.faults],
+        ) from None
+    except idempotency.OtherRequest:
+        raise Problem(
+            409, "idempotency_conflict", "Esta Idempotency-Key já foi usada com outro corpo: use outra."
+        ) from None
+    except idempotency.UnderWay:
+        conflict = Problem(409, "idempotency_under_way", "Um pedido com esta Idempotency-Key ainda está em andamento.")
+        conflict.wait = _TRY_AGAIN  # DRF's handler makes it a Retry-After
+        raise conflict from None
+
+
+def _idempotency_key(request: Request) -> str:
+    """Raises Problem."""
+    key = request.headers.get("Idempotency-Key", "")
+    if "Idempotency-Key" in request.headers and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Problem(400, "invalid_idempotency_key", "Idempotency-Key: use de 1 a 255 caracteres ASCII visíveis.")
+    return key
+
+
+def _code_of(error: APIException) -> str:
+    return str(getattr(error.detail, "code", None) or error.default_code)
+
+
+def _address_of(request: Request) -> str | None:
+    return request.META.get("REMOTE_ADDR")

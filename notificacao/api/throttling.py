@@ -1,0 +1,57 @@
+"""How often the API may be called: DRF's throttles over `rates`, by person and role, by producer."""
+
+from django.core.cache import cache
+from rest_framework.throttling import BaseThrottle
+
+from notificacao import rates
+from notificacao.conf import conf
+from notificacao.models import Person, Role
+from notificacao.rates import Rate
+
+_AN_HOUR = 3_600  # seconds
+
+
+def sending_rate(person: Person) -> Rate:
+    """How many notifications `person` may send; they are as just read: a change of role changes `access_changed_at`."""
+    place = f"staff/{person.pk}/{person.access_changed_at.timestamp()}"
+    staff = cache.get(place)
+    if staff is None:
+        staff = person.is_staff or person.memberships.exclude(role=Role.CIDADAO).exists()
+        cache.set(place, staff, _AN_HOUR)
+    return Rate(*(conf.RATE_STAFF if staff else conf.RATE_USER))
+
+
+class _Throttle(BaseThrottle):
+    """`rate_for` says whose bucket it is and how it fills; nothing where nobody is limited."""
+
+    def rate_for(self, request) -> tuple[str, Rate]:
+        raise NotImplementedError
+
+    def allow_request(self, request, view) -> bool:
+        self._wait = rates.take(*self.rate_for(request))
+        return not self._wait
+
+    def wait(self) -> float:
+        return self._wait
+
+
+class PersonThrottle(_Throttle):
+    """Every call of a person who is logged in."""
+
+    def rate_for(self, request) -> tuple[str, Rate]:
+        sends = sending_rate(request.user)
+        return f"api:{request.user.pk}", Rate(sends.per_minute * conf.RATE_CALLS, sends.burst * conf.RATE_CALLS)
+
+
+class TokenThrottle(_Throttle):
+    """Ably tokens."""
+
+    def rate_for(self, request) -> tuple[str, Rate]:
+        return f"token:{request.user.pk}", Rate(conf.ABLY_TOKENS_PER_MINUTE, conf.ABLY_TOKENS_PER_MINUTE)
+
+
+class ProducerThrottle(_Throttle):
+    """The requests of another system, whichever of its keys it uses."""
+
+    def rate_for(self, request) -> tuple[str, Rate]:
+        return request.auth.producer.who, Rate(*conf.RATE_SYSTEM)

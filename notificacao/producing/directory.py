@@ -1,0 +1,93 @@
+"""Whom a producer means: the names that other systems know, looked up for a whole request at once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from notificacao import audiences, catalogue
+from notificacao.catalogue import Matter
+from notificacao.content import InvalidNotification, Notice
+from notificacao.models import BenefitType, Membership, Person, Producer, Unit
+from notificacao.producing.faults import Fault, Faulty
+from notificacao.producing.orders import EventOrder, MatterOrder, Order
+
+_PEOPLE = ("tecnico", "aprovador", "liberador", "requester", "pendencia_author")
+
+
+class Directory:
+    """The people, units and benefits that `orders` name and `producer` reaches, read in three queries.
+
+    What does not exist and what is out of reach are the same, so that nobody finds out which names there are.
+    """
+
+    def __init__(self, producer: Producer, orders: Iterable[Order | EventOrder]):
+        people: set[str] = set()
+        units: set[str] = set()
+        benefits: set[str] = set()
+        for order in orders:
+            if isinstance(order, Order):
+                people.update(order.recipients.people)
+                units.update(order.recipients.units)
+                benefits.update(order.recipients.benefits)
+            else:
+                people.update(filter(None, (getattr(order.matter, role) for role in _PEOPLE)))
+                units.update(filter(None, [order.matter.unit]))
+                benefits.update(filter(None, [order.matter.benefit]))
+        own = set(producer.units.values_list("pk", flat=True))
+        self.people = {person.username: person for person in _reachable(own).filter(username__in=people)}
+        self.units = {u.code: u for u in Unit.objects.filter(code__in=units) if not own or u.pk in own}
+        self.benefits = {benefit.slug: benefit for benefit in BenefitType.objects.filter(slug__in=benefits)}
+
+    def notice(self, index: int, order: Order | EventOrder) -> Notice:
+        """Raises Faulty."""
+        fields = self._own_words(order) if isinstance(order, Order) else self._matter(order.matter)
+        unknown = [field for field, found in fields if found is None]
+        if unknown:
+            sentence = "não existe, ou está fora do alcance deste sistema"
+            raise Faulty(Fault(index, field, "unknown_recipient", sentence) for field in unknown)
+        try:
+            if isinstance(order, EventOrder):
+                return catalogue.notice_for(order.event, self._as_matter(order.matter))
+            content = order.model_dump(exclude={"recipients"})
+            return Notice.of(channels=tuple(found for _, found in fields if found), **content)
+        except InvalidNotification as error:
+            raise Faulty(Fault(index, field, error.code, text) for field, text in error.errors.items()) from error
+
+    def _own_words(self, order: Order) -> list[tuple[str, str | None]]:
+        """`(where it stands, its channel)` of each recipient; None for what is not there."""
+        wanted = order.recipients
+        people = {name: person for name, person in self.people.items() if person.is_active}
+        return [
+            *_channels("people", wanted.people, people, audiences.channel_for_user),
+            *_channels("units", wanted.units, self.units, audiences.channel_for_unit),
+            *_channels("benefits", wanted.benefits, self.benefits, audiences.channel_for_benefit),
+            *([("recipients.everybody", audiences.SYSTEM_CHANNEL)] if wanted.everybody else []),
+        ]
+
+    def _matter(self, asked: MatterOrder) -> list[tuple[str, object]]:
+        named: dict[str, Mapping[str, object]] = {
+            **dict.fromkeys(_PEOPLE, self.people),
+            "unit": self.units,
+            "benefit": self.benefits,
+        }
+        return [
+            (f"matter.{field}", known.get(name)) for field, known in named.items() if (name := getattr(asked, field))
+        ]
+
+    def _as_matter(self, asked: MatterOrder) -> Matter:
+        known = {field.removeprefix("matter."): found for field, found in self._matter(asked)}
+        return Matter(**(asked.model_dump() | known))
+
+
+def _channels(field, names, known, channel_for) -> Iterator[tuple[str, str | None]]:
+    for place, name in enumerate(names):
+        yield f"recipients.{field}.{place}", channel_for(known[name]) if name in known else None
+
+
+def _reachable(own_units: set[int]) -> QuerySet[Person]:
+    """With units of its own, a producer does not reach those who work in others alone."""
+    people = Person.objects.all()
+    if not own_units:
+        return people
+    held = Membership.objects.filter(person=OuterRef("pk"), unit__isnull=False)
+    return people.filter(Q(Exists(held.filter(unit__in=own_units))) | ~Exists(held))

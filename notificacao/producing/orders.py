@@ -1,0 +1,90 @@
+"""What a producer asks to be sent: a notification in its own words, or an event of the catalogue."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError, field_validator
+
+from notificacao.content import Content, sentence_for
+from notificacao.producing.faults import Fault, Faulty
+
+ORDERS_MAX = 1_000  # a request
+PEOPLE_MAX = 200  # named in one notification
+
+_Name = Annotated[str, Field(min_length=1, max_length=150)]
+_Count = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recipients(_Shape):
+    """People by user name, units by code, benefits by slug."""
+
+    people: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
+    units: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
+    benefits: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
+    everybody: bool = False
+
+
+class Order(Content):
+    """A notification in the producer's own words."""
+
+    recipients: Recipients
+
+
+class MatterOrder(_Shape):
+    """What an event is about: the unit by its code, the benefit by its slug, people by user name."""
+
+    protocol: Annotated[str, Field(max_length=40)] = ""
+    unit: _Name | None = None
+    benefit: _Name | None = None
+    tecnico: _Name | None = None
+    aprovador: _Name | None = None
+    liberador: _Name | None = None
+    requester: _Name | None = None
+    pendencia_author: _Name | None = None
+    court_order: bool = False
+    days_left: _Count | None = None
+    hours_left: _Count | None = None
+    days_over: _Count = 0
+    moment: AwareDatetime | None = None
+
+    @field_validator("moment")
+    @classmethod
+    def _of_our_days(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and not 2000 <= moment.year < 2100:
+            raise ValueError("use um momento dos anos 2000 a 2099")
+        return moment
+
+
+class EventOrder(_Shape):
+    """An event of the catalogue, which says who gets it, in which words and how urgently."""
+
+    event: _Name
+    matter: MatterOrder = MatterOrder()
+
+
+class Orders(RootModel[Annotated[list[Order | EventOrder], Field(min_length=1, max_length=ORDERS_MAX)]]):
+    """Several at once."""
+
+
+def parse(asked: list[Any]) -> list[Order | EventOrder]:
+    """Raises Faulty, with all that is wrong in all of them."""
+    orders: list[Order | EventOrder] = []
+    faults: list[Fault] = []
+    for index, one in enumerate(asked):
+        try:
+            orders.append(_kind_of(one).model_validate(one))
+        except ValidationError as error:
+            faults += [
+                Fault(index, ".".join(map(str, e["loc"])) or "body", "invalid", sentence_for(e)) for e in error.errors()
+            ]
+    if faults:
+        raise Faulty(faults)
+    return orders
+
+
+def _kind_of(one: Any) -> type[Order] | type[EventOrder]:
+    return EventOrder if isinstance(one, dict) and "event" in one else Order

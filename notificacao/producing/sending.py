@@ -1,0 +1,76 @@
+"""A producer's request, from what it asked to the rows: all of it or nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import transaction
+
+from notificacao import audit, idempotency, services
+from notificacao.content import Notice
+from notificacao.models import AuditEvent, ProducerKey
+from notificacao.producing import orders as asked_for
+from notificacao.producing import scope
+from notificacao.producing.directory import Directory
+from notificacao.producing.faults import Fault, Faulty
+from notificacao.producing.orders import EventOrder, Order
+
+ROWS_MAX = 5_000  # recipients of one request
+
+
+def send(key: ProducerKey, asked: list[Any], *, ip: str | None, idempotency_key: str = "") -> tuple[list[dict], bool]:
+    """`(results, whether they are those of an earlier request)`, one result for each notification, in their order.
+
+    Raises Faulty; with `idempotency_key` also idempotency.OtherRequest and UnderWay.
+    """
+    if not idempotency_key:
+        with transaction.atomic():
+            return _send(key, asked, ip), False
+    return idempotency.once(key.producer.who, idempotency_key, asked, lambda: _send(key, asked, ip))
+
+
+def _send(key: ProducerKey, asked: list[Any], ip: str | None) -> list[dict]:
+    notices = _notices(key, asked)
+    rows = iter(services.notify_many(notices, producer=key.producer))
+    sent = [[next(rows) for _ in notice.channels] for notice in notices]
+    audit.record(
+        AuditEvent.Action.PRODUCER_SENT,
+        who=key.producer.who,
+        ip=ip,
+        key=key.prefix,
+        notifications=len(sent),
+        rows=sum(map(len, sent)),
+    )
+    return [{"event_id": str(rows[0].event_id), "ids": [str(row.public_id) for row in rows]} for rows in sent]
+
+
+def _notices(key: ProducerKey, asked: list[Any]) -> list[Notice]:
+    """Raises Faulty, with all that is wrong of one kind: shape, then scope, then recipients and words."""
+    orders = asked_for.parse(asked)
+    if beyond := [fault for index, one in enumerate(orders) for fault in scope.beyond(key.producer, index, one)]:
+        raise Faulty(beyond)
+    _count(orders)
+    directory = Directory(key.producer, orders)
+    notices, faults = [], []
+    for index, order in enumerate(orders):
+        try:
+            notices.append(directory.notice(index, order))
+        except Faulty as faulty:
+            faults += faulty.faults
+    if faults:
+        raise Faulty(faults)
+    return notices
+
+
+def _count(orders: list[Order | EventOrder]) -> None:
+    """Raises Faulty."""
+    total = 0
+    for index, one in enumerate(orders):
+        total += sum(_named(one))
+        if total > ROWS_MAX:
+            sentence = f"mais de {ROWS_MAX} destinatários em um pedido: divida-o"
+            raise Faulty([Fault(index, "recipients", "too_many_recipients", sentence)])
+
+
+def _named(order: Order | EventOrder) -> Iterator[int]:
+    if isinstance(order, Order):
+        yield from map(len, (order.recipients.people, order.recipients.units, order.recipients.benefits))

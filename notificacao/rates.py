@@ -1,0 +1,137 @@
+"""How often somebody may do something: a bucket of tokens for each, in Redis for all processes, else in this one's
+memory. While Redis is gone memory answers: nobody waits for it, and its absence keeps nobody out.
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from notificacao.conf import conf
+
+log = structlog.get_logger(__name__)
+
+_WITHIN = 0.25  # seconds that Redis may take
+_LEFT_ALONE = 5.0  # seconds that Redis is not asked after it failed
+_REMEMBERED = 10_000  # names in memory
+# A bucket is one number: when it will be full again (GCRA). ARGV: the cost and the burst, both as seconds of refill.
+_TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local full_at = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0)) + ARGV[1]
+local over = full_at - now - ARGV[2]
+if over > 0.000001 then return tostring(over) end
+redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
+return '0'
+"""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`per_minute` in the long run, `burst` at once."""
+
+    per_minute: float
+    burst: int
+
+    @property
+    def every(self) -> float:
+        """Seconds until one more token."""
+        return 60 / self.per_minute
+
+
+Wanted = tuple[str, Rate]
+
+
+class Memory:
+    """Buckets of this process; any thread may take. `clock` gives monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._full_at: dict[str, float] = {}
+
+    def take(self, name: str, rate: Rate) -> float:
+        with self._lock:
+            now = self._clock()
+            full_at = max(now, self._full_at.get(name, 0.0)) + rate.every
+            over = full_at - now - rate.burst * rate.every
+            if over > 1e-6:
+                return over
+            if len(self._full_at) >= _REMEMBERED:
+                self._forget_the_fullest()
+            self._full_at[name] = full_at
+            return 0.0
+
+    def _forget_the_fullest(self) -> None:
+        """Who has used up least; a flood of new names does not empty the memory of those who are kept out."""
+        self._full_at = dict(heapq.nlargest(_REMEMBERED // 2, self._full_at.items(), key=lambda item: item[1]))
+
+
+class Buckets:
+    """Redis while it answers, else `memory`."""
+
+    def __init__(self, memory: Memory, clock: Callable[[], float] = time.monotonic):
+        self._memory = memory
+        self._clock = clock
+        self._client: redis.Redis | None = None
+        self._ask_again_at = 0.0
+        self._away = False
+
+    def take(self, wanted: Sequence[Wanted]) -> list[float]:
+        """For each of `wanted`: 0 where a token was taken, else the seconds until there is one."""
+        if conf.REDIS_URL and self._clock() >= self._ask_again_at:
+            try:
+                answers = self._ask_redis(wanted)
+            except redis.RedisError as error:
+                self._ask_again_at = self._clock() + _LEFT_ALONE
+                self._tell(away=True, error=f"{type(error).__name__}: {error}")
+            else:
+                self._tell(away=False)
+                return answers
+        return [self._memory.take(name, rate) for name, rate in wanted]
+
+    def _ask_redis(self, wanted: Sequence[Wanted]) -> list[float]:
+        """One round trip; each take is atomic."""
+        if self._client is None:
+            self._client = redis.Redis.from_url(
+                conf.REDIS_URL,
+                socket_timeout=_WITHIN,
+                socket_connect_timeout=_WITHIN,
+                retry=Retry(NoBackoff(), 0),
+            )
+        pipeline = self._client.pipeline(transaction=False)
+        for name, rate in wanted:
+            pipeline.eval(_TAKE, 1, f"semtas:rate:{name}", str(rate.every), str(rate.burst * rate.every))
+        return [float(answer) for answer in pipeline.execute()]
+
+    def _tell(self, *, away: bool, **why: str) -> None:
+        if away and not self._away:
+            log.warning("rates_are_per_process", **why)
+        elif self._away and not away:
+            log.info("rates_are_shared_again")
+        self._away = away
+
+
+_buckets = Buckets(Memory())
+
+
+def take(name: str, rate: Rate) -> float:
+    """0 where a token of the bucket `name` was taken, else the seconds until there is one."""
+    return _buckets.take([(name, rate)])[0]
+
+
+def take_many(wanted: Sequence[Wanted]) -> list[float]:
+    """As `take`, for many in one round trip."""
+    return _buckets.take(wanted)
+
+
+def forget() -> None:
+    """All buckets of this process are full, and Redis is as good as new."""
+    global _buckets  # noqa: PLW0603 – one a process
+    _buckets = Buckets(Memory())
