@@ -46,7 +46,7 @@ def _plain(text: str) -> str:
     return text
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     if "\n" in text:
         raise ValueError("use uma só linha")
     return _plain(text)
@@ -55,11 +55,11 @@ def _one_line(text: str) -> str:
 def _link(link: str) -> str:
     """A path of this site, or https on one of its own hosts: nothing that runs, nothing that leads away."""
     if not link or re.fullmatch(r"/(?![/\\]).*", link):
-        return _one_line(link)
+        return one_line(link)
     host = _HTTPS.match(link)
     if not host or host[1] not in settings.ALLOWED_HOSTS:
         raise ValueError("use um caminho que comece com / ou um endereço https deste sistema")
-    return _one_line(link)
+    return one_line(link)
 
 
 def _json(data: dict[str, Any]) -> bytes:
@@ -87,7 +87,7 @@ class Content(BaseModel):
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True, extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
+    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
     message: Annotated[str, Field(min_length=1, max_length=SYSTEM_MESSAGE_MAX), AfterValidator(_plain)]
     kind: Literal[*Kind.values] = Kind.SISTEMA.value  # type: ignore[valid-type]
     priority: Literal[*Priority.values] = Priority.NORMAL.value  # type: ignore[valid-type]

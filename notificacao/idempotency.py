@@ -48,6 +48,12 @@ def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any,
         return kept.answer, False
 
 
+def was_used_otherwise(owner: str, key: str, asked: Any) -> bool:
+    """Whether `once` would raise OtherRequest."""
+    kept = KeptAnswer.objects.filter(owner=owner, key=key).first()
+    return kept is not None and kept.fingerprint != fingerprint(asked)
+
+
 def _claim(owner: str, key: str, asked_for: str) -> KeptAnswer:
     """The row of that key; without an answer it is ours, since nobody commits one without. Raises UnderWay."""
     try:

@@ -1,14 +1,15 @@
 """Staff write a notification in the admin: to exactly one recipient, sent once, told where it is wrong."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from notificacao import audiences, wakes
-from notificacao.models import Notification
-from tests.staff import make_staff, told
+from notificacao import audiences, idempotency, wakes
+from notificacao.models import AuditEvent, KeptAnswer, Notification
+from tests.staff import complaints, make_staff, told
 
 ADD, LIST = "/admin/notificacao/notification/add/", "/admin/notificacao/notification/"
 CONTENT = {"title": "Reunião às 14h", "message": "Na sala 2.", "kind": "sistema", "priority": "normal"}
@@ -177,3 +178,105 @@ def test_the_history_names_the_sender_and_the_notification_but_not_what_it_says(
     entry, row = LogEntry.objects.get(), Notification.objects.get()
     assert (entry.user, entry.object_id, entry.object_repr) == (dora, str(row.pk), f"Sistema {row.public_id}")
     assert "Reunião" not in entry.change_message
+
+
+# --- Once a form
+
+
+def token_of(page) -> str:
+    return re.search(r'name="once" value="([0-9a-f-]{36})"', page.content.decode())[1]
+
+
+def test_each_form_that_is_shown_has_a_token_of_its_own(client, dora):
+    client.force_login(dora)
+    assert len({token_of(client.get(ADD)) for _ in range(3)}) == 3
+
+
+def test_a_form_that_is_sent_twice_sends_once_and_shows_the_first_result(send, client, cras_norte):
+    token = token_of(client.get(ADD))
+    first, second = (send(unit=cras_norte, once=token) for _ in range(2))
+    assert (Notification.objects.count(), LogEntry.objects.count()) == (1, 1)
+    assert told(first) == ["Notificação enviada para CRAS01 – CRAS Norte (0 pessoas)."]
+    assert told(second) == ["Esta notificação já foi enviada para CRAS01 – CRAS Norte (0 pessoas)."]
+    assert second.redirect_chain == [(LIST, 302)]
+
+
+def test_the_same_text_in_another_form_is_another_notification(send, client, cras_norte):
+    for _ in range(2):
+        send(unit=cras_norte, once=token_of(client.get(ADD)))
+    assert Notification.objects.count() == 2
+
+
+def test_a_form_that_was_sent_and_changed_is_sent_by_the_next_click(send, client, cras_norte):
+    send(unit=cras_norte, once=token_of(client.get(ADD)))
+    (token,) = KeptAnswer.objects.values_list("key", flat=True)
+    page = send(unit=cras_norte, once=token, title="Outra reunião")
+    assert complaints(page) == [
+        "Este formulário já foi enviado com outro conteúdo. Se é uma nova notificação, envie de novo."
+    ]
+    assert Notification.objects.count() == 1
+    assert token_of(page) != token
+    send(unit=cras_norte, once=token_of(page), title="Outra reunião")
+    assert [row.title for row in Notification.objects.order_by("pk")] == ["Reunião às 14h", "Outra reunião"]
+
+
+@pytest.mark.parametrize("error", [idempotency.UnderWay, idempotency.OtherRequest])
+def test_a_second_click_while_the_first_is_under_way_leads_to_the_list(send, cras_norte, monkeypatch, error):
+    def under_way(*args):
+        raise error
+
+    monkeypatch.setattr(idempotency, "once", under_way)
+    response = send(unit=cras_norte)
+    assert told(response) == ["Este formulário já está sendo enviado: confira a lista."]
+    assert response.redirect_chain == [(LIST, 302)]
+
+
+def test_what_is_no_token_is_refused(refused, cras_norte):
+    assert refused(unit=cras_norte, once="x").keys() == {"once"}
+
+
+# --- Personal data
+
+
+CPF = {"message": "O CPF 529.982.247-25 falta."}
+TOLD = "contém CPF: dado pessoal não vai a canal compartilhado"
+
+
+def test_personal_data_to_a_unit_is_refused_at_its_field(refused, cras_norte):
+    assert refused(unit=cras_norte, **CPF) == {"message": [TOLD]}
+
+
+def test_personal_data_to_one_person_is_sent(send, ana):
+    send(person=ana, **CPF)
+    assert Notification.objects.count() == 1
+    assert not AuditEvent.objects.exists()
+
+
+def test_who_may_not_send_personal_data_may_not_by_ticking_what_is_not_there(client, refused, cras_norte):
+    assert 'name="personal_data"' not in client.get(ADD).content.decode()
+    assert refused(unit=cras_norte, personal_data="on", **CPF) == {"message": [TOLD]}
+
+
+def test_who_may_send_it_must_say_so_and_that_is_on_record(client, cras_norte):
+    eva = make_staff("eva", "add_notification", "send_personal_data")
+    client.force_login(eva)
+    asked = CONTENT | CPF | {"unit": cras_norte.pk}
+    assert complaints(client.post(ADD, asked)) == [TOLD]
+    client.post(ADD, asked | {"personal_data": "on"})
+    row, event = Notification.objects.get(), AuditEvent.objects.get()
+    assert (event.action, event.who, event.ip) == ("personal_data_sent", eva.public_id, "127.0.0.1")
+    assert event.data == {"notification": str(row.public_id), "found": {"message": "CPF"}}
+
+
+# --- How often
+
+
+def test_who_sends_too_fast_is_told_when_to_go_on_and_keeps_what_they_wrote(send, cras_norte, settings):
+    settings.RATE_STAFF = (6, 2)
+    for _ in range(2):
+        send(unit=cras_norte)
+    page = send(unit=cras_norte)
+    assert (page.status_code, Notification.objects.count()) == (429, 2)
+    assert page["Retry-After"] == "10"
+    assert complaints(page) == ["Você enviou muitas notificações em pouco tempo: aguarde 10 s."]
+    assert "Na sala 2." in page.content.decode()

@@ -144,7 +144,7 @@ def test_one_wrong_notification_among_many_is_named_by_index_and_nothing_is_sent
         (to(people=["ana"]) | {"data": {"a": "x" * 4097}}, [(0, "data", "invalid")]),
         (to(people=["ana"]) | {"expires_at": "9999-12-31T23:59:59-23:59"}, [(0, "expires_at", "invalid")]),
         (to(people=["ana"]) | {"title": "a\u0000b"}, [(0, "title", "invalid")]),
-        (to(units=["\u0000"]), [(0, "recipients.units.0", "unknown_recipient")]),
+        (to(units=["\u0000"]), [(0, "recipients.units.0", "invalid")]),
         (to(units=["CRAS01"]) | {"title": "CPF 529.982.247-25"}, [(0, "title", "personal_data")]),
         ({"event": "festa.junina"}, [(0, "event", "unknown_event")]),
         ({"event": "solicitacao.atribuida"}, [(0, "channels", "invalid")]),

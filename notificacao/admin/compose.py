@@ -1,12 +1,16 @@
 """The form in which staff write a notification: what `content.Notice` refuses is told at its field."""
 
+import math
+from uuid import uuid4
+
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget, AutocompleteSelect
 
-from notificacao import audiences
+from notificacao import audiences, audit, idempotency, rates, services
+from notificacao.api.throttling import sending_rate
 from notificacao.content import MESSAGE_MAX, SYSTEM_MESSAGE_MAX, InvalidNotification, Notice
-from notificacao.models import BenefitType, Membership, Notification, Person, Unit
+from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, Unit
 
 RECIPIENTS = ("person", "unit", "benefit", "everybody")
 CONTENT = ("title", "message", "kind", "priority", "link", "expires_at")
@@ -20,7 +24,13 @@ class _LinesField(forms.CharField):
 
 
 class ComposeForm(forms.ModelForm):
-    """Valid, it holds `notice`, ready to be sent."""
+    """Valid, it holds `notice`, ready to be sent. `sender`, set on the class, is who fills it in.
+
+    `once` is new in each form that is shown: the same one twice is a double click, or a page that was sent again.
+    """
+
+    sender: Person
+    too_fast = 0  # seconds to wait
 
     person = forms.ModelChoiceField(
         Person.objects.filter(is_active=True),
@@ -32,6 +42,12 @@ class ComposeForm(forms.ModelForm):
     unit = forms.ModelChoiceField(Unit.objects.all(), label="Unidade", required=False)
     benefit = forms.ModelChoiceField(BenefitType.objects.all(), label="Benefício", required=False)
     everybody = forms.BooleanField(label="Todos", required=False)
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4, required=False)
+    personal_data = forms.BooleanField(
+        label="Enviar mesmo com dado pessoal",
+        required=False,
+        help_text="CPF, telefone ou e-mail em canal compartilhado: só se a finalidade o exigir. Fica na auditoria.",
+    )
     message = _LinesField(
         label="Mensagem",
         max_length=SYSTEM_MESSAGE_MAX,
@@ -57,12 +73,43 @@ class ComposeForm(forms.ModelForm):
             self.add_error(None, "Escolha exatamente um destinatário: uma pessoa, uma unidade, um benefício ou todos.")
         content = {name: cleaned[name] for name in CONTENT if name in cleaned}
         try:
-            self.notice = Notice.of(channels=channels, **content)
+            allowed = bool(cleaned.get("personal_data"))
+            self.notice = Notice.of(channels=channels, personal_data_allowed=allowed, **content)
         except InvalidNotification as error:
             for field, sentence in error.errors.items():
                 if field in self.fields and field not in self.errors:
                     self.add_error(field, sentence)
+        if not self.errors:
+            self._refuse_what_was_sent_otherwise()
+            self._take_one()
         return cleaned
+
+    def _refuse_what_was_sent_otherwise(self) -> None:
+        """Somebody went back, wrote something else and sent it: the next click means it."""
+        if idempotency.was_used_otherwise(self.owner, self.token, self.asked):
+            self.data = self.data.copy()
+            self.data["once"] = str(uuid4())
+            self.add_error(
+                None, "Este formulário já foi enviado com outro conteúdo. Se é uma nova notificação, envie de novo."
+            )
+
+    @property
+    def owner(self) -> str:
+        return f"person:{self.sender.public_id}"
+
+    @property
+    def token(self) -> str:
+        return str(self.cleaned_data.get("once") or uuid4())
+
+    @property
+    def asked(self) -> dict:
+        return self.notice.model_dump(mode="json")
+
+    def _take_one(self) -> None:
+        wait = rates.take(f"send:{self.sender.pk}", sending_rate(self.sender))
+        if wait:
+            self.too_fast = math.ceil(wait)
+            self.add_error(None, f"Você enviou muitas notificações em pouco tempo: aguarde {self.too_fast} s.")
 
     def _channels(self):
         chosen = self.cleaned_data
@@ -74,3 +121,21 @@ class ComposeForm(forms.ModelForm):
             yield audiences.channel_for_benefit(benefit)
         if chosen.get("everybody"):
             yield audiences.SYSTEM_CHANNEL
+
+
+def send(form: ComposeForm, ip: str | None) -> tuple[int, bool]:
+    """`(pk of the row, whether an earlier click had sent it)`. Raises idempotency.OtherRequest, UnderWay."""
+    return idempotency.once(form.owner, form.token, form.asked, lambda: _send(form, ip))
+
+
+def _send(form: ComposeForm, ip: str | None) -> int:
+    (row,) = services.notify_many([form.notice], created_by=form.sender)
+    if found := form.notice.personal_data():
+        audit.record(
+            AuditEvent.Action.PERSONAL_DATA_SENT,
+            who=form.sender.public_id,
+            ip=ip,
+            notification=str(row.public_id),
+            found=found,
+        )
+    return row.pk

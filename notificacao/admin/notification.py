@@ -15,18 +15,31 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_POST
 
-from notificacao import audiences, services
+from notificacao import audiences, idempotency
+from notificacao.admin import compose
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.dispatcher import claims
 from notificacao.models import DispatchState, Notification, Person
 
+PERSONAL_DATA = "notificacao.send_personal_data"
 LISTED = 5_000  # rows that the list pages through
 
 DETAIL = (
     (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
     (
         "Andamento",
-        {"fields": ("dispatch_state", "attempts", "error", "created_at", "created_by", "stamped_at", "settled_at")},
+        {
+            "fields": (
+                "dispatch_state",
+                "attempts",
+                "error",
+                "created_at",
+                "created_by",
+                "producer",
+                "stamped_at",
+                "settled_at",
+            )
+        },
     ),
     ("Registro", {"fields": ("identifier", "event", "position")}),
 )
@@ -131,7 +144,11 @@ class NotificationAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request, obj=None):
         if obj is not None:
             return DETAIL
-        return [("Para (exatamente um)", {"fields": self._recipient_fields(request)}), (None, {"fields": CONTENT})]
+        extras = ["once", *(["personal_data"] if request.user.has_perm(PERSONAL_DATA) else [])]
+        return [
+            ("Para (exatamente um)", {"fields": self._recipient_fields(request)}),
+            (None, {"fields": [*CONTENT, *extras]}),
+        ]
 
     def _recipient_fields(self, request) -> list[str]:
         """Who may not see people cannot search them."""
@@ -144,12 +161,27 @@ class NotificationAdmin(admin.ModelAdmin):
         form = super().get_form(request, obj, change, form=ComposeForm, **kwargs)
         for name in {*RECIPIENTS} - {*self._recipient_fields(request)}:
             del form.base_fields[name]
+        if not request.user.has_perm(PERSONAL_DATA):
+            del form.base_fields["personal_data"]
+        form.sender = request.user
         return form
 
     def save_form(self, request, form, change) -> Notification:
-        """Send it: the row that was written; nothing is left to save."""
-        (row,) = services.notify_many([form.notice], created_by=request.user)
+        """Send it: the row that was written, by an earlier click perhaps; nothing is left to save."""
+        pk, sent_before = compose.send(form, request.META.get("REMOTE_ADDR"))
+        row = Notification.objects.get(pk=pk)
+        row.sent_before = sent_before
         return row
+
+    def add_view(self, request, *args, **kwargs) -> HttpResponse:
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except (idempotency.OtherRequest, idempotency.UnderWay):
+            self.message_user(request, "Este formulário já está sendo enviado: confira a lista.", messages.WARNING)
+            return redirect("admin:notificacao_notification_changelist")
+
+    def log_addition(self, request, obj, message):
+        return None if obj.sent_before else super().log_addition(request, obj, message)
 
     def save_model(self, request, obj, form, change) -> None: ...
 
@@ -159,7 +191,10 @@ class NotificationAdmin(admin.ModelAdmin):
         whom = recipients([obj.channel])[obj.channel]
         reached = audiences.listeners(obj.channel).count()
         people = f"{reached} pessoa" if reached == 1 else f"{reached} pessoas"
-        self.message_user(request, f"Notificação enviada para {whom} ({people}).", messages.SUCCESS)
+        if obj.sent_before:
+            self.message_user(request, f"Esta notificação já foi enviada para {whom} ({people}).", messages.WARNING)
+        else:
+            self.message_user(request, f"Notificação enviada para {whom} ({people}).", messages.SUCCESS)
         return self.response_post_save_add(request, obj)
 
     def render_change_form(self, request, context, *, obj=None, **more) -> HttpResponse:
@@ -168,7 +203,11 @@ class NotificationAdmin(admin.ModelAdmin):
         else:
             failed = obj.dispatch_state == DispatchState.FAILED
             context["may_send_again"] = failed and self.has_send_again_permission(request)
-        return super().render_change_form(request, context, obj=obj, **more)
+        response = super().render_change_form(request, context, obj=obj, **more)
+        if wait := getattr(context["adminform"].form, "too_fast", 0):
+            response.status_code = 429
+            response["Retry-After"] = wait
+        return response
 
     # --- Sending again
 

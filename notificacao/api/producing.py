@@ -108,7 +108,8 @@ class NotificationsView(notifications.cls):  # type: ignore[name-defined]
             raise Problem(400, "invalid", f"Envie de 1 a {ORDERS_MAX} notificações.")
         results, again = _send(request, asked)
         headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if again else {})
-        return Response({"results": results}, status=201, headers=headers)
+        sent = shapes.Sent(results=results).model_dump(mode="json")  # the database keeps no order of members
+        return Response(sent, status=201, headers=headers)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Every refusal of a producer comes through here, and is on record."""
