@@ -7,6 +7,7 @@ import pytest
 from django.db.backends.signals import connection_created
 
 from notificacao import audiences
+from notificacao.stream import limits
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -208,3 +209,16 @@ async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bi
     assert [stream.titles for stream in streams] == [["Uma"]] * 30
     assert len(site.hub.roster.listeners[bia.pk].streams) == 30
     assert made == []
+
+
+@pytest.mark.services
+async def test_with_redis_all_processes_count_a_persons_openings_together(site, ana, bia, redis, settings):
+    settings.REDIS_URL, settings.RATE_STREAMS = redis.url, (1, 8)
+    here, elsewhere = limits.Openings(), limits.Openings()
+    waits = await asyncio.gather(*(process.take(ana.pk) for process in (here, elsewhere) for _ in range(6)))
+    assert sorted(waits)[:8] == [0] * 8
+    assert all(wait > 0 for wait in sorted(waits)[8:])
+    assert (await site.request(await site.cookie(ana))).status == 429
+    assert (await site.open(bia)).status == 200
+    for process in (here, elsewhere):
+        process.close()

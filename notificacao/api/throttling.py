@@ -40,7 +40,8 @@ class PersonThrottle(_Throttle):
 
     def rate_for(self, request) -> tuple[str, Rate]:
         sends = sending_rate(request.user)
-        return f"api:{request.user.pk}", Rate(sends.per_minute * conf.RATE_CALLS, sends.burst * conf.RATE_CALLS)
+        calls = Rate(sends.per_minute * conf.RATE_CALLS, sends.burst * conf.RATE_CALLS)
+        return f"api:{request.user.pk}:{calls.burst}", calls  # with another role, another bucket
 
 
 class TokenThrottle(_Throttle):

@@ -58,6 +58,12 @@ class Producer(models.Model):
 
 
 class _Keys(BaseAPIKeyManager):
+    def assign_key(self, obj: AbstractAPIKey) -> str:
+        """The package puts the hash into the primary key, and so into addresses."""
+        text = super().assign_key(obj)
+        obj.id = obj.prefix
+        return text
+
     def get_usable_keys(self) -> models.QuerySet:
         return super().get_usable_keys().select_related("producer")
 
