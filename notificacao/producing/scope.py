@@ -7,7 +7,7 @@ from notificacao.models import Producer
 from notificacao.producing.faults import Fault
 from notificacao.producing.orders import EventOrder, Order
 
-_CODE = "not_in_scope"
+CODE = "not_in_scope"
 
 
 def beyond(producer: Producer, index: int, order: Order | EventOrder) -> Iterator[Fault]:
@@ -16,10 +16,10 @@ def beyond(producer: Producer, index: int, order: Order | EventOrder) -> Iterato
         if order.event not in EVENTS:
             yield Fault(index, "event", "unknown_event", f"o catálogo não tem o evento {order.event!r}")
         elif order.event not in producer.events:
-            yield Fault(index, "event", _CODE, "este sistema não pode enviar este evento")
+            yield Fault(index, "event", CODE, "este sistema não pode enviar este evento")
         return
     if order.kind not in producer.kinds:
-        yield Fault(index, "kind", _CODE, "este sistema não pode enviar notificações deste tipo")
+        yield Fault(index, "kind", CODE, "este sistema não pode enviar notificações deste tipo")
     may = {
         "people": producer.to_people,
         "units": producer.to_units,
@@ -28,4 +28,4 @@ def beyond(producer: Producer, index: int, order: Order | EventOrder) -> Iterato
     }
     for field, allowed in may.items():
         if getattr(order.recipients, field) and not allowed:
-            yield Fault(index, f"recipients.{field}", _CODE, "este sistema não pode enviar a estes destinatários")
+            yield Fault(index, f"recipients.{field}", CODE, "este sistema não pode enviar a estes destinatários")
