@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from notificacao import audiences, personal_data
 from notificacao.models import Kind, Priority
+from notificacao.models.notification import DATA_DEPTH_MAX, depth_of
 
 MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 DATA_MAX = 4_096  # bytes of JSON
-DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON gives up at some depth
 EXPIRES_WITHIN = timedelta(days=3_653)
 _NOT_JSON = "só aceita o que cabe em JSON"
 # Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
@@ -73,15 +73,6 @@ def _json(data: dict[str, Any]) -> bytes:
     return text
 
 
-def _depth(data: Any) -> int:
-    """How many objects and lists lie within each other; `data` is small enough to be looked at."""
-    level, depth = [data], 0
-    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
-        depth += 1
-    return depth
-
-
 class Content(BaseModel):
     """What a notification says, to whomever."""
 
@@ -101,7 +92,7 @@ class Content(BaseModel):
         size = len(_json(data))
         if size > DATA_MAX:
             raise ValueError(f"{size} bytes de JSON; o limite é {DATA_MAX}")
-        if _depth(data) > DATA_DEPTH_MAX:
+        if depth_of(data) > DATA_DEPTH_MAX:
             raise ValueError(f"até {DATA_DEPTH_MAX} objetos e listas, um dentro do outro")
         return data
 

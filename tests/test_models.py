@@ -1,7 +1,7 @@
 """What the tables promise by themselves."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -101,6 +101,33 @@ def test_an_event_id_is_set_in_bulk_creation_too(db):
     rows = Notification.objects.bulk_create(Notification(channel=CHANNEL, title=t, message="x") for t in "ab")
     assert [row.event_id for row in rows] == [row.public_id for row in rows]
     assert rows[0].event_id != rows[1].event_id
+
+
+def many(channel, **fields):
+    Notification.objects.bulk_create([Notification(channel=channel, **fields)])
+
+
+@pytest.mark.parametrize("write_it", [write, many])
+def test_data_that_no_stream_could_write_is_refused_however_it_is_written(db, write_it):
+    deep: dict = {}
+    for _ in range(300):
+        deep = {"a": deep}
+    with pytest.raises(ValueError, match="nested deeper than 16"):
+        write_it(CHANNEL, data=deep)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"link": "javascript:alert(1)"},
+        {"link": "data:text/html,x"},
+        {"link": " /x"},
+        {"expires_at": datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-60))},
+    ],
+)
+def test_a_link_that_runs_and_a_moment_that_nobody_can_read_are_refused_however_they_are_written(db, fields):
+    with pytest.raises((IntegrityError, OverflowError)):
+        write(CHANNEL, **fields)
 
 
 def test_ids_grow_with_time_and_are_of_version_7():

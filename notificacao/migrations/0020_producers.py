@@ -1,7 +1,9 @@
-"""Producers, their keys, answers that are kept; the permission to send personal data."""
+"""Producers, their keys, answers that are kept; what no row of the log may hold, however it is written."""
 
+import datetime
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import notificacao.models.notification
 import notificacao.models.producer
 from django.db import migrations, models
 
@@ -13,6 +15,25 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='ProducerKey',
+            fields=[
+                ('id', models.CharField(editable=False, max_length=150, primary_key=True, serialize=False, unique=True)),
+                ('prefix', models.CharField(editable=False, max_length=8, unique=True)),
+                ('hashed_key', models.CharField(editable=False, max_length=150)),
+                ('created', models.DateTimeField(auto_now_add=True, db_index=True)),
+                ('name', models.CharField(help_text='Onde fica guardada: «servidor de benefícios».', max_length=50, verbose_name='nome')),
+                ('revoked', models.BooleanField(default=False, verbose_name='revogada')),
+                ('expiry_date', models.DateTimeField(default=notificacao.models.producer.a_year_ahead, verbose_name='vale até')),
+                ('last_used_at', models.DateTimeField(editable=False, help_text='Com precisão de um minuto.', null=True, verbose_name='usada em')),
+            ],
+            options={
+                'verbose_name': 'chave de produtor',
+                'verbose_name_plural': 'chaves de produtores',
+                'ordering': ('-created',),
+                'abstract': False,
+            },
+        ),
         migrations.AlterModelOptions(
             name='notification',
             options={'permissions': [('send_personal_data', 'Pode enviar dado pessoal a canais compartilhados')], 'verbose_name': 'notificação', 'verbose_name_plural': 'notificações'},
@@ -21,6 +42,11 @@ class Migration(migrations.Migration):
             model_name='auditevent',
             name='action',
             field=models.CharField(choices=[('token_issued', 'Token do Ably emitido'), ('token_refused', 'Token do Ably recusado'), ('tokens_revoked', 'Tokens do Ably revogados'), ('producer_sent', 'Sistema produtor enviou'), ('producer_refused', 'Sistema produtor recusado'), ('producer_changed', 'Sistema produtor alterado'), ('key_issued', 'Chave de produtor emitida'), ('key_revoked', 'Chave de produtor revogada'), ('personal_data_sent', 'Dado pessoal enviado a canal compartilhado')], max_length=32, verbose_name='o quê'),
+        ),
+        migrations.AlterField(
+            model_name='notification',
+            name='data',
+            field=notificacao.models.notification.DataField(blank=True, default=dict, verbose_name='dados'),
         ),
         migrations.CreateModel(
             name='KeptAnswer',
@@ -62,24 +88,17 @@ class Migration(migrations.Migration):
             name='producer',
             field=models.ForeignKey(blank=True, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='notificacao.producer', verbose_name='sistema produtor'),
         ),
-        migrations.CreateModel(
-            name='ProducerKey',
-            fields=[
-                ('id', models.CharField(editable=False, max_length=150, primary_key=True, serialize=False, unique=True)),
-                ('prefix', models.CharField(editable=False, max_length=8, unique=True)),
-                ('hashed_key', models.CharField(editable=False, max_length=150)),
-                ('created', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('name', models.CharField(help_text='Onde fica guardada: «servidor de benefícios».', max_length=50, verbose_name='nome')),
-                ('revoked', models.BooleanField(default=False, verbose_name='revogada')),
-                ('expiry_date', models.DateTimeField(default=notificacao.models.producer.a_year_ahead, verbose_name='vale até')),
-                ('last_used_at', models.DateTimeField(editable=False, help_text='Com precisão de um minuto.', null=True, verbose_name='usada em')),
-                ('producer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='notificacao.producer', verbose_name='sistema produtor')),
-            ],
-            options={
-                'verbose_name': 'chave de produtor',
-                'verbose_name_plural': 'chaves de produtores',
-                'ordering': ('-created',),
-                'abstract': False,
-            },
+        migrations.AddConstraint(
+            model_name='notification',
+            constraint=models.CheckConstraint(condition=models.Q(('link', ''), ('link__startswith', '/'), ('link__startswith', 'https://'), _connector='OR'), name='notification_link_runs_nothing'),
+        ),
+        migrations.AddConstraint(
+            model_name='notification',
+            constraint=models.CheckConstraint(condition=models.Q(('expires_at__lt', datetime.datetime(9000, 1, 1, 0, 0, tzinfo=datetime.timezone.utc))), name='notification_can_be_read'),
+        ),
+        migrations.AddField(
+            model_name='producerkey',
+            name='producer',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='notificacao.producer', verbose_name='sistema produtor'),
         ),
     ]

@@ -1,6 +1,8 @@
 """The notification: one row, one channel. The row is the outbox."""
 
 import uuid
+from datetime import UTC, datetime
+from typing import Any
 
 import uuid_utils.compat
 from django.conf import settings
@@ -8,6 +10,28 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON for a stream gives up at some depth
+_FAR = datetime(9000, 1, 1, tzinfo=UTC)  # beyond the year 9999 no row can be read any more
+
+
+def depth_of(data: Any) -> int:
+    """How many objects and lists lie within each other."""
+    level, depth = [data], 0
+    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        depth += 1
+    return depth
+
+
+class DataField(models.JSONField):
+    """However the row is written: one that no stream could write would stop them all."""
+
+    def get_prep_value(self, value):
+        """Raises ValueError."""
+        if depth_of(value) > DATA_DEPTH_MAX:
+            raise ValueError(f"data is nested deeper than {DATA_DEPTH_MAX} objects and lists: flatten it.")
+        return super().get_prep_value(value)
 
 
 def uuid7() -> uuid.UUID:
@@ -61,7 +85,7 @@ class Notification(models.Model):
     title = models.CharField("título", max_length=100)
     message = models.CharField("mensagem", max_length=1000)
     link = models.CharField("link", max_length=500, blank=True, default="")
-    data = models.JSONField("dados", default=dict, blank=True)
+    data = DataField("dados", default=dict, blank=True)
     created_at = models.DateTimeField("criada em", default=timezone.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -99,6 +123,13 @@ class Notification(models.Model):
     class Meta:
         verbose_name = "notificação"
         verbose_name_plural = "notificações"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(link="") | Q(link__startswith="/") | Q(link__startswith="https://"),
+                name="notification_link_runs_nothing",
+            ),
+            models.CheckConstraint(condition=Q(expires_at__lt=_FAR), name="notification_can_be_read"),
+        ]
         permissions = [("send_personal_data", "Pode enviar dado pessoal a canais compartilhados")]
         indexes = [
             models.Index(fields=["channel", "seq"], name="notification_channel_seq"),
