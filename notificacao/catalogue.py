@@ -1,6 +1,6 @@
 """The catalogue of business events: from "this happened in that matter" to the notification to send."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from notificacao.catalogue_events import EVENTS, Event, Recipient
 from notificacao.content import InvalidNotification, Notice
 from notificacao.models import BenefitType, Person, Priority, Role, Unit
 
-__all__ = ["EVENTS", "Event", "Matter", "Recipient", "UnknownEvent", "notice_for"]
+__all__ = ["EVENTS", "Event", "Matter", "Recipient", "UnknownEvent", "holding", "notice_for"]
 
 
 class UnknownEvent(KeyError):
@@ -44,13 +44,20 @@ class Matter:
     moment: datetime | None = None
 
 
-def notice_for(event_name: str, matter: Matter) -> Notice:
+def holding(*roles: Role, unit: Unit | None = None) -> list[Person]:
+    """Those who hold one of `roles`, in `unit` where the role has one."""
+    found = Person.objects.filter(memberships__role__in=roles, memberships__unit=unit)
+    return list(found.distinct().order_by("pk"))
+
+
+def notice_for(event_name: str, matter: Matter, who_holds: Callable[..., list[Person]] = holding) -> Notice:
     """The notification of `event_name` in `matter`, for `services.notify_many`.
 
+    `who_holds` is `holding`, or one that remembers its answers, for whoever has many matters.
     Raises UnknownEvent; InvalidNotification where nobody is left to tell, or where the text needs what `matter` lacks.
     """
     event = _event(event_name)
-    channels = tuple(dict.fromkeys(_channels(event, matter)))
+    channels = tuple(dict.fromkeys(_channels(event, matter, who_holds)))
     if not channels:
         raise InvalidNotification({"channels": f"{event_name}: não há ninguém a notificar"})
     words = _words(matter)
@@ -80,14 +87,14 @@ def _priority(event: Event, matter: Matter) -> Priority:
     return event.court_priority
 
 
-def _channels(event: Event, matter: Matter) -> Iterable[str]:
+def _channels(event: Event, matter: Matter, who_holds: Callable[..., list[Person]]) -> Iterable[str]:
     """In the order of `Recipient`, so that the same matter always gives the same notification."""
     for recipient in Recipient:
         if recipient in event.recipients:
-            yield from _channels_of(recipient, matter)
+            yield from _channels_of(recipient, matter, who_holds)
 
 
-def _channels_of(recipient: Recipient, matter: Matter) -> Iterable[str]:
+def _channels_of(recipient: Recipient, matter: Matter, who_holds: Callable[..., list[Person]]) -> Iterable[str]:
     match recipient:
         case Recipient.TODOS:
             return [audiences.SYSTEM_CHANNEL]
@@ -96,9 +103,9 @@ def _channels_of(recipient: Recipient, matter: Matter) -> Iterable[str]:
         case Recipient.BENEFICIO:
             return [audiences.channel_for_benefit(matter.benefit)] if matter.benefit else []
         case Recipient.COORDENACAO:
-            return _personal(_holding(Role.COORDENADOR, unit=matter.unit)) if matter.unit else []
+            return _personal(who_holds(Role.COORDENADOR, unit=matter.unit)) if matter.unit else []
         case Recipient.ADMINISTRADORES_E_AUDITORES:
-            return _personal(_holding(Role.ADMIN, Role.AUDITOR))
+            return _personal(who_holds(Role.ADMIN, Role.AUDITOR))
     person = {
         Recipient.TECNICO: matter.tecnico,
         Recipient.APROVADOR: matter.aprovador,
@@ -107,11 +114,6 @@ def _channels_of(recipient: Recipient, matter: Matter) -> Iterable[str]:
         Recipient.AUTOR_PENDENCIA: matter.pendencia_author,
     }[recipient]
     return _personal([person] if person else [])
-
-
-def _holding(*roles: Role, unit: Unit | None = None) -> Iterable[Person]:
-    """Those who hold one of `roles`, in `unit` where the role has one."""
-    return Person.objects.filter(memberships__role__in=roles, memberships__unit=unit).distinct().order_by("pk")
 
 
 def _personal(people: Iterable[Person]) -> list[str]:

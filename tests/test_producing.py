@@ -95,6 +95,15 @@ def test_an_event_of_the_catalogue_finds_its_own_recipients_and_words(system, an
     }
 
 
+def test_a_thousand_events_are_sent_with_no_query_for_each(system, django_assert_max_num_queries):
+    event = {
+        "event": "solicitacao.aprovada",
+        "matter": {"protocol": "1", "unit": "CRAS01", "benefit": "aluguel-social"},
+    }
+    with django_assert_max_num_queries(40):
+        assert system.post([event] * 1000).status_code == 201
+
+
 def test_a_court_order_makes_it_urgent_and_a_moment_is_told_in_local_time(system):
     system.post({"event": "solicitacao.atribuida", "matter": {"protocol": "1", "tecnico": "ana", "court_order": True}})
     assert Notification.objects.get().priority == "alta"

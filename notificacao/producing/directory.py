@@ -1,5 +1,6 @@
 """Whom a producer means: the names that other systems know, looked up for a whole request at once."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -33,6 +34,7 @@ class Directory:
                 people.update(filter(None, (getattr(order.matter, role) for role in _PEOPLE)))
                 units.update(filter(None, [order.matter.unit]))
                 benefits.update(filter(None, [order.matter.benefit]))
+        self._holding = functools.cache(catalogue.holding)
         own = set(producer.units.values_list("pk", flat=True))
         self.people = {person.username: person for person in _reachable(own).filter(username__in=people)}
         self.units = {u.code: u for u in Unit.objects.filter(code__in=units) if not own or u.pk in own}
@@ -47,7 +49,7 @@ class Directory:
             raise Faulty(Fault(index, field, "unknown_recipient", sentence) for field in unknown)
         try:
             if isinstance(order, EventOrder):
-                return catalogue.notice_for(order.event, self._as_matter(order.matter))
+                return catalogue.notice_for(order.event, self._as_matter(order.matter), self._holding)
             content = order.model_dump(exclude={"recipients"})
             return Notice.of(channels=tuple(found for _, found in fields if found), **content)
         except InvalidNotification as error:
