@@ -7,6 +7,7 @@ from django.db import connections
 from notificacao import audiences, rates
 from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.rates import Buckets, Memory
 from notificacao.stream import hub
 from tests.asgi import running_site
 from tests.live.ably_server import AblyServer
@@ -65,6 +66,12 @@ def empty_caches():
     rates.forget()
     for cache in caches.all(initialized_only=True):
         cache.clear()
+
+
+@pytest.fixture
+def time_stands_still(monkeypatch):
+    """For the rates: no bucket fills while the test runs."""
+    monkeypatch.setattr(rates, "_buckets", Buckets(Memory(lambda: 0.0)))
 
 
 @pytest.fixture

@@ -271,7 +271,9 @@ def test_who_may_send_it_must_say_so_and_that_is_on_record(client, cras_norte):
 # --- How often
 
 
-def test_who_sends_too_fast_is_told_when_to_go_on_and_keeps_what_they_wrote(send, cras_norte, settings):
+def test_who_sends_too_fast_is_told_when_to_go_on_and_keeps_what_they_wrote(
+    send, cras_norte, settings, time_stands_still
+):
     settings.RATE_STAFF = (6, 2)
     for _ in range(2):
         send(unit=cras_norte)
