@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from notificacao.pages.diagnosis_texts import LINKS, STATUSES, TEXTS, VERDICTS
 from notificacao.models import RolloutFlag
+from notificacao.pages.diagnosis_texts import LINKS, STATUSES, TEXTS, VERDICTS
 from tests.live.ably_server import ROOT
 from tests.test_pages import Page
 
