@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from notificacao.models import BreakerState, DispatchState, Notification, RolloutFlag
 from notificacao.rollout import Rollout
 from notificacao.stream import frames
-from notificacao.stream.standby import PATIENCE, StandbyLane
+from notificacao.stream.standby import PATIENCE, RETURN, StandbyLane
 
 PENDING, PUBLISHED, FAILED, SKIPPED = (
     DispatchState.PENDING,
@@ -96,6 +96,26 @@ def test_a_row_whose_state_was_not_read_counts_as_pending(lane):
 def test_while_ably_is_out_of_use_rows_are_written_at_once(lane, now):
     lane.see(row(1), "{}", now=0.0)
     assert seqs(lane.due({1: PENDING}, now, now=0.0)) == [1]
+
+
+@pytest.mark.parametrize("before", OUT_OF_USE)
+def test_when_ably_is_back_every_row_is_written_until_the_pages_are_back_there(lane, before):
+    lane.due({}, before, now=10.0)
+    back = 10.0 + RETURN
+    lane.see(row(1), "{}", now=back - 0.2)
+    assert seqs(lane.due({1: PUBLISHED}, IN_USE, now=back - 0.2)) == [1]
+    lane.see(row(2, PUBLISHED), "{}", now=back - 0.1)
+    assert seqs(lane.due({2: PUBLISHED}, IN_USE, now=back - 0.1)) == [2]
+    lane.see(row(3), "{}", now=back - 0.1)
+    assert lane.due({3: PUBLISHED}, IN_USE, now=back) == []
+    lane.see(row(4, PUBLISHED), "{}", now=back)
+    assert lane.unsettled == []
+
+
+def test_an_ably_that_was_away_with_nobody_waiting_is_trusted_at_once(lane):
+    lane.due({}, OUT_OF_USE[0].values[0], now=10.0, pages=0)
+    lane.see(row(1), "{}", now=10.1)
+    assert lane.due({1: PUBLISHED}, IN_USE, now=10.1) == []
 
 
 def test_rows_are_written_in_the_order_of_the_log(lane):

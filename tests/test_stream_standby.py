@@ -94,6 +94,18 @@ async def test_an_outage_sends_what_waits_for_ably_at_once(site, on_ably, standb
     assert time.monotonic() - began < PATIENCE
 
 
+async def test_when_ably_is_back_what_it_took_comes_as_well_until_the_pages_are_there_again(
+    site, on_ably, standby, norte
+):
+    await on_ably(breaker="open")
+    await site.publish("Sem Ably", to=norte)
+    await standby.next("notification")
+    await on_ably(breaker="closed")
+    await site.publish("De volta", to=norte, dispatch_state="published")
+    await standby.next("notification")
+    assert standby.titles == ["Sem Ably", "De volta"]
+
+
 async def test_the_heads_that_moved_are_told_whoever_carried_the_row(site, standby, norte):
     (row,) = await site.publish("Publicada", to=norte, dispatch_state="published")
     heads = await standby.next("heads")

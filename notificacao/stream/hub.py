@@ -152,7 +152,8 @@ class Hub:
 
     def _write_standby(self, news: tail.News) -> None:
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
-        for owed in self._standby.due(states, news.rollout, time.monotonic()):
+        pages = self.roster.in_standby
+        for owed in self._standby.due(states, news.rollout, time.monotonic(), pages=pages):
             for listener in self.roster.hearing(owed.channel):
                 if listener.may_see(owed.channel, owed.seq):
                     listener.write(owed.frame, Lane.STANDBY)

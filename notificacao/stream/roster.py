@@ -12,6 +12,7 @@ class Roster:
 
     def __init__(self) -> None:
         self.listeners: dict[int, Listener] = {}
+        self.in_standby = 0  # how many of them
         self._by_shared: dict[str, set[Listener]] = {}
         self._by_personal: dict[str, Listener] = {}  # a set for each would weigh more than the listener
 
@@ -38,7 +39,7 @@ class Roster:
         return listener
 
     def add(self, listener: Listener, stream: Stream) -> None:
-        listener.hold((*listener.streams, stream))
+        self._hold(listener, (*listener.streams, stream))
         stream.listener = listener
 
     def remove(self, stream: Stream) -> Listener | None:
@@ -46,11 +47,16 @@ class Roster:
         listener, stream.listener = stream.listener, None
         if listener is None:
             return None
-        listener.hold(tuple(other for other in listener.streams if other is not stream))
+        self._hold(listener, tuple(other for other in listener.streams if other is not stream))
         if not listener.streams:
             del self.listeners[listener.pk]
             self._forget(listener, listener.channels)
         return listener
+
+    def _hold(self, listener: Listener, streams: tuple[Stream, ...]) -> None:
+        self.in_standby -= listener.in_standby
+        listener.hold(streams)
+        self.in_standby += listener.in_standby
 
     def move(self, listener: Listener, grant: Grant) -> None:
         """`listener` hears what `grant` says, and nothing else."""

@@ -1,5 +1,6 @@
 """What the standby lane still owes: rows that Ably was to carry and has not settled."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,9 @@ from notificacao.rollout import Rollout
 from notificacao.stream import frames
 
 PATIENCE = 1.0  # seconds from first sight until an unsettled row goes out anyway
+# Seconds until the pages are back on an Ably that is in use again: its SDK gives up an attempt after 10, and makes the
+# next one up to 30 later. What Ably takes meanwhile does not reach them.
+RETURN = 40.0
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,14 @@ class Owed:
 class StandbyLane:
     """Decides when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
 
-    Not at all: Ably took it, or it expired meanwhile. At once: Ably is out of use, or the row settled as failed or
-    skipped. Else: when it is still unsettled `PATIENCE` after it was first seen.
+    At once: Ably is out of use, or was so with pages waiting less than `RETURN` ago, or the row settled as failed or
+    skipped. Not at all: Ably took it, or it expired meanwhile. Else: when it is still unsettled `PATIENCE` after it was
+    first seen.
     """
 
     def __init__(self) -> None:
         self._owed: dict[int, Owed] = {}
+        self._pages_are_back_at = -math.inf
 
     @property
     def unsettled(self) -> list[int]:
@@ -42,18 +48,25 @@ class StandbyLane:
     def see(self, row: Notification, line: str, now: float) -> None:
         """A row that somebody in standby may see has come."""
         assert row.seq is not None
-        if row.dispatch_state != DispatchState.PUBLISHED:
+        if row.dispatch_state != DispatchState.PUBLISHED or now < self._pages_are_back_at:
             self._owed[row.seq] = Owed(row.channel, row.seq, frames.notification(line, None), now, row.expires_at)
 
-    def due(self, states: dict[int, str], rollout: Rollout, now: float) -> list[Owed]:
-        """The rows to write now, in order; `states` is `{seq: dispatch state}` as last read."""
+    def due(self, states: dict[int, str], rollout: Rollout, now: float, *, pages: int = 1) -> list[Owed]:
+        """The rows to write now, in order.
+
+        `states` is `{seq: dispatch state}` as last read, `pages` how many people have one in standby.
+        """
         out_of_use = rollout.off or not rollout.ably_up
+        if out_of_use and pages:
+            self._pages_are_back_at = now + RETURN
+        every_row = out_of_use or now < self._pages_are_back_at
         due = []
         for seq, owed in sorted(self._owed.items()):
             state = states.get(seq, DispatchState.PENDING)
-            if state == DispatchState.PUBLISHED or owed.expired:
+            taken = state == DispatchState.PUBLISHED and not every_row
+            if taken or owed.expired:
                 del self._owed[seq]
-            elif out_of_use or state != DispatchState.PENDING or now - owed.seen_at >= PATIENCE:
+            elif every_row or state != DispatchState.PENDING or now - owed.seen_at >= PATIENCE:
                 due.append(self._owed.pop(seq))
         return due
 
