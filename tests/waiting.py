@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
+async def eventually(condition: Callable[[], Any], within: float = 10.0, every: float = 0.01) -> Any:
     """What `condition` answers (or what the awaitable it returns does) as soon as that is true.
 
-    Raises AssertionError after `within` seconds, with the last answer.
+    It is asked each `every` seconds. Raises AssertionError after `within` seconds, with the last answer.
     """
     deadline = time.monotonic() + within
     while True:
@@ -20,4 +20,4 @@ async def eventually(condition: Callable[[], Any], within: float = 10.0) -> Any:
         if answer:
             return answer
         assert time.monotonic() < deadline, f"it did not come true within {within} s; the last answer was {answer!r}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(every)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import random
+import ssl
 from collections.abc import Callable
 
 import httpx
@@ -15,6 +16,7 @@ _ANSWERED_WITHIN = 10.0  # seconds, as in api.js
 _HEAD_PATIENCE = 1.0  # seconds, as in client.js
 _FIRST_WAIT, _LONGEST_WAIT = 0.3, 2.0  # seconds: a browser's are longer, and no other
 _RETRY = 0.5  # seconds
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one for all: each would read the machine's authorities
 
 
 class SignedOut(Exception):
@@ -28,12 +30,11 @@ class Reset(Exception):
 class Browser:
     """One page of a person. `sites`: what a load balancer chooses from; `lane`: which to ask for, each time anew."""
 
-    def __init__(self, http: httpx.AsyncClient, sites: list[str], person: dict, lane: Callable[[], str], name: str):
+    def __init__(self, sites: list[str], person: dict, lane: Callable[[], str], name: str):
         self.name = name
         self.person = person
         self.page: Page | None = None
         self.heard = asyncio.Event()  # anything, since it was last cleared
-        self._http = http
         self._sites = sites
         self._lane = lane
         self._browser = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=22))
@@ -42,12 +43,13 @@ class Browser:
 
     async def run(self) -> None:
         """Until cancelled."""
-        session, rows = await self._session_and_list()
-        self.page = Page(self.name, session, rows)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_open(self.page))
-            tasks.create_task(self._heal(self.page))
-            tasks.create_task(self._refresh(self.page))
+        async with _new_http() as self._http:
+            session, rows = await self._session_and_list()
+            self.page = Page(self.name, session, rows)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_open(self.page))
+                tasks.create_task(self._heal(self.page))
+                tasks.create_task(self._refresh(self.page))
 
     # --- The stream
 
@@ -186,7 +188,10 @@ async def _events(answer: httpx.Response):
         fields = {}
 
 
-def new_http() -> httpx.AsyncClient:
-    """Each call on a connection of its own, and none that is silent for long."""
+def _new_http() -> httpx.AsyncClient:
+    """Each call on a connection of its own, and none that is silent for long.
+
+    One for each page: what a pool does at each call grows with what is open in it.
+    """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(limits=limits, timeout=_ANSWERED_WITHIN, trust_env=False)
+    return httpx.AsyncClient(limits=limits, timeout=_ANSWERED_WITHIN, trust_env=False, verify=_NO_TLS)

@@ -104,10 +104,14 @@ def check(rows: Iterable[Row], clients: Iterable[Client], *, now: float, heads: 
     rows = list(rows)
     log = {row.id: row for row in rows}
     faults = list(_log(rows, heads))
+    by_channel: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_channel[row.channel].append(row)
     for client in clients:
         faults += _arrivals(client, log)
         faults += _order(client)
-        faults += _completeness(client, rows, now)
+        heard = {hearing.channel for hearing in client.hearings}
+        faults += _completeness(client, [row for channel in heard for row in by_channel[channel]], now)
     return faults
 
 

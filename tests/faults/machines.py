@@ -7,12 +7,12 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import psycopg
 
 from tests.faults import history
-from tests.faults.clients import Browser, new_http
+from tests.faults.clients import Browser
 from tests.faults.history import Hearing, Row
 from tests.faults.proxy import Proxy
 from tests.live.ably_server import ROOT, free_port
@@ -24,6 +24,8 @@ from tests.waiting import eventually
 PEOPLE = 8
 PAGES = 3  # a person: live, standby, and one that changes
 _LANES = (lambda: "live", lambda: "standby", lambda: random.choice(("live", "standby")))
+_LOOK_EVERY = 0.05  # seconds
+_AT_ONCE = 40  # pages that open together
 QUIET_WITHIN = 12.0  # seconds in which nothing comes until what is missing is lost
 
 
@@ -64,8 +66,17 @@ class Machines:
     The first web process reaches PostgreSQL through `to_database`, and half of the pages reach it through `to_web`.
     """
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer, *, odd: dict = {}, **settings: str):  # noqa: B006
+    def __init__(
+        self,
+        postgres: PostgresServer,
+        redis: RedisServer,
+        *,
+        size: int = PEOPLE,
+        odd: dict = {},  # noqa: B006
+        **settings: str,
+    ):
         self.postgres, self.redis = postgres, redis
+        self._size = size
         self.database = postgres.create_database()
         self.settings = {
             "REDIS_URL": redis.url,
@@ -92,7 +103,7 @@ class Machines:
     def __enter__(self) -> "Machines":
         self.to_database.__enter__()
         self.to_web.__enter__()
-        self.people = self.producer.tell("cast", size=PEOPLE)
+        self.people = self.producer.tell("cast", size=self._size)
         self.heal()
         return self
 
@@ -132,6 +143,11 @@ class Machines:
         with psycopg.connect(self.database) as connection:
             return dict(connection.execute("SELECT name, head FROM notificacao_channel").fetchall())
 
+    def breaker(self) -> tuple[str, str]:
+        """Its state and the reason, as every process reads them."""
+        with psycopg.connect(self.database) as connection:
+            return connection.execute("SELECT state, reason FROM notificacao_breakerstate").fetchone()
+
 
 class Trial:
     """Pages that are open and producers that write, while a test breaks things."""
@@ -139,6 +155,7 @@ class Trial:
     def __init__(self, machines: Machines, browsers: list[Browser]):
         self.machines = machines
         self.browsers = browsers
+        self.rows: list[Row] = []  # what was written, once the load has ended
 
     @property
     def arrivals(self) -> int:
@@ -169,7 +186,7 @@ class Trial:
     async def delivered(self, more: int, within: float = 60.0) -> None:
         """Once so many more rows came to the pages."""
         wanted = self.arrivals + more
-        await eventually(lambda: self.arrivals >= wanted, within)
+        await eventually(lambda: self.arrivals >= wanted, within, _LOOK_EVERY)
 
     async def tried(self, more: int) -> None:
         """Once the producers came to the end of so many more transactions, good or bad."""
@@ -178,34 +195,54 @@ class Trial:
 
 
 @contextlib.asynccontextmanager
-async def trial(machines: Machines, *, threads: int = 5, pace: float = 0.12) -> AsyncIterator[Trial]:
+async def pages(machines: Machines, lanes: Sequence[Callable[[], str]] = _LANES) -> AsyncIterator[list[Browser]]:
+    """For each person one page a lane, all of them open."""
+    async with asyncio.TaskGroup() as tasks:
+        browsers = [
+            Browser(machines.sites, person, lane, f"{person['name']}/{place}")
+            for person in machines.people
+            for place, lane in enumerate(lanes)
+        ]
+        running = []
+        for browser in browsers:
+            running.append(tasks.create_task(browser.run()))
+            if len(running) % _AT_ONCE == 0 or browser is browsers[-1]:
+                begun = browsers[: len(running)]
+                await eventually(lambda begun=begun: all(one.heard.is_set() for one in begun), 60.0, _LOOK_EVERY)
+        yield browsers
+        for task in running:
+            task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def burst(
+    machines: Machines, browsers: list[Browser], *, threads: int = 5, pace: float = 0.12
+) -> AsyncIterator[Trial]:
     """Load while the block runs; then quiet, and nothing may be wrong.
 
     Nothing is written after the load has ended: pages that lack something have to find out by themselves.
     """
     await eventually(machines.is_quiet, 60.0)
     heads = machines.heads()
-    async with new_http() as http, asyncio.TaskGroup() as tasks:
-        browsers = [
-            Browser(http, machines.sites, person, lane, f"{person['name']}/{place}")
-            for person in machines.people
-            for place, lane in enumerate(_LANES)
-        ]
-        running = [tasks.create_task(browser.run()) for browser in browsers]
-        await eventually(lambda: all(browser.page and browser.heard.is_set() for browser in browsers), 60.0)
-        channels = sorted({channel for person in machines.people for channel in person["hears"]})
-        load = Trial(machines, browsers)
-        machines.producer.tell("produce", channels=channels, threads=threads, pace=pace)
-        try:
-            yield load
-        finally:
-            truth = await asyncio.to_thread(machines.producer.tell, "end")
-        await _settle(load, [Row(**line) for line in truth], heads)
-        for task in running:
-            task.cancel()
+    channels = sorted({channel for person in machines.people for channel in person["hears"]})
+    load = Trial(machines, browsers)
+    machines.producer.tell("produce", channels=channels, threads=threads, pace=pace)
+    try:
+        yield load
+    finally:
+        truth = await asyncio.to_thread(machines.producer.tell, "end")
+    load.rows = [Row(**line) for line in truth]
+    await _settle(load, heads)
 
 
-async def _settle(load: Trial, rows: list[Row], heads: dict[str, int]) -> None:
+@contextlib.asynccontextmanager
+async def trial(machines: Machines) -> AsyncIterator[Trial]:
+    """A `burst` at `pages` of either lane."""
+    async with pages(machines) as browsers, burst(machines, browsers) as load:
+        yield load
+
+
+async def _settle(load: Trial, heads: dict[str, int]) -> None:
     clients = []
     for browser in load.browsers:
         client = browser.page.history
@@ -213,16 +250,16 @@ async def _settle(load: Trial, rows: list[Row], heads: dict[str, int]) -> None:
         clients.append(client)
 
     def faults() -> list[history.Fault]:
-        placed = history.placed(rows, load.machines.log())
+        placed = history.placed(load.rows, load.machines.log())
         return history.check(placed, clients, now=time.time(), heads=heads)
 
     came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
-    while found := faults():
+    while found := await asyncio.to_thread(faults):  # the pages live on this loop: they go on meanwhile
         if load.arrivals > came:  # a machine that is busy otherwise takes its time
             came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
         if time.monotonic() > deadline:
             raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
     # What would come twice, or to others, comes before a stream's next sign of life.
     await load.heard()
     assert faults() == []

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 
@@ -16,11 +17,12 @@ class Proxy:
 
     `latency`: seconds that each piece waits, in either direction. `pace`: bytes a second from the target, at most.
     `holding`: nothing passes, and nothing is lost. `swallowing`: what comes is gone; whatever connection lost a byte
-    that way is reset once it ends, as a router does that forgot it.
+    that way is reset once it ends, as a router does that forgot it. With `tls` it speaks TLS to whoever connects.
     """
 
-    def __init__(self, target: int):
+    def __init__(self, target: int, tls: ssl.SSLContext | None = None):
         self.port = free_port()
+        self._tls = tls
         self.target = target
         self.latency = 0.0
         self.pace: float | None = None
@@ -47,7 +49,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._passable.set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=2_048)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=2_048, ssl=self._tls)
 
     async def _stop(self) -> None:
         self._server.close()
@@ -146,6 +148,6 @@ class Connection:
 def _abort(writer: asyncio.StreamWriter) -> None:
     """Close with a reset: what was not sent is dropped, and the other side is told at once."""
     connection = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, AttributeError):  # over TLS there is none once it is closed
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

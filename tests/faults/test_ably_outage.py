@@ -1,0 +1,135 @@
+"""Ably goes away in the middle of a burst, in each of its ways: nothing is lost, nothing comes twice, and what comes
+next comes over the stream that is already open.
+
+`script/bench outage` runs the first of these with 1,000 streams and 200 people on Ably.
+"""
+
+import pytest
+
+from tests.answering import Answering
+from tests.faults.outage import Outage, machines_on_ably
+from tests.faults.proxy import Proxy
+from tests.faults.tls import self_signed
+from tests.live.ably_server import AblyServer
+
+pytestmark = [pytest.mark.faults, pytest.mark.services]
+
+PEOPLE, LIVE = 50, 4
+WITHIN = 2.0  # seconds that Ably's absence may cost a row
+NONE_IS_MISSING = 0.5  # of the pages got a row while Ably was away
+
+
+@pytest.fixture(scope="module")
+def ably():
+    """The server, and the way to it: what breaks is either."""
+    with AblyServer() as server, Proxy(server.port) as way:
+        yield server, way
+
+
+@pytest.fixture(scope="module")
+def outage(postgres, redis, ably):
+    server, way = ably
+    with machines_on_ably(postgres, redis, server.key, way.port, people=PEOPLE, live=LIVE) as machines:
+        yield Outage(machines, LIVE)
+
+
+def nobody_waits(noticed) -> None:
+    assert len(noticed.first) > PEOPLE * NONE_IS_MISSING
+    assert max(noticed.behind) < WITHIN
+    assert max(noticed.behind_after) < WITHIN
+
+
+async def test_the_server_is_killed_and_started_again(outage, ably):
+    server, _ = ably
+
+    async def kill():
+        server.kill()
+
+    async def start():
+        server.start()
+
+    noticed = await outage.of(kill, start)
+    nobody_waits(noticed)
+    assert "unreachable" in noticed.reason
+
+
+async def test_everything_that_is_sent_there_vanishes(outage, ably):
+    _, way = ably
+
+    async def swallow():
+        way.swallow()
+
+    async def heal():
+        way.heal()
+
+    noticed = await outage.of(swallow, heal)
+    nobody_waits(noticed)
+
+
+async def test_every_answer_comes_800_ms_late(outage, ably):
+    _, way = ably
+
+    async def slow_down():
+        way.latency = 0.4  # each way
+
+    async def heal():
+        way.heal()
+
+    noticed = await outage.of(slow_down, heal)
+    nobody_waits(noticed)
+    assert "slower than" in noticed.reason or "took" in noticed.reason
+
+
+@pytest.mark.parametrize("status", [429, 500])
+async def test_every_request_is_answered_with(outage, ably, status):
+    server, way = ably
+    instead = Answering()
+    instead.says(status, {"error": {"code": status * 100, "statusCode": status, "message": "no"}})
+    port = await instead.start()
+
+    async def answer_instead():
+        way.target = port
+        way.reset()
+
+    async def lead_back():
+        way.target = server.port
+        way.reset()
+
+    noticed = await outage.of(answer_instead, lead_back)
+    await instead.stop()
+    nobody_waits(noticed)
+    assert f"{status * 100}: no" in noticed.reason
+
+
+@pytest.fixture(scope="module")
+def over_tls(postgres, redis, ably, tmp_path_factory):
+    """`(outage, way, trusted port, untrusted port)`: Ably behind TLS, with a certificate that everybody trusts."""
+    server, _ = ably
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = folder / "trusted.pem"
+    with (
+        Proxy(server.port, self_signed(authority)) as trusted,
+        Proxy(server.port, self_signed(folder / "untrusted.pem")) as untrusted,
+        Proxy(trusted.port) as way,
+    ):
+        settings = {"ABLY_TLS": "true", "SSL_CERT_FILE": str(authority)}
+        with machines_on_ably(postgres, redis, server.key, way.port, people=PEOPLE, live=LIVE, **settings) as machines:
+            outage = Outage(machines, LIVE, NODE_EXTRA_CA_CERTS=str(authority))
+            yield outage, way, trusted.port, {"a certificate that nobody trusts": untrusted.port, "no TLS": server.port}
+
+
+@pytest.mark.parametrize("answer", ["a certificate that nobody trusts", "no TLS"])
+async def test_tls_fails_with(over_tls, answer):
+    outage, way, trusted, ports = over_tls
+
+    async def fail():
+        way.target = ports[answer]
+        way.reset()
+
+    async def lead_back():
+        way.target = trusted
+        way.reset()
+
+    noticed = await outage.of(fail, lead_back)
+    nobody_waits(noticed)
+    assert "SSL" in noticed.reason
