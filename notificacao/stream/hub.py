@@ -14,11 +14,11 @@ from notificacao import log, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.log import Cursor
-from notificacao.rollout import Rollout
 from notificacao.stream import frames, tail
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.census import Census
 from notificacao.stream.fanout import Fanout
+from notificacao.stream.invitations import Invitations
 from notificacao.stream.listeners import DRAIN_SPREAD_MS, Lane, Listener, Stream
 from notificacao.stream.people import People
 from notificacao.stream.pulse import Pulse
@@ -48,7 +48,7 @@ class Hub:
         self._pulse = Pulse(self.roster, lambda: self.position)
         self._standby = StandbyLane()
         self.recent = Recent()
-        self._rollout: Rollout | None = None
+        self._invitations = Invitations(self.roster)
         self._known_until = 0.0
         self._thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -83,6 +83,7 @@ class Hub:
         """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
         await asyncio.sleep(TICK)
         await self._pulse.beat()
+        self._invitations.send()
 
     async def _recount(self) -> None:
         await asyncio.sleep(TICK)
@@ -97,7 +98,7 @@ class Hub:
                 self.position = await self._thread.run(log.position)
             while True:
                 began = time.monotonic()
-                known = self._rollout if began < self._known_until else None
+                known = self._invitations.rollout if began < self._known_until else None
                 news = await self._thread.run(
                     tail.read, self.position, self._standby.unsettled, self.roster.listeners.keys(), known
                 )
@@ -118,7 +119,8 @@ class Hub:
 
     async def _take(self, news: tail.News) -> None:
         changed_access = self.people.note(news.people)
-        self._follow_rollout(news.rollout)
+        metrics.BREAKER.state(news.rollout.breaker)
+        self._invitations.follow(news.rollout)
         if news.another_life:
             await self._begin_another_life(news.position)
         else:
@@ -170,34 +172,6 @@ class Hub:
             listener.write(frames.resync(position))
             listener.count_again = True
 
-    # --- The rollout
-
-    def _follow_rollout(self, now: Rollout) -> None:
-        metrics.BREAKER.state(now.breaker)
-        changed = self._rollout is None or now.key != self._rollout.key
-        self._rollout = now
-        if changed:
-            for listener in self.roster.listeners.values():
-                for stream in listener.streams:
-                    self._tell_transport(listener, stream)
-
-    def _tell_transport(self, listener: Listener, stream: Stream) -> None:
-        """Have the page fetch its session when it should change."""
-        should, is_news = self._transport_for(listener, stream)
-        if is_news:
-            stream.write(frames.session())
-        stream.told = should
-
-    def _transport_for(self, listener: Listener, stream: Stream) -> tuple[str, bool]:
-        """What the page should use, and whether it has to be told; an outage of Ably moves nobody out of standby."""
-        if self._rollout is None:
-            return stream.told, False
-        if stream.lane is Lane.STANDBY:
-            should = "ably" if self._rollout.assigned(listener.pk) else "sse"
-            return should, should == "sse" != stream.told
-        should = self._rollout.transport_for(listener.pk)
-        return should, should == "ably" != stream.told
-
     # --- Joining and leaving
 
     async def reached(self, position: Cursor) -> bool:
@@ -232,13 +206,10 @@ class Hub:
             self.people.forget(listener.pk)  # the grant may be older than what was acted upon
         self._make_room(listener, stream)
         self.roster.add(listener, stream)
-        # What a page believes is told by the lane that it opens: the flag may have moved since it asked.
-        stream.told = "ably" if stream.lane is Lane.STANDBY else "sse"
         stream.quiet_since = time.monotonic()
         if listener.counted_to >= 0:
             stream.write(frames.counts(listener.unread))
-        if self._transport_for(listener, stream)[1]:  # what the hub knows may be older than the page: look first
-            self._rollout = None
+        if self._invitations.welcome(listener, stream):
             wakes.ring(wakes.HUBS)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
 
