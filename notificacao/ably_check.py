@@ -30,6 +30,10 @@ _LOOK_AGAIN = 0.2  # seconds
 _FIX_ADDRESS = (
     "Confira ABLY_ENDPOINT (vazio: a nuvem do Ably), ABLY_PORT e ABLY_TLS, e se a rede deixa este servidor sair até lá."
 )
+_FIX_CERTIFICATE = (
+    "O certificado que apareceu não vem de uma autoridade em que este servidor confia. Confira ABLY_ENDPOINT e "
+    "ABLY_PORT; se a rede troca certificados, aponte SSL_CERT_FILE para o arquivo com a autoridade dela."
+)
 _FIX_KEY = (
     "Copie a chave inteira (appId.keyId:segredo) de «API Keys», no painel do Ably, para ABLY_API_KEY. Com o relógio "
     "errado, acerte-o antes."
@@ -98,7 +102,8 @@ class AblyCheck:
         except Wrong as wrong:
             return Finding(name, False, wrong.said, wrong.to_do)
         except TransportError as error:
-            return Finding(name, False, f"o Ably respondeu «{error}»", _FIX_ADDRESS)
+            to_do = _FIX_CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in str(error) else _FIX_ADDRESS
+            return Finding(name, False, f"o Ably respondeu «{error}»", to_do)
 
     async def _clock(self) -> str:
         began = time.time()

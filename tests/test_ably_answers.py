@@ -12,6 +12,7 @@ from notificacao.models import Notification
 from notificacao.transports import Envelope, Refused, TooFast, TransportError
 from notificacao.transports.ably import AblyTransport, messages
 from tests.answering import Answering
+from tests.live.tls import self_signed
 
 OK = {"channel": "x", "messageId": "y"}
 PAGE = "<html><body>502 Bad Gateway</body></html>"
@@ -127,6 +128,21 @@ async def test_a_handshake_that_fails_passes(server, settings):
     await transport.close()
     assert "unreachable" in str(found)
     assert not found.permanent
+
+
+async def test_a_certificate_that_nobody_trusts_passes_and_nothing_is_told_to_whoever_shows_it(settings, tmp_path):
+    server = Answering()
+    server.says(200, OK)
+    settings.ABLY_ENDPOINT, settings.ABLY_TLS = "127.0.0.1", True
+    settings.ABLY_PORT = await server.start(self_signed(tmp_path / "unknown.pem"))
+    settings.ABLY_API_KEY = "semtas.local:segredo-de-teste-com-32-letras-x"
+    transport = AblyTransport()
+    found = await fault(transport)
+    await transport.close()
+    await server.stop()
+    assert "CERTIFICATE_VERIFY_FAILED" in str(found)
+    assert not found.permanent
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("code", [40140, 40142])

@@ -14,7 +14,9 @@ from notificacao.ably_check import AblyCheck
 from notificacao.ably_visitors import visitors
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Role, Unit
 from notificacao.transports.ably import AblyTransport, client, inspection, listening
+from tests.faults.proxy import Proxy
 from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
+from tests.live.tls import self_signed
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db]
 
@@ -88,6 +90,17 @@ async def test_where_nobody_answers_the_address_is_to_be_checked(ably):
     assert set(wrong(found)) == set(found)
     for name in ("Relógio", "Chave"):
         assert "ABLY_ENDPOINT" in found[name].to_do
+
+
+async def test_a_certificate_that_nobody_trusts_is_named(ably, ably_server, tmp_path):
+    ably.ABLY_TLS = True
+    with Proxy(ably_server.port, self_signed(tmp_path / "unknown.pem")) as proxy:
+        ably.ABLY_PORT = proxy.port
+        found = await findings()
+    assert set(wrong(found)) == set(found)
+    for name in ("Relógio", "Chave"):
+        assert "CERTIFICATE_VERIFY_FAILED" in found[name].said
+        assert "SSL_CERT_FILE" in found[name].to_do
 
 
 @pytest.mark.parametrize(("seconds", "word"), [(90, "90.0 s adiantado"), (-90, "90.0 s atrasado")])

@@ -81,15 +81,16 @@ class Outage:
                 await eventually(lambda: crowd.attached, _AGAIN_WITHIN, _LOOK_EVERY)
                 brought = crowd.brought
                 await eventually(lambda: crowd.brought >= brought + len(mine), _AGAIN_WITHIN, _LOOK_EVERY)
-        beside = browsers[1 :: len(self._lanes)]
+        return self._noticed(load, broken_at, opened_at, mended_at, reason)
+
+    def _noticed(self, load: Trial, broken_at: float, opened_at: float, mended_at: float, reason: str) -> Noticed:
+        mine, beside = (load.browsers[place :: len(self._lanes)] for place in (0, 1))
         return Noticed(
-            streams=len(browsers),
+            streams=len(load.browsers),
             on_ably=len(mine),
             rows=len(load.rows),
-            shown=sum(len(browser.page.history.shown) for browser in browsers),
-            paths=Counter(
-                arrival.path for browser in mine for arrival in browser.page.history.arrivals if arrival.shown
-            ),
+            shown=sum(len(browser.page.history.shown) for browser in load.browsers),
+            paths=Counter(arrival.path for one in mine for arrival in one.page.history.arrivals if arrival.shown),
             opened_after=opened_at - broken_at,
             reason=reason,
             away=mended_at - broken_at,

@@ -123,6 +123,13 @@ def _line(row: Notification, fate: str, began: float, ended: float) -> dict:
     }
 
 
+def send(channel: str) -> list[dict]:
+    """One row, committed."""
+    began = time.monotonic()
+    rows = notify_many([Notice.of(channels=(channel,), title="Algo a fazer", message="Há algo.")])
+    return [_line(row, "committed", began, time.monotonic()) for row in rows]
+
+
 def cast(size: int) -> list[dict]:
     """People of two units, all of them in the rollout, each logged in."""
     RolloutFlag.objects.filter(name="ably").update(everyone=True)
@@ -152,6 +159,8 @@ def main() -> None:
         match order.pop("do"):
             case "cast":
                 answer = cast(**order)
+            case "send":
+                answer = send(**order)
             case "produce":
                 production = Production(**order)
             case "tried":

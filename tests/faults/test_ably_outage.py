@@ -1,7 +1,7 @@
 """Ably goes away in the middle of a burst, in each of its ways: nothing is lost, nothing comes twice, and what comes
 next comes over the stream that is already open.
 
-`script/bench outage` runs the first of these with 1,000 streams and 200 people on Ably.
+`script/bench outage` runs the first of these with 1,000 pages on SSE beside 200 on Ably.
 """
 
 import pytest
@@ -9,14 +9,13 @@ import pytest
 from tests.answering import Answering
 from tests.faults.outage import Outage, machines_on_ably
 from tests.faults.proxy import Proxy
-from tests.faults.tls import self_signed
 from tests.live.ably_server import AblyServer
+from tests.live.tls import self_signed
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE, LIVE = 50, 4
 WITHIN = 2.0  # seconds that Ably's absence may cost a row
-NONE_IS_MISSING = 0.5  # of the pages got a row while Ably was away
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def outage(postgres, redis, ably):
 
 
 def nobody_waits(noticed) -> None:
-    assert len(noticed.first) > PEOPLE * NONE_IS_MISSING
+    assert len(noticed.first) > PEOPLE / 2  # so many pages got a row while Ably was away
     assert max(noticed.behind) < WITHIN
     assert max(noticed.behind_after) < WITHIN
 
@@ -98,7 +97,7 @@ async def test_every_request_is_answered_with(outage, ably, status):
     noticed = await outage.of(answer_instead, lead_back)
     await instead.stop()
     nobody_waits(noticed)
-    assert f"{status * 100}: no" in noticed.reason
+    assert f"{status * 100}: no" in noticed.reason or "probes in a row were missed" in noticed.reason
 
 
 @pytest.fixture(scope="module")
