@@ -17,7 +17,7 @@ class Page(HTMLParser):
         attributes = dict(attrs)
         if "id" in attributes:
             self.elements[attributes["id"]] = attributes
-        if tag == "li" and "item" in (attributes.get("class") or "").split():
+        if tag == "li" and ("item" in (attributes.get("class") or "").split() or "data-link" in attributes):
             self.items.append(attributes)
         if tag == "a":
             self.links[attributes.get("id") or attributes.get("class")] = attributes.get("href")

@@ -29,7 +29,6 @@ class Channel:
         if self.complete >= self.head:
             self.complete = max(self.complete, self.head_at)
         self.ahead = [link for link in self.ahead if link[1] > self.complete]
-        self.head = max(self.head, self.complete)
 
 
 class Completeness:
