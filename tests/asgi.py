@@ -176,11 +176,15 @@ class Site:
         self._streams: list[OpenStream] = []
         self._cookies: dict[int, str] = {}  # person's pk → session key
 
-    async def request(self, cookie: str = "", *, method: str = "GET", last_event_id: str = "", **query) -> OpenStream:
+    async def request(
+        self, cookie: str = "", *, method: str = "GET", last_event_id: str = "", login: str = "", **query
+    ) -> OpenStream:
         """Whatever comes of it."""
         headers = {"cookie": cookie} if cookie else {}
         if last_event_id:
             headers["last-event-id"] = last_event_id
+        if login:
+            headers["x-login"] = login
         stream = self.page(query, headers, method)
         self._streams.append(stream)
         return await stream.answered()

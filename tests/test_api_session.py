@@ -137,3 +137,13 @@ def test_what_is_stamped_while_the_session_is_told_lies_after_its_position(as_an
     answer = as_ana.get(URL).json()
     assert (answer["position"], answer["unread"]) == (str(before), 1)
     assert log.position().seq == before.seq + 1
+
+
+def test_a_page_of_anas_does_and_reads_nothing_once_bia_is_logged_in(client, ana, bia):
+    client.force_login(ana)
+    word = client.get(URL).json()["login"]
+    assert client.get(URL, headers={"X-Login": word}).status_code == 200
+    client.force_login(bia)
+    assert client.get(URL).status_code == 200
+    assert client.get(URL, headers={"X-Login": word}).status_code == 401
+    assert client.post("/api/v1/notifications/read-all/", headers={"X-Login": word}).status_code == 401

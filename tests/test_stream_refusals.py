@@ -5,6 +5,7 @@ import json
 import pytest
 from django.db import OperationalError
 
+from notificacao.login_word import login_word
 from notificacao.models import Person
 from notificacao.stream import authorisation, opening
 from tests.asgi import in_database, set_rollout
@@ -22,6 +23,13 @@ async def test_without_a_login_there_is_no_stream(site):
     for cookie in ("", "sessionid=inventada", "outra=coisa"):
         stream = await site.request(cookie)
         assert (stream.status, code_of(stream)) == (401, "not_authenticated")
+
+
+async def test_a_page_of_another_login_gets_no_stream_of_this_one(site, ana):
+    cookie = await site.cookie(ana)
+    stream = await site.request(cookie, login=login_word("the login before"))
+    assert (stream.status, code_of(stream)) == (401, "not_authenticated")
+    assert (await site.request(cookie, login=login_word(site.session_key(ana)))).status == 200
 
 
 async def test_strangers_leave_nothing_behind(site):

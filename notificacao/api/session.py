@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.urls import reverse
-from django.utils.crypto import salted_hmac
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
@@ -12,12 +11,8 @@ from rest_framework.response import Response
 from notificacao import audiences, keys, log, reading, rollout
 from notificacao.api import shapes
 from notificacao.conf import conf
+from notificacao.login_word import login_word
 from notificacao.models import Channel, Person
-
-
-def login_word(session_key: str) -> str:
-    """The pages of one login know one another by it; the session's key cannot be read from it."""
-    return salted_hmac("notificacao.login", session_key, algorithm="sha256").hexdigest()[:32]
 
 
 def describe(person: Person, session_key: str) -> shapes.Session:

@@ -11,8 +11,10 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from notificacao.log import Cursor, InvalidCursor
+from notificacao.login_word import HEADER, is_of_login
 from notificacao.stream.listeners import Lane
 
+_LOGIN = HEADER.lower().encode()
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -80,8 +82,11 @@ class Opening:
             raise Refused(Refusal(405, "method_not_allowed", "Método não permitido", "Use GET."))
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         headers = dict(scope["headers"])
+        session_key = _session_key(headers.get(b"cookie", b"").decode("latin-1"))
+        if not is_of_login(headers.get(_LOGIN, b"").decode("latin-1"), session_key):
+            raise Refused(NOT_LOGGED_IN)
         return cls(
-            session_key=_session_key(headers.get(b"cookie", b"").decode("latin-1")),
+            session_key=session_key,
             lane=_lane(query.get("lane", Lane.LIVE)),
             cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),

@@ -29,6 +29,15 @@ it("sends the CSRF token with what changes something, and with nothing else", as
   expect(write).toMatchObject({ method: "POST", headers: { "X-CSRFToken": "csrf" } });
 });
 
+it("tells with each call, and each stream, of which login it is", async () => {
+  const [api, fetch] = apiThat(() => ok({}), { login: "a login of ana's" });
+  await api.session();
+  await api.act("an-id", "read");
+  await api.fetch("/api/v1/stream/", { headers: { Accept: "text/event-stream" } });
+  for (const [, { headers }] of fetch.mock.calls) expect(headers).toMatchObject({ "X-Login": "a login of ana's" });
+  expect(fetch.mock.calls[2][1].headers.Accept).toBe("text/event-stream");
+});
+
 it("sends receipts in a way that outlives the page", async () => {
   const [api, fetch] = apiThat(() => ok({}));
   await api.receipts([{ id: "a", transport: "sse", held_ms: 5 }]);

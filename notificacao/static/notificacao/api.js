@@ -22,9 +22,14 @@ export async function errorOf(/** @type {Response} */ response) {
 }
 
 export class Api {
-  /** @param {{csrfToken: () => string, fetch?: typeof globalThis.fetch, timeout?: number}} options `timeout` in milliseconds */
-  constructor({ csrfToken, fetch = globalThis.fetch.bind(globalThis), timeout = 10_000 }) {
-    this.fetch = fetch;
+  /**
+   * @param {{csrfToken: () => string, login?: string, fetch?: typeof globalThis.fetch, timeout?: number}} options
+   *   `login`: the session's word; to a page of another login the site answers 401. `timeout` in milliseconds
+   */
+  constructor({ csrfToken, login = "", fetch = globalThis.fetch.bind(globalThis), timeout = 10_000 }) {
+    this.login = login;
+    /** @type {typeof globalThis.fetch} */
+    this.fetch = (address, options) => fetch(address, this.#withLogin(options));
     this.csrfToken = csrfToken;
     this.timeout = timeout;
   }
@@ -75,6 +80,10 @@ export class Api {
   /** Goes out even when the page is closing. */
   receipts(/** @type {import("./types.js").Delivery[]} */ deliveries) {
     return this.#call("POST", "/api/v1/receipts/", deliveries, true);
+  }
+
+  #withLogin(/** @type {RequestInit} */ options = {}) {
+    return this.login ? { ...options, headers: { ...options.headers, "X-Login": this.login } } : options;
   }
 
   /** @returns {Promise<any>} */

@@ -28,7 +28,7 @@ speak(lang, page.words);
 
 const addressOf = (id) => page.notification.replace("00000000-0000-0000-0000-000000000000", id);
 const showsArchive = () => filters.query.get("archived") === "true";
-const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value });
+const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value, login: page.login_word });
 const tabs = new BroadcastChannel(`notificacoes:${page.person}`);
 const counts = new Counts(the("unread"));
 const toasts = new Toasts({
