@@ -141,7 +141,7 @@ TEXTS = {
     ),
     "stream.silent": Text(
         _("O fluxo abriu, mas nada chegou em {seconds} s: um proxy segura os dados."),
-        _("Envie o relatório à equipe técnica. Até lá, recarregue a página para ver as novas."),
+        _("Envie o relatório à equipe técnica. Até lá, a caixa consulta o servidor a cada 5 segundos."),
         _PROXY,
     ),
     "buffering.ok": Text(_("Os dados do fluxo passam na hora: o sinal seguinte chegou em {seconds} s.")),
@@ -152,7 +152,7 @@ TEXTS = {
     ),
     "buffering.held": Text(
         _("Depois do primeiro evento nada mais chegou em {seconds} s: um proxy segura os dados."),
-        _("Envie o relatório à equipe técnica. Até lá, recarregue a página para ver as novas."),
+        _("Envie o relatório à equipe técnica. Até lá, a caixa consulta o servidor a cada 5 segundos."),
         _PROXY,
     ),
     "buffering.cut": Text(

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ApiError } from "../../notificacao/static/notificacao/api.js";
-import { ANA, SYSTEM, UNIT } from "./fakes.js";
+import { ANA, refusal, SYSTEM, UNIT } from "./fakes.js";
 import { Page, pass } from "./page.js";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -25,6 +25,8 @@ const HAPPENINGS = {
   hubSees: [2, ({ site }) => site.notice()],
   away: [1, (page) => (page.site.away = true)],
   back: [3, (page) => (page.site.away = false)],
+  blocked: [2, (page, pick) => (page.site.blocked = ["refused", "held"][pick % 2])],
+  unblocked: [2, (page) => (page.site.blocked = null)],
   network: [1, (page) => page.client.reconnect()],
   resync: [1, (page) => page.hears("resync", { position: page.site.position }, page.site.position)],
 };
@@ -38,6 +40,14 @@ function standby({ site, streams }, row) {
 function becomes(link, pick) {
   if (pick % 2) link.attach();
   else link.connection.become(["disconnected", "suspended", "failed"][pick % 3]);
+}
+
+/** Something on the way refuses each new stream, or lets nothing of it through. */
+function blockable({ site, streams }) {
+  streams.admit = (stream) => {
+    if (site.blocked === "refused") return refusal(502);
+    if (site.blocked !== "held") site.admit(stream);
+  };
 }
 
 /** The API does not answer while the site is away. */
@@ -61,6 +71,7 @@ it("ends with everything shown, once, and the page complete", () =>
     fc.asyncProperty(fc.constantFrom("ably", "sse"), day, async (transport, happenings) => {
       const page = new Page({ transport });
       fallible(page.site);
+      blockable(page);
       await page.start();
       await pass(100);
       for (const [name, pick, ms] of happenings) {

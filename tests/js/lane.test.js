@@ -2,17 +2,19 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { browserId, Lane } from "../../notificacao/static/notificacao/lane.js";
 import { refusal, Streams } from "./fakes.js";
 
-let streams, lane, told;
+let streams, lane, told, troubles;
 
 beforeEach(() => {
   vi.useFakeTimers();
   streams = new Streams((connection) => connection.event("heads", {}));
   told = [];
+  troubles = [];
   lane = new Lane({
     address: (name) => `/api/v1/stream/?lane=${name}&cursor=e1.${streams.all.length}`,
     onEvent: ({ name }, from) => told.push(`${from}: ${name}`),
     onOpen: (name) => told.push(`${name} open`),
     onClose: () => told.push("closed"),
+    onTrouble: (trouble) => troubles.push(trouble),
     onRefused: (status) => told.push(`refused ${status}`),
     fetch: streams.fetch,
   });

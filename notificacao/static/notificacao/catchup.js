@@ -22,14 +22,20 @@ export class CatchUp {
     this.ask = ask;
     this.onPage = onPage;
     this.timers = timers;
-    this.running = false;
+    /** @type {Promise<number>?} */
+    this.running = null;
+  }
+
+  /** Fetch what is new, whether or not anything is known to be lacking. How many rows that were. */
+  look() {
+    return this.#run(true);
   }
 
   /** Fetch what is still lacking `patience` ms from now, and up to a third more by chance. */
   ifLacking(patience = HEAD_PATIENCE) {
     if (!this.#lacking.length) return;
     const wait = patience * (1 + Math.random() * 0.3);
-    this.timers.after(`catch up after ${patience}`, wait, () => this.#run(), { again: false });
+    this.timers.after(`catch up after ${patience}`, wait, () => void this.#run(), { again: false });
   }
 
   get #lacking() {
@@ -37,31 +43,40 @@ export class CatchUp {
     return state ? completeness.lacking(state) : [];
   }
 
-  /** Page after page, one run at a time; where the log is not so far yet, again in a while. */
-  async #run() {
-    if (this.running) return;
-    this.running = true;
-    try {
-      while (this.#lacking.length && (await this.#fetchPage()));
-    } finally {
-      this.running = false;
-    }
-    this.ifLacking();
+  /** One run at a time; where the log is not so far yet, again in a while. */
+  #run(anyhow = false) {
+    this.running ??= this.#fetch(anyhow).finally(() => {
+      this.running = null;
+      this.ifLacking();
+    });
+    return this.running;
   }
 
-  /** Whether it brought the page forward. */
+  /** Page after page; how many rows. */
+  async #fetch(/** @type {boolean} */ anyhow) {
+    let rows = 0;
+    for (let more = anyhow; more || this.#lacking.length; ) {
+      const page = await this.#fetchPage();
+      if (!page) break;
+      rows += page.results.length;
+      more = page.more;
+    }
+    return rows;
+  }
+
+  /** Null where it did not bring the tab forward. */
   async #fetchPage() {
     const state = this.state();
-    if (!state) return false;
+    if (!state) return null;
     const names = this.#lacking;
     const only = names.length === 1 ? names[0] : null;
     const cursor = completeness.safeCursor(state, only ? names : undefined);
     const page = await this.ask(cursor, only);
-    if (!page) return false;
+    if (!page) return null;
     const from = completeness.parseCursor(cursor);
     const to = completeness.parseCursor(page.complete_to);
-    if (to.epoch !== this.state()?.epoch) return false; // begun again meanwhile
+    if (to.epoch !== this.state()?.epoch) return null; // begun again meanwhile
     this.onPage(page.results, from, to, only);
-    return to.seq > from.seq;
+    return to.seq > from.seq ? page : null;
   }
 }

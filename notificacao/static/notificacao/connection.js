@@ -1,5 +1,5 @@
 /**
- * The connection of the tab that leads: session, stream, Ably, and the choice among them. What comes in goes to
+ * The connection of the tab that leads: session, stream, Ably, polling, and the choice among them. What comes in goes to
  * incoming.js, which is there before and after.
  *
  * @typedef {import("./types.js").Session} Session
@@ -9,12 +9,14 @@
 import { AblyLink } from "./ably.js";
 import * as completeness from "./completeness.js";
 import { Lane, browserId } from "./lane.js";
+import { Polling } from "./polling.js";
 import { Timers } from "./timers.js";
 
 const ATTACH_WITHIN = 3_000; // ms; else the live lane
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
 const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
+const ENOUGH = { late: 1, failed: 3, silent: 2 }; // in a row, and no stream seems to come through
 const RECONNECT_PAUSE = 1_000; // ms in which many words that the network is back are one
 
 export class Connection {
@@ -48,13 +50,23 @@ export class Connection {
     this.lane = new Lane({
       address: (lane) => this.#streamAddress(lane),
       onEvent: (event, lane) => this.#hearStream(event, lane),
-      onOpen: () => this.#tellStatus(),
+      onOpen: () => {
+        this.#trust("late", "failed");
+        this.#tellStatus();
+      },
       onClose: () => {
         this.incoming.closeStream();
         this.#tellStatus();
       },
-      onRefused: (status) => (status === 401 ? this.on.signedOut() : this.#refreshSoon()),
+      onTrouble: (trouble) => this.#doubt(trouble),
+      onRefused: (status) => (status === 401 ? this.on.signedOut() : this.polling.isOn || this.#refreshSoon()),
       fetch: api.fetch,
+    });
+    this.doubts = { late: 0, failed: 0, silent: 0 };
+    this.polling = new Polling({
+      look: async () => (await this.incoming.look()) && this.#refreshSoon(), // the count is another now
+      refresh: () => this.#refreshSoon(),
+      onChange: () => this.#tellStatus(),
     });
   }
 
@@ -85,6 +97,7 @@ export class Connection {
     this.timers.close();
     this.lane.close();
     this.link?.close();
+    this.polling.stop();
   }
 
   // --- Session and transport
@@ -103,7 +116,7 @@ export class Connection {
     if (isNew) this.#startLink(session);
     else this.link?.update(session);
     if (!this.lane.wanted) this.lane.open(isNew || this.link?.attached ? "standby" : "live");
-    else if (this.incoming.isUncovered) this.lane.open(this.lane.wanted);
+    else if (this.#mustReopen) this.lane.open(this.lane.wanted);
   }
 
   #startLink(/** @type {Session} */ session) {
@@ -121,8 +134,13 @@ export class Connection {
 
   /** Ably is left only once the live stream is there. */
   #useStream() {
-    if (this.lane.wanted !== "live" || this.incoming.isUncovered) this.lane.open("live");
-    else this.#dropLink();
+    if (this.lane.wanted !== "live" || this.#mustReopen) this.lane.open("live");
+    else if (this.lane.isOpen) this.#dropLink();
+  }
+
+  /** The open stream does not speak for all channels; one that is yet to open will. */
+  get #mustReopen() {
+    return this.lane.isOpen && this.incoming.isUncovered;
   }
 
   #dropLink() {
@@ -196,6 +214,7 @@ export class Connection {
         this.incoming.take(data, lane === "live" ? "sse" : "standby");
         return id && this.incoming.sentTo(id);
       case "heartbeat":
+        this.#trust("silent");
         return id && this.incoming.sentTo(id);
       case "heads":
         return this.#hearHeads(data, lane);
@@ -229,6 +248,19 @@ export class Connection {
     this.incoming.catchUp.ifLacking(GAP_PATIENCE);
   }
 
+  // --- Whether streams come through
+
+  #doubt(/** @type {import("./lane.js").Trouble} */ trouble) {
+    this.doubts[trouble] += 1;
+    if (this.doubts[trouble] >= ENOUGH[trouble]) this.polling.start();
+  }
+
+  /** What fell silent twice has to be heard again after its opening. */
+  #trust(/** @type {import("./lane.js").Trouble[]} */ ...troubles) {
+    for (const trouble of troubles) this.doubts[trouble] = 0;
+    if (this.doubts.silent < ENOUGH.silent) this.polling.stop();
+  }
+
   // --- Status
 
   #tellStatus() {
@@ -239,6 +271,7 @@ export class Connection {
   #status() {
     if (globalThis.navigator?.onLine === false) return "offline";
     if (this.lane.wanted === "standby" && this.link?.attached) return "ably";
+    if (this.polling.answers) return "polling";
     if (!this.lane.isOpen) return "connecting";
     if (this.lane.wanted === "live") return "sse";
     return this.link?.state === "connecting" ? "connecting" : "standby";

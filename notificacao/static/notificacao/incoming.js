@@ -146,6 +146,11 @@ export class Incoming {
     this.catchUp.ifLacking(patience);
   }
 
+  /** Fetch what is new, where no stream tells. How many rows that were. */
+  look() {
+    return this.catchUp.look();
+  }
+
   #move(/** @type {(state: completeness.State) => completeness.State} */ change) {
     if (!this.state) return;
     this.state = change(this.state);

@@ -4,11 +4,15 @@ import { readStream } from "./stream.js";
 import { ApiError } from "./api.js";
 
 const SILENCE = 40_000; // ms; the server is heard every 15 s
+const FIRST_EVENT = 10_000; // ms in which a stream begins to speak
 const FIRST_WAIT = 1_000; // ms
 const LONGEST_WAIT = 30_000; // ms
 const SPREAD = 500; // ms, by chance, on top of what the server asks to wait
 
-/** @typedef {import("./types.js").LaneName} LaneName */
+/**
+ * @typedef {import("./types.js").LaneName} LaneName
+ * @typedef {"late" | "failed" | "silent"} Trouble no event yet, though it waits on; an end without one; open, then mute
+ */
 
 export class Lane {
   /**
@@ -17,15 +21,17 @@ export class Lane {
    *   onEvent: (event: import("./stream.js").StreamEvent, lane: LaneName) => void,
    *   onOpen: (lane: LaneName) => void, // at the first event of each stream
    *   onClose: () => void,
+   *   onTrouble: (trouble: Trouble) => void,
    *   onRefused: (status: number) => void, // 401 and 403: this lane does not try again by itself
    *   fetch?: typeof globalThis.fetch,
    * }} options
    */
-  constructor({ address, onEvent, onOpen, onClose, onRefused, fetch = globalThis.fetch.bind(globalThis) }) {
+  constructor({ address, onEvent, onOpen, onClose, onTrouble, onRefused, fetch = globalThis.fetch.bind(globalThis) }) {
     this.address = address;
     this.onEvent = onEvent;
     this.onOpen = onOpen;
     this.onClose = onClose;
+    this.onTrouble = onTrouble;
     this.onRefused = onRefused;
     this.fetch = fetch;
     /** @type {LaneName?} */
@@ -53,6 +59,7 @@ export class Lane {
       if (signal.aborted) return;
       if (ending.wasOpen) failures = 0;
       this.#closed();
+      if (ending.trouble) this.onTrouble(ending.trouble);
       if (ending.refused) {
         this.wanted = null;
         this.onRefused(ending.refused);
@@ -62,10 +69,11 @@ export class Lane {
     }
   }
 
-  /** How one stream ended: `{wasOpen, refused: status?, after: ms?}`. */
+  /** How one stream ended; `after` in ms. */
   async #readOnce(/** @type {LaneName} */ lane, /** @type {AbortSignal} */ signal) {
-    /** @type {{wasOpen: boolean, refused: number?, after: number?}} */
-    const ending = { wasOpen: false, refused: null, after: null };
+    /** @type {{wasOpen: boolean, refused: number?, after: number?, trouble: Trouble?}} */
+    const ending = { wasOpen: false, refused: null, after: null, trouble: null };
+    const late = setTimeout(() => !ending.wasOpen && this.onTrouble("late"), FIRST_EVENT);
     const onEvent = (/** @type {import("./stream.js").StreamEvent} */ event) => {
       if (signal.aborted) return;
       if (!ending.wasOpen) this.#opened(lane);
@@ -79,8 +87,11 @@ export class Lane {
       if (error instanceof ApiError) {
         if ([401, 403].includes(error.status)) ending.refused = error.status;
         ending.after = error.retryAfter;
-      }
+      } else if (/** @type {Error} */ (error)?.name === "TimeoutError" && ending.wasOpen) ending.trouble = "silent";
+    } finally {
+      clearTimeout(late);
     }
+    if (!ending.wasOpen && ending.refused !== 401) ending.trouble = "failed";
     return ending;
   }
 
