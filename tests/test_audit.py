@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from notificacao import audit
 from notificacao.audit import Refusals
 from notificacao.models import AuditEvent
-from notificacao.models.audit import AppendOnly
+from notificacao.models.append_only import AppendOnly
 
 pytestmark = pytest.mark.django_db
 ISSUED, REFUSED = AuditEvent.Action.TOKEN_ISSUED, AuditEvent.Action.TOKEN_REFUSED

@@ -12,9 +12,11 @@ from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation
 from notificacao.models.rollout import RolloutFlag
+from notificacao.models.rollout_plan import Arm, RolloutEvent, RolloutMinute, RolloutPlan, RolloutStage, RolloutTally
 
 __all__ = [
     "ActiveChannel",
+    "Arm",
     "AuditEvent",
     "BenefitType",
     "BreakerState",
@@ -35,7 +37,12 @@ __all__ = [
     "Receipt",
     "Revocation",
     "Role",
+    "RolloutEvent",
     "RolloutFlag",
+    "RolloutMinute",
+    "RolloutPlan",
+    "RolloutStage",
+    "RolloutTally",
     "Unit",
     "WebProcess",
 ]

@@ -3,23 +3,10 @@
 from django.db import models
 from django.utils import timezone
 
-
-class AppendOnly(Exception):
-    """An audit event is neither changed nor deleted."""
-
-    def __init__(self) -> None:
-        super().__init__("An audit event is written once: record another one instead.")
+from notificacao.models.append_only import AppendOnlyModel
 
 
-class _AppendOnlySet(models.QuerySet):
-    def update(self, **kwargs):
-        raise AppendOnly
-
-    def delete(self):
-        raise AppendOnly
-
-
-class AuditEvent(models.Model):
+class AuditEvent(AppendOnlyModel):
     """`who` is a person's public id or a producer, blank where nobody is known.
 
     `data` is small and holds no secret and no text.
@@ -34,6 +21,7 @@ class AuditEvent(models.Model):
         PRODUCER_CHANGED = "producer_changed", "Sistema produtor alterado"
         KEY_ISSUED = "key_issued", "Chave de produtor emitida"
         KEY_REVOKED = "key_revoked", "Chave de produtor revogada"
+        ROLLOUT_CHANGED = "rollout_changed", "Transição alterada"
         PERSONAL_DATA_SENT = "personal_data_sent", "Dado pessoal enviado a canal compartilhado"
 
     at = models.DateTimeField("quando", default=timezone.now, db_index=True)
@@ -43,8 +31,6 @@ class AuditEvent(models.Model):
     reason = models.CharField("motivo", max_length=100, blank=True, default="")
     data = models.JSONField("dados", default=dict)
 
-    objects = _AppendOnlySet.as_manager()
-
     class Meta:
         verbose_name = "evento de auditoria"
         verbose_name_plural = "auditoria"
@@ -52,14 +38,3 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.who} {self.reason}".strip()
-
-    def save(self, *args, **kwargs) -> None:
-        """Raises AppendOnly."""
-        if not self._state.adding:
-            raise AppendOnly
-        kwargs["force_insert"] = True  # else a row of a known pk would be written over
-        super().save(*args, **kwargs)
-
-    def delete(self, *args, **kwargs):
-        """Raises AppendOnly."""
-        raise AppendOnly

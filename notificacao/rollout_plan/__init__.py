@@ -1,0 +1,38 @@
+"""The staged plan of the rollout: what staff, the shell and the guard may do with it, and how it stands."""
+
+from notificacao.rollout_plan.acts import (
+    ACTS,
+    PERMISSION,
+    Hand,
+    NotNow,
+    Stale,
+    advance,
+    await_approval,
+    kill,
+    pause,
+    resume,
+    roll_back,
+    start,
+    step_down,
+)
+from notificacao.rollout_plan.overview import overview
+from notificacao.rollout_plan.stages import TEMPLATE, newest
+
+__all__ = [
+    "ACTS",
+    "PERMISSION",
+    "TEMPLATE",
+    "Hand",
+    "NotNow",
+    "Stale",
+    "advance",
+    "await_approval",
+    "kill",
+    "newest",
+    "overview",
+    "pause",
+    "resume",
+    "roll_back",
+    "start",
+    "step_down",
+]

@@ -1,0 +1,186 @@
+"""The acts on a plan, each with who and why. One transaction writes plan, flag, event and audit, or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+import structlog
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+
+from notificacao import audit, log
+from notificacao.conf import conf
+from notificacao.models import AuditEvent, Person, RolloutEvent, RolloutFlag, RolloutPlan
+from notificacao.rollout_plan.stages import following, newest
+
+logger = structlog.get_logger(__name__)
+
+PERMISSION = "notificacao.run_rollout"
+REASON_MAX = RolloutEvent._meta.get_field("reason").max_length
+State = RolloutPlan.State
+
+
+class Hand(StrEnum):
+    """Who acts without being a person."""
+
+    GUARD = "guard"
+    SHELL = "shell"
+
+
+By = Person | Hand
+
+
+class NotNow(Exception):
+    """The plan, as it is, does not allow this act; in a sentence for staff."""
+
+
+class Stale(NotNow):
+    """Somebody else acted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("O plano mudou depois que esta página abriu: recarregue-a e confira antes de agir.")
+
+
+@dataclass(frozen=True)
+class _Act:
+    name: str
+    by: By
+    reason: str
+    figures: dict = field(default_factory=dict)
+
+    @property
+    def who(self) -> str:
+        return self.by.public_id if isinstance(self.by, Person) else str(self.by)
+
+
+# From which states staff may do what.
+ACTS: dict[str, tuple[str, ...]] = {
+    "start": (State.DRAFT, State.COMPLETED, State.ROLLED_BACK),
+    "pause": (State.RUNNING, State.AWAITING_APPROVAL),
+    "resume": (State.PAUSED,),
+    "advance": (State.RUNNING, State.AWAITING_APPROVAL),
+    "step_down": RolloutPlan.UNDER_WAY,
+    "roll_back": RolloutPlan.UNDER_WAY,
+}
+
+
+def start(by: By, *, version: int, reason: str) -> RolloutPlan:
+    """To the first stage; where the last plan is over, a new one of the same stages begins."""
+    return _do(_Act("start", by, reason), version, lambda plan: (State.RUNNING, 1))
+
+
+def pause(by: By, *, version: int, reason: str) -> RolloutPlan:
+    """The percent stays, the clock stands; the guard still acts upon harm."""
+    return _do(_Act("pause", by, reason), version, lambda plan: (State.PAUSED, plan.position))
+
+
+def resume(by: By, *, version: int, reason: str) -> RolloutPlan:
+    return _do(_Act("resume", by, reason), version, lambda plan: (State.RUNNING, plan.position))
+
+
+def advance(by: By, *, version: int, reason: str) -> RolloutPlan:
+    """To the next stage; from the last one the plan is completed, and its percent stays."""
+    return _do(_Act("advance", by, reason), version, _after)
+
+
+def step_down(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
+    """A stage back, which begins anew; from the first, to nobody."""
+    return _do(_Act("step_down", by, reason, figures or {}), version, _before)
+
+
+def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
+    """Everybody back to SSE. The plan is over."""
+    return _do(_Act("roll_back", by, reason, figures or {}), version, lambda plan: (State.ROLLED_BACK, 0))
+
+
+def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
+    """The guard's: the stage is over, and somebody is to say whether to go on."""
+    return _do(_Act("await_approval", by, reason), version, lambda plan: (State.AWAITING_APPROVAL, plan.position))
+
+
+@transaction.atomic
+def kill(by: By, reason: str) -> None:
+    """The flag goes to nobody by hand: a plan that is under way is over, whatever its version. Asks no permission: the
+    flag's own was asked.
+    """
+    plan = RolloutPlan.objects.select_for_update().last()
+    if plan is not None and plan.under_way:
+        _carry_out(_Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
+
+
+def _after(plan: RolloutPlan) -> tuple[str, int]:
+    last = plan.stages.count()
+    return (State.RUNNING, plan.position + 1) if plan.position < last else (State.COMPLETED, last)
+
+
+def _before(plan: RolloutPlan) -> tuple[str, int]:
+    return (State.RUNNING, plan.position - 1) if plan.position > 1 else (State.ROLLED_BACK, 0)
+
+
+def _do(act: _Act, version: int, target: Callable[[RolloutPlan], tuple[str, int]]) -> RolloutPlan:
+    """The plan after it. Raises PermissionDenied, Stale, NotNow."""
+    if isinstance(act.by, Person) and not act.by.has_perm(PERMISSION):
+        raise PermissionDenied(f"{PERMISSION} is needed.")
+    if not act.reason.strip():
+        raise NotNow("Diga o motivo.")
+    with transaction.atomic():
+        plan = RolloutPlan.objects.select_for_update().get(pk=newest().pk)
+        if plan.version != version:
+            raise Stale
+        if plan.state not in ACTS.get(act.name, (State.RUNNING,)):
+            raise NotNow(f"Não é possível agora: o plano está «{plan.get_state_display()}».")
+        if act.name == "start" and plan.state != State.DRAFT:
+            plan = following(plan)
+        _carry_out(act, plan, *target(plan))
+    return plan
+
+
+def _carry_out(act: _Act, plan: RolloutPlan, state: str, position: int) -> None:
+    flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
+    if state == State.RUNNING and flag.everyone is not None:
+        raise NotNow("A chave está forçada para todos: devolva-a ao percentual antes.")
+    event = RolloutEvent(
+        plan=plan,
+        action=act.name,
+        who=act.who,
+        from_state=plan.state,
+        to_state=state,
+        from_percent=flag.percent,
+        to_percent=plan.stages.get(position=position).percent if position else Decimal(0),
+        reason=act.reason.strip()[:REASON_MAX],
+        figures=act.figures,
+    )
+    if position != plan.position:
+        _begin(plan, position)
+    plan.state, plan.position, plan.reason, plan.version = state, position, event.reason, plan.version + 1
+    plan.save()
+    if flag.percent != event.to_percent:
+        flag.percent = event.to_percent
+        flag.save()
+    _put_on_record(act, event, flag)
+
+
+def _begin(plan: RolloutPlan, position: int) -> None:
+    """What was measured at another percent tells nothing of this one."""
+    plan.since, plan.counted_to, plan.probed_to = log.now(), None, None
+    plan.tallies.all().delete()
+    plan.stages.filter(position=position).update(watched=0, sample=0, gates=[])
+
+
+def _put_on_record(act: _Act, event: RolloutEvent, flag: RolloutFlag) -> None:
+    event.save()
+    percents = f"{float(event.from_percent):g}% → {float(event.to_percent):g}%"
+    audit.record(
+        AuditEvent.Action.ROLLOUT_CHANGED,
+        who=event.who,
+        reason=event.reason[:100],
+        act=event.action,
+        to=event.to_state,
+        percent=percents,
+    )
+    if isinstance(act.by, Person):
+        message = f"Plano de transição: {percents}. {event.reason}"
+        LogEntry.objects.log_actions(act.by.pk, [flag], CHANGE, change_message=message, single_object=True)
+    logger.warning("rollout_changed", act=event.action, state=str(event.to_state), percent=percents, by=event.who)
