@@ -35,7 +35,7 @@ STATUSES = {
     "ok": _("ok"),
     "warning": _("atenção"),
     "failure": _("falha"),
-    "skipped": _("não se aplica"),
+    "skipped": _("não verificado"),
 }
 
 # Before the link's name, but for the first and the last.

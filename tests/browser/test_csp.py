@@ -61,7 +61,8 @@ def test_the_inbox_and_the_diagnosis_run_under_it(desk, site):
     ana.page.goto(f"{site.url}/notificacoes/diagnostico/")
     expect(ana.page.locator("#verdict")).to_have_attribute("data-status", "ok", timeout=30_000)
     ana.page.get_by_role("button", name="Copiar relatório").click()
-    ana.page.get_by_role("link", name="Notificações", exact=True).click()
+    ana.page.get_by_role("link", name="SEMTAS Notificações").click()
+    ana.is_on("ably")
     ana.page.get_by_role("button", name="Sair").click()
     expect(ana.page.get_by_label("Senha")).to_be_visible()
     assert refused == []

@@ -190,7 +190,7 @@ describe("a diagnosis", () => {
     await codes();
     const texts = Object.fromEntries(Object.keys(STATUS).map((code) => [code, { sentence: `${code} em {ms} ms.` }]));
     const links = Object.fromEntries(LINKS.map((link) => [link, `<${link}>`]));
-    const text = report(told.reverse(), { title: "Diagnóstico", lines: ["hoje"] }, { links, statuses: { ok: "ok" }, texts });
+    const text = report(told.reverse(), ["Diagnóstico", "hoje"], { links, statuses: { ok: "ok" }, texts });
     const lines = text.split("\n");
     expect(lines.slice(0, 3)).toEqual(["Diagnóstico", "hoje", ""]);
     expect(lines[3]).toMatch(/^\[ok\] <server>: server.ok em 9 ms\. server\.ok \(\d+ ms\)$/);

@@ -44,6 +44,11 @@ export function clientOptions(
   };
 }
 
+/** Whether an error is Ably's own no; all others are of the way to it. */
+export function isRefusal(/** @type {number} */ errorCode) {
+  return errorCode >= 40_000 && errorCode < 50_000;
+}
+
 export class AblyLink {
   /**
    * @param {{

@@ -1,20 +1,30 @@
 /** Names, for screen readers, for what Django's admin and its select2 leave without one. */
 
-function name(element, text) {
-  element?.setAttribute("aria-label", text.replace(/:\s*$/, ""));
+function giveName(/** @type {Element?} */ element, /** @type {string} */ name) {
+  element?.setAttribute("aria-label", name.replace(/:\s*$/, ""));
 }
 
 function nameBoxes() {
-  for (const select of document.querySelectorAll("select.admin-autocomplete")) {
-    const boxes = select.parentElement.querySelectorAll(".select2-selection, .select2-selection__rendered");
-    for (const box of boxes) name(box, select.labels[0]?.textContent.trim() ?? "");
+  /** @type {NodeListOf<HTMLSelectElement>} */
+  const selects = document.querySelectorAll("select.admin-autocomplete");
+  for (const select of selects) {
+    const boxes = select.parentElement?.querySelectorAll(".select2-selection, .select2-selection__rendered") ?? [];
+    for (const box of boxes) giveName(box, textOf(select.labels[0]));
   }
 }
 
-for (const part of document.querySelectorAll(".datetime input")) {
-  const field = part.closest(".form-row").querySelector("legend, label");
-  name(part, `${field?.textContent.trim() ?? ""} ${part.previousSibling.textContent.trim()}`);
+function textOf(/** @type {Node | null | undefined} */ node) {
+  return node?.textContent?.trim() ?? "";
 }
+
+for (const part of document.querySelectorAll(".datetime input")) {
+  const field = part.closest(".form-row")?.querySelector("legend, label");
+  giveName(part, `${textOf(field)} ${textOf(part.previousSibling)}`);
+}
+
 const search = document.getElementById("searchbar");
-if (search) name(search, search.form.querySelector("[type=submit]").value);
-globalThis.django?.jQuery(nameBoxes); // after select2, which waits for the same moment and was there first
+giveName(search, /** @type {HTMLInputElement?} */ (document.querySelector("#changelist-search [type=submit]"))?.value ?? "");
+// After select2, which waits for the same moment and was there first.
+/** @type {any} */ (globalThis).django?.jQuery(nameBoxes);
+
+export {};

@@ -5,15 +5,33 @@ import { Api } from "./api.js";
 import { diagnose, fill, report, worst } from "./diagnosis.js";
 import { Probes } from "./probes.js";
 
-const page = JSON.parse(document.getElementById("page").textContent);
-const part = (id) => document.getElementById(id);
-const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value });
-const probes = new Probes({ api, loadSdk: () => loadSdk(page.sdk) });
+const ADVICE = ["person", "operator"]; // who can do something
+const LANGUAGE = document.documentElement.lang;
+const page = JSON.parse(textOf("page"));
+const csrfToken = () => /** @type {HTMLInputElement} */ (document.querySelector("[name=csrfmiddlewaretoken]")).value;
+const probes = new Probes({ api: new Api({ csrfToken }), loadSdk: () => loadSdk(page.sdk) });
+const again = /** @type {HTMLButtonElement} */ (part("again"));
+const copying = /** @type {HTMLButtonElement} */ (part("copy"));
+const byHand = /** @type {HTMLTextAreaElement} */ (part("report"));
+/** @type {import("./diagnosis.js").Finding[]} */
 let findings = [];
 
+function part(/** @type {string} */ id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+function textOf(/** @type {string} */ id) {
+  return part(id).textContent ?? "";
+}
+
+/** The part of a link's row with that class. */
+function partOf(/** @type {Element} */ item, /** @type {string} */ name) {
+  return /** @type {HTMLElement} */ (item.querySelector(`.${name}`));
+}
+
 async function run() {
-  part("again").disabled = part("copy").disabled = true;
-  part("report").hidden = true;
+  again.disabled = copying.disabled = true;
+  byHand.hidden = true;
   part("copied").textContent = "";
   findings = [];
   for (const item of part("links").children) showPending(item);
@@ -23,28 +41,30 @@ async function run() {
     show(finding);
   });
   conclude();
-  part("again").disabled = part("copy").disabled = false;
+  again.disabled = copying.disabled = false;
 }
 
-function showPending(item) {
-  item.dataset.status = "pending";
-  item.querySelector(".state").textContent = page.statuses.pending;
-  for (const name of ["took", "sentence", "person", "operator"]) item.querySelector(`.${name}`).textContent = "";
-  item.querySelectorAll(".advice").forEach((advice) => (advice.hidden = true));
+function showPending(/** @type {Element} */ item) {
+  item.setAttribute("data-status", "pending");
+  partOf(item, "state").textContent = page.statuses.pending;
+  for (const name of ["took", "sentence"]) partOf(item, name).textContent = "";
+  for (const name of ADVICE) advise(item, name, "");
 }
 
-function show({ link, status, code, figures, ms }) {
-  const item = part("links").querySelector(`[data-link=${link}]`);
+function show(/** @type {import("./diagnosis.js").Finding} */ { link, status, code, figures, ms }) {
+  const item = /** @type {HTMLElement} */ (part("links").querySelector(`[data-link=${link}]`));
   const text = page.texts[code];
   Object.assign(item.dataset, { status, code });
-  item.querySelector(".state").textContent = page.statuses[status];
-  item.querySelector(".took").textContent = ms === null ? "" : `${ms} ms`;
-  item.querySelector(".sentence").textContent = fill(text.sentence, figures, document.documentElement.lang);
-  for (const name of ["person", "operator"]) {
-    const advice = item.querySelector(`.${name}`);
-    advice.textContent = text[name];
-    advice.closest(".advice").hidden = !text[name];
-  }
+  partOf(item, "state").textContent = page.statuses[status];
+  partOf(item, "took").textContent = ms === null ? "" : `${ms} ms`;
+  partOf(item, "sentence").textContent = fill(text.sentence, figures, LANGUAGE);
+  for (const name of ADVICE) advise(item, name, text[name]);
+}
+
+function advise(/** @type {Element} */ item, /** @type {string} */ name, /** @type {string} */ advice) {
+  const place = partOf(item, name);
+  place.textContent = advice;
+  /** @type {HTMLElement} */ (place.closest(".advice")).hidden = !advice;
 }
 
 /** Names the link to mend, if there is one. */
@@ -54,26 +74,26 @@ function conclude() {
   showVerdict(status, found ? `${page.verdicts[status]} ${page.links[found.link]}.` : page.verdicts.ok);
 }
 
-function showVerdict(status, sentence) {
+function showVerdict(/** @type {string} */ status, /** @type {string} */ sentence) {
   part("verdict").dataset.status = status;
   part("verdict").textContent = sentence;
 }
 
 /** Without https there is no clipboard: then the text is there to be copied by hand. */
 async function copy() {
-  const lines = [new Date().toISOString(), navigator.userAgent];
-  const text = report(findings, { title: document.title, lines }, page);
+  const head = [document.title, new Date().toISOString(), navigator.userAgent];
+  const text = report(findings, head, page, LANGUAGE);
   try {
     await navigator.clipboard.writeText(text);
     part("copied").textContent = page.copied;
   } catch {
-    part("report").value = text;
-    part("report").hidden = false;
-    part("report").select();
+    byHand.value = text;
+    byHand.hidden = false;
+    byHand.select();
     part("copied").textContent = page.copy_by_hand;
   }
 }
 
-part("again").addEventListener("click", run);
-part("copy").addEventListener("click", copy);
+again.addEventListener("click", run);
+copying.addEventListener("click", copy);
 run();

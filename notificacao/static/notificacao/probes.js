@@ -1,8 +1,12 @@
-/** Measures each link between the server and this page. What it finds is judged by diagnosis.js. */
+/**
+ * Measures each link between the server and this page. What it finds is judged by diagnosis.js.
+ *
+ * @typedef {import("./types.js").Session} Session
+ * @typedef {import("./ably.js").Message} Message
+ */
 
-import { clientOptions } from "./ably.js";
+import { clientOptions, isRefusal } from "./ably.js";
 import { ApiError } from "./api.js";
-import { isRefusal } from "./diagnosis.js";
 import { browserId } from "./lane.js";
 
 const ANSWER_WITHIN = 10_000; // ms
@@ -13,16 +17,18 @@ const ATTACH_WITHIN = 8_000; // ms
 const REWIND_WITHIN = 800; // ms in which what was lately sent comes again after attaching
 
 export class Probes {
-  /** @param {{api: import("./api.js").Api, loadSdk: () => Promise<any>, fetch?: typeof fetch}} options */
+  /** @param {{api: import("./api.js").Api, loadSdk: () => Promise<any>, fetch?: typeof globalThis.fetch}} options */
   constructor({ api, loadSdk, fetch = globalThis.fetch.bind(globalThis) }) {
-    Object.assign(this, { api, loadSdk, fetch });
+    this.api = api;
+    this.loadSdk = loadSdk;
+    this.fetch = fetch;
   }
 
   /** The clocks' times are those of the middle of the question; the server tells whole seconds. */
   async server() {
     const start = performance.now();
-    const options = { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN) };
-    const response = await this.fetch("/health/live", options).catch(() => null);
+    const signal = AbortSignal.timeout(ANSWER_WITHIN);
+    const response = await this.fetch("/health/live", { cache: "no-store", signal }).catch(() => null);
     const ms = Math.round(performance.now() - start);
     const serverTime = Date.parse(response?.headers.get("Date") ?? "") + 500;
     return { status: response?.status ?? 0, online: navigator.onLine, ms, serverTime, localTime: Date.now() - ms / 2 };
@@ -43,12 +49,13 @@ export class Probes {
     return { loaded: Boolean(this.Ably) };
   }
 
-  stream({ transport, position, stream }) {
-    const lane = transport === "ably" ? { lane: "standby" } : { lane: "live", cursor: position };
-    return new StreamProbe(`${stream}?${new URLSearchParams({ ...lane, browser: browserId() })}`, this.fetch);
+  stream(/** @type {Session} */ { transport, position, stream }) {
+    const query = new URLSearchParams({ lane: transport === "ably" ? "standby" : "live", browser: browserId() });
+    if (transport !== "ably") query.set("cursor", position);
+    return new StreamProbe(`${stream}?${query}`, this.fetch);
   }
 
-  ably(session, token) {
+  ably(/** @type {Session} */ session, /** @type {string} */ token) {
     return new AblyProbe(this.Ably.Realtime, session, token);
   }
 
@@ -84,8 +91,13 @@ export class Probes {
 
 /** A stream of the diagnosis's own, read as bytes: a proxy is known by when it lets them through. */
 class StreamProbe {
-  constructor(address, fetch) {
-    Object.assign(this, { address, fetch });
+  /** @type {ReadableStreamDefaultReader<Uint8Array>=} */
+  #reader;
+  #firstAt = NaN;
+
+  constructor(/** @type {string} */ address, /** @type {typeof globalThis.fetch} */ fetch) {
+    this.address = address;
+    this.fetch = fetch;
     this.controller = new AbortController();
   }
 
@@ -95,18 +107,18 @@ class StreamProbe {
     const response = await within(this.fetch(this.address, options).catch(() => undefined), ANSWER_WITHIN);
     const isStream = Boolean(response?.headers.get("Content-Type")?.startsWith("text/event-stream"));
     const answered = { status: response?.status ?? 0, isStream, isHeld: response === null, first: null };
-    if (!response?.ok || !isStream) return { ...answered, waited: ANSWER_WITHIN };
-    this.reader = response.body.getReader();
+    if (!response?.ok || !response.body || !isStream) return { ...answered, waited: ANSWER_WITHIN };
+    this.#reader = response.body.getReader();
     const chunk = await within(this.#read(), FIRST_EVENT_WITHIN);
-    this.firstAt = performance.now();
-    return { ...answered, first: chunk?.value ? Math.round(this.firstAt - start) : null, waited: FIRST_EVENT_WITHIN };
+    this.#firstAt = performance.now();
+    return { ...answered, first: chunk?.value ? Math.round(this.#firstAt - start) : null, waited: FIRST_EVENT_WITHIN };
   }
 
   /** What comes with the opening, as one piece or several, proves nothing of what comes later. */
   async next(/** @type {number} */ patience) {
-    for (let before = this.firstAt; ; ) {
+    for (let before = this.#firstAt; ; ) {
       const chunk = await within(this.#read(), patience);
-      const [gap, age] = [performance.now() - before, performance.now() - this.firstAt];
+      const [gap, age] = [performance.now() - before, performance.now() - this.#firstAt];
       if (chunk?.value && age < OPENING) before = performance.now();
       else return { next: chunk?.value ? Math.round(gap) : null, ended: chunk?.value === null, waited: Math.round(age) };
     }
@@ -114,8 +126,8 @@ class StreamProbe {
 
   /** A connection that breaks is a stream that ends. */
   async #read() {
-    const { value = null } = await this.reader.read().catch(() => ({}));
-    return { value };
+    const read = await this.#reader?.read().catch(() => null);
+    return { value: read?.value ?? null };
   }
 
   close() {
@@ -125,11 +137,14 @@ class StreamProbe {
 
 /** A connection of the diagnosis's own to Ably. Each channel is asked for the last that was sent on it. */
 class AblyProbe {
-  constructor(Realtime, session, token) {
+  /** @type {Map<string, Message>} channel → the last of what was heard on it */
+  #messages = new Map();
+
+  constructor(/** @type {any} */ Realtime, /** @type {Session} */ session, /** @type {string} */ token) {
     this.Message = Realtime.Message;
     this.channels = session.channels;
-    this.realtime = new Realtime(clientOptions(session.ably, async () => token));
-    this.messages = new Map(); // channel → the last of what was heard on it
+    const address = /** @type {import("./types.js").AblyAddress} */ (session.ably);
+    this.realtime = new Realtime(clientOptions(address, async () => token));
   }
 
   async connected() {
@@ -155,24 +170,25 @@ class AblyProbe {
     };
   }
 
-  #attach({ name, key }) {
+  #attach(/** @type {import("./types.js").Channel} */ { name, key }) {
     const cipher = canDecrypt() ? { cipher: { key } } : {};
     const channel = this.realtime.channels.get(name, { params: { rewind: "1" }, ...cipher });
-    channel.subscribe("notification", (message) => this.messages.set(name, message)).catch(() => {});
+    const hear = (/** @type {Message} */ message) => this.#messages.set(name, message);
+    channel.subscribe("notification", hear).catch(() => {});
     return channel;
   }
 
   async heard() {
     await within(new Promise(() => {}), REWIND_WITHIN);
-    const readable = await Promise.all([...this.messages].map(([name, message]) => this.#isReadable(name, message)));
+    const readable = await Promise.all([...this.#messages].map(([name, message]) => this.#isReadable(name, message)));
     const read = readable.filter(Boolean).length;
     return { canDecrypt: canDecrypt(), read, unread: readable.length - read };
   }
 
   /** What is left of a message's encoding may be of a key that was renewed since. */
-  async #isReadable(name, { encoding, data, extras }) {
+  async #isReadable(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
     if (!encoding) return true;
-    for (const key of this.channels.find((channel) => channel.name === name).old_keys ?? []) {
+    for (const key of this.channels.find((channel) => channel.name === name)?.old_keys ?? []) {
       if (!(await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } })).encoding) return true;
     }
     return false;
@@ -187,7 +203,12 @@ function canDecrypt() {
   return Boolean(globalThis.crypto?.subtle);
 }
 
-/** `status` 0 is no answer at all. */
+/**
+ * `status` 0 is no answer at all.
+ *
+ * @template Answer
+ * @param {Promise<Answer>} asking
+ */
 async function statusOf(asking) {
   try {
     return { status: 200, answer: await asking };
@@ -196,15 +217,23 @@ async function statusOf(asking) {
   }
 }
 
-/** What `promise` resolves to; null where that takes longer than `ms`. */
+/**
+ * What `promise` resolves to; null where that takes longer than `ms`.
+ *
+ * @template Answer
+ * @param {Promise<Answer>} promise
+ * @param {number} ms
+ * @returns {Promise<Answer?>}
+ */
 function within(promise, ms) {
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const late = new Promise((resolve) => (timer = setTimeout(resolve, ms, null)));
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 /** Resolves once `isSo()`; looks when `emitter`, one of Ably's, says that its state changed. */
-function until(emitter, isSo) {
+function until(/** @type {{on: (look: () => void) => void}} */ emitter, /** @type {() => boolean} */ isSo) {
   return new Promise((resolve) => {
     const look = () => isSo() && resolve(undefined);
     emitter.on(look);
