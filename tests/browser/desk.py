@@ -29,9 +29,9 @@ async (after) => {
 """
 
 
-def tell_everybody(site: Site, title: str) -> None:
+def tell_everybody(site: Site, title: str, priority: str = "normal") -> None:
     """A notification on the system's channel, from a process of its own."""
-    notify = f"services.notify([audiences.SYSTEM_CHANNEL], title={title!r}, message='m')"
+    notify = f"services.notify([audiences.SYSTEM_CHANNEL], title={title!r}, message='m', priority={priority!r})"
     site.manage("shell", "--no-imports", "-c", f"from notificacao import audiences, services\n{notify}")
 
 

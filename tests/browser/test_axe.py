@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import Desk
+from tests.browser.desk import tell_everybody
 from tests.browser.staff import Staff
 from tests.live.ably_server import ROOT
 from tests.live.site import Site, copy_of
@@ -60,14 +60,38 @@ def test_the_login(browser, site, scheme):
     page.context.close()
 
 
-def test_the_inbox_with_rows_and_without(desk, scheme):
-    ana: Desk = desk("ana")
+def test_the_inbox_with_rows_with_its_dialogs_and_with_none(desk, site, scheme):
+    page = desk("ana").page
+    assert page.locator(".item").count() > 1
+    assert findings(page, scheme) == []
+    page.locator("#inbox").press("x")
+    assert findings(page, scheme) == []
+    for name in ("Preferências", "Atalhos do teclado"):
+        page.get_by_role("button", name=name).click()
+        assert findings(page, scheme) == []
+        page.get_by_role("button", name="Fechar").click()
+    page.goto(f"{site.url}/notificacoes/?q=nada-que-exista")
+    expect(page.locator(".item")).to_have_count(0)
+    assert findings(page, scheme) == []
+
+
+def test_a_toast(desk, site, scheme):
+    ana = desk("ana")
+    page = ana.page
     ana.is_on("sse")
-    assert ana.page.locator(".item").count() > 1
-    assert findings(ana.page, scheme) == []
-    ana.page.evaluate("document.getElementById('inbox').replaceChildren()")
-    ana.page.evaluate("document.getElementById('empty').hidden = false")
-    assert findings(ana.page, scheme) == []
+    tell_everybody(site, "Agora mesmo", priority="urgente")
+    expect(page.locator(".toasts [role=alert]")).to_contain_text("Agora mesmo")
+    assert findings(page, scheme) == []
+
+
+def test_a_notification_of_ones_own_and_one_that_is_not_there(desk, site, scheme):
+    page = desk("ana").page
+    page.locator(".item a").first.click()
+    expect(page.locator("#notification")).to_be_visible()
+    assert findings(page, scheme) == []
+    page.goto(f"{site.url}/notificacoes/00000000-0000-7000-8000-000000000000/")
+    expect(page.get_by_role("heading", name="Não encontrada")).to_be_visible()
+    assert findings(page, scheme) == []
 
 
 def test_the_diagnosis_while_it_runs_when_all_is_well_and_when_not(desk, site, scheme):
@@ -104,10 +128,14 @@ def admin(browser, site):
         "auditevent/",
         "person/",
         "membership/add/",
+        "producer/",
+        "producer/add/",
+        "producerkey/",
     ],
 )
 def test_the_administration(admin, site, scheme, address):
     admin.goto(f"{site.url}/admin/notificacao/{address}")
     expect(admin.locator("select.admin-autocomplete:not(.select2-hidden-accessible)")).to_have_count(0)
     expect(admin.locator(".select2-selection:not([aria-label])")).to_have_count(0)
+    expect(admin.locator(".search-label-icon:not([role])")).to_have_count(0)
     assert findings(admin, scheme) == []

@@ -26,5 +26,9 @@ const search = document.getElementById("searchbar");
 giveName(search, /** @type {HTMLInputElement?} */ (document.querySelector("#changelist-search [type=submit]"))?.value ?? "");
 // After select2, which waits for the same moment and was there first.
 /** @type {any} */ (globalThis).django?.jQuery(nameBoxes);
+// After the pairs of lists, which are drawn at that moment by scripts that were there first.
+addEventListener("load", () => {
+  for (const icon of document.querySelectorAll(".search-label-icon")) icon.setAttribute("role", "img");
+});
 
 export {};
