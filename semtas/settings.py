@@ -229,7 +229,11 @@ STATIC_ROOT = VAR_DIR / "static"
 NODE_MODULES = BASE_DIR / "node_modules"
 STATICFILES_DIRS = [
     (package, NODE_MODULES / path)
-    for package, path in (("ably", "ably/build"), ("eventsource-parser", "eventsource-parser/dist"))
+    for package, path in (
+        ("ably", "ably/build"),
+        ("eventsource-parser", "eventsource-parser/dist"),
+        ("uplot", "uplot/dist"),
+    )
     if (NODE_MODULES / path).is_dir()
 ]
 if not DEBUG:

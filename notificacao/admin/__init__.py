@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from notificacao.admin import activity, audit, breaker, notification, people, producer, rollout  # noqa: F401
+from notificacao.admin import activity, audit, breaker, notification, people, producer, rollout, rollout_plan  # noqa: F401
 from notificacao.login import throttled
 
 admin.site.site_header = "SEMTAS Notificações"

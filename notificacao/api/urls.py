@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from notificacao.api import ably, notifications, producing, receipts, session, stream
+from notificacao.api import ably, notifications, producing, receipts, rollout, session, stream
 
 # Swagger's stylesheet draws its arrows from data: URLs. That is all it needs beyond the policy of every page.
 docs = csp_update({"img-src": ["'self'", "data:"]})(
@@ -24,6 +24,7 @@ urlpatterns = [
     path("notifications/<uuid:public_id>/unarchive/", notifications.unarchive, name="unarchive"),
     path("notifications/<uuid:public_id>/acknowledge/", notifications.acknowledge, name="acknowledge"),
     path("receipts/", receipts.receipts, name="receipts"),
+    path("rollout/", rollout.rollout, name="rollout"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
 ]

@@ -122,6 +122,10 @@ async def test_a_half_closed_line_says_no_more_and_still_listens(line, proxy, ec
 async def test_who_connects_while_nobody_answers_is_turned_away(proxy, echo):
     echo.close()
     await echo.wait_closed()
-    with pytest.raises(ConnectionResetError):  # while it connects, or once it reads
+
+    async def connect_and_read():
         reader, _ = await asyncio.open_connection("127.0.0.1", proxy.port)
         await reader.read(1)
+
+    with pytest.raises(ConnectionResetError):  # while it connects, or once it reads
+        await connect_and_read()

@@ -2,3 +2,8 @@
 declare module "*/eventsource-parser/index.js" {
   export * from "eventsource-parser";
 }
+
+declare module "*/uplot/uPlot.esm.js" {
+  const uPlot: any;
+  export default uPlot;
+}

@@ -1,0 +1,89 @@
+"""The page "Rollout": where the transition stands and why, and the acts on it, each with a reason."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+from notificacao import rollout_plan
+from notificacao.models import RolloutPlan
+from notificacao.rollout_plan import ACTS, NotNow
+
+# What each act does, for whoever is about to do it; those that take people off Ably are marked.
+EXPLAINED = {
+    "start": "Põe no Ably as pessoas da primeira etapa. As demais continuam por SSE.",
+    "pause": "O percentual fica como está e o relógio da etapa para. O vigia ainda reverte se houver dano.",
+    "resume": "O relógio da etapa volta a andar.",
+    "advance": "Põe no Ably as pessoas da etapa seguinte, sem esperar que o vigia a libere.",
+    "step_down": "Volta ao percentual da etapa anterior; quem sai do Ably passa ao SSE em segundos, sem perder nada.",
+    "roll_back": "Traz todos de volta ao SSE em segundos, sem perder nada, e encerra este plano.",
+}
+CAREFUL = ("step_down", "roll_back")
+GATE_STATES = {"met": "cumprida", "not_yet": "ainda não", "broken": "rompida"}
+
+
+@admin.register(RolloutPlan)
+class RolloutPlanAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    @method_decorator(never_cache)
+    def changelist_view(self, request, extra_context=None) -> HttpResponse:
+        """GET shows the page, with `part=state` what of it changes by itself; POST acts."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self._act(request)
+        seen = rollout_plan.overview()
+        may_act = request.user.has_perm(rollout_plan.PERMISSION)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Transição para o Ably",
+            "opts": self.opts,
+            "plan": seen | {"stages": [_stage(stage) for stage in seen["stages"]], "events": _events(seen["events"])},
+            "acts": [_act(act) for act in seen["actions"]] if may_act else [],
+            "may_act": may_act,
+        }
+        part = "_state" if request.GET.get("part") == "state" else "change_list"
+        return TemplateResponse(request, f"admin/notificacao/rolloutplan/{part}.html", context)
+
+    def _act(self, request: HttpRequest) -> HttpResponse:
+        """Permission, version and reason are the plan's to judge."""
+        name, version = request.POST.get("act", ""), request.POST.get("version", "")
+        if name not in ACTS or not version.isdecimal():
+            raise PermissionDenied
+        try:
+            act = getattr(rollout_plan, name)
+            plan = act(request.user, version=int(version), reason=request.POST.get("reason", ""))
+        except NotNow as why:
+            self.message_user(request, str(why), messages.ERROR)
+        else:
+            self.message_user(request, f"Feito: o plano está «{plan.get_state_display()}».", messages.SUCCESS)
+        return redirect(request.path)
+
+
+def _act(act: dict[str, str]) -> dict[str, Any]:
+    return act | {"explained": EXPLAINED[act["name"]], "careful": act["name"] in CAREFUL}
+
+
+def _stage(stage: dict[str, Any]) -> dict[str, Any]:
+    gates = [gate | {"state_label": GATE_STATES[gate["state"]]} for gate in stage["gates"]]
+    for gate in gates:
+        gate |= {name: None if gate.get(name) is None else round(100 * gate[name], 2) for name in ("value", "goal")}
+    return stage | {"gates": gates}
+
+
+def _events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event | {"at": datetime.fromisoformat(event["at"])} for event in events]

@@ -1,0 +1,24 @@
+"""`GET /api/v1/rollout/`: how the rollout stands, for staff."""
+
+from django.core.exceptions import PermissionDenied
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notificacao import rollout_plan
+from notificacao.api import shapes
+
+
+@extend_schema(
+    responses={200: OpenApiTypes.OBJECT, 401: shapes.ProblemDetails, 403: shapes.ProblemDetails}, tags=["rollout"]
+)
+@api_view(["GET"])
+def rollout(request: Request) -> Response:
+    """The plan: in a sentence, its stages with clocks and gates, minutes to chart, people by transport, events, and
+    what may be done. For staff with the permission `view_rolloutplan`.
+    """
+    if not (request.user.is_staff and request.user.has_perm("notificacao.view_rolloutplan")):
+        raise PermissionDenied
+    return Response(rollout_plan.overview(), headers={"Cache-Control": "no-store"})
