@@ -107,7 +107,9 @@ def test_the_api_has_the_same_as_json_with_the_minutes_to_chart(page):
 
 def test_a_gate_is_shown_with_its_state_its_value_and_its_goal(page):
     act(page, "start")
-    gates = [{"name": "failed", "label": "Falharam", "state": "broken", "value": 0.031, "goal": 0.005, "control": 0.001}]
+    gates = [
+        {"name": "failed", "label": "Falharam", "state": "broken", "value": 0.031, "goal": 0.005, "control": 0.001}
+    ]
     rollout_plan.newest().stages.filter(position=1).update(gates=gates, watched=7_200, sample=120)
     shown = page.get(PAGE, {"part": "state"}).content.decode()
     assert "<html" not in shown

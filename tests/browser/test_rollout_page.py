@@ -1,0 +1,83 @@
+"""The admin's page "Rollout" in a real browser: staff turn the dial, and see it move."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.staff import Staff
+from tests.live.site import Site, copy_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.services]
+
+MINUTES = """
+from datetime import timedelta
+from notificacao import log, rollout_plan
+from notificacao.models import RolloutMinute
+plan = rollout_plan.newest()
+now = log.now().replace(second=0, microsecond=0)
+for ago in range(60):
+    at = now - timedelta(minutes=ago)
+    RolloutMinute.objects.create(plan=plan, at=at, arm='ably', transport='ably', shown=40, over_100_ms=ago % 5)
+    RolloutMinute.objects.create(plan=plan, at=at, arm='control', transport='sse', shown=200, over_100_ms=ago % 9)
+"""
+
+START = """
+from notificacao import rollout_plan
+rollout_plan.start(rollout_plan.Hand.SHELL, version=rollout_plan.newest().version, reason='Teste')
+"""
+
+
+@pytest.fixture
+def site(demo_database, own_ably, tmp_path):
+    with Site(copy_of(demo_database, tmp_path), own_ably) as site:
+        site.manage("shell", "-c", MINUTES)
+        yield site
+
+
+@pytest.fixture
+def page(browser, site):
+    page = Staff.of(browser, site).page
+    page.goto(f"{site.url}/admin/notificacao/rolloutplan/")
+    yield page
+    page.context.close()
+
+
+def act(page, label, reason):
+    page.locator("summary", has_text=label).click()
+    page.locator("details[open] textarea").fill(reason)
+    page.get_by_role("button", name=f"Confirmar: {label}").click()
+
+
+def test_staff_start_the_plan_with_a_reason_and_roll_it_back(page):
+    sentence = page.locator(".sentence")
+    expect(sentence).to_contain_text("A transição não começou")
+    act(page, "Iniciar", "Aprovado na reunião")
+    expect(sentence).to_contain_text("Etapa 1 de 4, com 5% das pessoas no Ably")
+    expect(page.locator("tr.current")).to_contain_text("5%")
+    act(page, "Reverter tudo", "Telefones lentos")
+    expect(sentence).to_contain_text("A transição foi revertida")
+    expect(page.locator(".events li").first).to_contain_text("5% → 0%: Telefones lentos")
+
+
+def test_an_act_without_a_reason_is_not_sent(page):
+    page.locator("summary", has_text="Iniciar").click()
+    page.get_by_role("button", name="Confirmar: Iniciar").click()
+    assert page.locator("details[open] textarea").evaluate("area => area.validity.valueMissing")
+    expect(page.locator(".sentence")).to_contain_text("A transição não começou")
+
+
+def test_what_the_shell_does_shows_by_itself_and_the_page_says_that_it_is_old(page, site):
+    code = (
+        "from notificacao import rollout_plan as r; r.start(r.Hand.SHELL, version=r.newest().version, reason='Teste')"
+    )
+    site.manage("shell", "-c", code)
+    expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 4", timeout=15_000)
+    expect(page.locator("#stale")).to_be_visible()
+
+
+def test_the_minutes_are_charted_for_both_arms_without_a_refusal_of_the_policy(page):
+    refused = []
+    page.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
+    page.reload()
+    expect(page.locator(".chart canvas")).to_have_count(3)
+    expect(page.locator(".chart").first.locator(".u-legend .u-label")).to_have_text(["Hora", "Ably", "SSE"])
+    assert refused == []
