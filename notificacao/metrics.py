@@ -48,6 +48,21 @@ CANARY_SECONDS = Histogram(
     "From a probe's publishing to its arrival over Realtime, of those that were heard (seconds).",
     buckets=SECONDS,
 )
+ROLLOUT_PERCENT = Gauge(
+    "notificacao_rollout_percent",
+    "Of the people on Ably by the plan that is under way, as the guard last read it; 0 where none is (percent).",
+)
+ROLLOUT_COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
+ROLLOUT_COUNTED = Counter(
+    "notificacao_rollout_counted",
+    "What the guard counted by assigned arm (ably, control, canary): shown, over_100_ms, over_500_ms, failed (rows).",
+    ["arm", "what"],
+)
+GUARD_VERDICTS = Counter(
+    "notificacao_guard_verdicts",
+    "Looks of the rollout's guard, by verdict: Hold, Advance, AwaitApproval, StepDown or RollBack (looks).",
+    ["verdict"],
+)
 PUBLISH_SECONDS = Histogram(
     "notificacao_publish_seconds",
     "One request that publishes to Ably, successful or not (seconds).",
@@ -88,6 +103,11 @@ def expect_labels() -> None:
         FALLBACKS.labels(reason)
     for outcome in ("heard", "missed"):
         CANARY.labels(outcome)
+    for arm in ("ably", "control", "canary"):
+        for what in ROLLOUT_COUNTS:
+            ROLLOUT_COUNTED.labels(arm, what)
+    for verdict in ("Hold", "Advance", "AwaitApproval", "StepDown", "RollBack"):
+        GUARD_VERDICTS.labels(verdict)
     BREAKER.state("open")
     for transport in ("ably", "sse", "standby", "rest"):
         DELIVERED.labels(transport)

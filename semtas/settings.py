@@ -282,6 +282,8 @@ RATE_LOGIN_ADDRESS = rate("RATE_LOGIN_ADDRESS", "300/300")
 WAFFLE_FLAG_MODEL = "notificacao.RolloutFlag"
 WAFFLE_ENABLE_ADMIN_PAGES = False  # its switches and samples decide nothing here
 ROLLOUT_FLAG = "ably"
+ROLLOUT_APPROVAL = switch("ROLLOUT_APPROVAL", True)
+ROLLOUT_DRY_RUN = switch("ROLLOUT_DRY_RUN", False)
 
 # --- Ably -----------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from notificacao import wakes
-from notificacao.models import BreakerState, RolloutFlag
+from notificacao import rollout_plan, wakes
+from notificacao.models import BreakerState, RolloutEvent, RolloutFlag
+from notificacao.rollout_plan import Hand
 from tests.conftest import make_person
 from tests.staff import complaints, make_staff
 
@@ -112,6 +113,35 @@ def test_a_page_that_was_open_while_somebody_else_changed_the_flag_does_not_undo
     response = operator.post(address(flag), stale | {"note": "Só a observação"})
     assert "A chave foi alterada por outra pessoa" in response.content.decode()
     assert as_stored()[0] == 0
+
+
+def begin_a_plan():
+    return rollout_plan.start(Hand.SHELL, version=rollout_plan.newest().version, reason="Piloto")
+
+
+@pytest.mark.parametrize("change", [{"percent": "12"}, {"everyone": "true"}])
+def test_while_a_plan_is_under_way_the_percent_is_its_own(operator, flag, change):
+    begin_a_plan()
+    (sentence,) = set_to(operator, flag, **{"percent": "5"} | change)
+    assert sentence.startswith("Um plano de transição está em curso")
+    assert as_stored()[:2] == (5, None)
+
+
+def test_but_its_note_may_be_written(operator, flag):
+    begin_a_plan()
+    assert set_to(operator, flag, percent="5", note="Semana de pagamento") == []
+    assert rollout_plan.newest().under_way
+
+
+@pytest.mark.parametrize(("change", "stored"), [({"percent": "0"}, (0, None)), ({"everyone": "false"}, (0, False))])
+def test_the_kill_switch_works_from_a_stale_page_and_ends_the_plan(operator, flag, change, stored):
+    stale = opened(operator, flag)
+    begin_a_plan()
+    assert complaints(operator.post(address(flag), stale | change | {"note": "Ably lento"})) == []
+    assert as_stored()[:2] == stored
+    assert rollout_plan.newest().state == "rolled_back"
+    event = RolloutEvent.objects.first()
+    assert (event.action, event.reason) == ("kill", "Ably lento")
 
 
 def test_the_salt_is_shown_and_not_changed(operator, flag):

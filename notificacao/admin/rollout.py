@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.formats import number_format
 
-from notificacao import rollout
+from notificacao import rollout, rollout_plan
 from notificacao.models import Person, RolloutFlag
 
 EVERYONE = {None: "Vale o percentual", True: "Sim", False: "Não: ninguém, todos por SSE"}
@@ -45,11 +45,24 @@ class FlagForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.initial["seen"] = self.instance.modified.isoformat()
 
+    @property
+    def kills(self) -> bool:
+        """It brings everybody back to SSE: done whatever the form had seen, and whatever plan is under way."""
+        everyone = self.cleaned_data.get("everyone")
+        return everyone is False or (everyone is None and self.cleaned_data.get("percent") == 0)
+
     def clean(self):
         cleaned = super().clean()
+        if self.kills:
+            return cleaned
         if cleaned.get("seen") != self.initial["seen"]:
             raise forms.ValidationError(
                 "A chave foi alterada por outra pessoa depois que esta página abriu: recarregue-a e confira os valores."
+            )
+        if {"everyone", "percent"} & {*self.changed_data} and rollout_plan.newest().under_way:
+            raise forms.ValidationError(
+                "Um plano de transição está em curso e é ele que muda o percentual: conduza-o, ou desligue tudo com "
+                "«Não»."
             )
         return cleaned
 
@@ -70,6 +83,11 @@ class RolloutFlagAdmin(admin.ModelAdmin):
     def get_fields(self, request, obj=None) -> tuple[str, ...]:
         editing = self.has_change_permission(request, obj)
         return ("situation", *FlagForm.Meta.fields, "salt", *(["seen"] if editing else []))
+
+    def save_model(self, request, obj, form, change) -> None:
+        if form.kills and rollout_plan.kill(request.user, obj.note or "Chave desligada à mão"):
+            obj.percent = 0
+        super().save_model(request, obj, form, change)
 
     @admin.display(description="todos no Ably")
     def for_everyone(self, flag) -> str:

@@ -1,4 +1,4 @@
-"""The dispatcher's tasks on the event loop: lead, stamp, claim and publish, settle, watch Ably."""
+"""The dispatcher's tasks on the event loop: lead, stamp, claim and publish, settle, watch Ably and its rollout."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.canary import Canary
+from notificacao.dispatcher.guard import Guard
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
@@ -57,6 +58,7 @@ class Dispatcher:
             self._watch = Watch(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
+        self._guard = Guard(lambda: self._term)
 
     @property
     def leads(self) -> bool:
@@ -78,6 +80,7 @@ class Dispatcher:
                     self._probe_ably,
                     self._retain,
                     self._revoker.work_off,
+                    self._guard.watch,
                 ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
@@ -93,6 +96,7 @@ class Dispatcher:
         self._dispatching.close()
         self._retaining.close()
         self._revoker.close()
+        self._guard.close()
 
     async def _forever(self, work) -> None:
         """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""

@@ -82,6 +82,29 @@ class Finding:
         enough = np.minimum(self.ably.people, self.control.people) >= COMPARABLE_FROM
         return enough & (self.difference.low > margin)
 
+    @property
+    def state(self) -> str:
+        """`broken`, `met` or `not_yet`: a gate without a goal is met while its share is below what is critical."""
+        if self.broken or self.critical or self.worse:
+            return "broken"
+        goal = self.gate.critical if self.gate.goal is None else None
+        return "met" if self.met or (goal and self.ably.shown and statistics.share(self.ably) < goal) else "not_yet"
+
+    def as_data(self) -> dict:
+        """For the page and on record: shares, 0 to 1, and of how many."""
+        gate = self.gate
+        return {
+            "name": gate.name,
+            "label": gate.label,
+            "state": self.state,
+            "value": float(statistics.share(self.ably)),
+            "control": float(statistics.share(self.control)) if self.control.shown else None,
+            "goal": gate.goal,
+            "critical": gate.critical,
+            "shown": int(self.ably.shown),
+            "people": int(self.ably.people),
+        }
+
     def of(self, index) -> "Finding":
         """One of many."""
         return Finding(

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from notificacao.guard import GRACE, LOOK_EVERY
 from notificacao.guard.gates import COMPARABLE_FROM, FAILED, Figures, Finding, Findings, weigh
 from notificacao.guard.statistics import share
 
-GRACE = 600.0  # seconds after a step in which nothing is measured: pages reload, attach, fetch what they lack
-LOOK_EVERY = 60.0  # seconds
 _LONGEST = 2 * LOOK_EVERY
 
 
@@ -43,8 +42,11 @@ Verdict = Hold | Advance | AwaitApproval | StepDown | RollBack
 class Stage(Protocol):
     """How long it is watched at least (seconds), and how many notifications of Ably's people it needs."""
 
-    bake_seconds: float
-    minimum_sample: int
+    @property
+    def bake_seconds(self) -> float: ...
+
+    @property
+    def minimum_sample(self) -> int: ...
 
 
 @dataclass(frozen=True)

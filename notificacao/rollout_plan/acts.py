@@ -101,13 +101,15 @@ def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
 
 
 @transaction.atomic
-def kill(by: By, reason: str) -> None:
-    """The flag goes to nobody by hand: a plan that is under way is over, whatever its version. Asks no permission: the
-    flag's own was asked.
+def kill(by: By, reason: str) -> bool:
+    """The flag goes to nobody by hand: a plan that is under way is over, whatever its version. Whether one was.
+    Asks no permission: the flag's own was asked.
     """
     plan = RolloutPlan.objects.select_for_update().last()
-    if plan is not None and plan.under_way:
-        _carry_out(_Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
+    if plan is None or not plan.under_way:
+        return False
+    _carry_out(_Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
+    return True
 
 
 def _after(plan: RolloutPlan) -> tuple[str, int]:

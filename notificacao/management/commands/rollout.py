@@ -1,0 +1,50 @@
+"""`manage.py rollout`: from a shell what the admin's page does."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from notificacao import rollout_plan
+from notificacao.rollout_plan import Hand, NotNow
+
+ACTS = {
+    "start": rollout_plan.start,
+    "pause": rollout_plan.pause,
+    "resume": rollout_plan.resume,
+    "advance": rollout_plan.advance,
+    "step-down": rollout_plan.step_down,
+    "rollback": rollout_plan.roll_back,
+}
+WORDS = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "violada"}
+
+
+class Command(BaseCommand):
+    help = "Mostra (status) ou conduz a transição para o Ably: cada ato pede --reason e fica registrado."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("act", choices=["status", *ACTS])
+        parser.add_argument("--reason", default="", help="o motivo do ato, para quem vier depois")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="tudo, como um objeto JSON")
+
+    def handle(self, *, act: str, reason: str, as_json: bool, **options) -> None:
+        if act != "status":
+            try:
+                ACTS[act](Hand.SHELL, version=rollout_plan.newest().version, reason=reason)
+            except NotNow as error:
+                raise CommandError(str(error)) from error
+        now = rollout_plan.overview()
+        if as_json:
+            self.stdout.write(json.dumps(now, ensure_ascii=False, indent=2))
+        else:
+            self._tell(now)
+
+    def _tell(self, now: dict[str, Any]) -> None:
+        self.stdout.write(now["sentence"])
+        for stage in now["stages"]:
+            self.stdout.write(
+                f"{'→' if stage['current'] else ' '} {stage['percent']:g}%: {stage['watched_hours']:g} de "
+                f"{stage['bake_hours']} h, {stage['sample']} de {stage['minimum']} notificações"
+            )
+            for gate in stage["gates"] if stage["current"] else ():
+                self.stdout.write(f"    {gate['label']}: {100 * gate['value']:.2f}%, {WORDS[gate['state']]}")
