@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ApiError } from "../../notificacao/static/notificacao/api.js";
+import { Desk } from "./desk.js";
 import { refusal, UNIT } from "./fakes.js";
 import { Page, pass } from "./page.js";
 
@@ -122,6 +123,27 @@ it("leaves a proxy's 403 in peace", async () => {
   await pass(120_000);
   expect(page.status).toBe("polling");
   expect(page.streams.all.length).toBeLessThan(12);
+});
+
+it("is done by one tab for all of them, and by the next one when that crashes", async () => {
+  const desk = new Desk();
+  desk.site.admit = () => refusal(502);
+  await desk.openMany(3);
+  await pass(20_000);
+  expect(desk.pages.map(({ status }) => status)).toEqual(["polling", "polling", "polling"]);
+  desk.site.notify(UNIT);
+  const before = desk.site.asked.filter((call) => call === "after").length;
+  await pass(12_500);
+  expect(desk.site.asked.filter((call) => call === "after").length - before).toBeLessThanOrEqual(4);
+  expect(desk.pages.map(({ shown }) => shown)).toEqual([[1], [1], [1]]);
+  desk.crash(desk.leader);
+  desk.site.notify(UNIT);
+  await pass(25_000);
+  expect(desk.pages.map(({ shown }) => shown)).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
+  desk.pages.forEach(({ client }) => client.stop());
 });
 
 it("ends with the page", async () => {

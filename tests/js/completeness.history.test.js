@@ -80,10 +80,11 @@ class Page {
     this.asked = null;
   }
 
-  /** Rows that are where the page tells others that there are none. */
+  /** Rows that are where the page tells others that there are none. Of a channel that ana left none are hers. */
   denied() {
+    const current = completeness.facts(this.state).filter(({ name, since }) => this.site.heard[name] === since);
     const lies = ({ name, head, at }) => this.site.rows.filter((row) => row.channel === name && head < row.seq && row.seq <= at);
-    return completeness.facts(this.state).flatMap(lies);
+    return current.flatMap(lies);
   }
 
   /** What ana may see, was not in the page's list, and was not shown; up to where `within` says for its channel. */

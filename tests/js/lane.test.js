@@ -168,6 +168,41 @@ it.each([
   expect(streams.all).toHaveLength(1);
 });
 
+describe("says what is wrong with streams", () => {
+  it("that end without a word, whether refused or cut", async () => {
+    streams.admit = () => refusal(502);
+    lane.open("live");
+    await pass(0);
+    streams.admit = (connection) => void connection.end();
+    await pass(1000);
+    expect(troubles.slice(0, 2)).toEqual(["failed", "failed"]);
+  });
+
+  it("that say nothing for ten seconds, once for each", async () => {
+    streams.admit = () => {};
+    lane.open("live");
+    await pass(9_999);
+    expect(troubles).toEqual([]);
+    await pass(20_000);
+    expect(troubles).toEqual(["late"]);
+  });
+
+  it("that fall silent after they were open", async () => {
+    lane.open("live");
+    await pass(40_000);
+    expect(troubles).toEqual(["silent"]);
+  });
+
+  it("and not of one that spoke and ended, nor of a login that is over", async () => {
+    lane.open("live");
+    await pass(0);
+    streams.admit = () => refusal(401);
+    streams.last.cut();
+    await pass(1000);
+    expect(troubles).toEqual([]);
+  });
+});
+
 it("makes a browser id of 22 harmless characters, each time another", () => {
   const ids = Array.from({ length: 100 }, browserId);
   ids.forEach((id) => expect(id).toMatch(/^[A-Za-z0-9_-]{22}$/));

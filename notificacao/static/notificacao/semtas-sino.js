@@ -78,7 +78,7 @@ class Bell extends HTMLElement {
   async #begin() {
     const { signal } = this.#life;
     const api = new Api({ csrfToken });
-    const ask = { isOver: () => signal.aborted, onFinal: () => this.#signedOut() };
+    const ask = { isOver: () => signal.aborted, onFinal: () => signal.aborted || this.#signedOut() };
     const session = await untilAnswered(() => api.session(), ask);
     if (!session) return;
     api.login = session.login;
