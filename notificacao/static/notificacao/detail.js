@@ -1,10 +1,12 @@
 /** A notification's own page: this person's other tabs learn that it is read. Escape leads back to the list. */
 
+import { part } from "./inbox/part.js";
+
 const { person } = document.documentElement.dataset;
-const { eventId } = /** @type {HTMLElement} */ (document.getElementById("notification")).dataset;
+const { eventId } = part(document, "#notification").dataset;
 
 new BroadcastChannel(`notificacoes:${person}`).postMessage({ act: "read", eventIds: [eventId] });
 
 addEventListener("keydown", ({ key }) => {
-  if (key === "Escape") /** @type {HTMLElement} */ (document.querySelector(".back a")).click();
+  if (key === "Escape") part(document, ".back a").click();
 });

@@ -12,6 +12,7 @@ import { Items } from "./inbox/item.js";
 import { Keyboard } from "./inbox/keyboard.js";
 import { List } from "./inbox/list.js";
 import { Older } from "./inbox/older.js";
+import { part } from "./inbox/part.js";
 import { Preferences } from "./inbox/preferences.js";
 import { Selection } from "./inbox/selection.js";
 import { showStatus } from "./inbox/status.js";
@@ -21,14 +22,19 @@ import { gettext, ngettext, speak } from "./words.js";
 const API = "/api/v1/notifications/";
 const AGE_EVERY = 30_000; // ms
 
-const the = (id) => document.getElementById(id);
+/** @typedef {import("./types.js").News} News */
+
+const the = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const page = JSON.parse(the("page").textContent);
 const { lang } = document.documentElement;
 speak(lang, page.words);
 
-const addressOf = (id) => page.notification.replace("00000000-0000-0000-0000-000000000000", id);
+const addressOf = (/** @type {string} */ id) => page.notification.replace("00000000-0000-0000-0000-000000000000", id);
 const showsArchive = () => filters.query.get("archived") === "true";
-const api = new Api({ csrfToken: () => document.querySelector("[name=csrfmiddlewaretoken]").value, login: page.login_word });
+const api = new Api({
+  csrfToken: () => part(document, "[name=csrfmiddlewaretoken]").value,
+  login: page.login_word,
+});
 const tabs = new BroadcastChannel(`notificacoes:${page.person}`);
 const counts = new Counts(the("unread"));
 const toasts = new Toasts({
@@ -51,7 +57,8 @@ const older = new Older({
   complain,
 });
 let loading = 0; // how often the list was asked for
-let meanwhile = null; // rows that come while it is fetched
+/** @type {News[]?} rows that come while it is fetched */
+let meanwhile = null;
 let outside = 0; // rows that came and do not belong into it
 
 /** The list that the address asks for. An answer that a later question overtook is not shown. */
@@ -67,14 +74,14 @@ async function load() {
   } finally {
     if (number === loading) {
       list.element.ariaBusy = "false";
-      const came = meanwhile;
+      const came = meanwhile ?? [];
       meanwhile = null;
       came.forEach(place);
     }
   }
 }
 
-function replace({ results, next }) {
+function replace(/** @type {import("./types.js").Inbox} */ { results, next }) {
   older.follow(next);
   list.replace(results);
   outside = 0;
@@ -82,7 +89,7 @@ function replace({ results, next }) {
   the("newer").hidden = !filters.query.has("page");
 }
 
-function place(row) {
+function place(/** @type {News} */ row) {
   if (meanwhile) meanwhile.push(row);
   else if (fits(row, filters.query)) list.place(row);
   else if (!list.find(row.event_id)) {
@@ -104,7 +111,9 @@ function onChange() {
   const { query } = filters;
   const why = narrows(query) ? "filter" : showsArchive() ? "archive" : "inbox";
   the("empty").hidden = list.items.length > 0;
-  document.querySelectorAll("[data-when]").forEach((text) => (text.hidden = text.dataset.when !== why));
+  /** @type {NodeListOf<HTMLElement>} */
+  const texts = document.querySelectorAll("[data-when]");
+  texts.forEach((text) => (text.hidden = text.dataset.when !== why));
   selection.show();
 }
 
@@ -114,8 +123,9 @@ const acts = new Acts({ api, list, showsArchive, showCount: counts.show, complai
 const selection = new Selection({ list, bar: the("selection"), act, showsArchive });
 
 /** One after the other; what left the list can be brought back. */
-async function act(name, chosen) {
+async function act(/** @type {string} */ name, /** @type {HTMLElement[]} */ chosen) {
   selection.clear();
+  /** @type {HTMLElement[]} */
   const done = [];
   for (const item of chosen) if (await acts.do(name, item)) done.push(item);
   if (!name.endsWith("archive") || !done.length) return;
@@ -126,7 +136,7 @@ async function act(name, chosen) {
   toasts.offer(text, gettext("Desfazer"), () => done.forEach((item) => acts.do(OPPOSITE[name], item)));
 }
 
-list.element.addEventListener("click", (event) => {
+list.element.addEventListener("click", (/** @type {any} */ event) => {
   const item = event.target.closest(".item");
   const name = event.target.closest("[data-action]")?.dataset.action;
   if (name) {
@@ -136,12 +146,12 @@ list.element.addEventListener("click", (event) => {
   else if (event.target.closest(".title")) history.replaceState(null, "", `#${item.id}`); // where to come back to
 });
 
-the("read-all").addEventListener("click", (event) => {
+the("read-all").addEventListener("click", (/** @type {Event} */ event) => {
   event.preventDefault();
   acts.readAll(client.safeCursor);
 });
 
-function complain(error) {
+function complain(/** @type {any} */ error) {
   if (error.status === 401) location.assign(page.login);
   else toasts.complain(error);
 }
@@ -173,7 +183,7 @@ const client = new SharedClient({
   person: page.person,
   login: page.login_word,
   position: page.position,
-  shown: list.items.map(({ dataset }) => ({ id: dataset.id, event_id: dataset.eventId })),
+  shown: list.items.map(({ dataset }) => ({ event_id: String(dataset.eventId) })),
   api,
   sdk: () => loadSdk(page.sdk),
   on: {

@@ -15,6 +15,7 @@
  *   title: string, message: string, link: string?, data: object, created_at: string, expires_at: string?,
  * }} Row one notification, on every path
  * @typedef {Row & {read: boolean, archived: boolean, acknowledged: boolean}} InboxRow
+ * @typedef {Row & Partial<InboxRow>} News a row on any path: what has just come is unread
  * @typedef {{results: InboxRow[], next: string?, previous: string?}} Inbox
  * @typedef {{results: InboxRow[], complete_to: string, more: boolean}} Page what catch-up brings
  * @typedef {{unread: number}} Counts

@@ -2,6 +2,7 @@
 
 import { isRead } from "./item.js";
 
+/** @type {Record<string, string>} */
 export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
 
 export class Acts {
@@ -12,21 +13,27 @@ export class Acts {
    *   showsArchive: () => boolean,
    *   showCount: (unread: number) => void,
    *   complain: (error: any) => void,
-   *   reload: () => void, fetch the list anew
-   *   tabs: BroadcastChannel, this person's pages
+   *   reload: () => void, // fetch the list anew
+   *   tabs: BroadcastChannel, // this person's pages
    * }} options
    */
   constructor({ api, list, showsArchive, showCount, complain, reload, tabs }) {
-    Object.assign(this, { api, list, showsArchive, showCount, complain, reload, tabs });
+    this.api = api;
+    this.list = list;
+    this.showsArchive = showsArchive;
+    this.showCount = showCount;
+    this.complain = complain;
+    this.reload = reload;
+    this.tabs = tabs;
     tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
   }
 
   /** Whether the server took it. */
-  async do(/** @type {string} */ act, item) {
+  async do(/** @type {string} */ act, /** @type {HTMLElement} */ item) {
     const undo = this.#show(act, item);
     try {
-      this.showCount((await this.api.act(item.dataset.id, act)).unread);
-      this.tabs.postMessage({ act, eventIds: [item.dataset.eventId] });
+      this.showCount((await this.api.act(String(item.dataset.id), act)).unread);
+      this.tabs.postMessage({ act, eventIds: [String(item.dataset.eventId)] });
       return true;
     } catch (error) {
       undo();
@@ -49,7 +56,7 @@ export class Acts {
   }
 
   /** The page as after `act`; what is returned makes it as it was. */
-  #show(/** @type {string} */ act, item) {
+  #show(/** @type {string} */ act, /** @type {HTMLElement} */ item) {
     const { list } = this;
     if (act === "read" || act === "unread") {
       const before = isRead(item);
@@ -57,7 +64,7 @@ export class Acts {
       return () => list.makes.showRead(item, before);
     }
     const wasHere = item.isConnected;
-    const place = (archived, isHere) => {
+    const place = (/** @type {boolean} */ archived, /** @type {boolean} */ isHere) => {
       list.makes.showArchived(item, archived);
       if (isHere) list.placeItem(item);
       else list.remove(item);
@@ -67,7 +74,7 @@ export class Acts {
   }
 
   #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
-    const known = eventIds.map((id) => this.list.find(id)).filter(Boolean);
+    const known = eventIds.map((id) => this.list.find(id)).filter((item) => item !== undefined);
     known.forEach((item) => this.#show(act, item));
     if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // it came into this list
   }

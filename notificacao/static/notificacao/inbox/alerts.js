@@ -2,6 +2,8 @@
 
 import { gettext, ngettext } from "../words.js";
 
+/** @typedef {import("../types.js").News} News */
+
 const GATHER = 500; // ms in which rows become one notice
 const LOUD = ["alta", "urgente"];
 
@@ -12,14 +14,17 @@ export class Alerts {
    *   preferences: import("./preferences.js").Preferences,
    *   beep: () => void,
    *   addressOf: (id: string) => string,
-   *   locks?: LockManager, without them (plain http) each tab alerts, and the system shows one notice of a tag
+   *   locks?: LockManager, // without them (plain http) each tab alerts, and the system shows one notice of a tag
    * }} options
    */
   constructor({ person, preferences, beep, addressOf, locks = navigator.locks }) {
-    Object.assign(this, { preferences, beep, addressOf, locks });
+    this.preferences = preferences;
+    this.beep = beep;
+    this.addressOf = addressOf;
+    this.locks = locks;
     this.visibleLock = `notificacoes:${person}:visivel`;
     this.alerts = !locks;
-    /** @type {any[]} */
+    /** @type {News[]} */
     this.rows = [];
     locks?.request(`notificacoes:${person}:avisos`, () => {
       this.alerts = true;
@@ -30,19 +35,19 @@ export class Alerts {
   }
 
   /** A row that has just come. */
-  take(row) {
+  take(/** @type {News} */ row) {
     const { sound, notices } = this.preferences;
     if (!this.alerts || !(sound || notices)) return;
     this.rows.push(row);
     if (this.rows.length === 1) setTimeout(() => this.#alert(this.rows.splice(0)), GATHER);
   }
 
-  async #alert(rows) {
+  async #alert(/** @type {News[]} */ rows) {
     if (this.preferences.sound && rows.some(({ priority }) => LOUD.includes(priority))) this.beep();
     if (this.preferences.notices && !(await this.#somebodyLooks())) this.#notify(rows);
   }
 
-  #notify(rows) {
+  #notify(/** @type {News[]} */ rows) {
     const only = rows.length === 1 ? rows[0] : null;
     const title = only?.title ?? ngettext("{count} nova notificação", "{count} novas notificações", rows.length);
     const notice = new Notification(title, {
@@ -73,19 +78,20 @@ export class Alerts {
   }
 }
 
+/** @type {AudioContext?} */
 let audio = null;
 
 /** Two short notes; silence where the browser wants a click first. */
 export function beep() {
   try {
-    audio ??= new AudioContext();
-    audio.resume();
+    const context = (audio ??= new AudioContext());
+    context.resume();
     [660, 880].forEach((pitch, index) => {
-      const start = audio.currentTime + index * 0.15;
-      const note = new OscillatorNode(audio, { frequency: pitch });
-      const volume = new GainNode(audio, { gain: 0.08 });
+      const start = context.currentTime + index * 0.15;
+      const note = new OscillatorNode(context, { frequency: pitch });
+      const volume = new GainNode(context, { gain: 0.08 });
       volume.gain.setTargetAtTime(0, start + 0.1, 0.02);
-      note.connect(volume).connect(audio.destination);
+      note.connect(volume).connect(context.destination);
       note.start(start);
       note.stop(start + 0.25);
     });

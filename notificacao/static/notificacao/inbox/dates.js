@@ -8,7 +8,8 @@ const MINUTE = 60_000;
 export class Dates {
   /** @param {{language: string, timeZone: string}} options */
   constructor({ language, timeZone }) {
-    const format = (options) => new Intl.DateTimeFormat(language, { timeZone, ...options });
+    const format = (/** @type {Intl.DateTimeFormatOptions} */ options) =>
+      new Intl.DateTimeFormat(language, { timeZone, ...options });
     this.date = format({ day: "2-digit", month: "2-digit", year: "numeric" });
     this.time = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     this.dayOfYear = format({ weekday: "long", day: "numeric", month: "long" });

@@ -1,13 +1,17 @@
 /** What the person wants to see, as the address says it: the form, the history, and which live row belongs in the list. */
 
 import { fold } from "./fold.js";
+import { part } from "./part.js";
 
 const TYPING = 300; // ms of silence after which what was typed is searched for
 const LINKS = "#views a, #everything, #newer, #outside a";
 
 /** Whether a row that has just come belongs into the list that `query` asks for: it is unread, and not archived. */
-export function fits(row, /** @type {URLSearchParams} */ query) {
-  const isOneOf = (name) => !query.getAll(name).some(Boolean) || query.getAll(name).includes(row[name]);
+export function fits(/** @type {Record<string, any>} */ row, /** @type {URLSearchParams} */ query) {
+  const isOneOf = (/** @type {string} */ name) => {
+    const wanted = query.getAll(name).filter(Boolean);
+    return !wanted.length || wanted.includes(row[name]);
+  };
   if (query.has("page") || query.get("archived") === "true") return false;
   if (!isOneOf("kind") || !isOneOf("priority")) return false;
   if (query.get("channel") && query.get("channel") !== row.channel) return false;
@@ -23,10 +27,16 @@ export function narrows(/** @type {URLSearchParams} */ query) {
 export class Filters {
   /** @param {{form: HTMLFormElement, show: () => void}} options `show` what the address asks for now */
   constructor({ form, show }) {
-    Object.assign(this, { form, show });
+    this.form = form;
+    this.show = show;
+    /** @type {any} */
+    this.fields = form.elements;
+    this.typing = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.waiting = undefined;
     form.addEventListener("submit", (event) => this.#submitted(event));
-    form.addEventListener("change", ({ target }) => target.name !== "q" && this.go(this.#chosen()));
-    form.elements.q.addEventListener("input", () => this.#typed());
+    form.addEventListener("change", ({ target }) => target !== this.fields.q && this.go(this.#chosen()));
+    this.fields.q.addEventListener("input", () => this.#typed());
     addEventListener("popstate", () => this.#follow());
     document.addEventListener("click", (event) => this.#clicked(event));
   }
@@ -48,16 +58,18 @@ export class Filters {
 
   /** The form says what the address says, and so does the page. */
   #follow() {
-    const { query, form } = this;
+    const { query, form, fields } = this;
     for (const name of ["q", "kind", "priority", "channel"]) {
-      if (form.elements[name] !== document.activeElement) form.elements[name].value = query.get(name) ?? "";
+      if (fields[name] !== document.activeElement) fields[name].value = query.get(name) ?? "";
     }
-    form.elements.unread.checked = query.get("unread") === "true";
+    fields.unread.checked = query.get("unread") === "true";
     const archived = query.get("archived") === "true";
-    const everything = form.querySelector("#everything");
+    const everything = part(form, "#everything");
     everything.hidden = !narrows(query);
     everything.search = archived ? "?archived=true" : "";
-    document.querySelectorAll("#views a").forEach((link) => {
+    /** @type {NodeListOf<HTMLAnchorElement>} */
+    const views = document.querySelectorAll("#views a");
+    views.forEach((link) => {
       if (link.search.includes("archived") === archived) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     });
@@ -72,7 +84,7 @@ export class Filters {
     return new URLSearchParams(chosen.map(([name, value]) => [name, String(value).trim()]));
   }
 
-  #submitted(event) {
+  #submitted(/** @type {Event} */ event) {
     event.preventDefault();
     this.go(this.#chosen());
   }
@@ -87,8 +99,8 @@ export class Filters {
     }, TYPING);
   }
 
-  #clicked(event) {
-    const link = event.target.closest?.(LINKS);
+  #clicked(/** @type {MouseEvent} */ event) {
+    const link = /** @type {any} */ (event.target).closest?.(LINKS);
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     this.go(new URLSearchParams(link.search));

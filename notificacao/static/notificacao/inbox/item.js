@@ -1,5 +1,7 @@
 /** One notification of the list: made from the page's own template, and shown as read or not, archived or not. */
 
+import { part } from "./part.js";
+
 /** A path of this site or https; anything that runs is none. */
 export function isSafe(/** @type {string} */ link) {
   return /^(\/(?![/\\])|https:\/\/)/.test(link);
@@ -8,61 +10,66 @@ export function isSafe(/** @type {string} */ link) {
 export class Items {
   /**
    * @param {{
-   *   template: HTMLTemplateElement, made by the server, as each item of the first paint is
-   *   page: any, what the server says of kinds, priorities, places and addresses
+   *   template: HTMLTemplateElement, // made by the server, as each item of the first paint is
+   *   page: any, // what the server says of kinds, priorities, places and addresses
    *   dates: import("./dates.js").Dates,
    *   words: {unread: string},
    * }} options
    */
   constructor({ template, page, dates, words }) {
-    Object.assign(this, { template, page, dates, words });
+    this.template = template;
+    this.page = page;
+    this.dates = dates;
+    this.words = words;
   }
 
   /** The element of `row`, as the API or a stream has it. */
-  render(row) {
-    const item = this.template.content.cloneNode(true).querySelector(".item");
-    const part = (name) => item.querySelector(name);
+  render(/** @type {import("../types.js").News} */ row) {
+    /** @type {HTMLElement} */
+    const item = part(this.template.content, ".item").cloneNode(true);
+    const its = (/** @type {string} */ selector) => part(item, selector);
     const { page } = this;
     item.id = `n-${row.id}`;
     const { id, event_id: eventId, seq, kind, priority, channel } = row;
     Object.assign(item.dataset, { id, eventId, seq, kind, priority, channel });
-    part(".kind").textContent = page.kinds[kind] ?? kind;
-    part(".place").textContent = page.places[channel] ?? "";
-    part(".priority").textContent = page.priorities[priority] ?? priority;
-    part("time").dateTime = row.created_at;
-    part("time").title = this.dates.exact(new Date(row.created_at));
-    part(".title").textContent = row.title;
-    part(".title").href = page.notification.replace("00000000-0000-0000-0000-000000000000", id);
-    part(".message").textContent = row.message;
-    part(".link").hidden = !isSafe(row.link);
-    if (isSafe(row.link)) part(".link").href = row.link;
+    its(".kind").textContent = page.kinds[kind] ?? kind;
+    its(".place").textContent = page.places[channel] ?? "";
+    its(".priority").textContent = page.priorities[priority] ?? priority;
+    its("time").dateTime = row.created_at;
+    its("time").title = this.dates.exact(new Date(row.created_at));
+    its(".title").textContent = row.title;
+    its(".title").href = page.notification.replace("00000000-0000-0000-0000-000000000000", id);
+    its(".message").textContent = row.message;
+    const link = row.link ?? "";
+    its(".link").hidden = !isSafe(link);
+    if (isSafe(link)) its(".link").href = link;
     this.showRead(item, row.read ?? false);
     this.showArchived(item, row.archived ?? false);
     this.showAge(item);
     return item;
   }
 
-  showRead(item, read) {
+  showRead(/** @type {HTMLElement} */ item, /** @type {boolean} */ read) {
     item.classList.toggle("unread", !read);
-    item.querySelector(".state").textContent = read ? "" : this.words.unread;
-    item.querySelector("[data-action=read]").hidden = read;
-    item.querySelector("[data-action=unread]").hidden = !read;
+    part(item, ".state").textContent = read ? "" : this.words.unread;
+    part(item, "[data-action=read]").hidden = read;
+    part(item, "[data-action=unread]").hidden = !read;
   }
 
-  showArchived(item, archived) {
-    item.querySelector("[data-action=archive]").hidden = archived;
-    item.querySelector("[data-action=unarchive]").hidden = !archived;
+  showArchived(/** @type {HTMLElement} */ item, /** @type {boolean} */ archived) {
+    part(item, "[data-action=archive]").hidden = archived;
+    part(item, "[data-action=unarchive]").hidden = !archived;
   }
 
-  showAge(item, now = new Date()) {
-    item.querySelector("time").textContent = this.dates.ago(when(item), now);
+  showAge(/** @type {HTMLElement} */ item, now = new Date()) {
+    part(item, "time").textContent = this.dates.ago(when(item), now);
   }
 }
 
-export function when(item) {
-  return new Date(item.querySelector("time").dateTime);
+export function when(/** @type {HTMLElement} */ item) {
+  return new Date(part(item, "time").dateTime);
 }
 
-export function isRead(item) {
+export function isRead(/** @type {HTMLElement} */ item) {
   return !item.classList.contains("unread");
 }

@@ -1,5 +1,7 @@
 /** The keyboard, as Gmail and GitHub have it. One letter each; none while somebody writes, or in a dialog. */
 
+import { part } from "./part.js";
+
 const CHORD = 1_000; // ms in which `g` waits for its second letter
 
 export class Keyboard {
@@ -14,35 +16,40 @@ export class Keyboard {
    *   help: HTMLDialogElement,
    * }} options
    */
-  constructor(options) {
-    Object.assign(this, options);
+  constructor({ list, act, selection, showsArchive, go, search, help }) {
+    this.list = list;
+    this.act = act;
+    this.selection = selection;
+    this.search = search;
+    this.g = 0; // when it was pressed
+    /** @type {Record<string, () => void>} */
     this.keys = {
       j: () => this.#move(1),
       k: () => this.#move(-1),
       o: () => this.#open(),
       Enter: () => this.#open(),
-      e: () => this.#act(this.showsArchive() ? "unarchive" : "archive"),
+      e: () => this.#act(showsArchive() ? "unarchive" : "archive"),
       u: () => this.#act("unread"),
       I: () => this.#act("read"),
-      x: () => this.current && this.selection.toggle(this.current),
-      "/": () => this.search.focus(),
-      "?": () => this.help.showModal(),
-      Escape: () => this.selection.clear(),
-      "g i": () => this.go(""),
-      "g a": () => this.go("archived=true"),
+      x: () => this.current && selection.toggle(this.current),
+      "/": () => search.focus(),
+      "?": () => help.showModal(),
+      Escape: () => selection.clear(),
+      "g i": () => go(""),
+      "g a": () => go("archived=true"),
     };
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /** The item that has the focus, or in which something has it. */
   get current() {
-    return document.activeElement?.closest(".item");
+    return /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest(".item"));
   }
 
-  #pressed(event) {
+  #pressed(/** @type {KeyboardEvent} */ event) {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    const { target } = event;
-    if (target === this.search && event.key === "Escape") return target.blur();
+    const target = /** @type {Element} */ (event.target);
+    if (target === this.search && event.key === "Escape") return this.search.blur();
     if (target.matches("input:not([type=checkbox]), select, textarea")) return;
     if (event.key === "Enter" && !target.matches(".item")) return; // a button's or a link's own
     const work = this.keys[this.#chord(event.key)];
@@ -60,18 +67,18 @@ export class Keyboard {
 
   #move(/** @type {number} */ step) {
     const { items } = this.list;
-    const at = items.indexOf(this.current);
+    const at = this.current ? items.indexOf(this.current) : -1;
     const next = items[at < 0 ? 0 : Math.min(Math.max(at + step, 0), items.length - 1)];
     next?.focus();
     next?.scrollIntoView({ block: "nearest" });
   }
 
   #open() {
-    this.current?.querySelector(".title").click();
+    if (this.current) part(this.current, ".title").click();
   }
 
   #act(/** @type {string} */ name) {
-    const items = this.selection.items.length ? this.selection.items : [this.current].filter(Boolean);
+    const items = this.selection.items.length ? this.selection.items : [this.current].filter((item) => item != null);
     if (items.length) this.act(name, items);
   }
 }

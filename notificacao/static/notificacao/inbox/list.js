@@ -2,21 +2,28 @@
 
 import { when } from "./item.js";
 
+/** @typedef {import("../types.js").News} News */
+
 export class List {
   /**
    * @param {{
    *   element: HTMLElement,
    *   items: import("./item.js").Items,
    *   dates: import("./dates.js").Dates,
-   *   onChange: () => void, after something came or went
+   *   onChange: () => void, // after something came or went
    * }} options
    */
   constructor({ element, items, dates, onChange }) {
-    Object.assign(this, { element, makes: items, dates, onChange });
+    this.element = element;
+    this.makes = items;
+    this.dates = dates;
+    this.onChange = onChange;
   }
 
   get items() {
-    return [...this.element.querySelectorAll(":scope > .item")];
+    /** @type {NodeListOf<HTMLElement>} */
+    const items = this.element.querySelectorAll(":scope > .item");
+    return [...items];
   }
 
   find(/** @type {string} */ eventId) {
@@ -24,19 +31,19 @@ export class List {
   }
 
   /** Show `row`, or an item that was here, where it belongs; nothing where its event is there already. */
-  place(row) {
+  place(/** @type {News} */ row) {
     if (!this.find(row.event_id)) this.placeItem(this.makes.render(row));
   }
 
-  placeItem(item) {
-    if (this.find(item.dataset.eventId)) return;
+  placeItem(/** @type {HTMLElement} */ item) {
+    if (this.find(String(item.dataset.eventId))) return;
     const older = this.items.find(({ dataset }) => Number(dataset.seq) < Number(item.dataset.seq));
     this.element.insertBefore(item, older ?? null);
     this.#changed();
   }
 
   /** Take `item` out. Where it had the focus its neighbour gets it. */
-  remove(item) {
+  remove(/** @type {HTMLElement} */ item) {
     const hadFocus = item.contains(document.activeElement);
     const { items } = this;
     const at = items.indexOf(item);
@@ -47,7 +54,7 @@ export class List {
   }
 
   /** `rows` in place of all that was shown. */
-  replace(rows) {
+  replace(/** @type {News[]} */ rows) {
     this.element.replaceChildren(...rows.map((row) => this.makes.render(row)));
     this.#changed();
   }
@@ -65,9 +72,10 @@ export class List {
 
   /** A heading before the first item of each day, and nowhere else. */
   #group(/** @type {Date} */ now) {
-    let day = null;
+    let day = "";
+    /** @type {Element?} */
     let heading = null; // one that stands right before the node in hand
-    for (const node of [...this.element.children]) {
+    for (const node of /** @type {HTMLElement[]} */ ([...this.element.children])) {
       if (!node.classList.contains("item")) {
         heading?.remove();
         heading = node;
@@ -81,7 +89,7 @@ export class List {
     heading?.remove();
   }
 
-  #head(item, heading, day) {
+  #head(/** @type {HTMLElement} */ item, /** @type {Element?} */ heading, /** @type {string} */ day) {
     const title = heading?.querySelector("h2") ?? document.createElement("h2");
     if (title.textContent !== day) title.textContent = day;
     if (heading) return;

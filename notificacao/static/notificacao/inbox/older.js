@@ -5,14 +5,17 @@ const AHEAD = "600px";
 export class Older {
   /**
    * @param {{
-   *   link: HTMLAnchorElement, its address is that of the next older page; hidden where there is none
-   *   fetch: (query: string) => Promise<{results: object[], next: string | null}>,
-   *   show: (rows: object[]) => void,
+   *   link: HTMLAnchorElement, // its address is that of the next older page; hidden where there is none
+   *   fetch: (query: string) => Promise<import("../types.js").Inbox>,
+   *   show: (rows: import("../types.js").InboxRow[]) => void,
    *   complain: (error: any) => void,
    * }} options
    */
   constructor({ link, fetch, show, complain }) {
-    Object.assign(this, { link, fetch, show, complain });
+    this.link = link;
+    this.fetch = fetch;
+    this.show = show;
+    this.complain = complain;
     this.life = 0;
     this.busy = false;
     link.addEventListener("click", (event) => {

@@ -1,22 +1,27 @@
 /** What this person wants of this browser: colours, sound, notices of the system. Off until they ask. */
 
+import { part } from "./part.js";
+
 const NOTHING = { theme: "", sound: false, notices: false };
 
 export class Preferences {
   /**
    * @param {{
    *   person: string,
-   *   dialog: HTMLDialogElement, with a form of theme, sound and notices
-   *   denied: () => void, the browser allows no notices
-   *   onSound: () => void, it was just switched on
+   *   dialog: HTMLDialogElement, // with a form of theme, sound and notices
+   *   denied: () => void, // the browser allows no notices
+   *   onSound: () => void, // it was just switched on
    * }} options
    */
   constructor({ person, dialog, denied, onSound }) {
-    Object.assign(this, { dialog, denied, onSound });
+    this.dialog = dialog;
+    this.denied = denied;
+    this.onSound = onSound;
     this.key = `notificacoes:${person}:preferencias`;
-    this.form = dialog.querySelector("form");
+    const form = part(dialog, "form");
+    this.fields = form.elements;
     this.kept = this.#read();
-    this.form.addEventListener("change", ({ target }) => this.#changed(target));
+    form.addEventListener("change", (/** @type {any} */ { target }) => this.#changed(target));
     addEventListener("storage", ({ key }) => key === this.key && this.#apply(this.#read()));
     this.#apply(this.kept);
   }
@@ -38,7 +43,7 @@ export class Preferences {
       field.checked = false;
       this.denied();
     }
-    const { theme, sound, notices } = this.form.elements;
+    const { theme, sound, notices } = this.fields;
     this.#apply({ theme: theme.value, sound: sound.checked, notices: notices.checked });
     try {
       localStorage.setItem(this.key, JSON.stringify(this.kept));
@@ -60,11 +65,11 @@ export class Preferences {
     }
   }
 
-  #apply(kept) {
+  #apply(/** @type {typeof NOTHING} */ kept) {
     this.kept = kept;
     if (kept.theme) document.documentElement.dataset.theme = kept.theme;
     else delete document.documentElement.dataset.theme;
-    const { theme, sound, notices } = this.form.elements;
+    const { theme, sound, notices } = this.fields;
     theme.value = kept.theme;
     sound.checked = kept.sound;
     notices.checked = this.notices;

@@ -1,20 +1,23 @@
 /** Several at once: what is ticked in the list, and the bar that says how many and what can be done. */
 
 import { ngettext } from "../words.js";
+import { part } from "./part.js";
 
 export class Selection {
   /**
    * @param {{
    *   list: import("./list.js").List,
-   *   bar: HTMLElement, with an output and a button for each act
+   *   bar: HTMLElement, // with an output and a button for each act
    *   act: (name: string, items: HTMLElement[]) => void,
    *   showsArchive: () => boolean,
    * }} options
    */
   constructor({ list, bar, act, showsArchive }) {
-    Object.assign(this, { list, bar, showsArchive });
+    this.list = list;
+    this.bar = bar;
+    this.showsArchive = showsArchive;
     list.element.addEventListener("change", () => this.show());
-    bar.addEventListener("click", ({ target }) => {
+    bar.addEventListener("click", (/** @type {any} */ { target }) => {
       const name = target.closest("button")?.dataset.all;
       if (name) act(name, this.items);
       else if (target.closest(".clear")) this.clear();
@@ -22,17 +25,17 @@ export class Selection {
   }
 
   get items() {
-    return this.list.items.filter((item) => item.querySelector(".select").checked);
+    return this.list.items.filter((item) => part(item, ".select").checked);
   }
 
-  toggle(item) {
-    const box = item.querySelector(".select");
+  toggle(/** @type {HTMLElement} */ item) {
+    const box = part(item, ".select");
     box.checked = !box.checked;
     this.show();
   }
 
   clear() {
-    this.items.forEach((item) => (item.querySelector(".select").checked = false));
+    this.items.forEach((item) => (part(item, ".select").checked = false));
     this.show();
   }
 
@@ -40,8 +43,8 @@ export class Selection {
   show() {
     const { length } = this.items;
     this.bar.hidden = length === 0;
-    this.bar.querySelector("[data-all=archive]").hidden = this.showsArchive();
-    this.bar.querySelector("[data-all=unarchive]").hidden = !this.showsArchive();
-    this.bar.querySelector("output").textContent = ngettext("{count} selecionada", "{count} selecionadas", length);
+    part(this.bar, "[data-all=archive]").hidden = this.showsArchive();
+    part(this.bar, "[data-all=unarchive]").hidden = !this.showsArchive();
+    part(this.bar, "output").textContent = ngettext("{count} selecionada", "{count} selecionadas", length);
   }
 }

@@ -2,6 +2,7 @@
 
 import { gettext } from "../words.js";
 
+/** @type {Record<string, () => string>} */
 const WORDS = {
   ably: () => gettext("conectado por Ably"),
   sse: () => gettext("conectado por SSE"),
@@ -11,7 +12,7 @@ const WORDS = {
   offline: () => gettext("sem conexão"),
 };
 
-export function showStatus(/** @type {HTMLElement} */ chip, /** @type {keyof typeof WORDS} */ status) {
+export function showStatus(/** @type {HTMLElement} */ chip, /** @type {import("../types.js").Status} */ status) {
   chip.dataset.transport = status;
   chip.textContent = (WORDS[status] ?? WORDS.connecting)();
 }

@@ -1,6 +1,9 @@
 /** What is told beside the list: alta and urgente as they come, what was refused, what can be undone. */
 
 import { gettext, ngettext } from "../words.js";
+import { part } from "./part.js";
+
+/** @typedef {import("../types.js").News} News */
 
 const EACH = 3; // of one priority are shown one by one; more become one
 const STAYS = 10_000; // ms; urgente stays until it is closed
@@ -10,21 +13,24 @@ const GATHER = 1_000; // ms in which quiet ones are announced as one
 export class Toasts {
   /**
    * @param {{
-   *   polite: HTMLElement, assertive: HTMLElement, live regions in which toasts are shown
-   *   announcer: HTMLElement, a live region that is heard and not seen
+   *   polite: HTMLElement, assertive: HTMLElement, // live regions in which toasts are shown
+   *   announcer: HTMLElement, // a live region that is heard and not seen
    *   addressOf: (id: string) => string,
    * }} options
    */
   constructor({ polite, assertive, announcer, addressOf }) {
-    Object.assign(this, { polite, assertive, announcer, addressOf });
+    this.polite = polite;
+    this.assertive = assertive;
+    this.announcer = announcer;
+    this.addressOf = addressOf;
     /** @type {Record<string, {count: number, toasts: HTMLElement[]}>} */
     this.loud = Object.fromEntries(LOUD.map((priority) => [priority, { count: 0, toasts: [] }]));
-    /** @type {object[]} */
+    /** @type {News[]} */
     this.quiet = [];
   }
 
   /** A row that has just come. */
-  tell(row) {
+  tell(/** @type {News} */ row) {
     if (LOUD.includes(row.priority)) this.#tellLoudly(row);
     else this.#announce(row);
   }
@@ -45,11 +51,11 @@ export class Toasts {
       toast.remove();
       act();
     });
-    toast.querySelector(".close").before(button);
+    part(toast, ".close").before(button);
   }
 
   /** Up to EACH one by one; then all of that priority that still stand become one, and it grows. */
-  #tellLoudly(row) {
+  #tellLoudly(/** @type {News} */ row) {
     const loud = this.loud[row.priority];
     loud.toasts = loud.toasts.filter((toast) => toast.isConnected);
     loud.count = loud.toasts.length ? loud.count + 1 : 1;
@@ -69,16 +75,21 @@ export class Toasts {
     loud.toasts.push(this.#add(this.#regionOf(row), row.priority, text));
   }
 
-  #regionOf(row) {
+  #regionOf(/** @type {News} */ row) {
     return row.priority === "urgente" ? this.assertive : this.polite;
   }
 
-  #add(region, kind, text, address = "") {
+  #add(
+    /** @type {HTMLElement} */ region,
+    /** @type {string} */ kind,
+    /** @type {string} */ text,
+    address = "",
+  ) {
     const toast = document.createElement("div");
     toast.className = `toast ${kind}`;
     const words = document.createElement(address ? "a" : "span");
     words.textContent = text;
-    if (address) words.href = address;
+    if (address) words.setAttribute("href", address);
     const close = document.createElement("button");
     close.className = "close";
     close.setAttribute("aria-label", gettext("Fechar"));
@@ -95,7 +106,7 @@ export class Toasts {
     setTimeout(() => (toast.matches(":hover, :focus-within") ? this.#leave(toast) : toast.remove()), STAYS);
   }
 
-  #announce(row) {
+  #announce(/** @type {News} */ row) {
     this.quiet.push(row);
     if (this.quiet.length > 1) return;
     setTimeout(() => {
