@@ -1,13 +1,15 @@
-"""The one way to write the audit trail."""
+"""The one way to write the audit trail; how it is read out as a table."""
 
-import threading
-import time
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from notificacao.models import AuditEvent
 
-_FOLD = 60.0  # seconds
-_KEPT = 1_000  # refusals told apart
+COLUMNS = ("at", "action", "who", "ip", "reason", "data")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of one
 
 
 def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "", **data: Any) -> None:
@@ -15,26 +17,16 @@ def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "
     AuditEvent.objects.create(action=action, who=who, ip=ip or None, reason=reason, data=data)
 
 
-class Refusals:
-    """Refusals, without letting anybody fill the disk: what is refused again alike within a minute is counted, and the
-    count goes with the next one that is written. `{(who, ip, reason): [written at, refused since]}`, of this process.
-    """
+def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
+    """A line for each event, after one with the names of the columns; no cell is a formula."""
+    yield _line(COLUMNS)
+    for event in events:
+        data = json.dumps(event.data, ensure_ascii=False, sort_keys=True) if event.data else ""
+        yield _line((event.at.isoformat(), event.action, event.who, event.ip or "", event.reason, data))
 
-    def __init__(self, action: str):
-        self._action = action
-        self._lately: dict[tuple, list] = {}
-        self._lock = threading.Lock()
 
-    def record(self, *, who: str, ip: str | None, reason: str) -> None:
-        now = time.monotonic()
-        alike = (who, ip, reason)
-        with self._lock:
-            written_at, since = self._lately.get(alike, (-_FOLD, 0))
-            if now - written_at < _FOLD:
-                self._lately[alike] = [written_at, since + 1]
-                return
-            self._lately.pop(alike, None)
-            self._lately[alike] = [now, 0]
-            if len(self._lately) > _KEPT:
-                self._lately.pop(next(iter(self._lately)))
-        record(self._action, who=who, ip=ip, reason=reason, **({"alike_before": since} if since else {}))
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    harmless = [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(harmless)
+    return line.getvalue()

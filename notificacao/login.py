@@ -8,9 +8,13 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from notificacao import rates
+from notificacao import audit, rates
 from notificacao.conf import conf
+from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
+from notificacao.refusals import Refusals
+
+_refusals = Refusals(AuditEvent.Action.LOGIN_FAILED)
 
 
 def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -21,10 +25,24 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        wait = _take(request) if request.method == "POST" else 0.0
-        return _refusal(request, math.ceil(wait)) if wait else view(request, *args, **kwargs)
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        if wait := _take(request):
+            note_failure(request.POST.get("username", ""), request, "throttled")
+            return _refusal(request, math.ceil(wait))
+        answer = view(request, *args, **kwargs)
+        if answer.status_code == 302 and request.user.is_authenticated:
+            audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=request.META.get("REMOTE_ADDR"))
+        return answer
 
     return guarded
+
+
+def note_failure(name: str, request: HttpRequest | None, reason: str = "invalid_login") -> None:
+    """On record, by the person's id. A name that is nobody's is not kept: somebody may have typed a password there."""
+    person = Person.objects.filter(username=name.strip()).only("public_id").first()
+    ip = request.META.get("REMOTE_ADDR") if request else None
+    _refusals.record(who=person.public_id if person else "", ip=ip, reason=reason)
 
 
 def _take(request: HttpRequest) -> float:

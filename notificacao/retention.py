@@ -6,12 +6,12 @@ from itertools import takewhile
 import structlog
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from notificacao import activity, idempotency, log
 from notificacao.conf import conf
-from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification
+from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification
 
 logger = structlog.get_logger(__name__)
 
@@ -50,11 +50,16 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete expired logins, the canary's old probes, what dead web processes told, answers kept long enough."""
+    """Delete expired logins, the canary's old probes, what dead web processes told, answers kept long enough, and
+    what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0: nothing).
+    """
     SessionStore.clear_expired()
     CanaryProbe.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     activity.forget_the_dead()
     idempotency.forget_old_answers()
+    if conf.AUDIT_RETENTION_DAYS:
+        limit = log.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
+        QuerySet(AuditEvent).filter(at__lt=limit).delete()  # its own manager lets nobody delete
 
 
 def _limit(days: int | None) -> datetime | None:

@@ -1,10 +1,11 @@
 """Django's signals, turned into wakes and changes of access. No logic lives here; the polls find what signals miss."""
 
+from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from notificacao import access, wakes
+from notificacao import access, login, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
 
 
@@ -47,6 +48,11 @@ def person_changed(instance: Person, created: bool, update_fields, **kwargs) -> 
 @receiver(post_delete, sender=Person)
 def person_went(instance: Person, **kwargs) -> None:
     access.after(instance)
+
+
+@receiver(user_login_failed)
+def login_failed(credentials, request=None, **kwargs) -> None:
+    login.note_failure(credentials.get("username") or "", request)
 
 
 @receiver(post_delete, sender=Session)

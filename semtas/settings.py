@@ -110,6 +110,8 @@ MIDDLEWARE = [
     "semtas.middleware.in_one_thread",
 ]
 
+CSRF_FAILURE_VIEW = "notificacao.pages.refused.forged"
+
 ROOT_URLCONF = "semtas.urls"
 ASGI_APPLICATION = "semtas.asgi.application"
 
@@ -276,6 +278,8 @@ RATE_CALLS = setting(env.int, "RATE_CALLS", 12, unit="calls for each notificatio
 RATE_STREAMS = rate("RATE_STREAMS", "60/60")
 RATE_LOGIN = rate("RATE_LOGIN", "10/15")
 RATE_LOGIN_ADDRESS = rate("RATE_LOGIN_ADDRESS", "300/300")
+ALARM_REFUSALS = setting(env.int, "ALARM_REFUSALS", 20, unit="refusals", minimum=1, maximum=100_000)
+ALARM_WINDOW = setting(env.int, "ALARM_WINDOW", 600, unit="seconds", minimum=60, maximum=86_400)
 
 # --- Rollout --------------------------------------------------------------------------------
 
@@ -343,6 +347,7 @@ CHANNEL_IDLE = setting(env.int, "CHANNEL_IDLE", 300, unit="seconds", minimum=0, 
 RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0, maximum=36_500)
 ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)
 REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)
+AUDIT_RETENTION_DAYS = setting(env.int, "AUDIT_RETENTION_DAYS", 730, unit="days", minimum=0, maximum=36_500)
 RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
 )

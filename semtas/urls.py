@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+handler403 = "notificacao.pages.refused.denied"
+
 urlpatterns = [
     path("", include("notificacao.pages.urls")),
     path("", include("notificacao.health")),

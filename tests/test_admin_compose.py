@@ -249,7 +249,7 @@ def test_personal_data_to_a_unit_is_refused_at_its_field(refused, cras_norte):
 def test_personal_data_to_one_person_is_sent(send, ana):
     send(person=ana, **CPF)
     assert Notification.objects.count() == 1
-    assert not AuditEvent.objects.exists()
+    assert [event.action for event in AuditEvent.objects.all()] == ["notification_sent"]
 
 
 def test_who_may_not_send_personal_data_may_not_by_ticking_what_is_not_there(client, refused, cras_norte):
@@ -263,8 +263,9 @@ def test_who_may_send_it_must_say_so_and_that_is_on_record(client, cras_norte):
     asked = CONTENT | CPF | {"unit": cras_norte.pk}
     assert complaints(client.post(ADD, asked)) == [TOLD]
     client.post(ADD, asked | {"personal_data": "on"})
-    row, event = Notification.objects.get(), AuditEvent.objects.get()
+    row, (event, sent) = Notification.objects.get(), AuditEvent.objects.all()
     assert (event.action, event.who, event.ip) == ("personal_data_sent", eva.public_id, "127.0.0.1")
+    assert (sent.action, sent.data["channel"]) == ("notification_sent", row.channel)
     assert event.data == {"notification": str(row.public_id), "found": {"message": "CPF"}}
 
 

@@ -8,8 +8,8 @@ from django.test import Client
 
 from notificacao import audiences
 from notificacao.api import ably as ably_view
-from notificacao.audit import Refusals
 from notificacao.models import AuditEvent, BreakerState, Membership, RolloutFlag
+from notificacao.refusals import Refusals
 from notificacao.revocations import revocation_key
 
 URL = "/api/v1/ably/token/"

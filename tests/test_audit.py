@@ -1,10 +1,16 @@
 """The audit trail: written once, by one way, and nobody can fill the disk with it."""
 
-import pytest
-from django.db import IntegrityError, transaction
+import csv
+import io
+from datetime import UTC, datetime, timedelta
 
-from notificacao import audit
-from notificacao.audit import Refusals
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from notificacao import audit, retention
 from notificacao.models import AuditEvent
 from notificacao.models.append_only import AppendOnly
 
@@ -55,40 +61,55 @@ def test_nor_are_many_at_once(event, change):
         AuditEvent.objects.bulk_update([event], ["who"])
 
 
-# --- Refusals
+def test_the_table_itself_refuses_to_change_what_is_written(event):
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        QuerySet(AuditEvent).update(who="bia")
+    assert AuditEvent.objects.get().who == "ana"
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [1000.0]
-    monkeypatch.setattr(audit.time, "monotonic", lambda: now[0])
-    return now
+@pytest.mark.parametrize(("days", "kept"), [(10, 1), (0, 2)])
+def test_retention_takes_what_is_older_than_its_days_and_nothing_at_0(event, settings, days, kept):
+    AuditEvent.objects.create(action=ISSUED, at=timezone.now() - timedelta(days=11))
+    settings.AUDIT_RETENTION_DAYS = days
+    retention.clear_the_rest()
+    assert AuditEvent.objects.count() == kept
 
 
-ALIKE = {"who": "", "ip": "10.0.0.1", "reason": "not_authenticated"}
+# --- As a table
 
 
-def test_a_flood_of_refusals_alike_is_one_row_a_minute_with_their_number(clock):
-    refusals = Refusals(REFUSED)
-    for _ in range(500):
-        refusals.record(**ALIKE)
-    assert [event.data for event in AuditEvent.objects.all()] == [{}]
-    clock[0] += 60
-    refusals.record(**ALIKE)
-    assert [event.data for event in AuditEvent.objects.all()] == [{"alike_before": 499}, {}]
+def cells(table: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(table)))
 
 
-@pytest.mark.parametrize("other", [{"who": "ana"}, {"ip": "10.0.0.2"}, {"reason": "throttled"}])
-def test_another_person_address_or_reason_is_another_row(clock, other):
-    refusals = Refusals(REFUSED)
-    refusals.record(**ALIKE)
-    refusals.record(**ALIKE | other)
-    assert AuditEvent.objects.count() == 2
+def test_a_table_has_a_line_for_each_event(event):
+    head, line = cells("".join(audit.as_csv([event])))
+    assert head == ["at", "action", "who", "ip", "reason", "data"]
+    assert line == [event.at.isoformat(), "token_issued", "ana", "10.0.0.1", "", '{"channels": ["a"]}']
 
 
-def test_what_is_kept_of_refusals_is_bounded(clock):
-    refusals = Refusals(REFUSED)
-    for number in range(1_100):
-        refusals.record(**ALIKE | {"ip": f"10.0.{number // 250}.{number % 250}"})
-    assert len(refusals._lately) == 1_000
-    assert AuditEvent.objects.count() == 1_100
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_no_cell_is_a_formula(db, formula):
+    audit.record(REFUSED, who=formula, reason=formula)
+    line = cells("".join(audit.as_csv(AuditEvent.objects.all())))[1]
+    assert line[2] == line[4] == f"'{formula}"
+
+
+def test_quotes_commas_and_lines_stay_in_their_cell(db):
+    audit.record(REFUSED, reason='a","b\nc')
+    assert cells("".join(audit.as_csv(AuditEvent.objects.all())))[1][4] == 'a","b\nc'
+
+
+def test_the_command_writes_what_was_asked_for_and_is_on_record(event):
+    audit.record(REFUSED, who="bia")
+    out = io.StringIO()
+    call_command("audit_export", action="token_refused", stdout=out)
+    assert [line[2] for line in cells(out.getvalue())[1:]] == ["bia"]
+    assert AuditEvent.objects.first().action == "audit_exported"
+
+
+def test_the_command_takes_whole_days(event):
+    AuditEvent.objects.create(action=ISSUED, who="antiga", at=datetime(2026, 1, 2, 23, 59, tzinfo=UTC))
+    out = io.StringIO()
+    call_command("audit_export", "--since", "2026-01-02", "--until", "2026-01-02", stdout=out)
+    assert [line[2] for line in cells(out.getvalue())[1:]] == ["antiga"]

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from notificacao import audiences
 from notificacao.api import producing as view
-from notificacao.audit import Refusals
 from notificacao.models import AuditEvent, Membership, Notification, Person, Producer, ProducerKey, Role
+from notificacao.refusals import Refusals
 from tests.producers import EVERYTHING, URL, WORDS, System, make_key, make_producer, to
 
 

@@ -6,8 +6,9 @@ import pytest
 from django.db import OperationalError
 
 from notificacao.login_word import login_word
-from notificacao.models import Person
-from notificacao.stream import authorisation, opening
+from notificacao.models import AuditEvent, Person
+from notificacao.refusals import Refusals
+from notificacao.stream import authorisation, opening, refused
 from tests.asgi import in_database, set_rollout
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -87,3 +88,25 @@ async def test_a_hub_that_does_not_get_as_far_as_the_log_takes_nobody(site, ana,
     monkeypatch.setattr(site.hub, "reached", behind)
     stream = await site.request(await site.cookie(ana))
     assert (stream.status, code_of(stream)) == (503, "not_ready")
+
+
+async def test_each_refusal_is_on_record_with_whom_it_kept_out(site, ana, settings, time_stands_still, monkeypatch):
+    monkeypatch.setattr(refused, "_refusals", Refusals(AuditEvent.Action.STREAM_REFUSED))
+    settings.RATE_STREAMS = (1, 1)
+    cookie = await site.cookie(ana)
+    statuses = [(await site.request(*asked)).status for asked in ([], [cookie], [cookie])]
+    statuses.append((await site.request(cookie, lane="standby")).status)
+    assert statuses == [401, 200, 429, 403]
+    on_record = {("", "not_authenticated"), (ana.public_id, "opened_too_fast"), (ana.public_id, "forbidden")}
+    while await in_database(recorded) != on_record:
+        pass
+
+
+async def test_a_flood_of_refusals_waits_for_no_database(site, monkeypatch):
+    monkeypatch.setattr(refused, "_AT_ONCE", 0)
+    assert (await site.request()).status == 401
+    assert await in_database(recorded) == set()
+
+
+def recorded() -> set[tuple[str, str]]:
+    return set(AuditEvent.objects.filter(action="stream_refused").values_list("who", "reason"))

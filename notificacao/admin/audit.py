@@ -2,7 +2,9 @@
 
 from django.contrib import admin
 from django.db.models import OuterRef
+from django.http import HttpResponse
 
+from notificacao import audit
 from notificacao.models import AuditEvent, Person
 
 
@@ -15,6 +17,7 @@ class AuditEventAdmin(admin.ModelAdmin):
     search_help_text = "Identificador da pessoa, nome de usuário ou endereço"
     date_hierarchy = "at"
     sortable_by = ()
+    actions = ("export",)
 
     def has_add_permission(self, request) -> bool:
         return False
@@ -33,6 +36,14 @@ class AuditEventAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         people = Person.objects.filter(public_id=OuterRef("who"))
         return super().get_queryset(request).annotate(username=people.values("username")[:1])
+
+    @admin.action(description="Exportar em CSV", permissions=["view"])
+    def export(self, request, queryset) -> HttpResponse:
+        who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+        table = "".join(audit.as_csv(queryset.iterator()))
+        audit.record(AuditEvent.Action.AUDIT_EXPORTED, who=who, ip=ip, events=queryset.count())
+        headers = {"Content-Disposition": 'attachment; filename="auditoria.csv"'}
+        return HttpResponse("\ufeff" + table, content_type="text/csv; charset=utf-8", headers=headers)
 
     @admin.display(description="pessoa")
     def person(self, event) -> str:

@@ -130,12 +130,8 @@ def send(form: ComposeForm, ip: str | None) -> tuple[int, bool]:
 
 def _send(form: ComposeForm, ip: str | None) -> int:
     (row,) = services.notify_many([form.notice], created_by=form.sender)
+    sent = {"who": form.sender.public_id, "ip": ip, "notification": str(row.public_id)}
+    audit.record(AuditEvent.Action.NOTIFICATION_SENT, channel=row.channel, **sent)
     if found := form.notice.personal_data():
-        audit.record(
-            AuditEvent.Action.PERSONAL_DATA_SENT,
-            who=form.sender.public_id,
-            ip=ip,
-            notification=str(row.public_id),
-            found=found,
-        )
+        audit.record(AuditEvent.Action.PERSONAL_DATA_SENT, found=found, **sent)
     return row.pk

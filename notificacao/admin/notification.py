@@ -15,11 +15,11 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_POST
 
-from notificacao import audiences, idempotency
+from notificacao import audiences, audit, idempotency
 from notificacao.admin import compose
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.dispatcher import claims
-from notificacao.models import DispatchState, Notification, Person
+from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
 PERSONAL_DATA = "notificacao.send_personal_data"
 LISTED = 5_000  # rows that the list pages through
@@ -213,7 +213,11 @@ class NotificationAdmin(admin.ModelAdmin):
 
     @admin.action(description="Enviar novamente as que falharam no Ably", permissions=["send_again"])
     def send_again(self, request, queryset) -> None:
-        match claims.send_again(queryset.values("pk")):
+        again = claims.send_again(queryset.values("pk"))
+        if again:
+            who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+            audit.record(AuditEvent.Action.SENT_AGAIN, who=who, ip=ip, notifications=again)
+        match again:
             case 0:
                 self.message_user(request, "Nada foi enviado: nenhuma delas havia falhado.", messages.WARNING)
             case 1:

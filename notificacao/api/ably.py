@@ -15,8 +15,8 @@ from notificacao import activity, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
-from notificacao.audit import Refusals
 from notificacao.models import AuditEvent
+from notificacao.refusals import Refusals
 
 CHANNELS_MAX = 1_000
 
@@ -25,6 +25,7 @@ _refusals = Refusals(AuditEvent.Action.TOKEN_REFUSED)
 
 class TokenView(APIView):
     throttle_classes = (TokenThrottle,)
+    keeps_refusals = True
 
     @extend_schema(
         request=None,

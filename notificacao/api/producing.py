@@ -17,11 +17,11 @@ from notificacao.api.notifications import notifications
 from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
-from notificacao.audit import Refusals
 from notificacao.models import AuditEvent, Producer, ProducerKey
 from notificacao.producing import api_keys, sending
 from notificacao.producing.faults import Faulty
 from notificacao.producing.orders import ORDERS_MAX, EventOrder, Order, Orders
+from notificacao.refusals import Refusals
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _TRY_AGAIN = 1  # seconds
@@ -64,6 +64,10 @@ class NotificationsView(notifications.cls):  # type: ignore[name-defined]
     http_method_names = ["get", "post", "options"]
 
     _posting = False
+
+    @property
+    def keeps_refusals(self) -> bool:
+        return self._posting
 
     def initialize_request(self, request, *args, **kwargs) -> Request:
         self._posting = request.method == "POST"

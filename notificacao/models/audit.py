@@ -22,6 +22,17 @@ class AuditEvent(AppendOnlyModel):
         KEY_ISSUED = "key_issued", "Chave de produtor emitida"
         KEY_REVOKED = "key_revoked", "Chave de produtor revogada"
         ROLLOUT_CHANGED = "rollout_changed", "Transição alterada"
+        STREAM_REFUSED = "stream_refused", "Fluxo recusado"
+        ACCESS_DENIED = "access_denied", "Acesso negado"
+        LOGGED_IN = "logged_in", "Entrada"
+        LOGIN_FAILED = "login_failed", "Entrada recusada"
+        ALARM_RAISED = "alarm_raised", "Alerta de acessos negados"
+        NOTIFICATION_SENT = "notification_sent", "Notificação enviada na administração"
+        SENT_AGAIN = "sent_again", "Notificação enviada novamente"
+        ROLE_GIVEN = "role_given", "Poder concedido"
+        AUDIT_EXPORTED = "audit_exported", "Auditoria exportada"
+        PERSON_EXPORTED = "person_exported", "Dados de pessoa exportados"
+        PERSON_ERASED = "person_erased", "Dados de pessoa eliminados"
         PERSONAL_DATA_SENT = "personal_data_sent", "Dado pessoal enviado a canal compartilhado"
 
     at = models.DateTimeField("quando", default=timezone.now, db_index=True)

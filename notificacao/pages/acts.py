@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from notificacao import reading
 from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
+from notificacao.pages.refused import put_on_record
 from notificacao.reading import NotFound
 
 ACTS = {
@@ -47,6 +48,7 @@ def act(request: HttpRequest, public_id: UUID, word: str) -> HttpResponse:
     try:
         ACTS[word](request.user, public_id)
     except NotFound:
+        put_on_record(request, "not_found")
         messages.error(request, gettext("Esta notificação não existe mais, ou não é sua."))
     return _back(request, f"#n-{public_id}")
 

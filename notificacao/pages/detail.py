@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from notificacao import reading
 from notificacao.pages.lines import exact, lines_of
 from notificacao.pages.places import name_of, names_of
+from notificacao.pages.refused import put_on_record
 from notificacao.reading import NotFound, Reader
 
 
@@ -23,6 +24,7 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
     try:
         rows = reader.event_of(public_id)
     except NotFound:
+        put_on_record(request, "not_found")
         return render(request, "notificacao/gone.html", status=404)
     places = names_of(row.channel for row in rows)
     (line,) = lines_of(reader.entries(rows[:1]), places)

@@ -18,6 +18,7 @@ from notificacao.stream.listeners import Lane, Stream
 from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refused
 from notificacao.stream.plain import PlainStream
 from notificacao.stream.recent import Piece
+from notificacao.stream.refused import RefusedStreams
 from notificacao.stream.taken import EXTENSION, TakenStream
 
 logger = structlog.get_logger(__name__)
@@ -38,11 +39,13 @@ class StreamApplication:
         self._limits = Limits()
         self._doorkeeper = Doorkeeper()
         self._replaying = DatabaseThread("replay")
+        self._refused = RefusedStreams()
         self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
         self._doorkeeper.close()
         self._replaying.close()
+        self._refused.close()
         self._limits.close()
 
     async def __call__(self, scope, receive, send) -> None:
@@ -51,6 +54,7 @@ class StreamApplication:
             grant = await self._admit(opening)
         except Refused as refused:
             refusal = refused.refusal
+            self._refused.note(refused, scope)
             await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
             await send({"type": "http.response.body", "body": refusal.body()})
             return
@@ -118,7 +122,7 @@ class StreamApplication:
         if grant is None:
             raise Refused(NOT_LOGGED_IN)
         if opening.lane is Lane.STANDBY and not grant.assigned:
-            raise Refused(FORBIDDEN_LANE)
+            raise Refused(FORBIDDEN_LANE, grant.person_pk)
         await self._limits.note_opening(grant.person_pk)
         if not await self._hub.reached(grant.position):
             raise Refused(NOT_READY)

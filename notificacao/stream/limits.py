@@ -89,7 +89,8 @@ class Limits:
                     "Muitos pedidos",
                     "Você abriu fluxos depressa demais: aguarde.",
                     retry_after=math.ceil(wait) + random.randint(0, 4),  # noqa: S311
-                )
+                ),
+                person_pk,
             )
 
     def close(self) -> None:

@@ -54,9 +54,10 @@ class Refusal:
 class Refused(Exception):
     """One for each request: an exception that is raised again and again keeps the frames of all its raises."""
 
-    def __init__(self, refusal: Refusal):
+    def __init__(self, refusal: Refusal, person_pk: int | None = None):
         super().__init__(refusal.detail)
         self.refusal = refusal
+        self.person_pk = person_pk
 
 
 NOT_LOGGED_IN = Refusal(401, "not_authenticated", "Não autenticado", "Entre em /entrar/ para receber notificações.")

@@ -1,0 +1,43 @@
+"""Refusals on record: who was kept out of what, folded by the minute. Who is refused again and again is told of."""
+
+import threading
+import time
+
+from notificacao import alarm, audit
+
+_FOLD = 60.0  # seconds
+_KEPT = 1_000  # refusals told apart
+
+
+class Refusals:
+    """Refusals, without letting anybody fill the disk: what is refused again alike within a minute is counted, and the
+    count goes with the next one that is written. `{(who, ip, reason): [written at, refused since]}`, of this process.
+    """
+
+    def __init__(self, action: str):
+        self._action = action
+        self._lately: dict[tuple, list] = {}
+        self._lock = threading.Lock()
+
+    def record(self, *, who: str, ip: str | None, reason: str) -> None:
+        """`reason` begins with a word that `alarm` knows; the rest says where."""
+        reason = reason[:100]
+        alike_before = self._note((who, ip, reason))
+        if alike_before is not None:
+            data = {"alike_before": alike_before} if alike_before else {}
+            audit.record(self._action, who=who, ip=ip, reason=reason, **data)
+        alarm.count(who=who, ip=ip, reason=reason)
+
+    def _note(self, alike: tuple) -> int | None:
+        """How many like it were not written since the last that was; None where this one is not written either."""
+        now = time.monotonic()
+        with self._lock:
+            written_at, since = self._lately.get(alike, (-_FOLD, 0))
+            if now - written_at < _FOLD:
+                self._lately[alike] = [written_at, since + 1]
+                return None
+            self._lately.pop(alike, None)
+            self._lately[alike] = [now, 0]
+            if len(self._lately) > _KEPT:
+                self._lately.pop(next(iter(self._lately)))
+            return since
