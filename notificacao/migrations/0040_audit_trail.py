@@ -32,14 +32,14 @@ def run(statements):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notificacao', '0020_producers'),
+        ('notificacao', '0030_rollout_plan'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='auditevent',
             name='action',
-            field=models.CharField(choices=[('token_issued', 'Token do Ably emitido'), ('token_refused', 'Token do Ably recusado'), ('tokens_revoked', 'Tokens do Ably revogados'), ('producer_sent', 'Sistema produtor enviou'), ('producer_refused', 'Sistema produtor recusado'), ('producer_changed', 'Sistema produtor alterado'), ('key_issued', 'Chave de produtor emitida'), ('key_revoked', 'Chave de produtor revogada'), ('stream_refused', 'Fluxo recusado'), ('access_denied', 'Acesso negado'), ('logged_in', 'Entrada'), ('login_failed', 'Entrada recusada'), ('alarm_raised', 'Alerta de acessos negados'), ('notification_sent', 'Notificação enviada na administração'), ('sent_again', 'Notificação enviada novamente'), ('role_given', 'Poder concedido'), ('audit_exported', 'Auditoria exportada'), ('person_exported', 'Dados de pessoa exportados'), ('person_erased', 'Dados de pessoa eliminados'), ('personal_data_sent', 'Dado pessoal enviado a canal compartilhado')], max_length=32, verbose_name='o quê'),
+            field=models.CharField(choices=[('token_issued', 'Token do Ably emitido'), ('token_refused', 'Token do Ably recusado'), ('tokens_revoked', 'Tokens do Ably revogados'), ('producer_sent', 'Sistema produtor enviou'), ('producer_refused', 'Sistema produtor recusado'), ('producer_changed', 'Sistema produtor alterado'), ('key_issued', 'Chave de produtor emitida'), ('key_revoked', 'Chave de produtor revogada'), ('rollout_changed', 'Transição alterada'), ('stream_refused', 'Fluxo recusado'), ('access_denied', 'Acesso negado'), ('logged_in', 'Entrada'), ('login_failed', 'Entrada recusada'), ('alarm_raised', 'Alerta de acessos negados'), ('notification_sent', 'Notificação enviada na administração'), ('sent_again', 'Notificação enviada novamente'), ('role_given', 'Poder concedido'), ('audit_exported', 'Auditoria exportada'), ('person_exported', 'Dados de pessoa exportados'), ('person_erased', 'Dados de pessoa eliminados'), ('personal_data_sent', 'Dado pessoal enviado a canal compartilhado')], max_length=32, verbose_name='o quê'),
         ),
         migrations.RunPython(run(REFUSE), run(ALLOW)),
     ]
