@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from notificacao import activity, idempotency, log
 from notificacao.conf import conf
-from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification
+from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 
 logger = structlog.get_logger(__name__)
 
@@ -50,11 +50,12 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete expired logins, the canary's old probes, what dead web processes told, answers kept long enough, and
+    """Delete expired logins, old probes and minutes of the rollout, what dead web processes told, answers kept long enough, and
     what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0: nothing).
     """
     SessionStore.clear_expired()
-    CanaryProbe.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
+    for model in (CanaryProbe, RolloutMinute):
+        model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     activity.forget_the_dead()
     idempotency.forget_old_answers()
     if conf.AUDIT_RETENTION_DAYS:

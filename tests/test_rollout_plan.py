@@ -49,6 +49,7 @@ def test_the_first_plan_is_the_templates():
         (["start", "advance", "pause", "roll_back"], ("rolled_back", 0, 0)),
         (["start", "advance", "advance", "advance"], ("running", 4, 100)),
         (["start", "advance", "advance", "advance", "advance"], ("completed", 4, 100)),
+        (["start", "advance", "advance", "advance", "advance", "roll_back"], ("rolled_back", 0, 0)),
         (["start", "roll_back", "start"], ("running", 1, 5)),
     ],
 )

@@ -33,6 +33,7 @@ class RolloutPlan(models.Model):
         ROLLED_BACK = "rolled_back", "Revertido"
 
     UNDER_WAY = (State.RUNNING, State.PAUSED, State.AWAITING_APPROVAL)
+    REVERSIBLE = (*UNDER_WAY, State.COMPLETED)
 
     state = models.CharField("estado", max_length=20, choices=State, default=State.DRAFT)
     position = models.PositiveSmallIntegerField("etapa", default=0)

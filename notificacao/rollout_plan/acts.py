@@ -62,7 +62,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     "resume": (State.PAUSED,),
     "advance": (State.RUNNING, State.AWAITING_APPROVAL),
     "step_down": RolloutPlan.UNDER_WAY,
-    "roll_back": RolloutPlan.UNDER_WAY,
+    "roll_back": RolloutPlan.REVERSIBLE,
 }
 
 
@@ -102,11 +102,11 @@ def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
 
 @transaction.atomic
 def kill(by: By, reason: str) -> bool:
-    """The flag goes to nobody by hand: a plan that is under way is over, whatever its version. Whether one was.
+    """The flag goes to nobody by hand: a plan that has people on Ably is over, whatever its version. Whether one was.
     Asks no permission: the flag's own was asked.
     """
     plan = RolloutPlan.objects.select_for_update().last()
-    if plan is None or not plan.under_way:
+    if plan is None or plan.state not in RolloutPlan.REVERSIBLE:
         return False
     _carry_out(_Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
     return True
