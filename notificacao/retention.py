@@ -50,8 +50,8 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete expired logins, old probes and minutes of the rollout, what dead web processes told, answers kept long enough, and
-    what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0: nothing).
+    """Delete expired logins, old probes and minutes of the rollout, what dead web processes told, answers kept long
+    enough, and what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0: nothing).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):

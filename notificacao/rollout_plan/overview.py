@@ -58,18 +58,15 @@ def overview() -> dict[str, Any]:
 
 def _sentence(plan: RolloutPlan, now: rollout.Rollout) -> str:
     on_ably = f"{_percent(now.flag.percent)} das pessoas no Ably"
+    stage = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
     where = {
         RolloutPlan.State.DRAFT: "A transição não começou",
+        RolloutPlan.State.RUNNING: stage,
+        RolloutPlan.State.PAUSED: f"{stage}, pausada",
+        RolloutPlan.State.AWAITING_APPROVAL: f"{stage}, à espera de aprovação",
         RolloutPlan.State.COMPLETED: f"A transição está concluída, com {on_ably}",
         RolloutPlan.State.ROLLED_BACK: "A transição foi revertida e todos recebem por SSE",
-    }.get(plan.state)  # type: ignore[call-overload]
-    if where is None:
-        where = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
-        where += {
-            RolloutPlan.State.RUNNING: "",
-            RolloutPlan.State.PAUSED: ", pausada",
-            RolloutPlan.State.AWAITING_APPROVAL: ", à espera de aprovação",
-        }[plan.state]  # type: ignore[index]
+    }[plan.state]  # type: ignore[index]
     out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
     return " ".join(f"{each.removesuffix('.')}." for each in (where, plan.reason, out_of_use) if each)
 
