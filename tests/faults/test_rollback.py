@@ -20,7 +20,7 @@ WITHIN = 5.0  # seconds until every page is served by SSE
 NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
 
 
-@pytest.fixture(params=[50, 500])
+@pytest.fixture(params=[50])
 def machines(request, postgres, redis):
     """So many people, each with a page on Ably, by a plan in its last stage."""
     with (
