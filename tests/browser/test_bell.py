@@ -6,13 +6,15 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.desk import Desk
+from tests.browser.test_axe import findings
 from tests.browser.test_failover import send
 from tests.browser.test_tabs import open_streams
 
 pytestmark = pytest.mark.browser
 
 FOREIGN = "/beneficios/"
-HTML = """<!doctype html><html lang="pt-BR"><title>Benefícios</title><h1 tabindex="-1">Benefícios</h1>
+HTML = """<!doctype html><html lang="pt-BR">
+<meta name="color-scheme" content="light dark"><title>Benefícios</title><h1 tabindex="-1">Benefícios</h1>
 <script type="module" src="/static/notificacao/semtas-sino.js"></script><semtas-sino {attributes}></semtas-sino>"""
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'"
 STREAM = re.compile(r"/api/v1/stream/")
@@ -103,6 +105,16 @@ def test_the_panel_is_used_by_keyboard_alone(desk, site):
     keyboard.press("Enter")
     expect(bell.page).to_have_url(re.compile(r"/notificacoes/[0-9a-f-]{36}/$"))
     expect(bell.page.get_by_role("heading", name="A mais nova")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_its_open_panel(desk, scheme):
+    bell = Bell.beside(desk("bia"))
+    bell.is_on("sse")
+    bell.page.emulate_media(color_scheme=scheme)
+    bell.button.click()
+    expect(bell.panel).to_be_visible()
+    assert findings(bell.page, scheme) == []
 
 
 def test_what_is_open_keeps_its_place_when_something_comes_and_closes_when_the_person_goes_elsewhere(desk, site):
