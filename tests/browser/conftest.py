@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
+from tests.browser.inboxes import Inboxes
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage
 
@@ -49,3 +50,16 @@ def desk(browser, site):
     yield open_for
     for one in open_desks:
         one.context.close()
+
+
+@pytest.fixture(scope="module")
+def shared_inboxes(browser, demo_database, tmp_path_factory):
+    """One site for all tests of a module, without Ably: each tells its own notifications by their titles."""
+    with Site(copy_of(demo_database, tmp_path_factory.mktemp("inbox")), RATE_SYSTEM="1000/1000") as site:
+        yield Inboxes(browser, site)
+
+
+@pytest.fixture
+def inboxes(shared_inboxes):
+    yield shared_inboxes
+    shared_inboxes.close()

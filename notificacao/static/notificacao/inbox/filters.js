@@ -37,7 +37,7 @@ export class Filters {
     form.addEventListener("submit", (event) => this.#submitted(event));
     form.addEventListener("change", ({ target }) => target !== this.fields.q && this.go(this.#chosen()));
     this.fields.q.addEventListener("input", () => this.#typed());
-    addEventListener("popstate", () => this.#follow());
+    addEventListener("popstate", () => this.#follow(null));
     document.addEventListener("click", (event) => this.#clicked(event));
   }
 
@@ -53,14 +53,14 @@ export class Filters {
     if (again) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
     this.typing = false;
-    this.#follow();
+    this.#follow(document.activeElement);
   }
 
-  /** The form says what the address says, and so does the page. */
-  #follow() {
+  /** The form says what the address says, and so does the page; `used`, in which somebody writes, is left alone. */
+  #follow(/** @type {Element?} */ used) {
     const { query, form, fields } = this;
     for (const name of ["q", "kind", "priority", "channel"]) {
-      if (fields[name] !== document.activeElement) fields[name].value = query.get(name) ?? "";
+      if (fields[name] !== used) fields[name].value = query.get(name) ?? "";
     }
     fields.unread.checked = query.get("unread") === "true";
     const archived = query.get("archived") === "true";
