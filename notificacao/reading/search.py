@@ -15,7 +15,7 @@ from notificacao import log
 from notificacao.models import Notification
 
 LONGEST = 100  # characters
-DEPTH = 50_000  # rows
+DEPTH = 5_000  # rows
 _WORDS = 8
 
 # Letters of Portuguese and its neighbours; an accent that is a character of its own goes.
