@@ -105,10 +105,22 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "semtas.middleware.RequestLog",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "semtas.middleware.permissions_policy",
     "semtas.middleware.in_one_thread",
 ]
+
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
+if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH):
+    raise ImproperlyConfigured(f"ADMIN_PATH={ADMIN_PATH!r} is no path: use a-z, 0-9 and hyphens, ending with a slash.")
+ADMIN_OTP = switch("ADMIN_OTP", False)
+if ADMIN_OTP:
+    INSTALLED_APPS += ["django_otp", "django_otp.plugins.otp_totp"]
+    MIDDLEWARE.insert(
+        MIDDLEWARE.index("django.contrib.auth.middleware.AuthenticationMiddleware") + 1,
+        "django_otp.middleware.OTPMiddleware",
+    )
 
 CSRF_FAILURE_VIEW = "notificacao.pages.refused.forged"
 

@@ -1,5 +1,6 @@
 """Which address leads to which room. The stream's own is in `asgi.py`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -9,5 +10,5 @@ urlpatterns = [
     path("", include("notificacao.pages.urls")),
     path("", include("notificacao.health")),
     path("api/v1/", include("notificacao.api.urls")),
-    path("admin/", admin.site.urls),
+    path(settings.ADMIN_PATH, admin.site.urls),
 ]

@@ -21,7 +21,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def admin(client, db):
     """An administrator's client, with everybody's access last changed long ago."""
-    client.force_login(Person.objects.create_superuser("admin"))
+    client.force_login(Person.objects.create_superuser("admin", password="segredo-de-teste"))
     return client
 
 
@@ -112,7 +112,12 @@ def test_a_membership_that_is_held_already_is_refused_with_a_sentence(admin, ana
         (gil, Role.GESTOR, None, "Esta pessoa já tem este papel."),
     ):
         assert save(admin, person, (role, unit)) == ["Há dois vínculos iguais: retire um."]
-        posted = {"person": person.pk, "role": role, "unit": unit.pk if unit else ""}
+        posted = {
+            "person": person.pk,
+            "role": role,
+            "unit": unit.pk if unit else "",
+            "own_password": "segredo-de-teste",
+        }
         assert complaints(admin.post(f"{MEMBERSHIPS}add/", posted)) == [sentence]
 
 

@@ -3,7 +3,13 @@
 from django.contrib import admin
 
 from notificacao.admin import activity, audit, breaker, notification, people, producer, rollout, rollout_plan  # noqa: F401
+from notificacao.conf import conf
 from notificacao.login import throttled
+
+if conf.ADMIN_OTP:
+    from django_otp.admin import OTPAdminSite
+
+    admin.site.__class__ = OTPAdminSite
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"

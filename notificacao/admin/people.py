@@ -1,11 +1,17 @@
 """People, units, benefits, and the memberships that join them."""
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 from django.forms import BaseInlineFormSet
 
-from notificacao.models import BenefitType, Membership, Person, Unit
+from notificacao import audit, reauthentication
+from notificacao.models import AuditEvent, BenefitType, Membership, Person, Unit
+
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+_CONFIRMATION = ("Confirmação", {"fields": (reauthentication.FIELD,)})
 
 
 class _NeverChanged:
@@ -15,8 +21,16 @@ class _NeverChanged:
         return False
 
 
-class _EachOnce(BaseInlineFormSet):
-    """In a formset Django checks no constraint that names the person."""
+class _OfPerson(BaseInlineFormSet):
+    """`by`, set on the class, is who gives. In a formset Django checks no constraint that names the person."""
+
+    by: Person
+
+    def clean(self) -> None:
+        super().clean()
+        begun = [form.instance.role for form in self.extra_forms if form.has_changed()]
+        if reauthentication.POWERFUL.intersection(begun):
+            reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
         ended = self.deleted_forms
@@ -27,10 +41,15 @@ class _EachOnce(BaseInlineFormSet):
 
 class MembershipOfPerson(_NeverChanged, admin.TabularInline):
     model = Membership
-    formset = _EachOnce
+    formset = _OfPerson
     fields = ("role", "unit", "created_at")
     readonly_fields = ("created_at",)
     extra = 0
+
+    def get_formset(self, request, obj=None, **kwargs):
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.by = request.user
+        return formset
 
 
 class MemberOfUnit(_NeverChanged, admin.TabularInline):
@@ -48,16 +67,65 @@ class MemberOfUnit(_NeverChanged, admin.TabularInline):
         return super().get_queryset(request).select_related("person", "unit")
 
 
+class _NewPersonForm(AdminUserCreationForm):
+    own_password = reauthentication.password_field()
+
+
+class _PersonForm(UserChangeForm):
+    """`by`, set on the class, is who changes the person."""
+
+    own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        if self.given():
+            reauthentication.demand(self.by, self.data)
+        return cleaned
+
+    def given(self) -> list[str]:
+        return [name for name in POWERS if name in self.changed_data and self.cleaned_data.get(name)]
+
+
 @admin.register(Person)
 class PersonAdmin(UserAdmin):
     """Somebody who leaves is made inactive: deleting them would take the history of what they did along."""
 
+    form = _PersonForm
+    add_form = _NewPersonForm
+    add_fieldsets = (*UserAdmin.add_fieldsets, _CONFIRMATION)
     inlines = (MembershipOfPerson,)
     list_display = ("username", "name", "roles", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "memberships__role", "memberships__unit", "groups")
 
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        """Whoever sets a superuser's password becomes one."""
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not above and super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request, obj=None):
+        """Nobody gives what they do not have."""
+        mine = super().get_readonly_fields(request, obj)
+        return mine if request.user.is_superuser else (*mine, *POWERS)
+
+    def get_fieldsets(self, request, obj=None):
+        fieldsets = super().get_fieldsets(request, obj)
+        return (*fieldsets, _CONFIRMATION) if obj and self.has_change_permission(request, obj) else fieldsets
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+    def save_related(self, request, form, formsets, change) -> None:
+        super().save_related(request, form, formsets, change)
+        given = form.given() if change else []
+        given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
+        if given:
+            _put_on_record(request, form.instance, given)
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("memberships__unit")
@@ -96,6 +164,19 @@ class BenefitTypeAdmin(admin.ModelAdmin):
         return {} if obj else {"slug": ("name",)}
 
 
+class _MembershipForm(forms.ModelForm):
+    """`by`, set on the class, is who gives."""
+
+    own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("role") in reauthentication.POWERFUL:
+            reauthentication.demand(self.by, self.data)
+        return cleaned
+
+
 @admin.register(Membership)
 class MembershipAdmin(_NeverChanged, admin.ModelAdmin):
     list_display = ("person", "role", "unit", "created_at")
@@ -103,4 +184,22 @@ class MembershipAdmin(_NeverChanged, admin.ModelAdmin):
     list_select_related = ("person", "unit")
     search_fields = ("person__username", "person__first_name", "person__last_name", "unit__code")
     autocomplete_fields = ("person",)
-    fields = ("person", "role", "unit")
+    form = _MembershipForm
+    fields = ("person", "role", "unit", reauthentication.FIELD)
+
+    def get_fields(self, request, obj=None):
+        return self.fields if obj is None else ("person", "role", "unit")
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+    def save_model(self, request, obj, form, change) -> None:
+        super().save_model(request, obj, form, change)
+        _put_on_record(request, obj.person, [str(obj.role)])
+
+
+def _put_on_record(request, person: Person, given: list[str]) -> None:
+    who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+    audit.record(AuditEvent.Action.ROLE_GIVEN, who=who, ip=ip, to=person.public_id, given=given)
