@@ -1,0 +1,96 @@
+"""What is stored of one person: read out whole, or erased (LGPD, art. 18). The audit trail keeps their opaque id."""
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import CASCADE, Q, QuerySet
+
+from notificacao import audiences, audit
+from notificacao.models import AuditEvent, KeptAnswer, Notification, Person
+
+_ACCOUNT = ("username", "first_name", "last_name", "email", "public_id", "date_joined", "last_login", "is_active")
+_CONTENT = ("public_id", "title", "message", "kind", "priority", "link", "data", "created_at", "expires_at")
+_EVENT = ("at", "action", "who", "ip", "reason", "data")
+
+
+def export(person: Person, by: str) -> dict[str, Any]:
+    """All that is stored of `person`, for a JSON encoder of Django's; of what was sent to others, the ids alone."""
+    found = {
+        "account": {name: getattr(person, name) for name in (*_ACCOUNT, "is_staff", "is_superuser")},
+        "memberships": list(person.memberships.values("role", "unit__code", "created_at")),
+        "notifications": list(_personal_rows(person).values(*_CONTENT)),
+        "receipts": list(person.receipts.values("notification__public_id", *_receipt_fields())),
+        "read_marks": list(person.read_marks.values("channel", "seq")),
+        "sent": list(Notification.objects.filter(created_by=person).values("public_id", "created_at")),
+        "sessions": [session.expire_date for session in _sessions(person)],
+        "admin": list(LogEntry.objects.filter(user=person).values("action_time", "object_repr", "change_message")),
+        "audit": list(
+            AuditEvent.objects.filter(Q(who=person.public_id) | Q(data__to=person.public_id)).values(*_EVENT)
+        ),
+    }
+    audit.record(AuditEvent.Action.PERSON_EXPORTED, who=by, to=person.public_id)
+    return found
+
+
+def to_erase(person: Person) -> dict[str, int]:
+    """How many rows of each kind `erase` would take."""
+    return {
+        "notifications": _personal_rows(person).count(),
+        "sessions": len(_sessions(person)),
+        **{rows.model.__name__: rows.count() for rows in _own_rows(person)},
+    }
+
+
+@transaction.atomic
+def erase(person: Person, by: str) -> None:
+    """The account stays, without a name and closed, so that what refers to it goes on to mean nobody else."""
+    for session in _sessions(person):
+        session.delete()
+    for rows in _own_rows(person):
+        rows.delete()
+    _personal_rows(person).delete()
+    KeptAnswer.objects.filter(owner=f"person:{person.public_id}").delete()
+    _anonymise_the_admins_history(person)
+    person.groups.clear()
+    person.user_permissions.clear()
+    person.username = f"eliminada-{person.public_id}"
+    person.first_name = person.last_name = person.email = ""
+    person.is_active = person.is_staff = person.is_superuser = False
+    person.last_login = None
+    person.set_unusable_password()
+    person.save()
+    audit.record(AuditEvent.Action.PERSON_ERASED, who=by, to=person.public_id)
+
+
+def _receipt_fields() -> tuple[str, ...]:
+    return ("delivered_at", "transport", "read", "read_at", "archived_at", "formally_acknowledged_at")
+
+
+def _events_of(person: Person) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(Q(who=person.public_id) | Q(data__to=person.public_id))
+
+
+def _personal_rows(person: Person) -> QuerySet[Notification]:
+    return Notification.objects.filter(channel=audiences.channel_for_user(person))
+
+
+def _own_rows(person: Person) -> list[QuerySet]:
+    """Of each table whose rows are somebody's and mean nothing without them. What they did as staff is the office's."""
+    return [
+        relation.related_model._default_manager.filter(**{relation.field.name: person})
+        for relation in Person._meta.related_objects
+        if relation.on_delete is CASCADE and relation.related_model is not LogEntry
+    ]
+
+
+def _sessions(person: Person) -> list[Session]:
+    return [one for one in Session.objects.iterator() if one.get_decoded().get(SESSION_KEY) == str(person.pk)]
+
+
+def _anonymise_the_admins_history(person: Person) -> None:
+    about = Q(content_type__model="person", content_type__app_label="notificacao", object_id=str(person.pk))
+    names = Q(object_repr__contains=person.username)
+    LogEntry.objects.filter(about | names).update(object_repr=person.public_id, change_message="")

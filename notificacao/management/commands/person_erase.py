@@ -1,0 +1,26 @@
+"""`manage.py person_erase NAME`: says what would be erased of one person; with `--yes` erases it."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from notificacao import data_subject
+from notificacao.models import Person
+
+
+class Command(BaseCommand):
+    help = "Elimina os dados de uma pessoa: o que só ela recebeu, leitura, vínculos, sessões, nome. Não há volta."
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("username", metavar="NAME")
+        parser.add_argument("--yes", action="store_true", help="elimina; sem isto só diz o que seria eliminado")
+
+    def handle(self, *, username: str, yes: bool, **options) -> None:
+        person = Person.objects.filter(username=username).first()
+        if person is None:
+            raise CommandError(f"Não há pessoa com o nome de usuário {username}.")
+        for name, count in data_subject.to_erase(person).items():
+            self.stdout.write(f"{name}: {count}")
+        if yes:
+            data_subject.erase(person, by="manage.py")
+            self.stdout.write(f"Eliminada. Na auditoria ela é {person.public_id}.")
+        else:
+            self.stdout.write("Nada foi eliminado: confira e repita com --yes.")
