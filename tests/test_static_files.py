@@ -15,6 +15,7 @@ from tests.test_settings import load
 FOLDERS = {
     "notificacao": ROOT / "notificacao" / "static" / "notificacao",
     "eventsource-parser": ROOT / "node_modules" / "eventsource-parser" / "dist",
+    "uplot": ROOT / "node_modules" / "uplot" / "dist",
 }
 IMPORTED = re.compile(r"""^(?:import|export)\b[^;"']*["'](\.[^"']+)["'];""", re.MULTILINE)
 HASHED = re.compile(r"\.[0-9a-f]{12}\.")
