@@ -18,12 +18,8 @@ from tests.asgi import Event
 
 BREAKS = ["\n", "\r\n", "\n\nevent: bye\ndata: {}\n\n", "\u2028", "\x00", "\x85", "id: 1"]
 ANY = st.text(max_size=60) | st.sampled_from(BREAKS)
-    ["\n", "\r\n", "\n\nevent: bye\ndata: {}\n\n", "\u2028", "\x00", "\x85", "id: 1"]
-)
 LEAF = st.none() | st.booleans() | st.integers() | ANY
 JSON = st.recursive(LEAF, lambda inner: st.dictionaries(ANY, inner, max_size=3))
-    st.none() | st.booleans() | st.integers() | ANY, lambda inner: st.dictionaries(ANY, inner, max_size=3)
-)
 ABILITY = settings(max_examples=300, deadline=None)
 
 
@@ -39,7 +35,8 @@ def test_a_cursor_is_read_as_it_is_written_or_refused(text):
 @ABILITY
 @given(title=ANY, message=ANY, link=ANY, data=st.dictionaries(ANY, JSON, max_size=3))
 def test_no_field_of_a_notification_opens_an_event_of_its_own(title, message, link, data):
-    row = Notification(channel="system:notifications", title=title, message=message, link=link, data=data, seq=7, prev_seq=0)
+    said = {"title": title, "message": message, "link": link, "data": data}
+    row = Notification(channel="system:notifications", seq=7, prev_seq=0, **said)
     sent = frames.notification(wire.encode(row), Cursor("e", 7)).decode()
     blocks = sent.split("\n\n")
     assert (len(blocks), blocks[1]) == (2, "")
