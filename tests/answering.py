@@ -19,6 +19,7 @@ class Answering:
         self.answers: deque = deque()
         self.to: dict[str, tuple] = {}
         self.requests: list[tuple[str, bytes]] = []  # (first line, body)
+        self.hung_up = 0  # clients that left while they were kept waiting
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, tls: ssl.SSLContext | None = None) -> int:
@@ -48,6 +49,7 @@ class Answering:
             given = self.to.get(head.split(" ")[0]) or self._next()
             if given is self.SILENCE:
                 await reader.read()
+                self.hung_up += 1
                 return
             status, headers, body = given
             lines = [f"HTTP/1.1 {status} x", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]

@@ -1,5 +1,6 @@
 """What the Ably transport makes of every kind of answer, and of none, through the real SDK."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,10 @@ from prometheus_client import REGISTRY
 
 from notificacao.models import Notification
 from notificacao.transports import Envelope, Refused, TooFast, TransportError
-from notificacao.transports.ably import AblyTransport, messages
+from notificacao.transports.ably import AblyTransport, client, messages
 from tests.answering import Answering
 from tests.live.tls import self_signed
+from tests.waiting import eventually
 
 OK = {"channel": "x", "messageId": "y"}
 PAGE = "<html><body>502 Bad Gateway</body></html>"
@@ -118,6 +120,31 @@ async def test_silence_ends_at_the_timeout_and_passes(transport, server, setting
     assert "no answer within 0.2 s" in str(found)
     assert not found.permanent
     assert time.monotonic() - began < 2
+
+
+async def test_who_gives_up_while_attaching_leaves_no_connection_behind(transport, server):
+    server.answers.append(Answering.SILENCE)
+    attaching = asyncio.create_task(transport.subscribe("system:probe").__aenter__())
+    await eventually(lambda: server.requests)
+    attaching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attaching
+    await eventually(lambda: server.hung_up == len(server.requests))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "tls", "address"),
+    [
+        ("", True, {}),
+        ("ably.example", True, {"endpoint": "ably.example", "tls": True, "tls_port": 8443}),
+        ("127.0.0.1", False, {"endpoint": "127.0.0.1", "tls": False, "port": 8443}),
+    ],
+)
+def test_without_an_endpoint_ably_is_where_the_sdk_says_else_by_the_port_of_its_scheme(
+    settings, endpoint, tls, address
+):
+    settings.ABLY_ENDPOINT, settings.ABLY_TLS, settings.ABLY_PORT = endpoint, tls, 8443
+    assert client.address() == address
 
 
 async def test_a_handshake_that_fails_passes(server, settings):

@@ -1,5 +1,6 @@
 """`manage.py ably_check` against the local server: all well, and each line that says what is wrong and what to do."""
 
+import asyncio
 import dataclasses
 import json
 import time
@@ -8,11 +9,13 @@ import types
 import jwt
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from notificacao import ably_check
 from notificacao.ably_check import AblyCheck
 from notificacao.ably_visitors import visitors
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Role, Unit
+from notificacao.transports import TransportError
 from notificacao.transports.ably import AblyTransport, client, inspection, listening
 from tests.faults.proxy import Proxy
 from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
@@ -137,6 +140,48 @@ async def test_a_key_that_may_not_read_history_is_to_be_given_history(ably, our_
     assert wrong(found) == ["Criptografia"]
     assert "não lê o histórico: 40160" in found["Criptografia"].said
     assert "«history»" in found["Criptografia"].to_do
+
+
+async def test_where_http_passes_and_websockets_do_not_that_is_told(ably, monkeypatch):
+    realtime = listening.realtime
+
+    def nowhere(auth_callback):
+        with override_settings(ABLY_PORT=free_port()):
+            return realtime(auth_callback)
+
+    ably.ABLY_PUBLISH_TIMEOUT = 0.5
+    monkeypatch.setattr(listening, "realtime", nowhere)
+    found = await findings()
+    assert wrong(found) == ["Publicar e receber", "Criptografia", "Ida e volta"]
+    assert "não é possível ouvir" in found["Publicar e receber"].said
+    assert "WebSocket" in found["Publicar e receber"].to_do
+
+
+async def test_two_checks_at_once_each_hear_their_own_probes(ably):
+    for found in await asyncio.gather(findings(), findings()):
+        assert wrong(found) == []
+
+
+async def test_a_history_that_lags_is_waited_for(ably, monkeypatch):
+    held, asked = inspection.held, []
+
+    async def late(*args):
+        asked.append(args)
+        return await held(*args) if len(asked) > 1 else []
+
+    monkeypatch.setattr(inspection, "held", late)
+    assert wrong(await findings()) == []
+    assert len(asked) == 2
+
+
+async def test_a_history_that_ably_cannot_give_now_is_not_blamed_on_the_key(ably, monkeypatch):
+    async def fail(*args):
+        raise TransportError("50003: away", permanent=False)
+
+    monkeypatch.setattr(inspection, "held", fail)
+    found = await findings()
+    assert wrong(found) == ["Criptografia"]
+    assert found["Criptografia"].said == "o Ably respondeu «50003: away»"
 
 
 async def test_what_lies_at_ably_in_the_clear_is_told(ably, monkeypatch):

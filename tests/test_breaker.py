@@ -41,8 +41,7 @@ def fail(breaker, times, reason="unreachable"):
 
 def test_a_new_breaker_is_open_and_lets_the_first_caller_probe_at_once(clock):
     breaker = Breaker(clock=clock)
-    assert breaker.state == "open"
-    assert breaker.reason
+    assert (breaker.state, breaker.reason, breaker.forced) == ("open", "Ably was not reached yet.", False)
     assert breaker.admit()
     assert breaker.state == "half_open"
 
@@ -310,6 +309,6 @@ def test_released_from_closed_it_judges_anew_and_from_open_it_probes_at_once(clo
     closed.force("open")
     assert not closed.admit()
     closed.release()
-    assert closed.state == "open"
+    assert (closed.state, closed.forced) == ("open", False)
     assert closed.admit()
     assert closed.state == "half_open"
