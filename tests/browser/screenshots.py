@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
+from tests.browser.staff import Staff
 from tests.live.ably_server import ROOT, AblyServer
 from tests.live.site import Site, environment_for, manage
 
@@ -36,6 +37,7 @@ def main() -> None:
             ana = Desk.of(browser, site, "ana")
             take_inbox(ana)
             take_diagnosis(ana)
+            take_rollout(Staff.of(browser, site))
 
 
 def take_inbox(ana: Desk) -> None:
@@ -67,6 +69,18 @@ def take_diagnosis(ana: Desk) -> None:
     page.goto(f"{ana.site.url}/notificacoes/diagnostico/")
     expect(page.locator("#verdict")).not_to_have_attribute("data-status", "pending", timeout=60_000)
     page.screenshot(path=DOCS / "diagnostico.png", full_page=True)
+
+
+def take_rollout(staff: Staff) -> None:
+    """A plan that has just begun."""
+    page = staff.page
+    page.set_viewport_size(_DESK)
+    page.goto(f"{staff.site.url}/admin/notificacao/rolloutplan/")
+    page.locator("summary", has_text="Iniciar").click()
+    page.locator("details[open] textarea").fill("Aprovado na reunião de segunda-feira")
+    page.get_by_role("button", name="Confirmar: Iniciar").click()
+    expect(page.locator("tr.current")).to_be_visible()
+    page.screenshot(path=DOCS / "rollout.png", full_page=True)
 
 
 if __name__ == "__main__":
