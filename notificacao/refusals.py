@@ -3,7 +3,12 @@
 import threading
 import time
 
+import structlog
+from django.db import DatabaseError, InterfaceError
+
 from notificacao import alarm, audit
+
+log = structlog.get_logger(__name__)
 
 _FOLD = 60.0  # seconds
 _KEPT = 1_000  # refusals told apart
@@ -20,8 +25,13 @@ class Refusals:
         self._lock = threading.Lock()
 
     def record(self, *, who: str, ip: str | None, reason: str) -> None:
-        """`reason` begins with a word that `alarm` knows; the rest says where."""
-        reason = reason[:100]
+        """`reason` begins with a word that `alarm` knows; the rest says where. It stands, on record or not."""
+        try:
+            self._record(who, ip, reason[:100])
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("refusal_not_recorded", error=type(error).__name__)
+
+    def _record(self, who: str, ip: str | None, reason: str) -> None:
         alike_before = self._note((who, ip, reason))
         if alike_before is not None:
             data = {"alike_before": alike_before} if alike_before else {}

@@ -1,6 +1,7 @@
 """Refusals: on record from every door, and nobody can fill the disk with them."""
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -117,3 +118,11 @@ def test_logins_are_on_record_and_a_name_that_is_nobodys_is_not(client, admin_us
         ("logged_in", admin_user.public_id, HERE, ""),
     ]
     assert "segredo" not in str(list(AuditEvent.objects.values()))
+
+
+def test_while_the_database_takes_nothing_a_refusal_stands(client, monkeypatch):
+    def away(*args, **fields):
+        raise OperationalError
+
+    monkeypatch.setattr(refusals.audit, "record", away)
+    assert client.get("/api/v1/session/").status_code == 401
