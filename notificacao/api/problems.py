@@ -86,3 +86,12 @@ def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:
             code = str(getattr(error.detail, "code", None) or error.default_code)
             return code, _DETAILS.get(code, str(error.detail))
     return "error", TITLES.get(status, _("Erro"))
+
+
+def name_their_type(result: dict[str, Any], **kwargs) -> dict[str, Any]:
+    """drf-spectacular's hook: in the OpenAPI document an error has a media type of its own."""
+    calls = (call for path in result["paths"].values() for call in path.values())
+    for status, answer in (answer for call in calls for answer in call["responses"].items()):
+        if status >= "400" and "application/json" in answer.get("content", {}):
+            answer["content"]["application/problem+json"] = answer["content"].pop("application/json")
+    return result
