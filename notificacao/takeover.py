@@ -20,6 +20,7 @@ from notificacao.stream.taken import EXTENSION, TakenStream
 logger = structlog.get_logger(__name__)
 
 KNOWN = "0.54."
+HEAD_WITHIN = 10.0  # seconds: whoever says less than a request's head in that time is cut off
 
 
 class TakeoverProtocol(HttpToolsProtocol):
@@ -32,8 +33,10 @@ class TakeoverProtocol(HttpToolsProtocol):
         self.flow = FlowControl(transport)
         self.server, self.client = _address(transport, "sockname"), _address(transport, "peername")
         self.scheme = "https" if is_ssl(transport) else "http"
+        self._head_due = self.loop.call_later(HEAD_WITHIN, transport.close)
 
     def on_headers_complete(self) -> None:
+        self._head_due.cancel()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:  # its task has not begun
             offered: dict[Any, Any] = {EXTENSION: partial(self._give_away, self.cycle)}
@@ -58,6 +61,7 @@ class TakeoverProtocol(HttpToolsProtocol):
         cycle.scope["extensions"].clear()  # what leads back from it to here would wait for the garbage collector
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._head_due.cancel()
         super().connection_lost(exc)
         if self.scope is not None:
             self.scope.pop("extensions", None)

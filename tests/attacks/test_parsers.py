@@ -35,8 +35,8 @@ def test_a_cursor_is_read_as_it_is_written_or_refused(text):
 @ABILITY
 @given(title=ANY, message=ANY, link=ANY, data=st.dictionaries(ANY, JSON, max_size=3))
 def test_no_field_of_a_notification_opens_an_event_of_its_own(title, message, link, data):
-    said = {"title": title, "message": message, "link": link, "data": data}
-    row = Notification(channel="system:notifications", seq=7, prev_seq=0, **said)
+    content = {"title": title, "message": message, "link": link, "data": data}
+    row = Notification(channel="system:notifications", seq=7, prev_seq=0, **content)
     sent = frames.notification(wire.encode(row), Cursor("e", 7)).decode()
     blocks = sent.split("\n\n")
     assert (len(blocks), blocks[1]) == (2, "")
