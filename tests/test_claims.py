@@ -187,7 +187,7 @@ def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones(
     assert (again.dispatch_state, again.error, again.settled_at) == ("pending", "", None)
 
 
-@pytest.mark.parametrize("state", set(DispatchState) - {DispatchState.FAILED})
+@pytest.mark.parametrize("state", sorted(set(DispatchState) - {DispatchState.FAILED}))
 def test_rows_that_did_not_fail_are_not_sent_again(state):
     row = write_stamped(1, dispatch_state=state, lease="dispatcher", error="por quê")
     assert claims.send_again([row.pk]) == 0

@@ -12,8 +12,8 @@ from notificacao.models import AuditEvent, Person
 class AuditEventAdmin(admin.ModelAdmin):
     list_display = ("at", "action", "person", "ip", "reason")
     fields = ("at", "action", "person", "who", "ip", "reason", "data")
-    list_filter = ("action", "reason")
-    search_fields = ("who", "ip")
+    list_filter = ("action",)
+    search_fields = ("who", "ip", "reason")
     search_help_text = "Identificador da pessoa, nome de usuário ou endereço"
     date_hierarchy = "at"
     sortable_by = ()

@@ -64,6 +64,7 @@ def test_x_selects_and_escape_lets_go(ana):
 def test_o_and_enter_open_it_and_escape_leads_back(ana, key):
     ana.page.keyboard.press(key)
     expect(ana.page.locator("#notification")).to_be_visible()
+    ana.page.wait_for_load_state()  # the page's script is there
     ana.page.keyboard.press("Escape")
     expect(ana.page.locator("#inbox")).to_be_visible()
 
