@@ -59,7 +59,7 @@ def listen_as(house, live_server, ably_server):
     @contextlib.asynccontextmanager
     async def listen(person, *channels):
         session = await in_database(log_in, person)
-        told = await in_database(describe, person)
+        told = await in_database(describe, person, "")
         wanted = [channel.model_dump() for channel in told.channels if channel.name in channels]
         async with listening(live_server.url, session, ably_server.port, wanted) as listener:
             yield session, listener
