@@ -283,7 +283,7 @@ def test_by_default_half_of_the_answers_failing_or_half_failing_or_slow_is_too_m
 
 
 def test_a_share_of_failures_that_is_just_the_threshold_opens_it(clock):
-    breaker = Breaker(clock=clock, state="closed", minimum=10, threshold=0.5, slow_threshold=1.0)
+    breaker = Breaker(clock=clock, state="closed", minimum=10, slow_threshold=1.0)
     for outcome in ["success"] * 5 + ["failure"] * 5:
         tell(breaker, outcome)
     assert breaker.state == "open"
