@@ -4,13 +4,17 @@ import asyncio
 import contextlib
 import random
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from django.db import connections
 
+from notificacao import rates
 from notificacao.database import DatabaseThread
+from notificacao.rates import Buckets, Memory
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -37,7 +41,7 @@ def simulated(seed: int) -> Iterator[VirtualLoop]:
     """A loop on which the site's own code runs in virtual time, one step after the other.
 
     What its database threads would do is done on the loop, after delays drawn from `seed`: other orders of events, and
-    the same ones each time.
+    the same ones each time. Of each database it has one connection; Django would open one for each task.
     """
     loop, draw = VirtualLoop(), random.Random(seed)
 
@@ -51,6 +55,8 @@ def simulated(seed: int) -> Iterator[VirtualLoop]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         patch.setattr(DatabaseThread, "run", run)
+        patch.setattr(connections, "_connections", threading.local())
+        patch.setattr(rates, "_buckets", Buckets(Memory(loop.time), loop.time))
         for name, module in list(sys.modules.items()):
             if name.startswith("notificacao.") and getattr(module, "time", None) is time:
                 patch.setattr(module, "time", clock)
@@ -60,3 +66,4 @@ def simulated(seed: int) -> Iterator[VirtualLoop]:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+            connections.close_all()

@@ -52,7 +52,7 @@ class PostgresServer(Process):
             "port": self.port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "max_connections": 1_000,
+            "max_connections": 300,
             "shared_buffers": "128MB",
             "fsync": "on" if fsync else "off",
         }
