@@ -23,12 +23,6 @@ def on_ably(db, settings):
     RolloutFlag.objects.filter(name="ably").update(everyone=True)
 
 
-@pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
 def test_the_answer_is_a_token_and_what_it_says(as_ana, ana, on_ably):
     response = as_ana.post(URL)
     answer = response.json()

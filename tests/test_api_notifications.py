@@ -10,34 +10,9 @@ from notificacao import audiences, log, reading
 from notificacao.models import LogHead
 from notificacao.models.notification import uuid7
 from notificacao.wire import WireNotification
-from tests.rows import write
-from tests.stamping import stamp_all
+from tests.stamping import fill
 
 URL = "/api/v1/notifications/"
-
-
-@pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
-@pytest.fixture
-def of_unit(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
-def fill(*channels, **fields):
-    rows = [write(channel, **fields) for channel in channels]
-    stamp_all()
-    for row in rows:
-        row.refresh_from_db()
-    return rows
 
 
 def at(seq):

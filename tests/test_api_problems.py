@@ -27,12 +27,6 @@ WRITES = [address for address in ADDRESSES if address.removeprefix(ROOT) not in 
 
 
 @pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
 def strict(ana):
     """A client that Django does not spare the CSRF check."""
     client = Client(enforce_csrf_checks=True)

@@ -9,30 +9,10 @@ from notificacao import audiences, log
 from notificacao.models import ReadMark, Receipt
 from notificacao.models.notification import uuid7
 from notificacao.reading import Filter, Reader
-from tests.rows import write
-from tests.stamping import stamp_all
+from tests.stamping import fill
 
 URL = "/api/v1/notifications/"
 ACTS = ["read", "unread", "archive", "unarchive", "acknowledge"]
-
-
-@pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
-def fill(*channels, **fields):
-    rows = [write(channel, **fields) for channel in channels]
-    stamp_all()
-    for row in rows:
-        row.refresh_from_db()
-    return rows
 
 
 def read_all(client, body):

@@ -12,12 +12,6 @@ from tests.stamping import stamp_all
 URL = "/api/v1/receipts/"
 
 
-@pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
 def fill(*people):
     rows = [write(audiences.channel_for_user(person)) for person in people]
     stamp_all()

@@ -15,12 +15,6 @@ URL = "/api/v1/session/"
 
 
 @pytest.fixture
-def as_ana(client, ana):
-    client.force_login(ana)
-    return client
-
-
-@pytest.fixture
 def on_ably(db, settings):
     settings.ABLY_API_KEY = "semtas.local:secret-of-32-characters-xxxxxxxx"
     BreakerState.objects.filter(pk="ably").update(state="closed")

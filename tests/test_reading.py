@@ -12,28 +12,9 @@ from notificacao.models import Membership, Notification, ReadMark, Receipt, Role
 from notificacao.models.notification import uuid7
 from notificacao.reading import Filter, NotFound, Reader
 from tests.rows import write
-from tests.stamping import stamp_all
+from tests.stamping import fill
 
 ACTS = [reading.mark_read, reading.mark_unread, reading.archive, reading.unarchive, reading.acknowledge]
-
-
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
-@pytest.fixture
-def of_unit(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
-def fill(*channels, **fields):
-    """One stamped row for each of `channels`, in that order."""
-    rows = [write(channel, **fields) for channel in channels]
-    stamp_all()
-    for row in rows:
-        row.refresh_from_db()
-    return rows
 
 
 def here(seq):

@@ -4,7 +4,6 @@ import random
 import uuid
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from notificacao import audiences, metrics, receipts
@@ -12,16 +11,6 @@ from notificacao.models import Notification, Receipt
 from notificacao.receipts import Delivery
 from tests.rows import write
 from tests.stamping import stamp_all
-
-
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
-@pytest.fixture
-def of_unit(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
 
 
 def fill(*channels, age_ms=0, **fields):

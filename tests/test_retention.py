@@ -29,11 +29,6 @@ def unhurried(monkeypatch):
     monkeypatch.setattr(trim_log, "PAUSE", 0)
 
 
-@pytest.fixture
-def of_ana(ana):
-    return audiences.channel_for_user(ana)
-
-
 def fill(*ages, channel=SYSTEM, state=DispatchState.SKIPPED):
     """One settled row of each age, in days; seqs are 1, 2, 3…"""
     rows = [write(channel) for _ in ages]
