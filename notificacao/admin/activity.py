@@ -5,22 +5,14 @@ from django.core.exceptions import PermissionDenied
 from django.template.response import TemplateResponse
 
 from notificacao import activity
+from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import ActiveChannel
 
 MOST = 1_000  # in one list; the API has pages
 
 
 @admin.register(ActiveChannel)
-class ActiveChannelAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
+class ActiveChannelAdmin(ReadOnlyAdmin):
     def changelist_view(self, request, extra_context=None):
         """A row of the table is of one process; staff want the sum."""
         if not self.has_view_permission(request):

@@ -5,11 +5,12 @@ from django.db.models import OuterRef
 from django.http import HttpResponse
 
 from notificacao import audit
+from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import AuditEvent, Person
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(admin.ModelAdmin):
+class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ("at", "action", "person", "ip", "reason")
     fields = ("at", "action", "person", "who", "ip", "reason", "data")
     list_filter = ("action",)
@@ -18,15 +19,6 @@ class AuditEventAdmin(admin.ModelAdmin):
     date_hierarchy = "at"
     sortable_by = ()
     actions = ("export",)
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
 
     def get_search_results(self, request, queryset, search_term):
         found, distinct = super().get_search_results(request, queryset, search_term)

@@ -12,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from notificacao import rollout_plan
+from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import RolloutPlan
 from notificacao.rollout_plan import ACTS, NotNow
 
@@ -29,16 +30,7 @@ GATE_STATES = {"met": "cumprida", "not_yet": "ainda não", "broken": "rompida"}
 
 
 @admin.register(RolloutPlan)
-class RolloutPlanAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
+class RolloutPlanAdmin(ReadOnlyAdmin):
     @method_decorator(never_cache)
     def changelist_view(self, request, extra_context=None) -> HttpResponse:
         """GET shows the page, with `part=state` what of it changes by itself; POST acts."""
