@@ -17,6 +17,11 @@ def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "
     AuditEvent.objects.create(action=action, who=who, ip=ip or None, reason=reason, data=data)
 
 
+def address_of(request) -> str | None:
+    """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
+    return request.META.get("REMOTE_ADDR")
+
+
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """A line for each event, after one with the names of the columns; no cell is a formula."""
     yield _line(COLUMNS)

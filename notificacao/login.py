@@ -32,7 +32,7 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return _refusal(request, math.ceil(wait))
         answer = view(request, *args, **kwargs)
         if answer.status_code == 302 and request.user.is_authenticated:
-            audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=request.META.get("REMOTE_ADDR"))
+            audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
         return answer
 
     return guarded
@@ -41,13 +41,13 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def note_failure(name: str, request: HttpRequest | None, reason: str = "invalid_login") -> None:
     """On record, by the person's id. A name that is nobody's is not kept: somebody may have typed a password there."""
     person = Person.objects.filter(username=name.strip()).only("public_id").first()
-    ip = request.META.get("REMOTE_ADDR") if request else None
+    ip = audit.address_of(request) if request else None
     _refusals.record(who=person.public_id if person else "", ip=ip, reason=reason)
 
 
 def _take(request: HttpRequest) -> float:
     """Seconds to wait. The name is hashed: now and then somebody types a password there."""
-    address = request.META.get("REMOTE_ADDR", "")
+    address = audit.address_of(request) or ""
     name = hashlib.sha256(request.POST.get("username", "").strip().lower().encode()).hexdigest()
     return max(
         rates.take_many(

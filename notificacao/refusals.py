@@ -7,6 +7,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from notificacao import alarm, audit
+from notificacao.models import AuditEvent
 
 log = structlog.get_logger(__name__)
 
@@ -51,3 +52,13 @@ class Refusals:
             if len(self._lately) > _KEPT:
                 self._lately.pop(next(iter(self._lately)))
             return since
+
+
+_access = Refusals(AuditEvent.Action.ACCESS_DENIED)
+
+
+def put_on_record(request, code: str) -> None:
+    """A call or a page that was refused: `code`, and which one it was."""
+    where = request.resolver_match.view_name if request.resolver_match else ""
+    who = getattr(request.user, "public_id", "")
+    _access.record(who=who, ip=audit.address_of(request), reason=f"{code} {where}".strip())

@@ -6,9 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notificacao import login, refusals
-from notificacao.api import problems
 from notificacao.models import AuditEvent
-from notificacao.pages import refused
 from notificacao.refusals import Refusals
 from notificacao.services import notify
 from tests.staff import make_staff
@@ -58,8 +56,8 @@ def test_what_is_kept_of_refusals_is_bounded(clock):
 
 @pytest.fixture(autouse=True)
 def nobody_was_refused_yet(monkeypatch):
-    for door in (problems, refused, login):
-        monkeypatch.setattr(door, "_refusals", Refusals(door._refusals._action))
+    monkeypatch.setattr(refusals, "_access", Refusals(AuditEvent.Action.ACCESS_DENIED))
+    monkeypatch.setattr(login, "_refusals", Refusals(AuditEvent.Action.LOGIN_FAILED))
 
 
 def recorded() -> list[tuple[str, str, str, str]]:

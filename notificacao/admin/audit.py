@@ -31,7 +31,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Exportar em CSV", permissions=["view"])
     def export(self, request, queryset) -> HttpResponse:
-        who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+        who, ip = request.user.public_id, audit.address_of(request)
         table = "".join(audit.as_csv(queryset.iterator()))
         audit.record(AuditEvent.Action.AUDIT_EXPORTED, who=who, ip=ip, events=queryset.count())
         headers = {"Content-Disposition": 'attachment; filename="auditoria.csv"'}

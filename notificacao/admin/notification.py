@@ -168,7 +168,7 @@ class NotificationAdmin(admin.ModelAdmin):
 
     def save_form(self, request, form, change) -> Notification:
         """Send it: the row that was written, by an earlier click perhaps; nothing is left to save."""
-        pk, sent_before = compose.send(form, request.META.get("REMOTE_ADDR"))
+        pk, sent_before = compose.send(form, audit.address_of(request))
         row = Notification.objects.get(pk=pk)
         row.sent_before = sent_before
         return row
@@ -215,7 +215,7 @@ class NotificationAdmin(admin.ModelAdmin):
     def send_again(self, request, queryset) -> None:
         again = claims.send_again(queryset.values("pk"))
         if again:
-            who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+            who, ip = request.user.public_id, audit.address_of(request)
             audit.record(AuditEvent.Action.SENT_AGAIN, who=who, ip=ip, notifications=again)
         match again:
             case 0:

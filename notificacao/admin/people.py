@@ -201,5 +201,5 @@ class MembershipAdmin(_NeverChanged, admin.ModelAdmin):
 
 
 def _put_on_record(request, person: Person, given: list[str]) -> None:
-    who, ip = request.user.public_id, request.META.get("REMOTE_ADDR")
+    who, ip = request.user.public_id, audit.address_of(request)
     audit.record(AuditEvent.Action.ROLE_GIVEN, who=who, ip=ip, to=person.public_id, given=given)

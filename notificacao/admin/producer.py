@@ -69,7 +69,7 @@ class ProducerAdmin(admin.ModelAdmin):
         audit.record(
             AuditEvent.Action.PRODUCER_CHANGED,
             who=request.user.public_id,
-            ip=request.META.get("REMOTE_ADDR"),
+            ip=audit.address_of(request),
             producer=form.instance.slug,
             units=sorted(unit.code for unit in form.instance.units.all()),
             **scope,
@@ -101,7 +101,9 @@ class ProducerKeyAdmin(admin.ModelAdmin):
         return self.fields if obj is None else ("prefix", *self.list_display[1:])
 
     def save_model(self, request, obj, form, change) -> None:
-        made, obj.text = api_keys.issue(obj.producer, obj.name, obj.expiry_date, request.user, _address_of(request))
+        made, obj.text = api_keys.issue(
+            obj.producer, obj.name, obj.expiry_date, request.user, audit.address_of(request)
+        )
         obj.pk, obj.prefix = made.pk, made.prefix
 
     def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
@@ -118,14 +120,10 @@ class ProducerKeyAdmin(admin.ModelAdmin):
         if len(keys) != 1:
             self.message_user(request, "Escolha uma única chave que não esteja revogada.", messages.WARNING)
             return None
-        return self._shown_once(request, *api_keys.rotate(keys[0], request.user, _address_of(request)))
+        return self._shown_once(request, *api_keys.rotate(keys[0], request.user, audit.address_of(request)))
 
     @admin.action(description="Revogar", permissions=["revoke"])
     def revoke(self, request, queryset) -> None:
         for key in queryset.select_related("producer"):
-            api_keys.revoke(key, request.user, _address_of(request))
+            api_keys.revoke(key, request.user, audit.address_of(request))
         self.message_user(request, "As chaves escolhidas não valem mais.", messages.SUCCESS)
-
-
-def _address_of(request: HttpRequest) -> str | None:
-    return request.META.get("REMOTE_ADDR")

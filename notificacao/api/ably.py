@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notificacao import activity, rollout, tokens
+from notificacao import activity, audit, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
@@ -42,7 +42,7 @@ class TokenView(APIView):
         if not rollout.current().assigned(request.user.pk):
             detail = _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
             raise Problem(409, "not_in_rollout", detail)
-        issued = tokens.generate_token(request.user, request.session.session_key or "", _address_of(request))
+        issued = tokens.generate_token(request.user, request.session.session_key or "", audit.address_of(request))
         answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
         return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
 
@@ -50,13 +50,8 @@ class TokenView(APIView):
         """Every refusal comes through here."""
         if isinstance(exc, exceptions.APIException):
             who = getattr(self.request.user, "public_id", "")
-            _refusals.record(who=who, ip=_address_of(self.request), reason=str(exc.get_codes()))
+            _refusals.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
         return super().handle_exception(exc)
-
-
-def _address_of(request: Request) -> str | None:
-    """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
-    return request.META.get("REMOTE_ADDR")
 
 
 @extend_schema(

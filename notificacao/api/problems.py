@@ -12,8 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from notificacao.api.parsing import TooLarge
-from notificacao.models import AuditEvent
-from notificacao.refusals import Refusals
+from notificacao.refusals import put_on_record
 
 TITLES = {
     400: _("Pedido inválido"),
@@ -29,8 +28,6 @@ TITLES = {
 }
 _ON_RECORD = {401, 403, 404, 429}
 _DETAILS = {"not_authenticated": _("Entre em /entrar/ para continuar.")}
-
-_refusals = Refusals(AuditEvent.Action.ACCESS_DENIED)
 
 
 class Problem(exceptions.APIException):
@@ -55,7 +52,7 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     status = answer.status_code
     code, detail = _code_and_detail(error, status)
     if status in _ON_RECORD and "request" in context and not getattr(context["view"], "keeps_refusals", False):
-        _put_on_record(context["request"], code)
+        put_on_record(context["request"], code)
     answer.data = {
         "type": "about:blank",
         "title": str(TITLES.get(status, _("Erro"))),
@@ -68,12 +65,6 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if renderer.media_type.endswith("json"):  # the schema can be asked for as YAML, and its page is HTML
         answer.content_type = "application/problem+json"
     return answer
-
-
-def _put_on_record(request, code: str) -> None:
-    where = request.resolver_match.view_name if request.resolver_match else ""
-    who = getattr(request.user, "public_id", "")
-    _refusals.record(who=who, ip=request.META.get("REMOTE_ADDR"), reason=f"{code} {where}".strip())
 
 
 def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:

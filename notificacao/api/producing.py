@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_api_key.permissions import KeyParser
 
-from notificacao import idempotency
+from notificacao import audit, idempotency
 from notificacao.api import examples, shapes
 from notificacao.api.notifications import notifications
 from notificacao.api.parsing import BulkJSONParser
@@ -39,7 +39,7 @@ class ProducersKey(BaseAuthentication):
         try:
             key = api_keys.recognise(text)
         except api_keys.KeyRefused as refused:
-            _refusals.record(who=refused.who, ip=_address_of(request), reason=f"key {refused.reason}")
+            _refusals.record(who=refused.who, ip=audit.address_of(request), reason=f"key {refused.reason}")
             detail = "Esta chave não vale: confira se expirou ou foi revogada."
             raise AuthenticationFailed(detail, "key_invalid") from None
         return key.producer, key
@@ -118,13 +118,15 @@ class NotificationsView(notifications.cls):  # type: ignore[name-defined]
     def handle_exception(self, exc: Exception) -> Response:
         """Every refusal of a producer comes through here, and is on record."""
         if self._posting and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
-            _refusals.record(who=self.request.user.who, ip=_address_of(self.request), reason=_code_of(exc))
+            _refusals.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
         return super().handle_exception(exc)
 
 
 def _send(request: Request, asked: list[Any]) -> tuple[list[dict], bool]:
     try:
-        return sending.send(request.auth, asked, ip=_address_of(request), idempotency_key=_idempotency_key(request))
+        return sending.send(
+            request.auth, asked, ip=audit.address_of(request), idempotency_key=_idempotency_key(request)
+        )
     except Faulty as faulty:
         raise Problem(
             400,
@@ -152,7 +154,3 @@ def _idempotency_key(request: Request) -> str:
 
 def _code_of(error: APIException) -> str:
     return str(getattr(error.detail, "code", None) or error.default_code)
-
-
-def _address_of(request: Request) -> str | None:
-    return request.META.get("REMOTE_ADDR")

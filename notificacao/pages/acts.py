@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 
 from notificacao import reading
 from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
-from notificacao.pages.refused import put_on_record
 from notificacao.reading import NotFound
+from notificacao.refusals import put_on_record
 
 ACTS = {
     "lida": reading.mark_read,

@@ -4,10 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.csrf import csrf_failure
 from django.views.defaults import permission_denied
 
-from notificacao.models import AuditEvent
-from notificacao.refusals import Refusals
-
-_refusals = Refusals(AuditEvent.Action.ACCESS_DENIED)
+from notificacao.refusals import put_on_record
 
 
 def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -20,9 +17,3 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's `CSRF_FAILURE_VIEW`."""
     put_on_record(request, "forged")
     return csrf_failure(request, reason)
-
-
-def put_on_record(request: HttpRequest, code: str) -> None:
-    where = request.resolver_match.view_name if request.resolver_match else ""
-    who = getattr(request.user, "public_id", "")
-    _refusals.record(who=who, ip=request.META.get("REMOTE_ADDR"), reason=f"{code} {where}".strip())
