@@ -11,7 +11,16 @@ from notificacao.dispatcher.guard import Guard
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.guard.gates import FAILED, OVER_100_MS, UNAVAILABLE, Figures
 from notificacao.guard.statistics import tally
-from notificacao.models import BreakerState, CanaryProbe, Notification, Role, RolloutEvent, RolloutFlag, RolloutPlan
+from notificacao.models import (
+    BreakerState,
+    CanaryProbe,
+    Notification,
+    Priority,
+    Role,
+    RolloutEvent,
+    RolloutFlag,
+    RolloutPlan,
+)
 from notificacao.rollout_plan import Hand
 from tests.conftest import make_person
 from tests.test_guard_gates import arm
@@ -68,6 +77,12 @@ def test_what_is_critical_brings_everybody_back_at_once_and_the_administrators_a
     alert = Notification.objects.get()
     assert admin.public_id in alert.channel
     assert (alert.title, alert.message) == ("Transição revertida pelo vigia", event.reason)
+
+
+def test_a_reason_longer_than_a_message_may_be_is_cut_and_not_kept_from_the_administrators(world):
+    make_person("rui", Role.ADMIN)
+    guarding._alert("Transição revertida pelo vigia", Priority.URGENTE, "x" * 900)
+    assert Notification.objects.get().message == "x" * 500
 
 
 def test_an_alert_that_fails_does_not_keep_everybody_on_ably(world, monkeypatch):

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from notificacao import audiences, log, metrics, rollout, rollout_plan, services
 from notificacao.conf import conf
+from notificacao.content import MESSAGE_MAX
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.guard.counting import count
@@ -124,6 +125,7 @@ def _alert(title: str, priority: Priority, reason: str) -> None:
     try:
         with transaction.atomic():
             if channels:
-                services.notify(channels, title=title, message=reason[:1000], kind=Kind.ALERTA, priority=priority)
+                message = reason[:MESSAGE_MAX]
+                services.notify(channels, title=title, message=message, kind=Kind.ALERTA, priority=priority)
     except Exception as error:
         logger.exception("rollout_alert_failed", error=str(error))
