@@ -63,19 +63,28 @@ function options(/** @type {HTMLElement} */ place) {
   };
 }
 
-/** Both are asked anew; what does not come is asked for the next time. */
+function version() {
+  return /** @type {HTMLElement?} */ (state.querySelector(".sentence"))?.dataset.version;
+}
+
+function drawWhatIsShown() {
+  draw(JSON.parse(document.getElementById("minutes")?.textContent ?? "[]"));
+}
+
+/** What does not come is asked for the next time. */
 async function renew() {
   try {
-    const [part, json] = await Promise.all([fetch("?part=state"), fetch(state.dataset.json ?? "")]);
-    if (!part.ok || !json.ok) return;
-    const [shown, plan] = [await part.text(), await json.json()];
-    state.replaceChildren(...new DOMParser().parseFromString(shown, "text/html").body.childNodes);
-    stale.hidden = String(plan.version) === state.dataset.version;
-    draw(plan.charts.minutes);
+    const part = await fetch("?part=state");
+    if (!part.ok) return;
+    const shown = new DOMParser().parseFromString(await part.text(), "text/html");
+    state.replaceChildren(...shown.body.childNodes);
+    stale.hidden = version() === opened;
+    drawWhatIsShown();
   } catch {
     // No connection: the page stays as it is.
   }
 }
 
+const opened = version();
 setInterval(renew, EVERY);
-renew();
+drawWhatIsShown();
