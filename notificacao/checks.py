@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from notificacao.conf import conf
 
 SECRET_MINIMUM = 32  # characters
+SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "semtas.postgresql"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -50,7 +51,7 @@ def database_fits(**kwargs) -> list[CheckMessage]:
                 id="notificacao.E003",
             )
         )
-    if database["ENGINE"] not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+    if database["ENGINE"] not in (SQLITE, POSTGRESQL):
         found.append(
             Error(
                 f"DATABASE_URL leads to {database['ENGINE']}, which the log was never tried on.",
@@ -64,7 +65,7 @@ def database_fits(**kwargs) -> list[CheckMessage]:
 @register()
 def somebody_stamps(**kwargs) -> list[CheckMessage]:
     """E005: with SQLite the dispatcher lives in the web process, there is no other."""
-    if settings.DISPATCHER == "embedded" or not _database_is("sqlite3"):
+    if settings.DISPATCHER == "embedded" or settings.DATABASES["default"]["ENGINE"] != SQLITE:
         return []
     return [
         Error(
@@ -78,7 +79,7 @@ def somebody_stamps(**kwargs) -> list[CheckMessage]:
 @register()
 def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
     """E007, W002: a wake in memory does not reach another process. Without WAKES that is what was asked for."""
-    if not _database_is("postgresql") or (conf.wakes_cross_processes and settings.WAKES):
+    if settings.DATABASES["default"]["ENGINE"] != POSTGRESQL or (conf.wakes_cross_processes and settings.WAKES):
         return []
     if settings.DISPATCHER == "external" and settings.WAKES:
         return [
@@ -95,10 +96,6 @@ def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
             id="notificacao.W002",
         )
     ]
-
-
-def _database_is(engine: str) -> bool:
-    return settings.DATABASES["default"]["ENGINE"] == f"django.db.backends.{engine}"
 
 
 @register(Tags.security)

@@ -170,8 +170,8 @@ if DATABASE_POOL_MIN > DATABASE_POOL_MAX:
     raise ImproperlyConfigured(f"DATABASE_POOL_MIN={DATABASE_POOL_MIN} is more than DATABASE_POOL_MAX.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"] |= {
+        "ENGINE": "semtas.postgresql",
         "CONN_MAX_AGE": 0,  # the pool keeps them
-        "CONN_HEALTH_CHECKS": True,  # after a restart of the server the pool is full of dead ones
         "OPTIONS": {
             # The pool tries again ever more seldom, and whoever waits waits with it: after an outage of a minute for as
             # long again. Up to `reconnect_timeout` its pauses are four seconds at most; then it begins anew.

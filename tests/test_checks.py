@@ -60,7 +60,7 @@ def test_a_database_on_which_the_log_was_never_tried_is_refused(settings, monkey
 
 @pytest.fixture
 def on_postgres(settings, monkeypatch):
-    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "semtas.postgresql")
     return settings
 
 

@@ -1,0 +1,42 @@
+"""The pool of connections to PostgreSQL, after an outage."""
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
+
+
+@pytest.fixture
+def copies():
+    """As many connections as the pool holds, each as a thread of its own would have it."""
+    made = [connection.copy("pool_of_its_own") for _ in range(settings.DATABASE_POOL_MAX)]
+    yield made
+    for copy in made:
+        copy.close()
+    made[0].close_pool()
+
+
+def number(copy) -> int:
+    with copy.cursor() as cursor:
+        return cursor.execute("SELECT pg_backend_pid()").fetchone()[0]
+
+
+def test_a_pool_full_of_dead_connections_gives_one_that_lives(copies):
+    dead = {number(copy) for copy in copies}
+    assert len(dead) == settings.DATABASE_POOL_MAX
+    for copy in copies:
+        copy.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [list(dead)])
+    assert number(copies[0]) not in dead
+
+
+def test_where_no_connection_answers_the_pool_is_not_tried_for_ever(copies, monkeypatch):
+    def dead(connection):
+        raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(copies[0].pool, "check_connection", dead)
+    with pytest.raises(psycopg.OperationalError, match=f"None of {settings.DATABASE_POOL_MAX + 1} connections"):
+        copies[0].get_new_connection(copies[0].get_connection_params())
