@@ -210,7 +210,7 @@ TEXTS = {
         _RELOAD,
         _("40160: a chave em ABLY_API_KEY não permite assinar os canais; veja as capacidades dela no painel do Ably."),
     ),
-    "keys.ok": Text(_("As mensagens recentes foram abertas com as chaves daqui, em {channels} canais.")),
+    "keys.ok": Text(_("As mensagens recentes foram abertas com as chaves daqui. Canais: {channels}.")),
     "keys.unproven": Text(_("Nada foi enviado nos últimos minutos: não houve o que abrir.")),
     "keys.insecure": Text(
         _("O navegador não decifra: a página não está em https."),
@@ -218,7 +218,7 @@ TEXTS = {
         _("Sirva o site por TLS; fora de localhost o navegador só decifra em https."),
     ),
     "keys.wrong": Text(
-        _("As mensagens de {channels} canais não abrem com as chaves daqui."),
+        _("Há mensagens que não abrem com as chaves daqui. Canais: {channels}."),
         _("Nada: a página busca no servidor o que não abre, um pouco depois."),
         _("ENCRYPTION_SECRET precisa ser igual em todos os processos, web e despachante."),
     ),
