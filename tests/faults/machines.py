@@ -139,6 +139,12 @@ class Machines:
         """Whether everything committed has its place in the log."""
         return all(seq is not None for seq, _ in self.log().values())
 
+    def is_settled(self) -> bool:
+        """Whether Ably took, or will never get, everything that has its place in the log."""
+        with psycopg.connect(self.database) as connection:
+            query = "SELECT NOT EXISTS (SELECT FROM notificacao_notification WHERE dispatch_state = 'pending')"
+            return connection.execute(query).fetchone()[0]
+
     def heads(self) -> dict[str, int]:
         with psycopg.connect(self.database) as connection:
             return dict(connection.execute("SELECT name, head FROM notificacao_channel").fetchall())

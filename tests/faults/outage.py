@@ -63,6 +63,7 @@ class Outage:
         """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is."""
         machines = self._machines
         await self._in_use()
+        await eventually(machines.is_settled, 60)  # what an outage before this one held up
         async with pages(machines, self._lanes) as browsers:
             mine = browsers[:: len(self._lanes)]
             async with (
