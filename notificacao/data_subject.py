@@ -24,6 +24,7 @@ def export(person: Person, by: str) -> dict[str, Any]:
         "notifications": list(_personal_rows(person).values(*_CONTENT)),
         "receipts": list(person.receipts.values("notification__public_id", *_receipt_fields())),
         "read_marks": list(person.read_marks.values("channel", "seq")),
+        "opinions": list(person.opinions.values("week", "answer", "arm", "at")),
         "sent": list(Notification.objects.filter(created_by=person).values("public_id", "created_at")),
         "sessions": [session.expire_date for session in _sessions(person)],
         "admin": list(LogEntry.objects.filter(user=person).values("action_time", "object_repr", "change_message")),

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import activity, idempotency, log
+from notificacao import activity, idempotency, log, opinions
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 
@@ -50,12 +50,14 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete expired logins, old probes and minutes of the rollout, what dead web processes told, answers kept long
-    enough, and what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0: nothing).
+    """Delete expired logins, old probes and minutes of the rollout, opinions that are no longer shown, what dead web
+    processes told, answers kept long enough, and what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0:
+    nothing).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
+    opinions.forget_the_old()
     activity.forget_the_dead()
     idempotency.forget_old_answers()
     if conf.AUDIT_RETENTION_DAYS:

@@ -3,9 +3,10 @@
 import pytest
 from django.contrib.auth.models import Permission
 
-from notificacao import rollout_plan
+from notificacao import opinions, rollout_plan
 from notificacao.models import RolloutEvent, RolloutFlag, RolloutMinute
 from notificacao.rollout_plan import Hand
+from tests.conftest import make_person
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/notificacao/rolloutplan/"
@@ -116,6 +117,20 @@ def test_a_gate_is_shown_with_its_state_its_value_and_its_goal(page):
     assert "rompida, 3,1% (meta 0,5%)" in shown
     assert "2 de 48 h" in shown
     assert "120 de 300" in shown
+
+
+def test_what_people_say_is_shown_by_arm_and_names_nobody(page, ana):
+    for number, mark in enumerate((5, 5, 4, 4, 3)):
+        opinions.answer(make_person(f"respondente{number}"), mark)
+    shown = page.get(PAGE).content.decode()
+    assert "O que as pessoas dizem" in shown
+    assert "nada avança nem volta por ela" in shown
+    assert '<th scope="row">SSE</th><td>5, de 5 pessoas</td>' in shown
+    assert "<td>4,2</td><td>8,0 (antes 7, meta 9)</td><td>80%</td>" in shown
+    assert "menos de 5 pessoas" in shown
+    answer = page.get("/api/v1/rollout/")
+    assert answer.json()["opinions"]["arms"]["control"]["mean"] == 4.2
+    assert "respondente" not in shown + answer.content.decode()
 
 
 def test_what_the_guard_did_is_told_with_its_reason(page):

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from notificacao import audit, reading
-from notificacao.models import AuditEvent, Notification, Person, Receipt, Revocation
+from notificacao import audit, opinions, reading
+from notificacao.models import AuditEvent, Notification, Opinion, Person, Receipt, Revocation
 from notificacao.services import notify
 from tests.stamping import stamp_all
 
@@ -36,6 +36,8 @@ def life(ana, bia, of_ana, of_unit, admin_user):
         reading.mark_read(ana, row.public_id)
         reading.acknowledge(ana, row.public_id)
     reading.mark_read(bia, shared.public_id)
+    opinions.answer(ana, 4)
+    opinions.answer(bia, 2)
     audit.record(AuditEvent.Action.TOKEN_ISSUED, who=ana.public_id)
     LogEntry.objects.log_actions(admin_user.pk, [ana], CHANGE, "Ana Ribeiro")
     return browser
@@ -60,6 +62,7 @@ def everything() -> str:
 def test_the_export_has_the_person_and_what_they_got_read_and_sent(life, ana):
     found = json.loads(run("person_export", "ana.ribeiro"))
     assert found["account"]["email"] == "ana@example.com"
+    assert [(one["answer"], one["arm"]) for one in found["opinions"]] == [(4, "control")]
     assert "password" not in found["account"]
     assert [one["title"] for one in found["notifications"]] == ["Somente para ela"]
     assert all(one["formally_acknowledged_at"] for one in found["receipts"])
@@ -86,6 +89,7 @@ def test_what_was_theirs_is_gone_and_what_is_others_stays(life, ana, bia, of_uni
     ana = Person.objects.get(pk=ana.pk)
     assert (ana.is_active, ana.memberships.count(), ana.read_marks.count()) == (False, 0, 0)
     assert not Receipt.objects.filter(person=ana).exists()
+    assert Opinion.objects.get().person == bia
     assert Notification.objects.get().channel == of_unit
     assert reading.unread_of(bia) == 0
 

@@ -1,6 +1,6 @@
 """The page "Rollout": where the transition stands and why, and the acts on it, each with a reason."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -44,7 +44,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": "Transição para o Ably",
             "opts": self.opts,
-            "plan": seen | {"stages": [_stage(stage) for stage in seen["stages"]], "events": _events(seen["events"])},
+            "plan": _as_shown(seen),
             "acts": [_act(act) for act in seen["actions"]] if may_act else [],
             "may_act": may_act,
         }
@@ -66,6 +66,11 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
         return redirect(request.path)
 
 
+def _as_shown(plan: dict[str, Any]) -> dict[str, Any]:
+    stages = [_stage(stage) for stage in plan["stages"]]
+    return plan | {"stages": stages, "opinions": _opinions(plan["opinions"]), "events": _events(plan["events"])}
+
+
 def _act(act: dict[str, str]) -> dict[str, Any]:
     return act | {"explained": EXPLAINED[act["name"]], "careful": act["name"] in CAREFUL}
 
@@ -75,6 +80,14 @@ def _stage(stage: dict[str, Any]) -> dict[str, Any]:
     for gate in gates:
         gate |= {name: None if gate.get(name) is None else round(100 * gate[name], 2) for name in ("value", "goal")}
     return stage | {"gates": gates}
+
+
+def _opinions(opinions: dict[str, Any]) -> dict[str, Any]:
+    arms = {
+        arm: said | {"content": None if said["content"] is None else 100 * said["content"]}
+        for arm, said in opinions["arms"].items()
+    }
+    return opinions | {"since": date.fromisoformat(opinions["since"]), "arms": arms}
 
 
 def _events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

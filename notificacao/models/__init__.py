@@ -7,6 +7,7 @@ from notificacao.models.canary import CanaryProbe
 from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
+from notificacao.models.opinion import Opinion
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
@@ -29,6 +30,7 @@ __all__ = [
     "LogHead",
     "Membership",
     "Notification",
+    "Opinion",
     "Person",
     "Priority",
     "Producer",

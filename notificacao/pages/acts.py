@@ -29,7 +29,7 @@ ACTS = {
 View = Callable[..., HttpResponse]
 
 
-def _logged_in(view: View) -> View:
+def logged_in(view: View) -> View:
     """Who is not goes to the login and from there to the inbox: a form cannot be sent by an address."""
 
     @wraps(view)
@@ -40,7 +40,7 @@ def _logged_in(view: View) -> View:
 
 
 @require_POST
-@_logged_in
+@logged_in
 def act(request: HttpRequest, public_id: UUID, word: str) -> HttpResponse:
     """Do to one notification what the last word of the address says, and go back to where it was shown."""
     if word not in ACTS:
@@ -50,21 +50,21 @@ def act(request: HttpRequest, public_id: UUID, word: str) -> HttpResponse:
     except NotFound:
         put_on_record(request, "not_found")
         messages.error(request, gettext("Esta notificação não existe mais, ou não é sua."))
-    return _back(request, f"#n-{public_id}")
+    return back(request, f"#n-{public_id}")
 
 
 @require_POST
-@_logged_in
+@logged_in
 def read_all(request: HttpRequest) -> HttpResponse:
     """Mark as read what was there when the page was made: `up_to` is its position."""
     try:
         reading.mark_all_read(request.user, Cursor.parse(request.POST.get("up_to", "")))
     except (InvalidCursor, ResyncNeeded):
         messages.error(request, gettext("A lista mudou: confira-a e marque de novo."))
-    return _back(request)
+    return back(request)
 
 
-def _back(request: HttpRequest, place: str = "") -> HttpResponse:
+def back(request: HttpRequest, place: str = "") -> HttpResponse:
     """To `next`, where that is of this site."""
     address = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):

@@ -19,7 +19,7 @@ from notificacao.api.notifications import NewestFirst
 from notificacao.api.problems import Problem
 from notificacao.api.session import describe
 from notificacao.models import Kind, Priority
-from notificacao.pages import words
+from notificacao.pages import question, words
 from notificacao.pages.lines import Line, lines_of
 from notificacao.pages.places import names_of
 from notificacao.reading import Filter, InvalidFilter, Reader
@@ -52,6 +52,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "places": sorted(places.items(), key=lambda place: place[1].casefold()),
         "position": session.position,
         "here": request.get_full_path(),
+        "question": question.shown_to(request.user),
         "page": _for_the_script(session, places),
     }
     return render(request, "notificacao/inbox.html", context)

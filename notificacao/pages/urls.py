@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from notificacao.login import throttled
-from notificacao.pages import acts, detail, diagnosis, inbox
+from notificacao.pages import acts, detail, diagnosis, inbox, question
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("notificacoes/", inbox.inbox, name="inbox"),
     path("notificacoes/diagnostico/", diagnosis.page, name="diagnosis"),
     path("notificacoes/todas-lidas/", acts.read_all, name="page-read-all"),
+    path("notificacoes/pergunta/", question.answer, name="page-question"),
     path("notificacoes/<uuid:public_id>/", detail.detail, name="notification"),
     path("notificacoes/<uuid:public_id>/<slug:word>/", acts.act, name="page-act"),
 ]

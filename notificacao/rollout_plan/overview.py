@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from notificacao import audiences, log, rollout
+from notificacao import audiences, log, opinions, rollout
 from notificacao.activity import LIVES_FOR
 from notificacao.models import ActiveChannel, Arm, Person, RolloutEvent, RolloutPlan
 from notificacao.rollout_plan.acts import ACTS, Hand
@@ -33,7 +33,7 @@ def overview() -> dict[str, Any]:
 
     `stages[].gates[]`: name, label, state (met, not_yet, broken), value and goal (shares; goal may be null), control.
     `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed.
-    `actions[]`: name, label.
+    `opinions`: what people say, as `opinions.by_arm` has it. `actions[]`: name, label.
     """
     plan = newest()
     now = rollout.current()
@@ -50,6 +50,7 @@ def overview() -> dict[str, Any]:
         "stages": [_stage(stage, plan) for stage in plan.stages.all()],
         "charts": {"minutes": _minutes(plan), "arms": {arm.value: arm.label for arm in Arm}},
         "people": _people(now),
+        "opinions": opinions.by_arm(),
         "events": _events(),
         "version": plan.version,
         "actions": [{"name": name, "label": ACT_LABELS[name]} for name, states in ACTS.items() if plan.state in states],

@@ -75,6 +75,17 @@ def test_the_inbox_with_rows_with_its_dialogs_and_with_none(desk, site, scheme):
     assert findings(page, scheme) == []
 
 
+def test_the_question_asked_answered_and_open_again(desk, site, scheme):
+    page = desk({"light": "bia", "dark": "caio"}[scheme]).page
+    expect(page.get_by_role("group", name="As notificações chegam a tempo?")).to_be_visible()
+    assert findings(page, scheme) == []
+    page.get_by_role("button", name="4: quase sempre").click()
+    expect(page.locator("#question summary")).to_be_focused()
+    assert findings(page, scheme) == []
+    page.locator("#question summary").click()
+    assert findings(page, scheme) == []
+
+
 def test_a_toast(desk, site, scheme):
     ana = desk("ana")
     page = ana.page
@@ -124,6 +135,7 @@ def admin(browser, site):
         "notification/add/",
         "activechannel/",
         "rolloutflag/",
+        "rolloutplan/",
         "breakerstate/",
         "auditevent/",
         "person/",

@@ -14,6 +14,7 @@ import { List } from "./inbox/list.js";
 import { Older } from "./inbox/older.js";
 import { part } from "./inbox/part.js";
 import { Preferences } from "./inbox/preferences.js";
+import { Question } from "./inbox/question.js";
 import { Selection } from "./inbox/selection.js";
 import { showStatus } from "./inbox/status.js";
 import { Toasts } from "./inbox/toasts.js";
@@ -174,6 +175,7 @@ new Keyboard({
   search: the("filters").elements.q,
   help: the("help"),
 });
+new Question({ place: the("question"), fetch: api.fetch, complain, after: the("content") });
 the("open-preferences").addEventListener("click", () => preferences.open());
 the("open-help").addEventListener("click", () => the("help").showModal());
 

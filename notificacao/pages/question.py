@@ -1,0 +1,48 @@
+"""This week's question in the inbox, and its answer by a plain form; the script sends the same form."""
+
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST
+
+from notificacao import opinions
+from notificacao.models import Person
+from notificacao.pages.acts import back, logged_in
+
+NO_ANSWER = "nenhuma"
+
+
+def shown_to(person: Person) -> dict[str, Any]:
+    """For the template: `asked`, what was `said` this week (0: nothing), and the `marks` with their names."""
+    standing = opinions.standing_of(person)
+    return {"asked": standing.asked, "said": standing.answer or 0, "marks": _marks(), "no_answer": NO_ANSWER}
+
+
+@require_POST
+@logged_in
+def answer(request: HttpRequest) -> HttpResponse:
+    """Keep `answer`: a mark, or that there shall be none. With `part` (the script's) comes what the page shows now."""
+    said = request.POST.get("answer", "")
+    if said == NO_ANSWER:
+        opinions.dismiss(request.user)
+    elif said in _marks():
+        opinions.answer(request.user, int(said))
+    else:
+        raise BadRequest("answer: 1 to 5")
+    if "part" not in request.POST:
+        return back(request)
+    context = {"question": shown_to(request.user), "here": request.POST.get("next", "")}
+    return render(request, "notificacao/_question.html", context)
+
+
+def _marks() -> dict[str, str]:
+    return {
+        "1": gettext("nunca"),
+        "2": gettext("raramente"),
+        "3": gettext("às vezes"),
+        "4": gettext("quase sempre"),
+        "5": gettext("sempre"),
+    }
