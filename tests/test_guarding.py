@@ -103,6 +103,14 @@ def test_a_stage_that_is_through_goes_on_or_asks(world, settings, approval, wher
     assert world.sees(HEALTHY) == where
 
 
+@pytest.mark.parametrize(("approval", "where"), [(True, ("awaiting_approval", 2, 25)), (False, ("running", 3, 75))])
+def test_what_the_plan_says_of_approval_counts_more_than_the_setting(world, settings, approval, where):
+    settings.ROLLOUT_APPROVAL = not approval
+    RolloutPlan.objects.update(approval=approval)
+    world.has_watched(73)
+    assert world.sees(HEALTHY) == where
+
+
 def test_what_is_paused_has_no_clock_and_is_still_saved_from_harm(world):
     rollout_plan.pause(Hand.SHELL, version=2, reason="Feriado")
     world.has_watched(73)

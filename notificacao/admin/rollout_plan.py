@@ -1,6 +1,7 @@
 """The page "Rollout": where the transition stands and why, and the acts on it, each with a reason."""
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,10 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from notificacao import rollout_plan
+from notificacao.admin import rollout_stages
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import RolloutPlan
 from notificacao.rollout_plan import ACTS, NotNow
@@ -31,6 +34,10 @@ GATE_STATES = {"met": "cumprida", "not_yet": "ainda não", "broken": "rompida"}
 
 @admin.register(RolloutPlan)
 class RolloutPlanAdmin(ReadOnlyAdmin):
+    def get_urls(self) -> list:
+        stages = self.admin_site.admin_view(never_cache(partial(rollout_stages.edit, self)))
+        return [path("stages/", stages, name="notificacao_rolloutplan_stages"), *super().get_urls()]
+
     @method_decorator(never_cache)
     def changelist_view(self, request, extra_context=None) -> HttpResponse:
         """GET shows the page, with `part=state` what of it changes by itself; POST acts."""
@@ -91,4 +98,18 @@ def _opinions(opinions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [event | {"at": datetime.fromisoformat(event["at"])} for event in events]
+    return [
+        event | {"at": datetime.fromisoformat(event["at"]), "drafts": _drafts(event["figures"])} for event in events
+    ]
+
+
+def _drafts(figures: dict[str, Any]) -> list[str]:
+    """Of an edit what was planned before, and after."""
+    return [_draft(figures[when]) for when in ("before", "after") if when in figures]
+
+
+def _draft(draft: dict[str, Any]) -> str:
+    """`5% 48 h 300, 100% 336 h 5000; reserva 0%; com aprovação`"""
+    stages = (f"{stage['percent']:g}% {stage['bake_hours']} h {stage['minimum_sample']}" for stage in draft["stages"])
+    approval = "com aprovação" if draft["needs_approval"] else "sem aprovação"
+    return f"{', '.join(stages)}; reserva {draft['holdback']:g}%; {approval}".replace(".", ",")

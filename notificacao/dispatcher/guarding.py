@@ -51,7 +51,7 @@ def look(plan: RolloutPlan, term: int, passed: float) -> None:
             return  # somebody acted meanwhile: what was weighed is of another stage
         stage = _write_down(locked, found, passed)
         clock = Clock(stage.watched, _blind(locked, now))
-        verdict = decide(found, stage, clock, alone=not conf.ROLLOUT_APPROVAL)
+        verdict = decide(found, stage, clock, alone=not locked.needs_approval)
         _obey(locked, verdict, found)
     name = type(verdict).__name__
     metrics.GUARD_VERDICTS.labels(name).inc()

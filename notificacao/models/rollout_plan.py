@@ -1,10 +1,13 @@
 """The staged plan of the rollout: its stages, what happened to it, and what was measured while a stage ran."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from notificacao.conf import conf
 from notificacao.models.append_only import AppendOnlyModel
 
 
@@ -21,7 +24,8 @@ class RolloutPlan(models.Model):
 
     `version` grows with each act, from one plan to the next too. The guard alone writes what it measured: `since` is
     when the percent changed (the database's clock); `counted_to` (a seq) and `probed_to` (a probe's pk) are up to
-    where it has counted, null during the grace after a step.
+    where it has counted, null during the grace after a step. `approval`: whether a stage that is through waits for
+    somebody; null: as `ROLLOUT_APPROVAL` says.
     """
 
     class State(models.TextChoices):
@@ -34,11 +38,13 @@ class RolloutPlan(models.Model):
 
     UNDER_WAY = (State.RUNNING, State.PAUSED, State.AWAITING_APPROVAL)
     REVERSIBLE = (*UNDER_WAY, State.COMPLETED)
+    EDITABLE = (State.DRAFT, State.ROLLED_BACK)
 
     state = models.CharField("estado", max_length=20, choices=State, default=State.DRAFT)
     position = models.PositiveSmallIntegerField("etapa", default=0)
     version = models.PositiveIntegerField(default=0)
     reason = models.CharField("motivo", max_length=1000, blank=True, default="")
+    approval = models.BooleanField("espera aprovação", null=True)
     since = models.DateTimeField("desde", null=True)
     looked_at = models.DateTimeField("vigiado em", null=True)
     counted_to = models.BigIntegerField(null=True)
@@ -55,6 +61,16 @@ class RolloutPlan(models.Model):
     @property
     def under_way(self) -> bool:
         return self.state in self.UNDER_WAY
+
+    @property
+    def needs_approval(self) -> bool:
+        return conf.ROLLOUT_APPROVAL if self.approval is None else self.approval
+
+    @property
+    def holdback(self) -> Decimal:
+        """The percent of people whom the last stage leaves on SSE, so that there is somebody to compare with."""
+        last = self.stages.last()
+        return 100 - last.percent if last else Decimal(0)
 
 
 class RolloutStage(models.Model):

@@ -15,6 +15,7 @@ from notificacao.rollout_plan.acts import (
     start,
     step_down,
 )
+from notificacao.rollout_plan.editing import Draft, Stage, edit
 from notificacao.rollout_plan.overview import overview
 from notificacao.rollout_plan.stages import TEMPLATE, newest
 
@@ -22,11 +23,14 @@ __all__ = [
     "ACTS",
     "PERMISSION",
     "TEMPLATE",
+    "Draft",
     "Hand",
     "NotNow",
+    "Stage",
     "Stale",
     "advance",
     "await_approval",
+    "edit",
     "kill",
     "newest",
     "overview",

@@ -1,6 +1,6 @@
 """The acts on a plan, each with who and why. One transaction writes plan, flag, event and audit, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -44,7 +44,9 @@ class Stale(NotNow):
 
 
 @dataclass(frozen=True)
-class _Act:
+class Act:
+    """What is to be done, by whom, why, and what was measured."""
+
     name: str
     by: By
     reason: str
@@ -68,36 +70,36 @@ ACTS: dict[str, tuple[str, ...]] = {
 
 def start(by: By, *, version: int, reason: str) -> RolloutPlan:
     """To the first stage; where the last plan is over, a new one of the same stages begins."""
-    return _do(_Act("start", by, reason), version, lambda plan: (State.RUNNING, 1))
+    return _do(Act("start", by, reason), version, lambda plan: (State.RUNNING, 1))
 
 
 def pause(by: By, *, version: int, reason: str) -> RolloutPlan:
     """The percent stays, the clock stands; the guard still acts upon harm."""
-    return _do(_Act("pause", by, reason), version, lambda plan: (State.PAUSED, plan.position))
+    return _do(Act("pause", by, reason), version, lambda plan: (State.PAUSED, plan.position))
 
 
 def resume(by: By, *, version: int, reason: str) -> RolloutPlan:
-    return _do(_Act("resume", by, reason), version, lambda plan: (State.RUNNING, plan.position))
+    return _do(Act("resume", by, reason), version, lambda plan: (State.RUNNING, plan.position))
 
 
 def advance(by: By, *, version: int, reason: str) -> RolloutPlan:
     """To the next stage; from the last one the plan is completed, and its percent stays."""
-    return _do(_Act("advance", by, reason), version, _after)
+    return _do(Act("advance", by, reason), version, _after)
 
 
 def step_down(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
     """A stage back, which begins anew; from the first, to nobody."""
-    return _do(_Act("step_down", by, reason, figures or {}), version, _before)
+    return _do(Act("step_down", by, reason, figures or {}), version, _before)
 
 
 def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
     """Everybody back to SSE. The plan is over."""
-    return _do(_Act("roll_back", by, reason, figures or {}), version, lambda plan: (State.ROLLED_BACK, 0))
+    return _do(Act("roll_back", by, reason, figures or {}), version, lambda plan: (State.ROLLED_BACK, 0))
 
 
 def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
     """The guard's: the stage is over, and somebody is to say whether to go on."""
-    return _do(_Act("await_approval", by, reason), version, lambda plan: (State.AWAITING_APPROVAL, plan.position))
+    return _do(Act("await_approval", by, reason), version, lambda plan: (State.AWAITING_APPROVAL, plan.position))
 
 
 @transaction.atomic
@@ -108,7 +110,7 @@ def kill(by: By, reason: str) -> bool:
     plan = RolloutPlan.objects.select_for_update().last()
     if plan is None or plan.state not in RolloutPlan.REVERSIBLE:
         return False
-    _carry_out(_Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
+    _carry_out(Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
     return True
 
 
@@ -121,25 +123,33 @@ def _before(plan: RolloutPlan) -> tuple[str, int]:
     return (State.RUNNING, plan.position - 1) if plan.position > 1 else (State.ROLLED_BACK, 0)
 
 
-def _do(act: _Act, version: int, target: Callable[[RolloutPlan], tuple[str, int]]) -> RolloutPlan:
+def _do(act: Act, version: int, target: Callable[[RolloutPlan], tuple[str, int]]) -> RolloutPlan:
     """The plan after it. Raises PermissionDenied, Stale, NotNow."""
-    if isinstance(act.by, Person) and not act.by.has_perm(PERMISSION):
-        raise PermissionDenied(f"{PERMISSION} is needed.")
-    if not act.reason.strip():
-        raise NotNow("Diga o motivo.")
     with transaction.atomic():
-        plan = RolloutPlan.objects.select_for_update().get(pk=newest().pk)
-        if plan.version != version:
-            raise Stale
-        if plan.state not in ACTS.get(act.name, (State.RUNNING,)):
-            raise NotNow(f"Não é possível agora: o plano está «{plan.get_state_display()}».")
+        plan = locked(act, version, ACTS.get(act.name, (State.RUNNING,)))
         if act.name == "start" and plan.state != State.DRAFT:
             plan = following(plan)
         _carry_out(act, plan, *target(plan))
     return plan
 
 
-def _carry_out(act: _Act, plan: RolloutPlan, state: str, position: int) -> None:
+def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
+    """The newest plan, until the end of the transaction. Raises PermissionDenied, Stale, and NotNow where it is in none
+    of `states`.
+    """
+    if isinstance(act.by, Person) and not act.by.has_perm(PERMISSION):
+        raise PermissionDenied(f"{PERMISSION} is needed.")
+    if not act.reason.strip():
+        raise NotNow("Diga o motivo.")
+    plan = RolloutPlan.objects.select_for_update().get(pk=newest().pk)
+    if plan.version != version or newest() != plan:  # while this one was waited for, another may have followed it
+        raise Stale
+    if plan.state not in states:
+        raise NotNow(f"Não é possível agora: o plano está «{plan.get_state_display()}».")
+    return plan
+
+
+def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     if state == State.RUNNING and flag.everyone is not None:
         raise NotNow("A chave está forçada para todos: devolva-a ao percentual antes.")
@@ -161,7 +171,7 @@ def _carry_out(act: _Act, plan: RolloutPlan, state: str, position: int) -> None:
     if flag.percent != event.to_percent:
         flag.percent = event.to_percent
         flag.save()
-    _put_on_record(act, event, flag)
+    put_on_record(act, event, flag)
 
 
 def _begin(plan: RolloutPlan, position: int) -> None:
@@ -171,7 +181,7 @@ def _begin(plan: RolloutPlan, position: int) -> None:
     plan.stages.filter(position=position).update(watched=0, sample=0, gates=[])
 
 
-def _put_on_record(act: _Act, event: RolloutEvent, flag: RolloutFlag) -> None:
+def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
     event.save()
     percents = f"{float(event.from_percent):g}% → {float(event.to_percent):g}%"
     audit.record(

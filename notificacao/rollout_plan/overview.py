@@ -10,6 +10,7 @@ from notificacao import audiences, log, opinions, rollout
 from notificacao.activity import LIVES_FOR
 from notificacao.models import ActiveChannel, Arm, Person, RolloutEvent, RolloutPlan
 from notificacao.rollout_plan.acts import ACTS, Hand
+from notificacao.rollout_plan.editing import EDIT, why_fixed
 from notificacao.rollout_plan.stages import newest
 
 CHARTED = timedelta(hours=3)
@@ -23,6 +24,7 @@ ACT_LABELS = {
     "roll_back": "Reverter tudo",
     "await_approval": "Aguardar aprovação",
     "kill": "Desligar pela chave",
+    EDIT: "Editar etapas",
 }
 HANDS = {Hand.GUARD: "o vigia", Hand.SHELL: "o terminal"}
 _COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
@@ -32,6 +34,7 @@ def overview() -> dict[str, Any]:
     """Everything that a page needs, in JSON's types. Times are ISO 8601; percents 0 to 100; shares 0 to 1.
 
     `stages[].gates[]`: name, label, state (met, not_yet, broken), value and goal (shares; goal may be null), control.
+    `holdback`: the percent whom the last stage leaves on SSE. `fixed`: why the stages may not be edited, else blank.
     `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed.
     `opinions`: what people say, as `opinions.by_arm` has it. `actions[]`: name, label.
     """
@@ -48,6 +51,9 @@ def overview() -> dict[str, Any]:
         "since": _iso(plan.since),
         "looked_at": _iso(plan.looked_at),
         "stages": [_stage(stage, plan) for stage in plan.stages.all()],
+        "holdback": float(plan.holdback),
+        "needs_approval": plan.needs_approval,
+        "fixed": why_fixed(plan),
         "charts": {"minutes": _minutes(plan), "arms": {arm.value: arm.label for arm in Arm}},
         "people": _people(now),
         "opinions": opinions.by_arm(),

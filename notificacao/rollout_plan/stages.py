@@ -16,13 +16,19 @@ def newest() -> RolloutPlan:
 def following(plan: RolloutPlan) -> RolloutPlan:
     """A new plan of the same stages."""
     stages = plan.stages.values_list("percent", "bake_hours", "minimum_sample")
-    return _made(stages, version=plan.version)
+    return _made(stages, version=plan.version, approval=plan.approval)
 
 
 def _made(stages: Iterable[tuple], **fields) -> RolloutPlan:
     plan = RolloutPlan.objects.create(**fields)
+    write(plan, stages)
+    return plan
+
+
+def write(plan: RolloutPlan, stages: Iterable[tuple]) -> None:
+    """Percent, hours, notifications of each, in the place of those that were there."""
+    plan.stages.all().delete()
     RolloutStage.objects.bulk_create(
         RolloutStage(plan=plan, position=position, percent=percent, bake_hours=hours, minimum_sample=sample)
         for position, (percent, hours, sample) in enumerate(stages, 1)
     )
-    return plan

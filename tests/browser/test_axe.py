@@ -136,6 +136,7 @@ def admin(browser, site):
         "activechannel/",
         "rolloutflag/",
         "rolloutplan/",
+        "rolloutplan/stages/",
         "breakerstate/",
         "auditevent/",
         "person/",

@@ -65,6 +65,27 @@ def test_an_act_without_a_reason_is_not_sent(page):
     expect(page.locator(".sentence")).to_contain_text("A transição não começou")
 
 
+def test_staff_edit_the_stages_of_a_plan_that_has_not_begun_and_of_one_that_runs_read_why_not(page):
+    page.get_by_role("link", name="Editar etapas, reserva e aprovação").click()
+    page.get_by_label("Pessoas no Ably (%), etapa 1").fill("2.5")
+    page.get_by_label("Reserva, em % das pessoas").fill("1")
+    page.get_by_label("Motivo").fill("Piloto menor")
+    page.get_by_label("Avança sozinho").check()
+    page.get_by_role("button", name="Guardar etapas").click()
+    expect(page.locator(".errorlist")).to_contain_text("A última etapa é a de todos menos a reserva: 99%, e não 100%.")
+    page.get_by_label("Pessoas no Ably (%), etapa 4").fill("")
+    for name in ("Observação (horas), etapa 4", "Amostra mínima (notificações), etapa 4"):
+        page.get_by_label(name).fill("")
+    page.get_by_label("Pessoas no Ably (%), etapa 3").fill("99")
+    page.get_by_role("button", name="Guardar etapas").click()
+    expect(page.locator(".messagelist")).to_contain_text("Feito: as etapas foram alteradas.")
+    expect(page.get_by_role("region", name="Etapas").locator("tbody tr")).to_have_count(3)
+    expect(page.locator(".events li").first).to_contain_text("Editar etapas")
+    act(page, "Iniciar", "Aprovado na reunião")
+    expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 3, com 2,5% das pessoas no Ably")
+    expect(page.locator(".acts")).to_contain_text("As etapas não podem ser editadas. O plano está em curso")
+
+
 def test_what_the_shell_does_shows_by_itself_and_the_page_says_that_it_is_old(page, site):
     code = (
         "from notificacao import rollout_plan as r; r.start(r.Hand.SHELL, version=r.newest().version, reason='Teste')"
