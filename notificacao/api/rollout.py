@@ -16,8 +16,9 @@ from notificacao.api import shapes
 )
 @api_view(["GET"])
 def rollout(request: Request) -> Response:
-    """The plan: in a sentence, its stages with clocks and gates, minutes to chart, people by transport, events, and
-    what may be done. For staff with the permission `view_rolloutplan`.
+    """The plan: in a sentence, its stages with clocks and gates, minutes to chart, people by transport, what people say
+    by arm (it decides nothing, and names nobody), events, and what may be done. For staff with the permission
+    `view_rolloutplan`.
     """
     if not (request.user.is_staff and request.user.has_perm("notificacao.view_rolloutplan")):
         raise PermissionDenied
