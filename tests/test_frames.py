@@ -50,6 +50,7 @@ def test_a_row_in_standby_carries_no_id():
         (frames.COMMENT, b":\n\n"),
         (frames.counts(3), b'event: counts\ndata: {"unread":3}\n\n'),
         (frames.session(), b"event: session\ndata: {}\n\n"),
+        (frames.leave_ably(), b'event: session\ndata: {"transport":"sse"}\n\n'),
         (frames.bye("drain", 250), b'event: bye\ndata: {"reason":"drain","after_ms":250}\n\n'),
         (frames.resync(AT), b'id: 0a1b2c3d.4711\nevent: resync\ndata: {"position":"0a1b2c3d.4711"}\n\n'),
         (frames.heartbeat(AT), b"id: 0a1b2c3d.4711\n: 0a1b2c3d.4711\n\n"),
@@ -58,7 +59,7 @@ def test_a_row_in_standby_carries_no_id():
             b'event: heads\ndata: {"position":"0a1b2c3d.4711","channels":{"system:notifications":9}}\n\n',
         ),
     ],
-    ids=["retry", "comment", "counts", "session", "bye", "resync", "heartbeat", "heads"],
+    ids=["retry", "comment", "counts", "session", "leave_ably", "bye", "resync", "heartbeat", "heads"],
 )
 def test_every_other_frame_is_exactly_these_bytes(frame, expected):
     assert frame == expected

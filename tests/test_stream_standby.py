@@ -134,9 +134,9 @@ async def test_both_lanes_of_a_person_hear_each_in_its_way(site, standby, ana, n
         assert stream.titles == expected
 
 
-async def test_who_is_taken_off_ably_is_told_to_fetch_the_session(on_ably, standby):
+async def test_who_is_taken_off_ably_is_told_so_and_has_nothing_to_fetch(on_ably, standby):
     await on_ably(everyone=False)
-    assert (await standby.next("session")).data == {}
+    assert (await standby.next("session")).data == {"transport": "sse"}
 
 
 async def test_who_is_put_on_ably_is_told_to_fetch_the_session(site, on_ably, ana):

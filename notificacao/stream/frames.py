@@ -37,6 +37,11 @@ def session() -> bytes:
     return _event("session", {})
 
 
+def leave_ably() -> bytes:
+    """The session changed in its transport alone, which is SSE now: nothing is to be fetched."""
+    return _event("session", {"transport": "sse"})
+
+
 def resync(position: Cursor) -> bytes:
     """Drop the list and fetch the inbox; the stream goes on from `position`."""
     return f"id: {position}\n".encode() + _event("resync", {"position": str(position)})

@@ -37,7 +37,7 @@ class Invitations:
             self._waiting.append(stream)
             return
         if is_news:
-            stream.write(frames.session())
+            stream.write(frames.leave_ably())
         stream.told = should
 
     def _transport_for(self, listener: Listener, stream: Stream) -> tuple[str, bool]:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import ssl
+import time
 from collections.abc import Callable
 
 import httpx
@@ -35,6 +36,7 @@ class Browser:
         self.person = person
         self.page: Page | None = None
         self.heard = asyncio.Event()  # anything, since it was last cleared
+        self.live_at: float | None = None  # by the monotonic clock: the first word of a stream in the live lane
         self._sites = sites
         self._lane = lane
         self._browser = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=22))
@@ -72,7 +74,7 @@ class Browser:
     async def _read(self, page: Page) -> tuple[bool, float | None]:
         """One stream until its end: whether it was open, and how long to wait, where the server said so."""
         was_open = False
-        lane = self._lane()
+        lane = "live" if page.left_ably else self._lane()
         query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
         address = f"{self._site()}/api/v1/stream/"
         try:
@@ -96,7 +98,9 @@ class Browser:
         page.hear(name, data, event_id)
         self.heard.set()
         self._moved.set()
-        if page.wants_restart:
+        if page.lane == "live" and self.live_at is None:
+            self.live_at = time.monotonic()
+        if page.wants_restart or page.wants_reopening:
             self._reopen()
 
     def _reopen(self) -> None:

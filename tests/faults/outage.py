@@ -95,7 +95,7 @@ class Outage:
             opened_after=opened_at - broken_at,
             reason=reason,
             away=mended_at - broken_at,
-            first=_first(load, mine, broken_at, mended_at),
+            first=first_shown(load, mine, broken_at, mended_at),
             behind=_behind(load, mine, beside, broken_at, mended_at),
             behind_after=_behind(load, mine, beside, mended_at, float("inf")),
         )
@@ -114,7 +114,7 @@ def _shown_at(browser: Browser) -> dict[str, float]:
     return {arrival.event_id: arrival.at for arrival in browser.page.history.arrivals if arrival.shown}
 
 
-def _first(load: Trial, mine: list[Browser], since: float, until: float) -> list[float]:
+def first_shown(load: Trial, mine: list[Browser], since: float, until: float) -> list[float]:
     """Of each page the first row that was begun after `since` and committed before `until`: commit → shown."""
     since_the_epoch = time.time() - time.monotonic()
     meanwhile = sorted((row for row in load.rows if since < row.began and row.ended < until), key=lambda row: row.ended)

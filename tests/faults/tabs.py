@@ -198,8 +198,8 @@ class Tab:
             self.page.begin(*self._session_and_list())
         if self.page.wants_session:
             self.page.apply(self._session())
-            if self.page.wants_reopening:
-                self.open(self.page.lane)
+        if self.page.wants_reopening:
+            self.open("live" if self.page.left_ably else self.page.lane)
         if self.page.lacks:
             cursor, only = self.page.ask()
             self.page.catch_up(self.world.read_after(self.person, cursor, only), cursor, only)

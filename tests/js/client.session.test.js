@@ -43,6 +43,31 @@ describe("the session", () => {
     expect(page.status).toBe("ably");
   });
 
+  it("is not asked for when the stream says that the page is to leave Ably", async () => {
+    const page = await new Page().onAbly();
+    page.site.asked.length = 0;
+    await page.flag("sse");
+    await pass(20);
+    expect(page.status).toBe("sse");
+    expect(page.lanes).toEqual(["live"]);
+    await pass(2_000);
+    expect(page.site.asked).toEqual([]);
+  });
+
+  it("is asked for again where it was being answered with Ably while the page was told to leave it", async () => {
+    const page = await new Page().onAbly();
+    const before = await page.site.session();
+    let answer;
+    vi.spyOn(page.site, "session").mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)));
+    await page.hears("session");
+    await pass(500);
+    await page.flag("sse");
+    answer(before);
+    await pass(2_000);
+    expect(page.lanes).toEqual(["live"]);
+    expect(page.ably.link.closed).toBe(true);
+  });
+
   it("tells of the unread count, and so does the stream", async () => {
     const page = new Page();
     page.site.notify(UNIT);

@@ -96,7 +96,7 @@ export class Page {
   /** The flag puts ana on `transport`; the hub tells her page. */
   async flag(transport) {
     this.site.transport = transport;
-    await this.hears("session");
+    await this.hears("session", transport === "sse" ? { transport } : {});
   }
 }
 

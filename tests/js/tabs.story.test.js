@@ -49,7 +49,7 @@ function seen(page, isSeen) {
 
 function flag(desk, transport) {
   desk.site.transport = transport;
-  desk.streams.forEach((stream) => stream.event("session", {}));
+  desk.streams.forEach((stream) => stream.event("session", transport === "sse" ? { transport } : {}));
 }
 
 /** The log goes on from a backup: what was there is gone, and the streams end with the process. */

@@ -45,6 +45,7 @@ export class Connection {
     this.wantsAbly = false;
     this.closed = false;
     this.sessionsAsked = 0;
+    this.asking = 0;
     this.reconnectedAt = -Infinity;
     this.timers = new Timers();
     this.lane = new Lane({
@@ -132,6 +133,13 @@ export class Connection {
     this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.wasAttached && this.#goLive());
   }
 
+  /** Nothing else changed, so nothing is asked; but what was asked before may be answered with how it was. */
+  #leaveAbly() {
+    this.wantsAbly = false;
+    this.#useStream();
+    if (this.asking) this.#refreshSoon();
+  }
+
   /** Ably is left only once the live stream is there. */
   #useStream() {
     if (this.lane.wanted !== "live" || this.#mustReopen) this.lane.open("live");
@@ -194,7 +202,9 @@ export class Connection {
   /** An answer that a later question overtook is not applied. */
   async #refresh() {
     const number = ++this.sessionsAsked;
+    this.asking += 1;
     const session = await this.incoming.askSession();
+    this.asking -= 1;
     if (!session || this.closed || number !== this.sessionsAsked) return;
     if (this.incoming.meanwhile) this.#refreshSoon(); // the state that it would change is about to go
     else this.follow(session);
@@ -221,7 +231,7 @@ export class Connection {
       case "counts":
         return this.on.counts(data.unread);
       case "session":
-        return this.#refreshSoon();
+        return data.transport === "sse" ? this.#leaveAbly() : this.#refreshSoon();
       case "resync":
         return this.incoming.restart();
     }

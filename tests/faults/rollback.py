@@ -1,0 +1,82 @@
+"""The quick rollback: everybody is on Ably, a plan is under way, and one command brings them back to SSE."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+
+from tests.faults.clients import Browser
+from tests.faults.crowd import on_ably
+from tests.faults.history import Path
+from tests.faults.machines import Machines, burst, pages
+from tests.faults.outage import first_shown
+from tests.waiting import eventually
+
+NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
+_BY_PERCENT = "from notificacao.models import RolloutFlag; RolloutFlag.objects.update(everyone=None)"
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """In seconds, of each page: `switched`, from the rollback's commit until its live stream was there; `shown`, from
+    the commit of the first row that was begun since until it was shown. `late_ways`: by which paths came what was begun
+    more than a second after the rollback.
+    """
+
+    rows: int
+    switched: list[float]
+    shown: list[float]
+    late_ways: set[Path]
+    transports: set[str]
+
+
+def everybody_by_plan(machines: Machines) -> None:
+    """All people on Ably, by a plan in its last stage."""
+    site = machines.webs[1]
+    site.manage("shell", "--no-imports", "-c", _BY_PERCENT)
+    for act in ("start", "advance", "advance", "advance"):
+        site.manage("rollout", act, "--reason", "Ensaio")
+
+
+async def roll_back(machines: Machines, *, pace: float = 0.5) -> RolledBack:
+    """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is."""
+    async with (
+        pages(machines, (lambda: "standby",)) as browsers,  # refused to who is not on Ably
+        on_ably(machines.sites[-1], browsers) as crowd,
+        burst(machines, browsers, pace=pace) as load,
+    ):
+        await eventually(lambda: crowd.brought >= 2 * len(browsers), 90, 0.1)
+        await asyncio.to_thread(machines.webs[1].manage, "rollout", "rollback", "--reason", "Ably lento")
+        back_at = _rolled_back_at(machines.database)
+        await load.delivered(2 * len(browsers))
+        await eventually(lambda: all(browser.live_at for browser in browsers), 60, 0.1)
+        transports = await _transports(machines, browsers)
+    late = {row.event_id for row in load.rows if row.began > back_at + NOTHING_MORE_AFTER}
+    arrivals = (arrival for one in browsers for arrival in one.page.history.arrivals)
+    return RolledBack(
+        rows=len(load.rows),
+        switched=[browser.live_at - back_at for browser in browsers],
+        shown=first_shown(load, browsers, back_at, float("inf")),
+        late_ways={arrival.path for arrival in arrivals if arrival.event_id in late},
+        transports=transports,
+    )
+
+
+def _rolled_back_at(database: str) -> float:
+    """By the monotonic clock, which the producer's rows are timed by."""
+    with psycopg.connect(database) as connection:
+        query = "SELECT at FROM notificacao_rolloutevent WHERE action = 'roll_back'"
+        return connection.execute(query).fetchone()[0].timestamp() - time.time() + time.monotonic()
+
+
+async def _transports(machines: Machines, browsers: list[Browser]) -> set[str]:
+    """What the session tells some of the pages."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        sessions = [one.person["session"] for one in browsers[:10]]
+        answers = [
+            await http.get(f"{machines.sites[0]}/api/v1/session/", headers={"Cookie": f"sessionid={session}"})
+            for session in sessions
+        ]
+    return {answer.json()["transport"] for answer in answers}
