@@ -355,7 +355,8 @@ ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[]
 DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "external"))
 DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 0.4, unit="seconds", minimum=0.01, maximum=60)
 DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
-STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=120)
+# A page takes a stream for dead that it has not heard for 40 seconds (lane.js): one heartbeat may be lost.
+STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=20)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
 STREAMS_PER_PROCESS = setting(env.int, "STREAMS_PER_PROCESS", 20_000, unit="streams", minimum=1)
 STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)

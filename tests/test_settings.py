@@ -70,6 +70,7 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),
         ("STREAMS_PER_PERSON", "0"),
+        ("STREAM_HEARTBEAT", "21"),
         ("REPLAY_LIMIT", "-1"),
         ("DEBUG", "perhaps"),
         ("RATE_USER", "10"),
