@@ -257,7 +257,7 @@ def ratios(figures: dict) -> dict:
 def prepare(folder: Path, people: int) -> tuple[Path, dict[str, str], list[Login]]:
     database = folder / "bench.sqlite3"
     environment = environment_for(database, ably=None, **PRODUCTION, DISPATCHER="external")
-    environment |= {"ABLY_API_KEY": "bench.key:none", "STREAMS_PER_PROCESS": "30000"}
+    environment |= {"ABLY_API_KEY": "bench.key:none", "STREAMS_PER_PROCESS": "30000", "STREAMS_PER_ADDRESS": "30000"}
     manage(environment | {"DISPATCHER": "embedded"}, "migrate", "--verbosity", "0")
     # Between two measurements the one loop here may well wait for the database.
     os.environ.update(environment, DJANGO_SETTINGS_MODULE="semtas.settings", DJANGO_ALLOW_ASYNC_UNSAFE="true")

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from notificacao.models import AuditEvent
@@ -20,6 +20,11 @@ def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "
 def address_of(request) -> str | None:
     """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
     return request.META.get("REMOTE_ADDR")
+
+
+def address_in(scope: Mapping) -> str | None:
+    """The same, where there is an ASGI scope and no request; None by a socket that has none."""
+    return (scope.get("client") or (None,))[0]
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:

@@ -359,6 +359,7 @@ DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", mini
 STREAM_HEARTBEAT = setting(env.float, "STREAM_HEARTBEAT", 15.0, unit="seconds", minimum=0.5, maximum=20)
 STREAM_BUFFER = setting(env.int, "STREAM_BUFFER", 262_144, unit="bytes", minimum=4_096)
 STREAMS_PER_PROCESS = setting(env.int, "STREAMS_PER_PROCESS", 20_000, unit="streams", minimum=1)
+STREAMS_PER_ADDRESS = setting(env.int, "STREAMS_PER_ADDRESS", 2_000, unit="streams", minimum=1, maximum=1_000_000)
 STREAMS_PER_PERSON = setting(env.int, "STREAMS_PER_PERSON", 5, unit="streams", minimum=1, maximum=100)
 CHANNEL_IDLE = setting(env.int, "CHANNEL_IDLE", 300, unit="seconds", minimum=0, maximum=86_400)
 RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0, maximum=36_500)

@@ -33,6 +33,11 @@ def test_a_bare_request_is_for_the_live_lane_from_now_on_by_nobody():
     assert Opening.of(scope()) == Opening(session_key="", lane=Lane.LIVE, cursor=None, browser="")
 
 
+def test_the_address_is_that_of_the_connection():
+    assert Opening.of(scope() | {"client": ("10.0.0.1", 4_000)}).address == "10.0.0.1"
+    assert Opening.of(scope() | {"client": None}).address == ""
+
+
 def test_all_that_can_be_asked_is_read():
     opening = Opening.of(scope(f"lane=standby&cursor=0a1b.12&browser={BROWSER}", cookie="a=b; sessionid=chave; c=d"))
     assert opening == Opening(session_key="chave", lane=Lane.STANDBY, cursor=Cursor("0a1b", 12), browser=BROWSER)

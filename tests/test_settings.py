@@ -69,6 +69,8 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("DISPATCHER", "elsewhere"),
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),
+        ("STREAMS_PER_ADDRESS", "0"),
+        ("STREAMS_PER_ADDRESS", "1000001"),
         ("STREAMS_PER_PERSON", "0"),
         ("STREAM_HEARTBEAT", "21"),
         ("REPLAY_LIMIT", "-1"),

@@ -8,6 +8,7 @@ from django.db.backends.signals import connection_created
 
 from notificacao import audiences
 from notificacao.stream import limits
+from notificacao.stream.opening import Refused
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -110,6 +111,35 @@ async def test_a_full_process_refuses_until_somebody_leaves(site, ana, bia, caio
     for _ in range(3):
         assert (await site.request()).status == 401
     assert (await site.open(caio)).status == 200
+
+
+async def test_an_address_holds_so_many_streams_and_another_one_when_one_of_them_ends(site, ana, bia, caio, settings):
+    """Strangers behind it take no place for longer than it takes to refuse them."""
+    settings.STREAMS_PER_ADDRESS = 2
+    first, _ = await site.open(ana), await site.open(bia)
+    refused = await site.request(await site.cookie(caio))
+    assert (refused.status, json.loads(refused.body)["code"]) == (429, "too_many_from_address")
+    assert 5 <= int(refused.headers[b"retry-after"]) <= 15
+    await first.close()
+    await eventually(lambda: len(site.hub.roster.listeners) == 1)
+    for _ in range(3):
+        assert (await site.request()).status == 401
+    last = await site.open(caio)
+    assert (await site.request(await site.cookie(ana))).status == 429
+    await last.close()
+
+
+async def test_another_address_and_none_have_limits_of_their_own(settings):
+    settings.STREAMS_PER_ADDRESS = 1
+    places = limits.Limits()
+    for address in ("10.0.0.1", "10.0.0.2", "", ""):
+        places.take_place(address)
+    with pytest.raises(Refused):
+        places.take_place("10.0.0.1")
+    for address in ("10.0.0.1", "10.0.0.2", "", ""):
+        places.give_back(address)
+    assert not places._by_address
+    places.close()
 
 
 async def test_who_opens_too_fast_is_told_when_to_come_back_and_others_are_not(site, ana, bia, settings):

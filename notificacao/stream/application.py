@@ -67,6 +67,7 @@ class StreamApplication:
     async def _serve(self, opening: Opening, grant: Grant, receive, send) -> None:
         """Under any server: this task lives as long as the stream."""
         stream = PlainStream(opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, send=send)
+        stream.address = opening.address
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -84,10 +85,11 @@ class StreamApplication:
         stream = TakenStream(
             opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
+        stream.address = opening.address
         try:
             take_over(stream, _HEADERS, _beginning(grant))
         except OSError:
-            self._limits.give_back()
+            self._limits.give_back(opening.address)
             return
         try:
             await self._replay_and_join(opening, grant, stream)
@@ -98,18 +100,18 @@ class StreamApplication:
             raise
 
     def _gone(self, stream: Stream) -> None:
-        self._limits.give_back()
+        self._limits.give_back(stream.address)
         self._hub.leave(stream)
 
     async def _admit(self, opening: Opening) -> Grant:
         """Raises Refused; else a place is taken."""
         if self._hub.draining:
             raise Refused(NOT_READY)
-        self._limits.take_place()
+        self._limits.take_place(opening.address)
         try:
             return await self._authorise(opening)
         except BaseException:
-            self._limits.give_back()
+            self._limits.give_back(opening.address)
             raise
 
     async def _authorise(self, opening: Opening) -> Grant:

@@ -1,8 +1,9 @@
-"""How many streams this process holds, and how fast one person may open them."""
+"""How many streams this process holds, how many for one address, and how fast one person may open them."""
 
 import asyncio
 import math
 import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from notificacao import rates
@@ -59,24 +60,23 @@ class Limits:
 
     def __init__(self) -> None:
         self._taken = 0
+        self._by_address: Counter[str] = Counter()
         self._openings = Openings()
 
-    def take_place(self) -> None:
+    def take_place(self, address: str) -> None:
         """Raises Refused."""
         if self._taken >= conf.STREAMS_PER_PROCESS:
-            raise Refused(
-                Refusal(
-                    503,
-                    "too_many_streams",
-                    "Servidor cheio",
-                    "Há fluxos demais neste servidor: tente de novo em alguns segundos.",
-                    retry_after=random.randint(5, 15),  # noqa: S311
-                )
-            )
+            raise Refused(_full())
+        if address and self._by_address[address] >= conf.STREAMS_PER_ADDRESS:
+            raise Refused(_full_of_them())
         self._taken += 1
+        self._by_address[address] += 1
 
-    def give_back(self) -> None:
+    def give_back(self, address: str) -> None:
         self._taken -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
 
     async def note_opening(self, person_pk: int) -> None:
         """Raises Refused."""
@@ -95,3 +95,23 @@ class Limits:
 
     def close(self) -> None:
         self._openings.close()
+
+
+def _full() -> Refusal:
+    return Refusal(
+        503,
+        "too_many_streams",
+        "Servidor cheio",
+        "Há fluxos demais neste servidor: tente de novo em alguns segundos.",
+        retry_after=random.randint(5, 15),  # noqa: S311
+    )
+
+
+def _full_of_them() -> Refusal:
+    return Refusal(
+        429,
+        "too_many_from_address",
+        "Muitos pedidos",
+        "Há fluxos demais abertos a partir deste endereço de rede: tente de novo em alguns segundos.",
+        retry_after=random.randint(5, 15),  # noqa: S311
+    )

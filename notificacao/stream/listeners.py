@@ -18,12 +18,13 @@ class Lane(StrEnum):
 class Stream:
     """One open connection. `write` never waits; a reader who leaves too much unread is told `bye` and ends."""
 
-    __slots__ = ("browser", "ended", "lane", "listener", "quiet_since", "session_key", "told")
+    __slots__ = ("address", "browser", "ended", "lane", "listener", "quiet_since", "session_key", "told")
 
     def __init__(self, lane: Lane, session_key: str, browser: str):
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.address = ""  # whose place it holds
         self.listener: Listener | None = None  # once it has joined the hub
         self.told = ""  # the transport that this page was told last
         self.ended = False

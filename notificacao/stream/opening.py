@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 from django.conf import settings
 from django.http import parse_cookie
 
+from notificacao import audit
 from notificacao.log import Cursor, InvalidCursor
 from notificacao.login_word import HEADER, is_of_login
 from notificacao.stream.listeners import Lane
@@ -69,12 +71,13 @@ NOT_READY = Refusal(503, "not_ready", "Indisponível", "O fluxo ainda não está
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """`cursor` is None where the stream is to begin now."""
+    """`cursor` is None where the stream is to begin now; `address` is empty where the connection has none."""
 
     session_key: str
     lane: Lane
     cursor: Cursor | None
     browser: str
+    address: str = ""
 
     @classmethod
     def of(cls, scope: Mapping) -> "Opening":
@@ -91,6 +94,7 @@ class Opening:
             lane=_lane(query.get("lane", Lane.LIVE)),
             cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),
+            address=sys.intern(audit.address_in(scope) or ""),  # one text for a thousand streams
         )
 
 

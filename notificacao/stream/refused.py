@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import structlog
 
+from notificacao import audit
 from notificacao.database import DatabaseThread
 from notificacao.models import AuditEvent, Person
 from notificacao.refusals import Refusals
@@ -27,8 +28,7 @@ class RefusedStreams:
     def note(self, refused: Refused, scope: Mapping) -> None:
         if refused.refusal.status not in _ON_RECORD or len(self._writing) >= _AT_ONCE:
             return
-        address = (scope.get("client") or (None,))[0]
-        task = asyncio.create_task(self._write(refused.person_pk, address, refused.refusal.code))
+        task = asyncio.create_task(self._write(refused.person_pk, audit.address_in(scope), refused.refusal.code))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 

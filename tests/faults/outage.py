@@ -47,7 +47,12 @@ def machines_on_ably(
 ) -> Machines:
     """`people` with `live` streams each, and one beside Ably, which is found at `port`."""
     short = {"ABLY_PUBLISH_TIMEOUT": "2", "BREAKER_COOLDOWN": "1", "CANARY_EVERY": "2", "STREAM_HEARTBEAT": "1.5"}
-    ably = {"ABLY_API_KEY": key, "ABLY_PORT": str(port), "STREAMS_PER_PERSON": str(live + 1)}
+    ably = {
+        "ABLY_API_KEY": key,
+        "ABLY_PORT": str(port),
+        "STREAMS_PER_PERSON": str(live + 1),
+        "STREAMS_PER_ADDRESS": "20000",
+    }
     return Machines(postgres, redis, size=people, **short | ably | settings)
 
 
