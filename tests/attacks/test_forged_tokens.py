@@ -1,4 +1,4 @@
-"""Tokens that nobody of this house signed, and one that is shown again after the logout."""
+"""Tokens that nobody of this house signed, or that say more than was signed. `test_replays.py` shows old ones again."""
 
 import json
 import time
@@ -19,8 +19,9 @@ def token(secret=SECRET, algorithm="HS256", kid=KEY_NAME, **claims):
     return jwt.encode(said | {"x-ably-clientId": "ana"} | claims, secret, algorithm, headers={"kid": kid})
 
 
-def asked(server, text) -> int:
-    address = f"{server.url}/channels/{CHANNEL}/messages"
+def asked(server, text, channel=CHANNEL) -> int:
+    """The status with which Ably answers who asks by REST, with the token `text`, for what was said on `channel`."""
+    address = f"{server.url}/channels/{channel}/messages"
     return httpx.get(address, headers={"Authorization": f"Bearer {text}"}).status_code
 
 
