@@ -1,47 +1,233 @@
-"""What somebody stores to run in another one's page: it is shown, and nothing of it runs, in a real browser."""
+"""What somebody stores to run in another one's page: it is shown as text, and nothing of it so much as tries to run."""
 
 import json
+from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import browser, demo_database, desk, own_ably, site  # noqa: F401
+from tests.browser.conftest import browser, demo_database  # noqa: F401
+from tests.browser.inboxes import Inboxes
+from tests.browser.staff import Staff
+from tests.browser.test_bell import Bell
+from tests.live.site import Site, copy_of
 
 pytestmark = pytest.mark.browser
 PAYLOADS = [
-    "<script>window.ran = 1</script>",
-    "<img src=x onerror='window.ran = 2'>",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(2)>",
     "\"'><svg onload=alert(3)>",
     "</script><script>alert(4)</script>",
-    "{{ 7*7 }}${7*7}<!--",
-    "javascript:alert(5)",
+    "{{ 7*7 }}{% debug %}${alert(5)}<!--",
+    "javascript:alert(6)",
+    "</title><script>alert(7)</script>",
+    '</textarea><iframe srcdoc="<script>alert(8)</script>">',
+    '<a href="javascript:alert(9)">aqui</a>',
+    '" autofocus onfocus=alert(10) x="',
+    "<style>@import '//mal.example/11'</style><base href=//mal.example/>",
+    "&lt;script&gt;alert(12)&lt;/script&gt;",
+    "\\u003cscript\\u003ealert(13)\\u003c/script\\u003e",
 ]
 _STORE = """
-from notificacao import audiences
-from notificacao.models import Notification, Person
-for text in {payloads}:
-    Notification.objects.create(channel=audiences.channel_for_user(Person.objects.get(username="bia")), title=text,
-        message=text, link="/notificacoes/?q=" + text[:80], data={{"event": text, text: text}})
+from datetime import timedelta
+from django.utils import timezone
+from notificacao import audiences, audit, rollout_plan
+from notificacao.models import *
+from notificacao.models.activity import WebProcess
+from notificacao.services import notify
+from tests.producers import make_key
+bia = Person.objects.get(username="bia")
+bia.first_name, bia.last_name = {payloads}[1], {payloads}[3]
+bia.save()
+plan = rollout_plan.newest()
+process = WebProcess.objects.create(name="another", seen_at=timezone.now() + timedelta(hours=1))
+for number, text in enumerate({payloads}):
+    unit = Unit.objects.create(code=f"X{{number}}", name=text, sigla=text[:20], kind="cras")
+    person = Person.objects.create_user(f"x{{number}}", first_name=text, last_name=text)
+    for member in (person, bia):
+        Membership.objects.create(person=member, role=Role.TECNICO, unit=unit)
+    BenefitType.objects.create(slug=f"x{{number}}", name=text)
+    make_key(Producer.objects.create(slug=f"x{{number}}", name=text), name=text[:50])
+    link, data = "/notificacoes/?q=" + text, {{"event": text, text: [text]}}
+    notify([audiences.channel_for_unit(unit)], title=text, message=text, link=link, data=data, created_by=person)
+    audit.record("access_denied", who=text[:64], reason=text, data={{text: text}})
+    move = {{"from_state": "draft", "to_state": "draft", "from_percent": 0, "to_percent": 0}}
+    RolloutEvent.objects.create(plan=plan, action="start", who=text[:64], reason=text, figures={{text: text}}, **move)
+    ActiveChannel.objects.create(channel=audiences.channel_for_unit(unit), process=process, on_sse=1)
+BreakerState.objects.update(reason=" ".join({payloads})[:300])
+RolloutFlag.objects.update(note=" ".join({payloads}))
 """
+# What the browser says of those that are taken for markup.
+ATTEMPTS = {
+    "Executing inline script",
+    "Executing inline event handler",
+    "Applying inline style",
+    "Running the JavaScript URL",
+    "Setting the document's base URI to 'http://mal.example/'",
+}
+# Where the admin lists what somebody wrote.
+LISTS = ("notification", "person", "unit", "benefittype", "membership", "producer", "auditevent", "rolloutplan")
 
 
-def test_what_is_stored_is_shown_as_text_and_nothing_of_it_runs(desk, site):  # noqa: F811
-    bia = desk("bia")
-    dialogs: list[str] = []
-    bia.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    site.manage("shell", "--no-imports", "-c", _STORE.format(payloads=json.dumps(PAYLOADS)))
-    for payload in PAYLOADS:
-        bia.sees(payload)
-    bia.page.reload()
-    for payload in PAYLOADS:
-        bia.sees(payload)
-    for number in range(len(PAYLOADS)):
-        bia.page.locator(".item a.title").nth(number).click()
-        expect(bia.page.locator("h1")).to_be_visible()
-        bia.page.go_back()
-    assert bia.page.evaluate("window.ran") is None
-    assert (
-        bia.page.locator("main img, main svg[onload], main script:not([src]):not([type='application/json'])").count()
-        == 0
+def watch(page: Page) -> list[str]:
+    """What a script does that runs, and what the policy says of one that tries."""
+    heard: list[str] = []
+    page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("console", lambda said: heard.append(said.text) if "Security Policy" in said.text else None)
+    return heard
+
+
+def everything(page: Page, within: str = "#content") -> str:
+    return page.locator(within).first.evaluate(
+        "(all) => all.textContent + [...all.querySelectorAll('input, textarea')].map((field) => field.value).join(' ')"
     )
-    assert dialogs == []
+
+
+def lacking(page: Page, within: str = "#content") -> list[str]:
+    """The payloads that are not there as text."""
+    text = everything(page, within)
+    return [payload for payload in PAYLOADS if payload not in text]
+
+
+@pytest.fixture(scope="module")
+def stored(browser, demo_database, tmp_path_factory):  # noqa: F811
+    with Site(copy_of(demo_database, tmp_path_factory.mktemp("xss")), RATE_SYSTEM="1000/1000") as site:
+        inboxes = Inboxes(browser, site)
+        site.manage("shell", "--no-imports", "-c", _STORE.format(payloads=json.dumps(PAYLOADS)))
+        yield inboxes
+
+
+@pytest.fixture
+def inboxes(stored):
+    """Its `close` fails where a page met an error, or the policy refused something."""
+    yield stored
+    stored.close()
+
+
+@pytest.fixture
+def admin(browser, stored):  # noqa: F811
+    page = Staff.of(browser, stored.site).page
+    heard = watch(page)
+    yield page
+    page.context.close()
+    assert heard == []
+
+
+def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):  # noqa: F811
+    page = browser.new_page()
+    page.goto(f"{stored.site.url}/entrar/")
+    heard = watch(page)
+    page.evaluate(
+        "(all) => all.map((text) => document.createRange().createContextualFragment(text))"
+        ".forEach((one) => document.body.append(one))",
+        PAYLOADS,
+    )
+    page.evaluate("location.href = 'javascript:alert(6)'")
+    assert {text.split(" violates", maxsplit=1)[0] for text in heard} == ATTEMPTS, heard
+    page.close()
+
+
+def test_the_list_and_its_filters_show_it_as_text(inboxes):
+    bia = inboxes.open("bia")
+    for payload in PAYLOADS:
+        bia.sees(payload)
+    for place in (".item .message", ".item .place", "#filters select[name=channel] option"):
+        assert not set(PAYLOADS) - set(bia.page.locator(place).all_text_contents()), place
+    assert bia.page.locator(".person").text_content() == f"{PAYLOADS[1]} {PAYLOADS[3]}"
+
+
+def test_a_notifications_page_and_its_link_show_it_as_text(inboxes):
+    page = inboxes.open("bia").page
+    links = page.locator(".item a.title").evaluate_all("(all) => all.map(({ href }) => href)")
+    seen = set()
+    for link in links:
+        page.goto(link)
+        title = page.locator("h1").text_content()
+        if title not in PAYLOADS:
+            continue
+        seen.add(title)
+        assert (page.locator(".message").text_content(), page.locator(".place").text_content()) == (title, title)
+        page.get_by_role("link", name="Abrir o assunto").click()
+        assert page.locator("#filters input[name=q]").input_value() in title
+    assert seen == set(PAYLOADS)
+
+
+@pytest.mark.parametrize("priority", ["normal", "alta", "urgente"])
+def test_what_comes_while_the_page_is_open_is_told_as_text(inboxes, priority):
+    page = inboxes.open("caio").page
+    told = page.locator("#announcer" if priority == "normal" else f".toast.{priority}")
+    for payload in PAYLOADS:
+        data = {"event": payload, payload: [payload]}
+        inboxes.send(payload, to={"people": ["caio"]}, message=payload, priority=priority, data=data)
+        expect(told).to_contain_text(payload)
+        if priority != "normal":
+            told.locator(".close").click()
+            expect(told).to_have_count(0)
+
+
+def test_the_bell_on_anothers_page_shows_it_as_text(inboxes):
+    gil = inboxes.open("gil")
+    bell = Bell(gil.context.new_page(), inboxes.site.url, 'limit="20"')
+    bell.is_on("sse")
+    for payload in PAYLOADS:
+        inboxes.send(payload, to={"people": ["gil"]}, message=payload)
+        expect(bell.items.first.locator(".title")).to_have_text(payload)
+    bell.button.click()
+    assert not set(PAYLOADS) - set(bell.page.locator("semtas-sino .title").all_text_contents())
+    assert bell.errors == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_each_list_of_the_admin_shows_it_as_text(admin, stored, name):
+    admin.goto(f"{stored.site.url}/admin/notificacao/{name}/")
+    assert lacking(admin) == []
+
+
+@pytest.mark.parametrize("name", LISTS[:-1])
+def test_each_page_behind_a_list_of_the_admin_shows_it_as_text(admin, stored, name):
+    admin.goto(f"{stored.site.url}/admin/notificacao/{name}/")
+    rows = admin.locator("#result_list tbody tr").evaluate_all(
+        "(all) => all.map((row) => [row.textContent, row.querySelector('th a').href])"
+    )
+    for payload in PAYLOADS:
+        admin.goto(next(address for text, address in rows if payload in text))
+        assert payload in everything(admin)
+
+
+@pytest.mark.parametrize("name", ["producerkey", "breakerstate", "rolloutflag"])
+def test_so_does_what_the_admin_shows_of_a_key_the_breaker_and_the_flag(admin, stored, name):
+    admin.goto(f"{stored.site.url}/admin/notificacao/{name}/")
+    listed = everything(admin)
+    admin.locator("#result_list tbody th a").last.click()
+    admin.wait_for_load_state()
+    assert PAYLOADS[0] in listed + everything(admin)
+
+
+def test_what_is_searched_for_chosen_and_looked_back_at_in_the_admin_is_text(admin, stored):
+    lists = f"{stored.site.url}/admin/notificacao"
+    for payload in PAYLOADS:
+        for name in ("notification", "auditevent", "person"):
+            admin.goto(f"{lists}/{name}/?q={quote(payload)}")
+            expect(admin.locator("#searchbar")).to_have_value(payload)
+    admin.goto(f"{lists}/notification/add/")
+    admin.locator(".field-person .select2-selection").click()
+    for payload in PAYLOADS[:3]:
+        admin.locator(".select2-search__field").fill(payload)
+        expect(admin.locator(".select2-results__option").first).to_contain_text(payload)
+    admin.goto(f"{lists}/activechannel/")
+    assert lacking(admin) == []
+
+
+def test_a_reason_that_staff_write_is_text_on_the_page_and_in_the_history(admin, stored):
+    url = f"{stored.site.url}/admin/notificacao/rolloutplan/"
+    for label, payload in zip(("Iniciar", "Pausar", "Retomar", "Reverter tudo"), PAYLOADS, strict=False):
+        admin.goto(url)
+        admin.locator("summary", has_text=label).click()
+        admin.locator("details[open] textarea").fill(payload)
+        admin.get_by_role("button", name=f"Confirmar: {label}").click()
+        expect(admin.locator(".events li").first).to_contain_text(payload)
+    admin.goto(f"{stored.site.url}/admin/notificacao/rolloutflag/")
+    admin.locator("#result_list th a").first.click()
+    admin.locator("a.historylink").click()
+    expect(admin.locator("#change-history")).to_contain_text(PAYLOADS[0])
