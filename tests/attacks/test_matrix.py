@@ -2,6 +2,9 @@
 not told that it is there.
 """
 
+import json
+
+import jwt
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +14,7 @@ from notificacao.log import position
 from notificacao.models import Membership, Role
 from notificacao.services import notify
 from notificacao.stream.authorisation import grants_of
+from tests.asgi import in_database, set_rollout
 from tests.conftest import make_person
 from tests.stamping import stamp_all
 
@@ -86,7 +90,42 @@ def test_stream_session_and_token_have_the_same_channels(person, channels, log, 
     assert set(grants_of([person.pk])[person.pk].channels) == heard
     assert {one["name"] for one in browser.get(reverse("session")).json()["channels"]} == heard
     assert {name for name in channels.values() if tokens.validate_channel_access(person, name)} == heard
-    assert tokens.generate_token(person, "login").capability == {name: ["subscribe"] for name in heard}
+    set_rollout(everyone=True, breaker="closed")
+    given = browser.post(reverse("ably-token")).json()
+    assert given["capability"] == {name: ["subscribe"] for name in heard}
+    claims = jwt.decode(given["token"], options={"verify_signature": False})
+    assert json.loads(claims["x-ably-capability"]) == given["capability"]
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+async def test_an_open_stream_brings_what_the_person_hears_of_before_and_of_now(site, person, channels, log):
+    """In the live lane: its heads, the replay from a cursor, and what comes while it is open."""
+    stream = await site.open(person, cursor=str(log[0]))
+    (heads,) = [event.data["channels"] for event in stream.events if event.name == "heads"]
+    assert set(heads) == {channels[place] for place in person.hears}
+    while set(stream.titles) != person.hears:
+        await stream.next("notification")
+    for place, name in channels.items():
+        await site.publish(f"agora: {place}", to=name)
+    await site.publish("Fim", to=channels["own"])
+    while stream.titles[-1] != "Fim":
+        await stream.next("notification")
+    assert sorted(stream.titles) == sorted([*person.hears, *(f"agora: {place}" for place in person.hears), "Fim"])
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+async def test_the_standby_lane_has_no_more(site, person, channels, log):
+    """Beside Ably: heads of the same channels alone, and of what Ably did not take the same rows alone."""
+    await in_database(set_rollout, everyone=True, breaker="closed")
+    stream = await site.open(person, lane="standby")
+    for place, name in channels.items():
+        await site.publish(f"agora: {place}", to=name, dispatch_state="failed")
+    await site.publish("Fim", to=channels["own"], dispatch_state="failed")
+    while stream.titles[-1:] != ["Fim"]:
+        await stream.next("notification")
+    assert sorted(stream.titles) == sorted([*(f"agora: {place}" for place in person.hears), "Fim"])
+    told = {name for event in stream.events if event.name == "heads" for name in event.data["channels"]}
+    assert told == {channels[place] for place in person.hears}
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -103,10 +142,6 @@ def test_what_is_not_theirs_is_to_them_as_what_is_not_there(person, log, browser
 def test_a_page_that_is_not_theirs_is_to_them_as_one_that_is_not_there(person, log, browser):
     pages = {place: browser.get(reverse("notification", args=[row.public_id])) for place, row in log[1].items()}
     assert {place for place, page in pages.items() if page.status_code == 200} == person.hears
-
-
-def test_no_role_opens_the_admin(person, browser):
-    assert browser.get("/admin/notificacao/notification/").status_code == 302
 
 
 def test_what_is_posted_beside_the_question_changes_nobody(person, channels, log, browser):
