@@ -7,9 +7,9 @@ from notificacao.conf import conf
 from notificacao.login import throttled
 
 if conf.ADMIN_OTP:
-    from django_otp.admin import OTPAdminSite
+    from notificacao.admin.second_factor import SecondFactorSite
 
-    admin.site.__class__ = OTPAdminSite
+    admin.site.__class__ = SecondFactorSite
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"
