@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import caches
 from django.db import connections
 
-from notificacao import alarm, audiences, rates
+from notificacao import audiences, rates
 from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.rates import Buckets, Memory
@@ -64,7 +64,6 @@ def patient_stamps(monkeypatch):
 def empty_caches():
     """What one test was given, or was throttled for, is nothing to the next."""
     rates.forget()
-    alarm.forget()
     for cache in caches.all(initialized_only=True):
         cache.clear()
 

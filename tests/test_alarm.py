@@ -1,9 +1,11 @@
 """The alarm: administrators and auditors hear of whoever is refused again and again, once."""
 
 import pytest
+from structlog.testing import capture_logs
 
-from notificacao import alarm, audiences
+from notificacao import alarm, audiences, rates
 from notificacao.models import AuditEvent, Notification, Role
+from notificacao.rates import Buckets, Memory
 from notificacao.refusals import Refusals
 from tests.conftest import make_person
 
@@ -62,7 +64,7 @@ def test_once_in_a_window_however_long_it_goes_on(dora):
 
 def test_another_process_that_counted_the_same_does_not_tell_again(dora):
     refuse(4)
-    alarm.forget()
+    rates.forget()
     refuse(4)
     assert Notification.objects.count() == 1
 
@@ -88,3 +90,37 @@ def test_a_login_that_ran_out_is_no_attack(dora, reason):
 def test_where_nobody_holds_the_roles_it_is_on_record_all_the_same():
     refuse(4)
     assert alarms() == [("caio", "10.0.0.1", 0)]
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """`processes(2)`: what follows happens in the second process."""
+    buckets = {number: Buckets(Memory()) for number in (1, 2, 3)}
+    return lambda number: monkeypatch.setattr(rates, "_buckets", buckets[number])
+
+
+def refused_in_each(processes) -> list[tuple[str, str, int]]:
+    """Two refusals in each of three processes, of somebody whom no other test knows; the alarms raised."""
+    for number in (1, 2, 3):
+        processes(number)
+        refuse(2, who="", ip="10.9.8.7")
+    return alarms()
+
+
+@pytest.mark.services
+def test_with_redis_all_processes_count_together_and_one_of_them_tells(dora, redis, settings, processes):
+    settings.REDIS_URL = redis.url
+    assert refused_in_each(processes) == [("", "10.9.8.7", 1)]
+
+
+def test_without_redis_each_counts_for_itself(dora, processes):
+    assert refused_in_each(processes) == []
+
+
+@pytest.mark.services
+def test_while_redis_is_gone_each_counts_for_itself(dora, settings, processes):
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"  # nobody listens there
+    with capture_logs():
+        assert refused_in_each(processes) == []
+        refuse(4, who="", ip="10.9.8.7")
+    assert alarms() == [("", "10.9.8.7", 1)]

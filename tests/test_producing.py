@@ -12,6 +12,7 @@ from notificacao import audiences
 from notificacao.api import producing as view
 from notificacao.models import AuditEvent, Membership, Notification, Person, Producer, ProducerKey, Role
 from notificacao.refusals import Refusals
+from tests.conftest import make_person
 from tests.producers import EVERYTHING, URL, WORDS, System, make_key, make_producer, to
 
 
@@ -302,6 +303,23 @@ def test_a_key_that_is_not_good_any_more_is_refused_in_the_same_words_and_on_rec
     ((who, _, why),) = refusals()
     assert why.removeprefix("key ") in ("unknown or revoked", reason)
     assert who == ("producer:beneficios" if reason in ("expired", "producer inactive") else "")
+
+
+def test_guesses_at_keys_are_limited_by_address_told_of_and_keep_no_good_key_out(
+    system, refusals, settings, time_stands_still
+):
+    settings.RATE_KEYS, settings.ALARM_REFUSALS = (10, 3), 4
+    make_person("dora", Role.AUDITOR)
+    guesses = [System(system.producer, key=f"{number:08}.{'b' * 32}") for number in range(6)]
+    answers = [guess.post(to(everybody=True)) for guess in guesses]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429, 429]
+    assert (answers[-1].json()["code"], answers[-1]["Retry-After"]) == ("throttled", "6")
+    assert {(who, ip) for who, ip, _ in refusals()} == {("", "127.0.0.1")}
+    raised = AuditEvent.objects.get(action="alarm_raised")
+    assert (raised.who, raised.ip, raised.data) == ("", "127.0.0.1", {"told": 1})
+    elsewhere = Client(headers={"Authorization": f"Api-Key {guesses[0].key}"}, REMOTE_ADDR="10.0.0.7")
+    assert elsewhere.post(URL, to(everybody=True), content_type="application/json").status_code == 401
+    assert system.post(to(everybody=True)).status_code == 201
 
 
 def test_the_table_holds_no_key_only_a_hash(system):

@@ -78,6 +78,7 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("RATE_USER", "10"),
         ("RATE_STAFF", "0/75"),
         ("RATE_SYSTEM", "100/0"),
+        ("RATE_KEYS", "10/0"),
         ("RATE_STREAMS", "60/sixty"),
         ("RATE_LOGIN", "-10/15"),
         ("RATE_LOGIN_ADDRESS", "1000000/1"),

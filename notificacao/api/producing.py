@@ -6,21 +6,23 @@ from typing import Any
 from drf_spectacular.authentication import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_api_key.permissions import KeyParser
 
-from notificacao import audit, idempotency
+from notificacao import audit, idempotency, rates
 from notificacao.api import examples, shapes
 from notificacao.api.notifications import notifications
 from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
+from notificacao.conf import conf
 from notificacao.models import AuditEvent, Producer, ProducerKey
 from notificacao.producing import api_keys, sending
 from notificacao.producing.faults import Faulty
 from notificacao.producing.orders import ORDERS_MAX, EventOrder, Order, Orders
+from notificacao.rates import Rate
 from notificacao.refusals import Refusals
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
@@ -30,7 +32,10 @@ _refusals = Refusals(AuditEvent.Action.PRODUCER_REFUSED)
 
 
 class ProducersKey(BaseAuthentication):
-    """`Authorization: Api-Key …`; the producer is the request's user, the key its `auth`."""
+    """`Authorization: Api-Key …`; the producer is the request's user, the key its `auth`.
+
+    Keys that are refused are limited by address; a good one is let in whatever came from there before.
+    """
 
     def authenticate(self, request: Request) -> tuple[Producer, ProducerKey]:
         text = KeyParser().get(request)
@@ -39,7 +44,10 @@ class ProducersKey(BaseAuthentication):
         try:
             key = api_keys.recognise(text)
         except api_keys.KeyRefused as refused:
-            _refusals.record(who=refused.who, ip=audit.address_of(request), reason=f"key {refused.reason}")
+            address = audit.address_of(request)
+            _refusals.record(who=refused.who, ip=address, reason=f"key {refused.reason}")
+            if wait := rates.take(f"keys:{address}", Rate(*conf.RATE_KEYS)):
+                raise Throttled(wait) from None
             detail = "Esta chave não vale: confira se expirou ou foi revogada."
             raise AuthenticationFailed(detail, "key_invalid") from None
         return key.producer, key
