@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import F, Model
 from django.db.models.functions import Now
 
-from notificacao import audiences, revocations, wakes
-from notificacao.models import Channel, Person
+from notificacao import audiences, audit, revocations, wakes
+from notificacao.models import AuditEvent, Channel, Person
 
 
 def touch(person_pks: Iterable[int]) -> None:
@@ -29,6 +30,23 @@ def end_login(session: Session) -> None:
     if owner is not None:
         touch([int(owner)])
         revocations.ask([revocations.of_login(session.session_key)], "logout")
+
+
+@transaction.atomic
+def end_all_logins(by: str, reason: str) -> int:
+    """Everybody has to log in again; what anybody holds of tokens and channels' keys is worth nothing; how many logins.
+
+    Tokens are asked back by person too: a session that was deleted by SQL took none with it.
+    """
+    logins, _ = Session.objects.all().delete()  # each with its signal
+    people = Person.objects.only("public_id")
+    touch(person.pk for person in people)
+    revocations.ask((revocations.of_person(audiences.client_id_for(person)) for person in people), "all_logins")
+    renew_keys(Channel.objects.values_list("pk", flat=True))
+    audit.record(
+        AuditEvent.Action.TOKENS_REVOKED, who=by, reason=reason[:100], logins=logins, console=audit.this_console()
+    )
+    return logins
 
 
 def before(change: Model, person_pks: Iterable[int]) -> None:

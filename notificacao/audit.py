@@ -1,8 +1,10 @@
 """The one way to write the audit trail; how it is read out as a table."""
 
 import csv
+import getpass
 import io
 import json
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -25,6 +27,14 @@ def address_of(request) -> str | None:
 def address_in(scope: Mapping) -> str | None:
     """The same, where there is an ASGI scope and no request; None by a socket that has none."""
     return (scope.get("client") or (None,))[0]
+
+
+def this_console() -> str:
+    """Whose a command is and on which machine: `deploy@web-1`."""
+    try:
+        return f"{getpass.getuser()}@{platform.node()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return platform.node()
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:

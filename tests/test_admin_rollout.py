@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from notificacao import rollout_plan, wakes
-from notificacao.models import BreakerState, RolloutEvent, RolloutFlag
+from notificacao.models import AuditEvent, BreakerState, Person, RolloutEvent, RolloutFlag
 from notificacao.rollout_plan import Hand
 from tests.conftest import make_person
 from tests.staff import complaints, make_staff
@@ -142,6 +142,18 @@ def test_the_kill_switch_works_from_a_stale_page_and_ends_the_plan(operator, fla
     assert rollout_plan.newest().state == "rolled_back"
     event = RolloutEvent.objects.first()
     assert (event.action, event.reason) == ("kill", "Ably lento")
+
+
+def test_who_changed_the_flag_from_where_is_in_the_audit_trail_with_a_plan_or_without(operator, flag):
+    begin_a_plan()
+    set_to(operator, flag, percent="5", everyone="false", note="Chave vazada")
+    set_to(operator, flag, percent="0", everyone="unknown", note="Nova chave")
+    set_to(operator, flag, percent="0", everyone="unknown", note="Só a observação")
+    back, no, killed, _ = AuditEvent.objects.filter(action="rollout_changed")
+    dora = Person.objects.get(username="dora").public_id
+    assert {(event.who, event.ip) for event in (back, no, killed)} == {(dora, "127.0.0.1")}
+    assert (killed.data["act"], killed.data["percent"], killed.reason) == ("kill", "5% → 0%", "Chave vazada")
+    assert [event.data["everyone"] for event in (no, back)] == [[None, False], [False, None]]
 
 
 def test_the_salt_is_shown_and_not_changed(operator, flag):

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from notificacao import rollout_plan
-from notificacao.models import RolloutEvent, RolloutFlag
+from notificacao.models import AuditEvent, RolloutEvent, RolloutFlag
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,34 @@ def test_the_current_stage_shows_its_gates():
     assert "→ 5%: 1 de 48 h, 9 de 300 notificações\n    falhas: 1.23%, ainda não provada" in out
 
 
-@pytest.mark.parametrize(("act", "reason", "sentence"), [("start", "", "motivo"), ("pause", "x", "Não é possível")])
+@pytest.mark.parametrize("everyone", [None, True])
+def test_the_kill_switch_needs_no_plan_and_its_no_stays(everyone):
+    RolloutFlag.objects.update(everyone=everyone, percent=25)
+    said("rollout", "kill", reason="Chave vazada")
+    flag = RolloutFlag.objects.get()
+    assert (flag.everyone, flag.percent) == (False, 0)
+    with pytest.raises(CommandError, match="forçada"):
+        said("rollout", "start", reason="De novo")
+    event = AuditEvent.objects.first()
+    assert (event.action, event.who, event.reason) == ("rollout_changed", "shell", "Chave vazada")
+    assert event.data["everyone"] == [everyone, False]
+    assert event.data["percent"] == "25% → 0%"
+    assert "@" in event.data["console"]
+
+
+def test_and_ends_the_plan_that_is_under_way():
+    said("rollout", "start", reason="Piloto")
+    assert said("rollout", "kill", reason="Chave vazada").startswith(
+        "A transição foi revertida e todos recebem por SSE"
+    )
+    event = RolloutEvent.objects.first()
+    assert (event.action, event.who, event.reason) == ("kill", "shell", "Chave vazada")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason", "sentence"),
+    [("start", "", "motivo"), ("kill", " ", "motivo"), ("pause", "x", "Não é possível")],
+)
 def test_what_is_refused_ends_with_its_sentence(act, reason, sentence):
     with pytest.raises(CommandError, match=sentence):
         said("rollout", act, reason=reason)

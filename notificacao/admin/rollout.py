@@ -6,8 +6,9 @@ from django import forms
 from django.contrib import admin
 from django.utils.formats import number_format
 
-from notificacao import rollout, rollout_plan
+from notificacao import audit, rollout, rollout_plan
 from notificacao.models import Person, RolloutFlag
+from notificacao.rollout_plan import Act
 
 EVERYONE = {None: "Vale o percentual", True: "Sim", False: "Não: ninguém, todos por SSE"}
 NOT_CONFIGURED = (
@@ -85,9 +86,12 @@ class RolloutFlagAdmin(admin.ModelAdmin):
         return ("situation", *FlagForm.Meta.fields, "salt", *(["seen"] if editing else []))
 
     def save_model(self, request, obj, form, change) -> None:
-        if form.kills and rollout_plan.kill(request.user, obj.note or "Chave desligada à mão"):
+        ip, before = audit.address_of(request), RolloutFlag.objects.get(pk=obj.pk)
+        if form.kills and rollout_plan.kill(request.user, obj.note or "Chave desligada à mão", ip):
             obj.percent = 0
         super().save_model(request, obj, form, change)
+        if (before.everyone, before.percent) != (obj.everyone, obj.percent):
+            rollout_plan.put_flag_on_record(Act("flag", request.user, obj.note, ip=ip), before, obj)
 
     @admin.display(description="todos no Ably")
     def for_everyone(self, flag) -> str:

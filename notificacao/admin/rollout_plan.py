@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from notificacao import rollout_plan
+from notificacao import audit, rollout_plan
 from notificacao.admin import rollout_stages
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import RolloutPlan
@@ -65,7 +65,8 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         try:
             act = getattr(rollout_plan, name)
-            plan = act(request.user, version=int(version), reason=request.POST.get("reason", ""))
+            reason, ip = request.POST.get("reason", ""), audit.address_of(request)
+            plan = act(request.user, version=int(version), reason=reason, ip=ip)
         except NotNow as why:
             self.message_user(request, str(why), messages.ERROR)
         else:

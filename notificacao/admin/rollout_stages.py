@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from notificacao import rollout_plan
+from notificacao import audit, rollout_plan
 from notificacao.rollout_plan import Draft, NotNow, Stage
 from notificacao.rollout_plan.acts import REASON_MAX
 from notificacao.rollout_plan.editing import BAKE_MAX, HOLDBACK_MAX, SAMPLE_MAX, STAGES_MAX, why_fixed
@@ -95,7 +95,8 @@ def _is_done(request: HttpRequest, form: PlanForm, stages: tuple[Stage, ...]) ->
         form.add_error(None, faults)
         return False
     try:
-        rollout_plan.edit(request.user, version=given["version"], reason=given["reason"], draft=draft)
+        ip = audit.address_of(request)
+        rollout_plan.edit(request.user, version=given["version"], reason=given["reason"], draft=draft, ip=ip)
     except NotNow as why:
         form.add_error(None, str(why))
         return False

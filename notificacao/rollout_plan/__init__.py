@@ -3,6 +3,7 @@
 from notificacao.rollout_plan.acts import (
     ACTS,
     PERMISSION,
+    Act,
     Hand,
     NotNow,
     Stale,
@@ -10,10 +11,12 @@ from notificacao.rollout_plan.acts import (
     await_approval,
     kill,
     pause,
+    put_flag_on_record,
     resume,
     roll_back,
     start,
     step_down,
+    switch_off,
 )
 from notificacao.rollout_plan.editing import Draft, Stage, edit
 from notificacao.rollout_plan.overview import overview
@@ -23,6 +26,7 @@ __all__ = [
     "ACTS",
     "PERMISSION",
     "TEMPLATE",
+    "Act",
     "Draft",
     "Hand",
     "NotNow",
@@ -35,8 +39,10 @@ __all__ = [
     "newest",
     "overview",
     "pause",
+    "put_flag_on_record",
     "resume",
     "roll_back",
     "start",
     "step_down",
+    "switch_off",
 ]

@@ -45,16 +45,22 @@ class Stale(NotNow):
 
 @dataclass(frozen=True)
 class Act:
-    """What is to be done, by whom, why, and what was measured."""
+    """What is to be done, by whom, why, what was measured, and from which address it was asked for."""
 
     name: str
     by: By
     reason: str
     figures: dict = field(default_factory=dict)
+    ip: str | None = None
 
     @property
     def who(self) -> str:
         return self.by.public_id if isinstance(self.by, Person) else str(self.by)
+
+    @property
+    def console(self) -> dict[str, str]:
+        """Whose and on which machine, where it was one."""
+        return {"console": audit.this_console()} if self.by is Hand.SHELL else {}
 
 
 # From which states staff may do what.
@@ -68,33 +74,33 @@ ACTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def start(by: By, *, version: int, reason: str) -> RolloutPlan:
+def start(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
     """To the first stage; where the last plan is over, a new one of the same stages begins."""
-    return _do(Act("start", by, reason), version, lambda plan: (State.RUNNING, 1))
+    return _do(Act("start", by, reason, ip=ip), version, lambda plan: (State.RUNNING, 1))
 
 
-def pause(by: By, *, version: int, reason: str) -> RolloutPlan:
+def pause(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
     """The percent stays, the clock stands; the guard still acts upon harm."""
-    return _do(Act("pause", by, reason), version, lambda plan: (State.PAUSED, plan.position))
+    return _do(Act("pause", by, reason, ip=ip), version, lambda plan: (State.PAUSED, plan.position))
 
 
-def resume(by: By, *, version: int, reason: str) -> RolloutPlan:
-    return _do(Act("resume", by, reason), version, lambda plan: (State.RUNNING, plan.position))
+def resume(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
+    return _do(Act("resume", by, reason, ip=ip), version, lambda plan: (State.RUNNING, plan.position))
 
 
-def advance(by: By, *, version: int, reason: str) -> RolloutPlan:
+def advance(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
     """To the next stage; from the last one the plan is completed, and its percent stays."""
-    return _do(Act("advance", by, reason), version, _after)
+    return _do(Act("advance", by, reason, ip=ip), version, _after)
 
 
-def step_down(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
+def step_down(by: By, *, version: int, reason: str, figures: dict | None = None, ip: str | None = None) -> RolloutPlan:
     """A stage back, which begins anew; from the first, to nobody."""
-    return _do(Act("step_down", by, reason, figures or {}), version, _before)
+    return _do(Act("step_down", by, reason, figures or {}, ip), version, _before)
 
 
-def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None) -> RolloutPlan:
+def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None, ip: str | None = None) -> RolloutPlan:
     """Everybody back to SSE. The plan is over."""
-    return _do(Act("roll_back", by, reason, figures or {}), version, lambda plan: (State.ROLLED_BACK, 0))
+    return _do(Act("roll_back", by, reason, figures or {}, ip), version, lambda plan: (State.ROLLED_BACK, 0))
 
 
 def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
@@ -103,14 +109,31 @@ def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
 
 
 @transaction.atomic
-def kill(by: By, reason: str) -> bool:
+def switch_off(by: By, *, reason: str) -> None:
+    """The kill switch: nobody on Ably, whatever plan and percent; "Não" stays until somebody takes it back.
+
+    Raises NotNow.
+    """
+    act = Act("kill", by, reason)
+    if not act.reason.strip():
+        raise NotNow("Diga o motivo.")
+    kill(by, reason)
+    flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
+    before = RolloutFlag(everyone=flag.everyone, percent=flag.percent)
+    flag.everyone, flag.percent = False, Decimal(0)
+    flag.save()
+    put_flag_on_record(act, before, flag)
+
+
+@transaction.atomic
+def kill(by: By, reason: str, ip: str | None = None) -> bool:
     """The flag goes to nobody by hand: a plan that has people on Ably is over, whatever its version. Whether one was.
     Asks no permission: the flag's own was asked.
     """
     plan = RolloutPlan.objects.select_for_update().last()
     if plan is None or plan.state not in RolloutPlan.REVERSIBLE:
         return False
-    _carry_out(Act("kill", by, reason), plan, State.ROLLED_BACK, 0)
+    _carry_out(Act("kill", by, reason, ip=ip), plan, State.ROLLED_BACK, 0)
     return True
 
 
@@ -187,12 +210,29 @@ def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
     audit.record(
         AuditEvent.Action.ROLLOUT_CHANGED,
         who=event.who,
+        ip=act.ip,
         reason=event.reason[:100],
         act=event.action,
         to=event.to_state,
         percent=percents,
+        **act.console,
     )
     if isinstance(act.by, Person):
         message = f"Plano de transição: {percents}. {event.reason}"
         LogEntry.objects.log_actions(act.by.pk, [flag], CHANGE, change_message=message, single_object=True)
     logger.warning("rollout_changed", act=event.action, state=str(event.to_state), percent=percents, by=event.who)
+
+
+def put_flag_on_record(act: Act, before: RolloutFlag, flag: RolloutFlag) -> None:
+    """What was done to the flag by hand, beside what became of a plan by it."""
+    audit.record(
+        AuditEvent.Action.ROLLOUT_CHANGED,
+        who=act.who,
+        ip=act.ip,
+        reason=act.reason.strip()[:100],
+        act="flag",
+        everyone=[before.everyone, flag.everyone],
+        percent=f"{float(before.percent):g}% → {float(flag.percent):g}%",
+        **act.console,
+    )
+    logger.warning("flag_changed", everyone=flag.everyone, percent=float(flag.percent), by=act.who)

@@ -69,7 +69,7 @@ class Draft:
 
 
 @transaction.atomic
-def edit(by: By, *, version: int, reason: str, draft: Draft) -> RolloutPlan:
+def edit(by: By, *, version: int, reason: str, draft: Draft, ip: str | None = None) -> RolloutPlan:
     """The plan with these stages; after one that was rolled back, a new one. Raises PermissionDenied, Stale, NotNow."""
     plan = locked(Act(EDIT, by, reason), version, RolloutPlan.EDITABLE)
     for fault in draft.faults():
@@ -82,7 +82,7 @@ def edit(by: By, *, version: int, reason: str, draft: Draft) -> RolloutPlan:
     plan.approval, plan.version = draft.needs_approval, plan.version + 1
     plan.save(update_fields=["approval", "version"])
     write(plan, draft.stages)
-    _put_on_record(Act(EDIT, by, reason, {"before": before.as_data(), "after": draft.as_data()}), plan)
+    _put_on_record(Act(EDIT, by, reason, {"before": before.as_data(), "after": draft.as_data()}, ip), plan)
     return plan
 
 

@@ -26,4 +26,4 @@ class Command(BaseCommand):
             events = events.filter(action=action)
         for line in audit.as_csv(events.iterator()):
             self.stdout.write(line, ending="")
-        audit.record(AuditEvent.Action.AUDIT_EXPORTED, who="manage.py")
+        audit.record(AuditEvent.Action.AUDIT_EXPORTED, who="manage.py", console=audit.this_console())

@@ -16,21 +16,25 @@ ACTS = {
     "step-down": rollout_plan.step_down,
     "rollback": rollout_plan.roll_back,
 }
+KILL = "kill"  # the flag's "Não": whatever the plan, whoever acted meanwhile
 WORDS = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "violada"}
 
 
 class Command(BaseCommand):
-    help = "Mostra (status) ou conduz a transição para o Ably: cada ato pede --reason e fica registrado."
+    help = (
+        "Mostra (status) ou conduz a transição para o Ably: cada ato pede --reason e fica registrado. kill desliga a "
+        "chave (Não: ninguém), haja ou não um plano; quem a devolve ao percentual é a administração."
+    )
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("act", choices=["status", *ACTS])
+        parser.add_argument("act", choices=["status", *ACTS, KILL])
         parser.add_argument("--reason", default="", help="o motivo do ato, para quem vier depois")
         parser.add_argument("--json", action="store_true", dest="as_json", help="tudo, como um objeto JSON")
 
     def handle(self, *, act: str, reason: str, as_json: bool, **options) -> None:
         if act != "status":
             try:
-                ACTS[act](Hand.SHELL, version=rollout_plan.newest().version, reason=reason)
+                self._act(act, reason)
             except NotNow as error:
                 raise CommandError(str(error)) from error
         now = rollout_plan.overview()
@@ -38,6 +42,12 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(now, ensure_ascii=False, indent=2))
         else:
             self._tell(now)
+
+    def _act(self, act: str, reason: str) -> None:
+        if act == KILL:
+            rollout_plan.switch_off(Hand.SHELL, reason=reason)
+        else:
+            ACTS[act](Hand.SHELL, version=rollout_plan.newest().version, reason=reason)
 
     def _tell(self, now: dict[str, Any]) -> None:
         self.stdout.write(now["sentence"])

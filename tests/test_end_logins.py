@@ -1,0 +1,76 @@
+"""`manage.py end_logins`: after it nothing that anybody holds of the site or of Ably opens anything."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from notificacao import audiences, tokens
+from notificacao.models import AuditEvent, Channel, Person, Revocation
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def on_ably(settings):
+    settings.ABLY_API_KEY = "semtas.local:" + "s" * 32
+
+
+def end_logins(reason="Chave vazada"):
+    out = StringIO()
+    call_command("end_logins", reason=reason, stdout=out)
+    return out.getvalue()
+
+
+def test_everybody_has_to_log_in_again(client, ana):
+    client.force_login(ana)
+    assert client.get("/api/v1/session/").status_code == 200
+    assert "Logins encerrados: 1." in end_logins()
+    assert client.get("/api/v1/session/").status_code == 401
+    assert not Session.objects.exists()
+
+
+def test_tokens_are_asked_back_of_each_login_and_each_person_even_of_a_session_that_is_gone(client, ana, bia):
+    client.force_login(ana)
+    end_logins()
+    kinds = [target.partition(":")[0] for target in Revocation.objects.values_list("target", flat=True)]
+    assert sorted(kinds) == ["clientId"] * 2 + ["revocationKey"]
+    assert {f"clientId:{audiences.client_id_for(each)}" for each in (ana, bia)} < set(
+        Revocation.objects.values_list("target", flat=True)
+    )
+
+
+def test_the_tokens_that_a_process_keeps_are_not_given_again(ana):
+    Person.objects.update(access_changed_at=timezone.now() - timedelta(days=1))
+    before = tokens.generate_token(Person.objects.get(pk=ana.pk), "sessao")
+    end_logins()
+    issued = AuditEvent.objects.filter(action="token_issued")
+    assert issued.count() == 1
+    assert tokens.generate_token(Person.objects.get(pk=ana.pk), "sessao").capability == before.capability
+    assert issued.count() == 2
+
+
+def test_every_channel_has_another_key(ana):
+    Channel.objects.create(name=audiences.channel_for_user(ana), key_epoch=7)
+    end_logins()
+    assert Channel.objects.get(pk=audiences.channel_for_user(ana)).key_epoch == 8
+
+
+def test_it_is_on_record_with_the_shell_it_came_from():
+    end_logins("Chave vazada")
+    event = AuditEvent.objects.get(action="tokens_revoked")
+    assert (event.who, event.reason, event.data["logins"]) == ("manage.py", "Chave vazada", 0)
+    assert "@" in event.data["console"]
+
+
+def test_where_tokens_cannot_be_taken_back_it_says_so(settings):
+    settings.ABLY_KEY_REVOCABLE = False
+    assert "não podem ser retirados" in end_logins()
+
+
+def test_it_wants_a_reason():
+    with pytest.raises(CommandError, match="motivo"):
+        end_logins(" ")
