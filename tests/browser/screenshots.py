@@ -24,6 +24,32 @@ for age, event in enumerate(events):
     rows = Notification.objects.filter(event_id=event)
     rows.update(created_at=F("created_at") - timedelta(hours=8 * age, minutes=7 * age))
 """
+# Three hours of a stage, as the guard would have counted them.
+_MEASURED = """
+import random
+from datetime import timedelta
+from django.utils import timezone
+from notificacao.guard.gates import GATES
+from notificacao.models import RolloutMinute, RolloutPlan
+chance, plan, now = random.Random(7), RolloutPlan.objects.last(), timezone.now().replace(second=0, microsecond=0)
+def minute(ago, arm):
+    shown = chance.randint(20, 40)
+    slow = sum(chance.random() < 0.025 for _ in range(shown))
+    failed = sum(chance.random() < 0.002 for _ in range(shown))
+    at = now - timedelta(minutes=ago)
+    return RolloutMinute(plan=plan, at=at, arm=arm, shown=shown, over_100_ms=slow, over_500_ms=slow // 2, failed=failed)
+minutes = [minute(ago, arm) for ago in range(175, 2, -5) for arm in ("ably", "control")]
+RolloutMinute.objects.bulk_create(minutes)
+def share(name, arm):
+    mine = [minute for minute in minutes if minute.arm == arm]
+    return sum(getattr(minute, name) for minute in mine) / sum(minute.shown for minute in mine)
+def gate(one):
+    known = hasattr(RolloutMinute, one.name)
+    value, control = (share(one.name, "ably"), share(one.name, "control")) if known else (0.0, None)
+    return {"name": one.name, "label": one.label, "state": "met" if not one.goal or value < one.goal / 3 else "not_yet", "value": value,
+            "control": control, "goal": one.goal, "critical": one.critical, "shown": 900, "people": 40}
+plan.stages.filter(position=1).update(watched=175 * 60, sample=260, gates=[gate(one) for one in GATES])
+"""
 
 
 def main() -> None:
@@ -72,7 +98,7 @@ def take_diagnosis(ana: Desk) -> None:
 
 
 def take_rollout(staff: Staff) -> None:
-    """A plan that has just begun."""
+    """A plan in its first stage."""
     page = staff.page
     page.set_viewport_size(_DESK)
     page.goto(f"{staff.site.url}/admin/notificacao/rolloutplan/")
@@ -80,6 +106,9 @@ def take_rollout(staff: Staff) -> None:
     page.locator("details[open] textarea").fill("Aprovado na reunião de segunda-feira")
     page.get_by_role("button", name="Confirmar: Iniciar").click()
     expect(page.locator("tr.current")).to_be_visible()
+    staff.site.manage("shell", "--no-imports", "-c", _MEASURED)
+    page.reload()
+    expect(page.locator(".chart canvas")).to_have_count(3)
     page.screenshot(path=DOCS / "rollout.png", full_page=True)
 
 
