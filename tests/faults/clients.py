@@ -29,9 +29,11 @@ class Reset(Exception):
 
 
 class Browser:
-    """One page of a person. `sites`: what a load balancer chooses from; `lane`: which to ask for, each time anew."""
+    """One page of a person. `sites`: what a load balancer chooses from; `lane`: which to ask for, each time anew; None:
+    the one of the session's transport, and another where the session says so.
+    """
 
-    def __init__(self, sites: list[str], person: dict, lane: Callable[[], str], name: str):
+    def __init__(self, sites: list[str], person: dict, lane: Callable[[], str] | None, name: str):
         self.name = name
         self.person = person
         self.page: Page | None = None
@@ -74,13 +76,16 @@ class Browser:
     async def _read(self, page: Page) -> tuple[bool, float | None]:
         """One stream until its end: whether it was open, and how long to wait, where the server said so."""
         was_open = False
-        lane = "live" if page.left_ably else self._lane()
+        lane = self._lane() if self._lane and not page.left_ably else page.lane_by_session
         query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
         address = f"{self._site()}/api/v1/stream/"
         try:
             async with self._http.stream(
                 "GET", address, params=query, headers=self._headers, timeout=SILENCE
             ) as answer:
+                if answer.status_code == 403 and self._lane is None:  # taken off Ably meanwhile
+                    page.apply(await self._fetch("/api/v1/session/"))
+                    return False, 0.0
                 if answer.status_code != 200:
                     _refused(answer.status_code)
                     return False, _retry_after(answer)
@@ -132,7 +137,8 @@ class Browser:
             await asyncio.sleep(random.uniform(0, 0.5))
             if page.wants_session:
                 page.apply(await self._fetch("/api/v1/session/"))
-                if page.wants_restart or page.wants_reopening:
+                moves = self._lane is None and page.lane not in (None, page.lane_by_session)
+                if page.wants_restart or page.wants_reopening or moves:
                     self._reopen()
 
     async def _session_and_list(self) -> tuple[dict, list[dict]]:

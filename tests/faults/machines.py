@@ -72,6 +72,7 @@ class Machines:
         redis: RedisServer,
         *,
         size: int = PEOPLE,
+        dispatcher: type[DispatcherProcess] = DispatcherProcess,
         odd: dict = {},  # noqa: B006
         **settings: str,
     ):
@@ -92,7 +93,7 @@ class Machines:
         behind = self.database.replace(f":{postgres.port}/", f":{self.to_database.port}/")
         self.webs = [Site(behind, **self.settings | odd), Site(self.database, **self.settings)]
         self.to_web = Proxy(self.webs[0].port)
-        self.dispatchers = [DispatcherProcess(self.database, **self.settings | more) for more in (odd, {})]
+        self.dispatchers = [dispatcher(self.database, **self.settings | more) for more in (odd, {})]
         self.producer = Producer(self.database, **self.settings)
         self.people: list[dict] = []
 
@@ -201,7 +202,7 @@ class Trial:
 
 
 @contextlib.asynccontextmanager
-async def pages(machines: Machines, lanes: Sequence[Callable[[], str]] = _LANES) -> AsyncIterator[list[Browser]]:
+async def pages(machines: Machines, lanes: Sequence[Callable[[], str] | None] = _LANES) -> AsyncIterator[list[Browser]]:
     """For each person one page a lane, all of them open."""
     async with asyncio.TaskGroup() as tasks:
         browsers = [

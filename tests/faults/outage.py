@@ -43,7 +43,7 @@ class Noticed:
 
 
 def machines_on_ably(
-    postgres: PostgresServer, redis: RedisServer, key: str, port: int, *, people: int, live: int, **settings: str
+    postgres: PostgresServer, redis: RedisServer, key: str, port: int, *, people: int, live: int, **settings
 ) -> Machines:
     """`people` with `live` streams each, and one beside Ably, which is found at `port`."""
     short = {"ABLY_PUBLISH_TIMEOUT": "2", "BREAKER_COOLDOWN": "1", "CANARY_EVERY": "2", "STREAM_HEARTBEAT": "1.5"}

@@ -53,7 +53,8 @@ class Page:
     def apply(self, session: dict) -> None:
         """What the session says now."""
         self.wants_session = False
-        self.left_ably = self.left_ably and session["transport"] == "sse"
+        self.lane_by_session = "standby" if session.get("transport") == "ably" else "live"
+        self.left_ably = self.left_ably and self.lane_by_session == "live"
         if parse(session["position"])[0] != self.state.epoch:
             self.wants_restart = True
             return
@@ -93,7 +94,7 @@ class Page:
         elif name == "heads":
             self._hear_heads(data)
         elif name == "session" and data.get("transport") == "sse":
-            self.left_ably = True
+            self.left_ably, self.lane_by_session = True, "live"
         elif name == "session":
             self.wants_session = True
         elif name == "resync":

@@ -11,8 +11,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
 
@@ -25,9 +26,10 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.db import Error, connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from notificacao import audiences  # noqa: E402
+from notificacao import audiences, rollout_plan  # noqa: E402
 from notificacao.content import Notice  # noqa: E402
-from notificacao.models import Membership, Notification, Person, Role, RolloutFlag, Unit  # noqa: E402
+from notificacao.models import Membership, Notification, Person, Role, RolloutFlag, RolloutPlan, Unit  # noqa: E402
+from notificacao.rollout_plan import Hand  # noqa: E402
 from notificacao.services import notify_many  # noqa: E402
 
 
@@ -142,6 +144,47 @@ def cast(size: int) -> list[dict]:
     return [{"name": p.username, "session": _log_in(p), "hears": heard[p.pk]} for p in people]
 
 
+def log_in() -> list[str]:
+    """New sessions of the people, in the order of the cast."""
+    return [_log_in(person) for person in Person.objects.filter(memberships__role=Role.TECNICO).order_by("pk")]
+
+
+def administrator(password: str) -> None:
+    """A superuser who holds ADMIN too, and so is told what the guard does."""
+    person = Person.objects.create_superuser("chefe", password=password)
+    Membership.objects.create(person=person, role=Role.ADMIN)
+
+
+def plan(percents: list[int], position: int) -> list[str]:
+    """A new plan of these stages, under way in its stage `position`: the names of those whom it has put on Ably.
+
+    Of those who have no role but TECNICO exactly the stage's share is, in each stage.
+    """
+    if rollout_plan.newest().state in RolloutPlan.REVERSIBLE:
+        _act(rollout_plan.roll_back)
+    stages = tuple(rollout_plan.Stage(Decimal(percent), 48, 300) for percent in percents)
+    if rollout_plan.Draft.of(rollout_plan.newest()).stages != stages:
+        _act(rollout_plan.edit, draft=rollout_plan.Draft(stages, Decimal(0), needs_approval=True))
+    people = Person.objects.filter(memberships__role=Role.TECNICO)
+    RolloutFlag.objects.update(everyone=None, salt=_even_salt(list(people.values_list("pk", flat=True)), percents))
+    for act in (rollout_plan.start, *(rollout_plan.advance,) * (position - 1)):
+        _act(act)
+    flag = RolloutFlag.objects.get()
+    return [person.username for person in people if flag.includes(person.pk)]
+
+
+def _act(act: Callable, **more) -> None:
+    act(Hand.SHELL, version=rollout_plan.newest().version, reason="Ensaio", **more)
+
+
+def _even_salt(person_pks: list[int], percents: list[int]) -> str:
+    for salt in map(str, itertools.count()):
+        flags = [RolloutFlag(salt=salt, percent=Decimal(percent)) for percent in percents]
+        if all(100 * sum(map(flag.includes, person_pks)) == flag.percent * len(person_pks) for flag in flags):
+            return salt
+    raise AssertionError
+
+
 def _log_in(person: Person) -> str:
     store = SessionStore()
     store[SESSION_KEY] = str(person.pk)
@@ -159,6 +202,12 @@ def main() -> None:
         match order.pop("do"):
             case "cast":
                 answer = cast(**order)
+            case "log_in":
+                answer = log_in()
+            case "administrator":
+                administrator(**order)
+            case "plan":
+                answer = plan(**order)
             case "send":
                 answer = send(**order)
             case "produce":

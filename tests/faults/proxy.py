@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 
 from tests.live.ably_server import free_port
 
@@ -18,6 +19,7 @@ class Proxy:
     `latency`: seconds that each piece waits, in either direction. `pace`: bytes a second from the target, at most.
     `holding`: nothing passes, and nothing is lost. `swallowing`: what comes is gone; whatever connection lost a byte
     that way is reset once it ends, as a router does that forgot it. With `tls` it speaks TLS to whoever connects.
+    `cuts_off`: whoever sent a piece for which it is true is cut off: the target has it, and its answer reaches nobody.
     """
 
     def __init__(self, target: int, tls: ssl.SSLContext | None = None):
@@ -26,6 +28,7 @@ class Proxy:
         self.target = target
         self.latency = 0.0
         self.pace: float | None = None
+        self.cuts_off: Callable[[bytes], bool] = _nobody
         self._passable = asyncio.Event()
         self._swallowing = False
         self._spoilt: set[Connection] = set()
@@ -82,6 +85,8 @@ class Proxy:
                     continue
                 writer.write(data)
                 await writer.drain()
+                if not from_target and self.cuts_off(data):
+                    _abort(connection.here)
             if writer.can_write_eof():
                 writer.write_eof()
 
@@ -125,13 +130,17 @@ class Proxy:
 
     def heal(self) -> None:
         """End every fault."""
-        self.latency, self.pace, self._swallowing = 0.0, None, False
+        self.latency, self.pace, self._swallowing, self.cuts_off = 0.0, None, False, _nobody
         self._call(self._heal())
 
     async def _heal(self) -> None:
         self._passable.set()
         for connection in list(self._spoilt):
             connection.reset()
+
+
+def _nobody(piece: bytes) -> bool:
+    return False
 
 
 class Connection:

@@ -1,0 +1,187 @@
+"""Contingencies of a rollout that is under way: Ably fails altogether, or is slow, or fails now and then. Nothing is
+lost, nothing comes twice, and plan and guard do what they are there for.
+"""
+
+import asyncio
+
+import pytest
+
+from tests.faults.crowd import on_ably
+from tests.faults.history import Path
+from tests.faults.hurried import Hurried
+from tests.faults.machines import burst, pages
+from tests.faults.outage import Outage, machines_on_ably
+from tests.faults.proxy import Proxy
+from tests.faults.rehearsal import Plan, acknowledging, gates
+from tests.live.ably_server import AblyServer
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.faults, pytest.mark.services]
+
+PEOPLE = 20
+BY_SESSION = (None,)  # each page in the lane that its session names
+IMPATIENT = {"SDK_RETRY_MS": "2000"}
+OUT_OF_USE = "Não é possível medir: o Ably está fora de uso"
+
+
+@pytest.fixture(scope="module")
+def ably():
+    with AblyServer() as server, Proxy(server.port) as way:
+        yield server, way
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres, redis, ably):
+    server, way = ably
+    settings = {"RATE_CALLS": "1000", "dispatcher": Hurried}
+    with machines_on_ably(postgres, redis, server.key, way.port, people=PEOPLE, live=1, **settings) as machines:
+        machines.producer.tell("administrator", password="ensaio")
+        yield machines
+
+
+@pytest.fixture
+def way(ably):
+    yield ably[1]
+    ably[1].heal()
+
+
+@pytest.fixture
+async def everybody(crowded):
+    """A plan in its last stage."""
+    await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+    return Plan(crowded, [50, 100], 2)
+
+
+@pytest.fixture
+async def half(crowded):
+    """A plan in the second of three stages: ten people on Ably, ten beside them to compare with.
+
+    The web processes are new: after an outage streams bring every row for 40 seconds, which the guard would count.
+    """
+    await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+    for site in crowded.webs:
+        site.kill()
+    await asyncio.gather(*(asyncio.to_thread(site.start) for site in crowded.webs))
+    return Plan(crowded, [25, 50, 100], 2)
+
+
+class Tenth:
+    """True of every tenth request that publishes; `cut`: of how many it was."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    @property
+    def cut(self) -> int:
+        return self._seen // 10
+
+    def __call__(self, piece: bytes) -> bool:
+        publishes = piece.startswith(b"POST")
+        self._seen += publishes
+        return publishes and self._seen % 10 == 0
+
+
+async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded, ably, everybody):
+    server, _ = ably
+    before = everybody.standing()
+
+    async def kill():
+        server.kill()
+
+    async def look_and_mend():
+        await eventually(lambda: everybody.says(OUT_OF_USE))
+        told = await asyncio.to_thread(crowded.webs[1].manage, "rollout", "status")
+        assert "por ora todos recebem por SSE" in told
+        for dispatcher in crowded.dispatchers:
+            await asyncio.to_thread(dispatcher.kill)
+        await asyncio.to_thread(lambda: [dispatcher.start() for dispatcher in crowded.dispatchers])
+        looked = everybody.ask("SELECT now() AS at")[0]["at"]
+        query = "SELECT FROM notificacao_rolloutplan WHERE looked_at > %s"
+        await eventually(lambda: everybody.ask(query, looked), 20)
+        assert everybody.standing().place == before.place
+        assert everybody.says(OUT_OF_USE)
+        server.start()
+
+    noticed = await Outage(crowded, 1, **IMPATIENT).of(kill, look_and_mend)
+    assert max(noticed.behind) < 2.0
+    assert noticed.paths[Path.STANDBY] > 0
+    await eventually(lambda: not everybody.says(OUT_OF_USE))
+    assert everybody.standing().place == before.place
+
+
+async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
+    server, _ = ably
+    async with (
+        pages(crowded, BY_SESSION) as browsers,
+        on_ably(crowded.sites[-1], _of(half.on_ably, browsers), **IMPATIENT),
+        acknowledging(crowded.sites[-1], browsers),
+        burst(crowded, browsers, pace=0.5) as load,
+    ):
+        half.grace_is_over()
+        await eventually(lambda: half.sample() > PEOPLE, 60)
+        assert half.standing().state == "running"
+        server.kill()
+        await eventually(lambda: half.standing().state == "rolled_back", 60)
+        server.start()
+        await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+        await load.delivered(5 * len(browsers))
+        assert {one.page.lane for one in browsers} == {"live"}
+    (*_, last) = half.events()
+    assert (last["action"], last["who"], last["to_percent"]) == ("roll_back", "guard", 0)
+    assert "Limite crítico ultrapassado" in last["reason"]
+    assert gates(last)["failed"]["value"] > gates(last)["failed"]["control"]
+    assert half.ask("SELECT FROM notificacao_notification WHERE title = 'Transição revertida pelo vigia'")
+
+
+async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded, way, everybody):
+    before = everybody.standing()
+
+    async def spoil():
+        way.latency, way.cuts_off = 0.4, Tenth()
+
+    async def look_and_mend():
+        await eventually(lambda: everybody.says(OUT_OF_USE))
+        way.heal()
+
+    noticed = await Outage(crowded, 1, **IMPATIENT).of(spoil, look_and_mend)
+    assert max(noticed.behind) < 2.0
+    assert everybody.standing().place == before.place
+
+
+async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody_is_taken_off_ably(
+    crowded, way, everybody
+):
+    before = everybody.standing()
+    way.cuts_off = Tenth()
+    async with (
+        pages(crowded, BY_SESSION) as browsers,
+        on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd,
+        burst(crowded, browsers, pace=0.5) as load,
+    ):
+        await eventually(lambda: way.cuts_off.cut >= 5 and crowd.brought > 5 * PEOPLE, 60)
+        assert crowded.breaker()[0] == "closed"
+        assert {one.page.lane for one in browsers} == {"standby"}
+    written = [row.id for row in load.rows if row.committed and row.expires_at is None]
+    query = "SELECT DISTINCT dispatch_state AS state FROM notificacao_notification WHERE public_id = ANY(%s)"
+    assert everybody.ask(query, written) == [{"state": "published"}]
+    assert everybody.standing().place == before.place
+
+
+async def test_an_ably_that_is_slower_than_sse_loses_the_people_of_its_last_stage(crowded, way, half):
+    way.latency = 0.06  # each way: too slow for the goal, and not for the breaker
+    async with (
+        pages(crowded, BY_SESSION) as browsers,
+        on_ably(crowded.sites[-1], _of(half.on_ably, browsers), **IMPATIENT),
+        acknowledging(crowded.sites[-1], browsers),
+        burst(crowded, browsers, pace=1.0) as load,
+    ):
+        half.grace_is_over()
+        await eventually(lambda: half.standing().percent < 50, 60)
+        await load.delivered(5 * len(browsers))
+    (*_, last) = half.events()
+    assert (last["action"], last["who"], last["to_percent"]) == ("step_down", "guard", 25)
+    assert "acima de 100 ms" in last["reason"]
+
+
+def _of(names, browsers):
+    return [browser for browser in browsers if browser.person["name"] in names]
