@@ -67,6 +67,10 @@ class AblyServer:
                 raise RuntimeError(f"the Ably server did not answer within {_STARTS_WITHIN} s:\n{self.output()}")
         return self
 
+    def renew_key(self, secret: str) -> None:
+        """From the next start on; the old key is worth nothing then."""
+        self.key = f"{KEY_NAME}:{secret}"
+
     def answers(self) -> bool:
         try:
             return httpx.get(f"{self.url}/time", timeout=1).is_success
