@@ -46,8 +46,9 @@ def share(name, arm):
 def gate(one):
     known = hasattr(RolloutMinute, one.name)
     value, control = (share(one.name, "ably"), share(one.name, "control")) if known else (0.0, None)
-    return {"name": one.name, "label": one.label, "state": "met" if not one.goal or value < one.goal / 3 else "not_yet", "value": value,
-            "control": control, "goal": one.goal, "critical": one.critical, "shown": 900, "people": 40}
+    state = "met" if not one.goal or value < one.goal / 3 else "not_yet"
+    return {"name": one.name, "label": one.label, "state": state, "value": value, "control": control,
+            "goal": one.goal, "critical": one.critical, "shown": 900, "people": 40}
 plan.stages.filter(position=1).update(watched=175 * 60, sample=260, gates=[gate(one) for one in GATES])
 """
 
