@@ -57,6 +57,18 @@ def test_where_acts_lead(acts, where):
     assert led(*acts) == where
 
 
+def test_a_rollback_brings_back_whoever_a_yes_has_put_on_ably_since_the_plan_was_completed(ana):
+    led("start", *["advance"] * 4)
+    RolloutFlag.objects.update(everyone=True)
+    act("roll_back", reason="Ably lento")
+    flag = RolloutFlag.objects.get()
+    assert (flag.everyone, flag.percent) == (None, 0)
+    assert not flag.includes(ana.pk)
+    changed = AuditEvent.objects.filter(data__act="flag").get()
+    assert (changed.who, changed.reason, changed.data["everyone"]) == ("shell", "Ably lento", [True, None])
+    assert led("start") == ("running", 1, 5)
+
+
 @pytest.mark.parametrize(
     ("acts", "refused"),
     [

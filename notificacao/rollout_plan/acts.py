@@ -99,7 +99,7 @@ def step_down(by: By, *, version: int, reason: str, figures: dict | None = None,
 
 
 def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None, ip: str | None = None) -> RolloutPlan:
-    """Everybody back to SSE. The plan is over."""
+    """Everybody back to SSE, a "Sim" of the flag's notwithstanding. The plan is over."""
     return _do(Act("roll_back", by, reason, figures or {}, ip), version, lambda plan: (State.ROLLED_BACK, 0))
 
 
@@ -191,10 +191,15 @@ def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
         _begin(plan, position)
     plan.state, plan.position, plan.reason, plan.version = state, position, event.reason, plan.version + 1
     plan.save()
-    if flag.percent != event.to_percent:
-        flag.percent = event.to_percent
+    before = RolloutFlag(everyone=flag.everyone, percent=flag.percent)
+    flag.percent = event.to_percent
+    if act.name != "kill" and state == State.ROLLED_BACK and flag.everyone:  # of a plan that was completed
+        flag.everyone = None
+    if (before.everyone, before.percent) != (flag.everyone, flag.percent):
         flag.save()
     put_on_record(act, event, flag)
+    if before.everyone != flag.everyone:
+        put_flag_on_record(act, before, flag)
 
 
 def _begin(plan: RolloutPlan, position: int) -> None:
