@@ -5,12 +5,42 @@ import asyncio
 import os
 import platform
 import statistics
+import time
 
+from benchmarks.served import seconds_on_core
+from tests.faults.crowd import Crowd
+from tests.faults.machines import Machines
 from tests.faults.outage import machines_on_ably
 from tests.faults.rollback import RolledBack, everybody_by_plan, roll_back
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
+
+
+class Meter:
+    """Processor seconds by process, at each look. The clients are this process; their links to Ably are one of node."""
+
+    def __init__(self, machines: Machines, ably: AblyServer):
+        self._pids = {
+            **{f"web {number}": site.pid for number, site in enumerate(machines.webs, 1)},
+            **{f"dispatcher {number}": each.pid for number, each in enumerate(machines.dispatchers, 1)},
+            "producer": machines.producer.pid,
+            "PostgreSQL": machines.postgres.pid,
+            "Redis": machines.redis.pid,
+            "Ably's server": ably.pid,
+        }
+        self._looks: list[dict[str, float]] = []
+
+    def look(self, crowd: Crowd) -> None:
+        pids = self._pids | {"clients' links to Ably": crowd.pid}
+        used = {name: seconds_on_core(pid) for name, pid in pids.items()} | {"clients": time.process_time()}
+        rest = seconds_on_core(os.getpid()) - sum(used.values())  # every other process is a child of this one
+        self._looks.append(used | {"manage.py rollout": rest, "by the clock": time.monotonic()})
+
+    def spans(self) -> list[dict[str, float]]:
+        """What each used between one look and the next."""
+        pairs = zip(self._looks, self._looks[1:], strict=False)
+        return [{name: later[name] - earlier[name] for name in later} for earlier, later in pairs]
 
 
 def arguments() -> argparse.Namespace:
@@ -30,9 +60,11 @@ def main() -> None:
         machines_on_ably(postgres, redis, ably.key, ably.port, people=options.people, live=0) as machines,
     ):
         everybody_by_plan(machines)
-        done = asyncio.run(roll_back(machines, pace=options.pace))
+        meter = Meter(machines, ably)
+        done = asyncio.run(roll_back(machines, pace=options.pace, look=meter.look))
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load of the machine before: {load_before:.1f}")
     tell(done)
+    tell_used(*meter.spans())
 
 
 def tell(done: RolledBack) -> None:
@@ -45,6 +77,13 @@ def tell(done: RolledBack) -> None:
     ):
         cuts = statistics.quantiles(found, n=20)
         print(f"  {name:52}" + "".join(f"{figure:8.2f}" for figure in (cuts[9], cuts[18], max(found))))
+
+
+def tell_used(on_ably: dict[str, float], command: dict[str, float], switch: dict[str, float]) -> None:
+    """`command` is from its start until its commit, `switch` from there until the last live stream."""
+    print("processor seconds" + " " * 24 + "on Ably, a second    to the commit     the switch")
+    for name, used in switch.items():
+        print(f"  {name:40}{on_ably[name] / on_ably['by the clock']:17.2f}{command[name]:17.2f}{used:15.2f}")
 
 
 if __name__ == "__main__":

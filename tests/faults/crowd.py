@@ -17,10 +17,11 @@ _LINE = 1_048_576  # bytes
 
 
 class Crowd:
-    """`states`: of each person's link, by name; `brought`: how many rows they brought."""
+    """`states`: of each person's link, by name; `brought`: how many rows they brought; `pid` is their process."""
 
     def __init__(self, pages: dict[str, Browser]):
         self._pages = pages
+        self.pid: int | None = None
         self.states: dict[str, str] = {}
         self.brought = 0
 
@@ -56,6 +57,7 @@ async def on_ably(site: str, browsers: list[Browser], **environment: str) -> Asy
         env=os.environ | environment,
     )
     assert process.stdout is not None
+    crowd.pid = process.pid
     reading = asyncio.create_task(crowd.read(process.stdout))
     try:
         await eventually(lambda: crowd.attached, within=60)

@@ -44,6 +44,10 @@ class Producer:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def tell(self, do: str, **order):
         """What it answers."""
         assert self._process.stdin

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 import psycopg
 
 from tests.faults.clients import Browser
-from tests.faults.crowd import on_ably
+from tests.faults.crowd import Crowd, on_ably
 from tests.faults.history import Path
 from tests.faults.machines import Machines, burst, pages
 from tests.faults.outage import first_shown
@@ -40,18 +41,32 @@ def everybody_by_plan(machines: Machines) -> None:
         site.manage("rollout", act, "--reason", "Ensaio")
 
 
-async def roll_back(machines: Machines, *, pace: float = 0.5) -> RolledBack:
-    """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is."""
+async def roll_back(
+    machines: Machines, *, pace: float = 0.5, look: Callable[[Crowd], None] = lambda crowd: None
+) -> RolledBack:
+    """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is.
+
+    `look` is called in the load on Ably, before the command, after its commit, and once every live stream is there.
+    """
     async with (
         pages(machines, (lambda: "standby",)) as browsers,  # refused to who is not on Ably
         on_ably(machines.sites[-1], browsers) as crowd,
         burst(machines, browsers, pace=pace) as load,
     ):
         await eventually(lambda: crowd.brought >= 2 * len(browsers), 90, 0.1)
-        await asyncio.to_thread(machines.webs[1].manage, "rollout", "rollback", "--reason", "Ably lento")
+        look(crowd)
+        await eventually(lambda: crowd.brought >= 4 * len(browsers), 90, 0.1)
+        look(crowd)
+        words = ("rollout", "rollback", "--reason", "Ably lento")
+        command = asyncio.create_task(asyncio.to_thread(machines.webs[1].manage, *words))
+        await eventually(lambda: command.done() or _rolled_back_at(machines.database), 60, 0.05)
+        look(crowd)
         back_at = _rolled_back_at(machines.database)
+        assert back_at, await command
+        await eventually(lambda: all(browser.live_at for browser in browsers), 60, 0.05)
+        look(crowd)
+        await command
         await load.delivered(2 * len(browsers))
-        await eventually(lambda: all(browser.live_at for browser in browsers), 60, 0.1)
         transports = await _transports(machines, browsers)
     late = {row.event_id for row in load.rows if row.began > back_at + NOTHING_MORE_AFTER}
     arrivals = (arrival for one in browsers for arrival in one.page.history.arrivals)
@@ -64,11 +79,12 @@ async def roll_back(machines: Machines, *, pace: float = 0.5) -> RolledBack:
     )
 
 
-def _rolled_back_at(database: str) -> float:
-    """By the monotonic clock, which the producer's rows are timed by."""
+def _rolled_back_at(database: str) -> float | None:
+    """By the monotonic clock, which the producer's rows are timed by. None: not yet."""
     with psycopg.connect(database) as connection:
         query = "SELECT at FROM notificacao_rolloutevent WHERE action = 'roll_back'"
-        return connection.execute(query).fetchone()[0].timestamp() - time.time() + time.monotonic()
+        event = connection.execute(query).fetchone()
+    return event and event[0].timestamp() - time.time() + time.monotonic()
 
 
 async def _transports(machines: Machines, browsers: list[Browser]) -> set[str]:
