@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from notificacao import audiences, epoch, retention, wakes
@@ -30,8 +30,9 @@ def long_ago(ana, bia):
     Person.objects.update(access_changed_at=hour, reading_changed_at=hour)
 
 
+@transaction.atomic
 def restore(seq, *, renewed):
-    """The database as it was at `seq`. No signal tells of it, and no wake but a renewal's."""
+    """The database as it was at `seq`, in one go. No signal tells of it, and no wake but a renewal's."""
     set_back(seq)
     if renewed:
         epoch.renew("a restore")
