@@ -13,10 +13,10 @@ from enum import Enum
 from django.db.models import Q, QuerySet
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
-SYSTEM_CHANNEL = "system:notifications"
 PROBE_CHANNEL = "system:probe"  # the canary's: nobody's capability names it
 
 

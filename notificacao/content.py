@@ -1,27 +1,19 @@
 """What a producer may send: one validated shape for every way in."""
 
 import json
-import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
-from django.conf import settings
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from notificacao import audiences, personal_data
+from notificacao import audiences, personal_data, texts
 from notificacao.models import Kind, Priority
-from notificacao.models.notification import DATA_DEPTH_MAX, depth_of
+from notificacao.models.notification import MESSAGE_MAX
 
-MESSAGE_MAX = 500  # characters
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
-DATA_MAX = 4_096  # bytes of JSON
 EXPIRES_WITHIN = timedelta(days=3_653)
-_NOT_JSON = "só aceita o que cabe em JSON"
-# Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
 class InvalidNotification(ValueError):
@@ -40,61 +32,23 @@ class PersonalData(InvalidNotification):
     code = "personal_data"
 
 
-def _plain(text: str) -> str:
-    if _CONTROL.search(text):
-        raise ValueError("caracteres de controle não são aceitos")
-    return text
-
-
-def one_line(text: str) -> str:
-    if "\n" in text:
-        raise ValueError("use uma só linha")
-    return _plain(text)
-
-
-def _link(link: str) -> str:
-    """A path of this site, or https on one of its own hosts: nothing that runs, nothing that leads away."""
-    if not link or re.fullmatch(r"/(?![/\\]).*", link):
-        return one_line(link)
-    host = _HTTPS.match(link)
-    if not host or host[1] not in settings.ALLOWED_HOSTS:
-        raise ValueError("use um caminho que comece com / ou um endereço https deste sistema")
-    return one_line(link)
-
-
-def _json(data: dict[str, Any]) -> bytes:
-    """What the database or a stream could not carry is refused here: NaN, half a character, NUL, a set."""
-    try:
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(_NOT_JSON) from error
-    if b"\\u0000" in text:
-        raise ValueError(_NOT_JSON)
-    return text
-
-
 class Content(BaseModel):
     """What a notification says, to whomever."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True, extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
-    message: Annotated[str, Field(min_length=1, max_length=SYSTEM_MESSAGE_MAX), AfterValidator(_plain)]
+    title: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(texts.one_line)]
+    message: Annotated[str, Field(min_length=1, max_length=SYSTEM_MESSAGE_MAX), AfterValidator(texts.plain)]
     kind: Literal[*Kind.values] = Kind.SISTEMA.value  # type: ignore[valid-type]
     priority: Literal[*Priority.values] = Priority.NORMAL.value  # type: ignore[valid-type]
-    link: Annotated[str, Field(max_length=500), AfterValidator(_link)] = ""
+    link: Annotated[str, Field(max_length=500), AfterValidator(texts.link)] = ""
     data: dict[str, Any] = {}
     expires_at: datetime | None = None
 
     @field_validator("data")
     @classmethod
     def _small(cls, data: dict[str, Any]) -> dict[str, Any]:
-        size = len(_json(data))
-        if size > DATA_MAX:
-            raise ValueError(f"{size} bytes de JSON; o limite é {DATA_MAX}")
-        if depth_of(data) > DATA_DEPTH_MAX:
-            raise ValueError(f"até {DATA_DEPTH_MAX} objetos e listas, um dentro do outro")
-        return data
+        return texts.data(data)
 
     @field_validator("expires_at")
     @classmethod

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from notificacao import audiences
 from notificacao.content import (
-    DATA_DEPTH_MAX,
-    DATA_MAX,
     MESSAGE_MAX,
     SYSTEM_MESSAGE_MAX,
     InvalidNotification,
     Notice,
     PersonalData,
 )
+from notificacao.texts import DATA_DEPTH_MAX, DATA_MAX
 
 UNIT = "private:unit:abc:notifications"
 CONTROLS = ["\x00", "\t", "\r", "\x07", "\x1b", "\x7f", "\x85", "\x9f"]

@@ -15,6 +15,7 @@ from tests.rows import write
 from tests.stamping import stamp_all
 
 CHANNEL = "system:notifications"
+OF_SOMEBODY = "private:user:ana:notifications"
 DISPATCHED = {
     "seq": 7,
     "prev_seq": 3,
@@ -104,30 +105,62 @@ def test_an_event_id_is_set_in_bulk_creation_too(db):
 
 
 def many(channel, **fields):
-    Notification.objects.bulk_create([Notification(channel=channel, **fields)])
+    Notification.objects.bulk_create([Notification(channel=channel, **{"title": "t", "message": "m"} | fields)])
 
 
-@pytest.mark.parametrize("write_it", [write, many])
-def test_data_that_no_stream_could_write_is_refused_however_it_is_written(db, write_it):
-    deep: dict = {}
-    for _ in range(300):
-        deep = {"a": deep}
-    with pytest.raises(ValueError, match="nested deeper than 16"):
-        write_it(CHANNEL, data=deep)
+def changed(channel, **fields):
+    Notification.objects.filter(pk=write(channel).pk).update(**fields)
 
 
+def nested(levels: int) -> dict:
+    return {"a": nested(levels - 1)} if levels else {}
+
+
+@pytest.mark.parametrize("write_it", [write, many, changed])
 @pytest.mark.parametrize(
     "fields",
     [
+        {"title": ""},
+        {"title": "x" * 101},
+        {"title": "duas\nlinhas"},
+        {"title": "\x00"},
+        {"title": "\u202eodatse"},
+        {"message": ""},
+        {"message": "x" * 501},
+        {"message": "x" * 1_001},
+        {"message": "sino\x07"},
         {"link": "javascript:alert(1)"},
         {"link": "data:text/html,x"},
         {"link": " /x"},
+        {"link": "//mal.example/"},
+        {"link": "/\\mal.example/"},
+        {"link": "https://mal.example/"},
+        {"link": "/x\n"},
+        {"link": "/" + "x" * 500},
+        {"data": ["a"]},
+        {"data": "texto"},
+        {"data": {"a": "x" * 4_096}},
+        {"data": {"a": float("nan")}},
+        {"data": {"a": "\x00"}},
+        {"data": {"a": "\ud800"}},
+        {"data": nested(300)},
         {"expires_at": datetime(9999, 12, 31, 23, 59, tzinfo=timezone.get_fixed_timezone(-60))},
     ],
+    ids=lambda fields: ascii(fields)[:40],
 )
-def test_a_link_that_runs_and_a_moment_that_nobody_can_read_are_refused_however_they_are_written(db, fields):
-    with pytest.raises((IntegrityError, OverflowError)):
-        write(CHANNEL, **fields)
+def test_what_may_not_be_sent_is_refused_however_it_is_written(db, write_it, fields):
+    with pytest.raises((ValueError, IntegrityError, OverflowError)), transaction.atomic():
+        write_it(OF_SOMEBODY, **fields)
+
+
+@pytest.mark.parametrize("write_it", [write, many, changed])
+def test_what_just_fits_is_written(db, write_it, settings):
+    settings.ALLOWED_HOSTS = ["semtas.example"]
+    fits = {"data": {"a": "x" * (4_096 - len('{"a": ""}'))}, "link": "https://semtas.example/x"}
+    write_it(OF_SOMEBODY, title="ã" * 100, message="ã" * 500, **fits)
+    write_it(CHANNEL, message="ã" * 1_000, data=nested(15))
+    with pytest.raises(ValueError, match="message: tem mais de 1000 caracteres"):
+        write_it(CHANNEL, message="ã" * 1_001)
 
 
 def test_ids_grow_with_time_and_are_of_version_7():

@@ -11,7 +11,8 @@ from notificacao.models import Notification
 from notificacao.reading import Filter, Reader, search
 from tests.stamping import fill
 
-LETTERS = st.text(alphabet="abcABC áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇ0129-%_\\'\"", max_size=12)
+ALPHABET = "abcABC áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇ0129-%_\\'\""
+WORDS, LETTERS = st.text(ALPHABET, min_size=1, max_size=12), st.text(ALPHABET, max_size=12)
 
 
 def found(person, text, **more):
@@ -92,7 +93,7 @@ def test_it_looks_at_the_newest_rows_of_that_person_and_no_further(ana, bia, of_
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(title=LETTERS, message=LETTERS, text=LETTERS)
+@given(title=WORDS, message=WORDS, text=LETTERS)
 def test_the_database_finds_what_folding_by_hand_finds(ana, of_ana, title, message, text):
     Notification.objects.all().delete()
     fill(of_ana, title=title, message=message)

@@ -2,36 +2,21 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 import uuid_utils.compat
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON for a stream gives up at some depth
+from notificacao.models.checked import DataField, LineField, LinkField, ProseField
+
+MESSAGE_MAX = 500  # characters
+SYSTEM_CHANNEL = "system:notifications"  # whose messages may have twice as many
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)  # beyond the year 9999 no row can be read any more
-
-
-def depth_of(data: Any) -> int:
-    """How many objects and lists lie within each other."""
-    level, depth = [data], 0
-    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
-        depth += 1
-    return depth
-
-
-class DataField(models.JSONField):
-    """However the row is written: one that no stream could write would stop them all."""
-
-    def get_prep_value(self, value):
-        """Raises ValueError."""
-        if depth_of(value) > DATA_DEPTH_MAX:
-            raise ValueError(f"data is nested deeper than {DATA_DEPTH_MAX} objects and lists: flatten it.")
-        return super().get_prep_value(value)
 
 
 def uuid7() -> uuid.UUID:
@@ -82,9 +67,9 @@ class Notification(models.Model):
     channel = models.CharField("canal", max_length=120)
     kind = models.CharField("tipo", max_length=20, choices=Kind, default=Kind.SISTEMA)
     priority = models.CharField("prioridade", max_length=10, choices=Priority, default=Priority.NORMAL)
-    title = models.CharField("título", max_length=100)
-    message = models.CharField("mensagem", max_length=1000)
-    link = models.CharField("link", max_length=500, blank=True, default="")
+    title = LineField("título", max_length=100)
+    message = ProseField("mensagem", max_length=1000)
+    link = LinkField("link", max_length=500, blank=True, default="")
     data = DataField("dados", default=dict, blank=True)
     created_at = models.DateTimeField("criada em", default=timezone.now, editable=False)
     created_by = models.ForeignKey(
@@ -127,6 +112,10 @@ class Notification(models.Model):
             models.CheckConstraint(
                 condition=Q(link="") | Q(link__startswith="/") | Q(link__startswith="https://"),
                 name="notification_link_runs_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(channel=SYSTEM_CHANNEL) | Q(LessThanOrEqual(Length("message"), MESSAGE_MAX)),
+                name="notification_message_fits_its_channel",
             ),
             models.CheckConstraint(condition=Q(expires_at__lt=_FAR), name="notification_can_be_read"),
         ]

@@ -14,13 +14,14 @@ from pydantic import (
     field_validator,
 )
 
-from notificacao.content import Content, one_line, sentence_for
+from notificacao import texts
+from notificacao.content import Content, sentence_for
 from notificacao.producing.faults import Fault, Faulty
 
 ORDERS_MAX = 1_000  # a request
 PEOPLE_MAX = 200  # named in one notification
 
-_Name = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(one_line)]
+_Name = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(texts.one_line)]
 _Count = Annotated[int, Field(ge=0, le=10_000)]
 
 

@@ -1,0 +1,70 @@
+"""What the parts of a notification may hold, whoever writes it and however. Pure; each raises ValueError, in pt-BR."""
+
+import json
+import re
+from typing import Any
+
+from django.conf import settings
+
+DATA_MAX = 4_096  # bytes of JSON
+DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON for a stream gives up at some depth
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_NOT_JSON = "só aceita o que cabe em JSON"
+# Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_PATH = re.compile(r"/(?![/\\]).*")
+_HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
+
+
+def plain(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("caracteres de controle não são aceitos")
+    return text
+
+
+def one_line(text: str) -> str:
+    if "\n" in text:
+        raise ValueError("use uma só linha")
+    return plain(text)
+
+
+def link(link: str) -> str:
+    """A path of this site, or https on one of its own hosts: nothing that runs, nothing that leads away."""
+    if not link or _PATH.fullmatch(link):
+        return one_line(link)
+    host = _HTTPS.match(link)
+    if not host or host[1] not in settings.ALLOWED_HOSTS:
+        raise ValueError("use um caminho que comece com / ou um endereço https deste sistema")
+    return one_line(link)
+
+
+def data(data: Any) -> Any:
+    """An object that fits."""
+    if not isinstance(data, dict):
+        raise ValueError("use um objeto")
+    text = _json(data)
+    if len(text) > DATA_MAX:
+        raise ValueError(f"{len(text)} bytes de JSON; o limite é {DATA_MAX}")
+    if text.count(b"{") + text.count(b"[") > DATA_DEPTH_MAX < depth_of(data):
+        raise ValueError(f"até {DATA_DEPTH_MAX} objetos e listas, um dentro do outro")
+    return data
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    """What the database or a stream could not carry is refused here: NaN, half a character, NUL, a set."""
+    try:
+        text = _encode(data).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(_NOT_JSON) from error
+    if b"\\u0000" in text:
+        raise ValueError(_NOT_JSON)
+    return text
+
+
+def depth_of(data: Any) -> int:
+    """How many objects and lists lie within each other."""
+    level, depth = [data], 0
+    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        depth += 1
+    return depth
