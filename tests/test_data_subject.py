@@ -76,7 +76,6 @@ def test_without_yes_nothing_is_erased(life, ana):
     assert everything() == before
 
 
-@pytest.mark.sqlite
 def test_erased_is_erased_in_every_table(life, ana):
     assert all(name in everything() for name in NAMES)
     run("person_erase", "ana.ribeiro", "--yes")

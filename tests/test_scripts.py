@@ -7,7 +7,7 @@ import pytest
 
 from tests.live.ably_server import ROOT
 
-NAMES = ("bootstrap", "server", "test", "bench", "lock", "mutants", "screenshots")
+NAMES = ("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "sbom", "screenshots")
 SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]
 
 
