@@ -53,7 +53,7 @@ def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int])
     found = Q()
     for word in filter(None, words):
         found &= Q(folded__contains=word)
-    within = Concat("title", Value("\n"), "message")
+    within = Concat("title", Value("\n"), "message", output_field=TextField())
     return rows.annotate(folded=_Folded(within)).filter(found, seq__gt=_beginning(channels))
 
 
