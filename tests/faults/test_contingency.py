@@ -1,4 +1,4 @@
-"""Contingencies of a rollout that is under way: Ably fails altogether, or is slow and fails now and then. Nothing is
+"""Contingencies of a rollout that is under way: Ably fails altogether, or is slow, or fails now and then. Nothing is
 lost, nothing comes twice, and plan and guard do what they are there for.
 """
 
@@ -148,6 +148,26 @@ async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded,
 
     noticed = await Outage(crowded, 1, **IMPATIENT).of(spoil, look_and_mend)
     assert max(noticed.behind) < 2.0
+    assert everybody.standing().place == before.place
+
+
+async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody_is_taken_off_ably(
+    crowded, way, everybody
+):
+    before = everybody.standing()
+    way.cuts_off = Tenth()
+    async with (
+        pages(crowded, BY_SESSION) as browsers,
+        on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd,
+        burst(crowded, browsers, pace=0.5) as load,
+    ):
+        await eventually(lambda: way.cuts_off.cut >= 5 and crowd.brought > 5 * PEOPLE, 60)
+        assert crowded.breaker()[0] == "closed"
+        assert {one.page.lane for one in browsers} == {"standby"}
+    await eventually(crowded.is_settled, 60)  # what was cut off last is still to be sent again
+    written = [row.id for row in load.rows if row.committed and row.expires_at is None]
+    query = "SELECT DISTINCT dispatch_state AS state FROM notificacao_notification WHERE public_id = ANY(%s)"
+    assert everybody.ask(query, written) == [{"state": "published"}]
     assert everybody.standing().place == before.place
 
 
