@@ -40,11 +40,12 @@ def inbox(request: HttpRequest) -> HttpResponse:
         lines, older = _page(request, reader, wanted, places)
     except (InvalidFilter, Problem):  # an address that somebody typed, or an old one
         return redirect("inbox")
+    is_first = "page" not in request.GET
     context = {
         "days": [(day, list(of_day)) for day, of_day in groupby(lines, key=lambda line: line.day)],
         "older": older,
         "newest": _newest(request),
-        "is_first": "page" not in request.GET,
+        "is_first": is_first,
         "wanted": wanted,
         "unread": session.unread,
         "kinds": Kind.choices,
@@ -52,7 +53,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "places": sorted(places.items(), key=lambda place: place[1].casefold()),
         "position": session.position,
         "here": request.get_full_path(),
-        "question": question.shown_to(request.user),
+        "question": question.shown_to(request.user) if is_first and not wanted.archived else None,
         "page": _for_the_script(session, places),
     }
     return render(request, "notificacao/inbox.html", context)

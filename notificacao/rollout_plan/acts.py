@@ -62,6 +62,36 @@ class Act:
         """Whose and on which machine, where it was one."""
         return {"console": audit.this_console()} if self.by is Hand.SHELL else {}
 
+    def must_say_why(self) -> None:
+        """Raises NotNow."""
+        if not self.reason.strip():
+            raise NotNow("Diga o motivo.")
+
+    def event(self, plan: RolloutPlan, from_percent: Decimal, to_percent: Decimal, to_state: str) -> RolloutEvent:
+        """For the plan's history, not saved yet; the plan is still as it was."""
+        return RolloutEvent(
+            plan=plan,
+            action=self.name,
+            who=self.who,
+            from_state=plan.state,
+            to_state=to_state,
+            from_percent=from_percent,
+            to_percent=to_percent,
+            reason=self.reason.strip()[:REASON_MAX],
+            figures=self.figures,
+        )
+
+    def audit(self, percents: str, **data) -> None:
+        audit.record(
+            AuditEvent.Action.ROLLOUT_CHANGED,
+            who=self.who,
+            ip=self.ip,
+            reason=self.reason.strip()[:100],
+            percent=percents,
+            **data,
+            **self.console,
+        )
+
 
 # From which states staff may do what.
 ACTS: dict[str, tuple[str, ...]] = {
@@ -115,8 +145,7 @@ def switch_off(by: By, *, reason: str) -> None:
     Raises NotNow.
     """
     act = Act("kill", by, reason)
-    if not act.reason.strip():
-        raise NotNow("Diga o motivo.")
+    act.must_say_why()
     kill(by, reason)
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     before = RolloutFlag(everyone=flag.everyone, percent=flag.percent)
@@ -162,8 +191,7 @@ def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
     """
     if isinstance(act.by, Person) and not act.by.has_perm(PERMISSION):
         raise PermissionDenied(f"{PERMISSION} is needed.")
-    if not act.reason.strip():
-        raise NotNow("Diga o motivo.")
+    act.must_say_why()
     plan = RolloutPlan.objects.select_for_update().get(pk=newest().pk)
     if plan.version != version or newest() != plan:  # while this one was waited for, another may have followed it
         raise Stale
@@ -176,17 +204,8 @@ def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     if state == State.RUNNING and flag.everyone is not None:
         raise NotNow("A chave está forçada para todos: devolva-a ao percentual antes.")
-    event = RolloutEvent(
-        plan=plan,
-        action=act.name,
-        who=act.who,
-        from_state=plan.state,
-        to_state=state,
-        from_percent=flag.percent,
-        to_percent=plan.stages.get(position=position).percent if position else Decimal(0),
-        reason=act.reason.strip()[:REASON_MAX],
-        figures=act.figures,
-    )
+    percent = plan.stages.get(position=position).percent if position else Decimal(0)
+    event = act.event(plan, flag.percent, percent, state)
     if position != plan.position:
         _begin(plan, position)
     plan.state, plan.position, plan.reason, plan.version = state, position, event.reason, plan.version + 1
@@ -211,17 +230,8 @@ def _begin(plan: RolloutPlan, position: int) -> None:
 
 def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
     event.save()
-    percents = f"{float(event.from_percent):g}% → {float(event.to_percent):g}%"
-    audit.record(
-        AuditEvent.Action.ROLLOUT_CHANGED,
-        who=event.who,
-        ip=act.ip,
-        reason=event.reason[:100],
-        act=event.action,
-        to=event.to_state,
-        percent=percents,
-        **act.console,
-    )
+    percents = _change(event.from_percent, event.to_percent)
+    act.audit(percents, act=event.action, to=event.to_state)
     if isinstance(act.by, Person):
         message = f"Plano de transição: {percents}. {event.reason}"
         LogEntry.objects.log_actions(act.by.pk, [flag], CHANGE, change_message=message, single_object=True)
@@ -230,14 +240,10 @@ def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
 
 def put_flag_on_record(act: Act, before: RolloutFlag, flag: RolloutFlag) -> None:
     """What was done to the flag by hand, beside what became of a plan by it."""
-    audit.record(
-        AuditEvent.Action.ROLLOUT_CHANGED,
-        who=act.who,
-        ip=act.ip,
-        reason=act.reason.strip()[:100],
-        act="flag",
-        everyone=[before.everyone, flag.everyone],
-        percent=f"{float(before.percent):g}% → {float(flag.percent):g}%",
-        **act.console,
-    )
+    percents = _change(before.percent, flag.percent)
+    act.audit(percents, act="flag", everyone=[before.everyone, flag.everyone])
     logger.warning("flag_changed", everyone=flag.everyone, percent=float(flag.percent), by=act.who)
+
+
+def _change(before: Decimal, after: Decimal) -> str:
+    return f"{float(before):g}% → {float(after):g}%"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from notificacao.conf import conf
-from notificacao.models import RolloutEvent, RolloutFlag, RolloutPlan
-from notificacao.rollout_plan.acts import REASON_MAX, Act, By, NotNow, locked, put_on_record
+from notificacao.models import RolloutFlag, RolloutPlan
+from notificacao.rollout_plan.acts import Act, By, NotNow, locked, put_on_record
 from notificacao.rollout_plan.stages import following, write
 
 EDIT = "edit_stages"
@@ -113,15 +113,4 @@ def _percent(of: Decimal) -> str:
 
 def _put_on_record(act: Act, plan: RolloutPlan) -> None:
     flag, _ = RolloutFlag.objects.get_or_create(name=conf.ROLLOUT_FLAG)
-    event = RolloutEvent(
-        plan=plan,
-        action=act.name,
-        who=act.who,
-        from_state=plan.state,
-        to_state=plan.state,
-        from_percent=flag.percent,
-        to_percent=flag.percent,
-        reason=act.reason.strip()[:REASON_MAX],
-        figures=act.figures,
-    )
-    put_on_record(act, event, flag)
+    put_on_record(act, act.event(plan, flag.percent, flag.percent, plan.state), flag)
