@@ -182,6 +182,20 @@ describe("beginning again", () => {
     expect(page.client.safeCursor).toBe("e1.2");
   });
 
+  it("shows nothing that came meanwhile of the log that was before", async () => {
+    const page = await new Page().onAbly();
+    restore(page);
+    vi.spyOn(page.site, "inbox").mockImplementationOnce(async () => {
+      const row = { ...page.site.rows[0], id: "of e1", event_id: "of e1" };
+      page.ably.link.deliver(row, { extras: { headers: { epoch: "e1" } } });
+      return { results: [...page.site.rows], next: null };
+    });
+    await page.hears("heads", { position: "e2.2", channels: {} });
+    await pass(5000);
+    expect(page.did).toEqual(["list of 2"]);
+    expect(page.client.safeCursor).toBe("e2.2");
+  });
+
   it("opens and fetches nothing before it has the list, whatever session is answered meanwhile", async () => {
     const page = await new Page().onAbly();
     let list;

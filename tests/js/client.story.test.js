@@ -80,7 +80,7 @@ it("ends with everything shown, once, and the page complete", () =>
       }
       page.site.away = false;
       page.site.notice();
-      await pass(35_000);
+      await pass(60_000); // a page that polls asks for its channels every half minute
       page.site.tail();
       page.site.tick();
       await pass(5_000);

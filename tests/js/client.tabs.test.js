@@ -180,6 +180,21 @@ describe("a tab", () => {
     expect(cached.shown.toSorted()).toEqual([1, 2, 3]);
   });
 
+  it("that knows no channel yet shows nothing of a log that is over", async () => {
+    const desk = new Desk();
+    Object.assign(desk.site, { epoch: "e2", session: () => new Promise(() => {}) });
+    const page = await desk.open();
+    const leader = desk.browser.tab();
+    const channel = new leader.browser.Channel(`notificacoes:ana:${desk.site.login}`);
+    const row = { seq: 1, prev_seq: 0, channel: UNIT };
+    for (const epoch of ["e2", "e1"]) {
+      const of = { id: `of ${epoch}`, event_id: `of ${epoch}` };
+      channel.postMessage({ kind: "row", row: { ...row, ...of }, position: `${epoch}.1`, leads: true, hiddenFor: 0 });
+    }
+    await pass(100);
+    expect(page.did).toEqual(["show 1"]);
+  });
+
   it("of a login that is over hears nothing of the next person's, and leaves", async () => {
     const desk = new Desk();
     const page = await desk.open();

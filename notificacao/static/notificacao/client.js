@@ -6,6 +6,7 @@
  * The tabs' words to each other, beside the Tabs' own: `row` and `state` by whoever leads, `woke` to it, `signedOut`.
  */
 
+import { parseCursor } from "./completeness.js";
 import { Connection } from "./connection.js";
 import { Incoming } from "./incoming.js";
 import { watchPage } from "./lifecycle.js";
@@ -191,8 +192,7 @@ export class SharedClient {
   }
 
   #hearRow(/** @type {{row: import("./types.js").Row, position: string}} */ { row, position }) {
-    const epoch = position.split(".")[0];
-    if (!this.incoming.state || this.incoming.isOfThisLog(epoch)) this.incoming.take(row, null);
+    if (this.incoming.isOfThisLog(parseCursor(position).epoch)) this.incoming.take(row, null);
   }
 
   #hearState(/** @type {{status: any, counts: any, facts: any}} */ { status, counts, facts }) {

@@ -112,9 +112,13 @@ export class Incoming {
 
   /** If not, it begins again. */
   isOfThisLog(/** @type {string | undefined} */ epoch) {
-    if (epoch === this.state?.epoch) return true;
+    if (epoch === this.#epoch) return true;
     this.restart();
     return false;
+  }
+
+  get #epoch() {
+    return completeness.parseCursor(this.safeCursor).epoch;
   }
 
   knows(/** @type {string[]} */ names) {
@@ -208,8 +212,10 @@ export class Incoming {
     if (!inbox) return;
     inbox.results.forEach((row) => this.seen.add(row.event_id));
     this.on.reset(inbox);
-    this.meanwhile.splice(0).forEach((row) => this.#show(row));
+    const isOfThisLog = completeness.parseCursor(session.position).epoch === this.#epoch;
+    const rows = this.meanwhile;
     this.meanwhile = null;
+    if (isOfThisLog) rows.forEach((row) => this.#show(row)); // else they went with their log
     this.position = session.position;
     this.state = null;
     this.on.begun(session);
