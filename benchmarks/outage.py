@@ -2,14 +2,10 @@
 
 import argparse
 import asyncio
-import os
-import platform
-import statistics
 
-from tests.faults.outage import Noticed, Outage, machines_on_ably
+from benchmarks._machines import on_ably, quantiles
+from tests.faults.outage import Noticed, Outage
 from tests.live.ably_server import AblyServer
-from tests.live.postgres import PostgresServer
-from tests.live.redis import RedisServer
 
 
 def arguments() -> argparse.Namespace:
@@ -31,15 +27,8 @@ async def kill_and_start(outage: Outage, ably: AblyServer) -> Noticed:
 
 def main() -> None:
     options = arguments()
-    load_before = os.getloadavg()[0]
-    with (
-        PostgresServer(fsync=False) as postgres,
-        RedisServer() as redis,
-        AblyServer() as ably,
-        machines_on_ably(postgres, redis, ably.key, ably.port, people=options.people, live=options.live) as machines,
-    ):
+    with on_ably(people=options.people, live=options.live) as (machines, ably):
         noticed = asyncio.run(kill_and_start(Outage(machines, options.live), ably))
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load of the machine before: {load_before:.1f}")
     tell(noticed)
 
 
@@ -57,8 +46,7 @@ def tell(noticed: Noticed) -> None:
         ("rows while it was away: later than in the live lane", noticed.behind),
         ("rows since then: later than in the live lane", noticed.behind_after),
     ):
-        cuts = statistics.quantiles(found, n=20)
-        print(f"  {name:53}{len(found):6}" + "".join(f"{figure:8.2f}" for figure in (cuts[9], cuts[18], max(found))))
+        print(f"  {name:53}{len(found):6}{quantiles(found)}")
 
 
 if __name__ == "__main__":

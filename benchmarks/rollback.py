@@ -3,18 +3,14 @@
 import argparse
 import asyncio
 import os
-import platform
-import statistics
 import time
 
+from benchmarks._machines import on_ably, quantiles
 from benchmarks.served import seconds_on_core
 from tests.faults.crowd import Crowd
 from tests.faults.machines import Machines
-from tests.faults.outage import machines_on_ably
 from tests.faults.rollback import RolledBack, everybody_by_plan, roll_back
 from tests.live.ably_server import AblyServer
-from tests.live.postgres import PostgresServer
-from tests.live.redis import RedisServer
 
 
 class Meter:
@@ -52,17 +48,10 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    load_before = os.getloadavg()[0]
-    with (
-        PostgresServer(fsync=False) as postgres,
-        RedisServer() as redis,
-        AblyServer() as ably,
-        machines_on_ably(postgres, redis, ably.key, ably.port, people=options.people, live=0) as machines,
-    ):
+    with on_ably(people=options.people, live=0) as (machines, ably):
         everybody_by_plan(machines)
         meter = Meter(machines, ably)
         done = asyncio.run(roll_back(machines, pace=options.pace, look=meter.look))
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load of the machine before: {load_before:.1f}")
     tell(done)
     tell_used(*meter.spans())
 
@@ -75,15 +64,14 @@ def tell(done: RolledBack) -> None:
         ("the rollback's commit to the live stream", done.switched),
         ("commit of the first row since to shown", done.shown),
     ):
-        cuts = statistics.quantiles(found, n=20)
-        print(f"  {name:52}" + "".join(f"{figure:8.2f}" for figure in (cuts[9], cuts[18], max(found))))
+        print(f"  {name:52}{quantiles(found)}")
 
 
-def tell_used(on_ably: dict[str, float], command: dict[str, float], switch: dict[str, float]) -> None:
-    """`command` is from its start until its commit, `switch` from there until the last live stream."""
+def tell_used(before: dict[str, float], command: dict[str, float], switch: dict[str, float]) -> None:
+    """`before`: while all are on Ably; `command`: from its start to its commit; `switch`: to the last live stream."""
     print("processor seconds" + " " * 24 + "on Ably, a second    to the commit     the switch")
     for name, used in switch.items():
-        print(f"  {name:40}{on_ably[name] / on_ably['by the clock']:17.2f}{command[name]:17.2f}{used:15.2f}")
+        print(f"  {name:40}{before[name] / before['by the clock']:17.2f}{command[name]:17.2f}{used:15.2f}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The life of a token, with npm's SDK and the local server: given, renewed without a gap, taken back."""
 
-import asyncio
 import contextlib
 import time
 import uuid
@@ -10,12 +9,12 @@ from django.contrib.sessions.models import Session
 
 from notificacao import audiences
 from notificacao.api.session import describe
-from notificacao.dispatcher.revoker import Revoker
 from notificacao.models import AuditEvent, BreakerState, Channel, Membership, Notification, Revocation, RolloutFlag
 from notificacao.transports import Envelope
 from notificacao.transports.ably import AblyTransport
 from tests.asgi import in_database, log_in
 from tests.live.listener import listening
+from tests.revoking import revoking
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -65,16 +64,6 @@ def listen_as(house, live_server, ably_server):
             yield session, listener
 
     return listen
-
-
-@contextlib.asynccontextmanager
-async def revoking(transport):
-    revoker = Revoker(transport, lambda: True)
-    task = asyncio.create_task(revoker.work_off())
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    revoker.close()
 
 
 async def publish(transport, channel, seq):

@@ -5,18 +5,17 @@ Ably's does: a token of this site may subscribe and nothing else, so REST refuse
 """
 
 import asyncio
-import contextlib
 import json
 
 import pytest
 from django.test import Client
 from websockets.asyncio.client import connect
 
-from notificacao.dispatcher.revoker import Revoker
 from notificacao.models import Revocation
 from notificacao.transports.ably import AblyTransport
 from tests.asgi import DEADLINE, in_database, set_rollout
 from tests.attacks.test_forged_tokens import asked
+from tests.revoking import revoking
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -92,16 +91,10 @@ def house(settings, transactional_db, ably_server):
     set_rollout(everyone=True, breaker="closed")
 
 
-@contextlib.asynccontextmanager
-async def revoking():
-    """A dispatcher that works off what is to be revoked."""
+@pytest.fixture
+async def transport(house):
     transport = AblyTransport()
-    revoker = Revoker(transport, lambda: True)
-    task = asyncio.create_task(revoker.work_off())
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    revoker.close()
+    yield transport
     await transport.close()
 
 
@@ -119,12 +112,12 @@ async def answer_to(server, token: str, channel: str) -> tuple[int, int]:
 
 @pytest.mark.services
 @pytest.mark.parametrize("end", [log_out, change_password, deactivate])
-async def test_a_token_that_was_copied_hears_nothing_once_the_login_is_over(house, ana, of_ana, ably_server, end):
+async def test_a_token_that_was_copied_hears_nothing_once_the_login_is_over(transport, ana, of_ana, ably_server, end):
     browser = await in_database(log_in, ana)
     token = (await in_database(browser.post, "/api/v1/ably/token/")).json()["token"]
     assert await answer_to(ably_server, token, of_ana) == (ATTACHED, 0)
     assert asked(ably_server, token, of_ana) == 403
-    async with revoking():
+    async with revoking(transport):
         await in_database(end, browser, ana)
         await eventually(lambda: in_database(Revocation.objects.filter(done_at__isnull=False).exists))
     assert await answer_to(ably_server, token, of_ana) == (DISCONNECTED, REVOKED)
@@ -132,10 +125,10 @@ async def test_a_token_that_was_copied_hears_nothing_once_the_login_is_over(hous
 
 
 @pytest.mark.services
-async def test_the_token_of_another_login_of_theirs_goes_on(house, ana, of_ana, ably_server):
+async def test_the_token_of_another_login_of_theirs_goes_on(transport, ana, of_ana, ably_server):
     here, there = [await in_database(log_in, ana) for _ in range(2)]
     token = (await in_database(there.post, "/api/v1/ably/token/")).json()["token"]
-    async with revoking():
+    async with revoking(transport):
         await in_database(log_out, here, ana)
         await eventually(lambda: in_database(Revocation.objects.filter(done_at__isnull=False).exists))
     assert await answer_to(ably_server, token, of_ana) == (ATTACHED, 0)

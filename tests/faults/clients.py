@@ -76,7 +76,7 @@ class Browser:
     async def _read(self, page: Page) -> tuple[bool, float | None]:
         """One stream until its end: whether it was open, and how long to wait, where the server said so."""
         was_open = False
-        lane = self._lane() if self._lane and not page.left_ably else page.lane_by_session
+        lane = self._lane() if self._lane else page.lane_by_session
         query = {"lane": lane, "cursor": page.open(lane), "browser": self._browser}
         address = f"{self._site()}/api/v1/stream/"
         try:
@@ -105,8 +105,12 @@ class Browser:
         self._moved.set()
         if page.lane == "live" and self.live_at is None:
             self.live_at = time.monotonic()
-        if page.wants_restart or page.wants_reopening:
+        if page.wants_restart or self._moves(page):
             self._reopen()
+
+    def _moves(self, page: Page) -> bool:
+        """Whether its session names another lane by now."""
+        return self._lane is None and page.lane not in (None, page.lane_by_session)
 
     def _reopen(self) -> None:
         if self._reading is not None:
@@ -137,8 +141,7 @@ class Browser:
             await asyncio.sleep(random.uniform(0, 0.5))
             if page.wants_session:
                 page.apply(await self._fetch("/api/v1/session/"))
-                moves = self._lane is None and page.lane not in (None, page.lane_by_session)
-                if page.wants_restart or page.wants_reopening or moves:
+                if page.wants_restart or page.wants_reopening or self._moves(page):
                     self._reopen()
 
     async def _session_and_list(self) -> tuple[dict, list[dict]]:

@@ -6,6 +6,8 @@ PostgreSQL and Redis are not those that other tests share, since these tests sto
 import pytest
 
 from tests.faults.machines import Machines
+from tests.faults.proxy import Proxy
+from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 
@@ -20,6 +22,13 @@ def postgres():
 def redis():
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def ably():
+    """The server, and the way to it: what breaks is either."""
+    with AblyServer() as server, Proxy(server.port) as way:
+        yield server, way
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tests.waiting import eventually
 
 _SCRIPT = ROOT / "tests" / "live" / "crowd.mjs"
 _LINE = 1_048_576  # bytes
+IMPATIENT = {"SDK_RETRY_MS": "2000"}  # who comes back 12 to 30 s later is waited for in one test, not in each
 
 
 class Crowd:

@@ -24,6 +24,7 @@ from tests.waiting import eventually
 PEOPLE = 8
 PAGES = 3  # a person: live, standby, and one that changes
 _LANES = (lambda: "live", lambda: "standby", lambda: random.choice(("live", "standby")))
+BY_SESSION = (None,)  # one page a person, in the lane that its session names
 _LOOK_EVERY = 0.05  # seconds
 _AT_ONCE = 40  # pages that open together
 QUIET_WITHIN = 12.0  # seconds in which nothing comes until what is missing is lost

@@ -27,14 +27,13 @@ class Page:
     """Whoever drives it opens streams, passes on what comes, and fetches what the flags ask for.
 
     `lacks`: catch-up; `wants_session`: the session again; `wants_restart`: session and list again, from the beginning;
-    `wants_reopening`: the open stream does not speak for every channel, or the page is to leave Ably for the live lane.
+    `wants_reopening`: the open stream does not speak for every channel. `lane_by_session`: that of its transport.
     """
 
     def __init__(self, name: str, session: dict, rows: list[dict], *, expired: Callable[[Mapping], bool] = _expired):
         self.history = Client(name, start=parse(session["position"])[1])
         self.saved: list[Saved] = []  # every cursor that it ever went on from, or could have
         self.lane: str | None = None
-        self.left_ably = False
         self._seen: set[str] = set()
         self.connection = 0  # how many streams it opened
         self._opening: int | None = None
@@ -54,7 +53,6 @@ class Page:
         """What the session says now."""
         self.wants_session = False
         self.lane_by_session = "standby" if session.get("transport") == "ably" else "live"
-        self.left_ably = self.left_ably and self.lane_by_session == "live"
         if parse(session["position"])[0] != self.state.epoch:
             self.wants_restart = True
             return
@@ -64,7 +62,7 @@ class Page:
     # --- The stream
 
     def open(self, lane: str) -> str:
-        """The cursor with which a new stream of that lane is asked for; `live` of a page that left Ably."""
+        """The cursor with which a new stream of that lane is asked for."""
         self.close()
         self.lane = lane
         self.connection += 1
@@ -78,8 +76,6 @@ class Page:
 
     @property
     def wants_reopening(self) -> bool:
-        if self.left_ably and self.lane == "standby":
-            return True
         return self.lane is not None and self._opening is None and self.state.uncovered()
 
     def hear(self, name: str, data: Any, event_id: str | None) -> None:
@@ -94,7 +90,7 @@ class Page:
         elif name == "heads":
             self._hear_heads(data)
         elif name == "session" and data.get("transport") == "sse":
-            self.left_ably, self.lane_by_session = True, "live"
+            self.lane_by_session = "live"
         elif name == "session":
             self.wants_session = True
         elif name == "resync":

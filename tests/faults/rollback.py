@@ -11,12 +11,12 @@ import psycopg
 from tests.faults.clients import Browser
 from tests.faults.crowd import Crowd, on_ably
 from tests.faults.history import Path
-from tests.faults.machines import Machines, burst, pages
+from tests.faults.machines import BY_SESSION, Machines, burst, pages
 from tests.faults.outage import first_shown
+from tests.faults.rehearsal import Plan
 from tests.waiting import eventually
 
 NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
-_BY_PERCENT = "from notificacao.models import RolloutFlag; RolloutFlag.objects.update(everyone=None)"
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,7 @@ class RolledBack:
 
 def everybody_by_plan(machines: Machines) -> None:
     """All people on Ably, by a plan in its last stage."""
-    site = machines.webs[1]
-    site.manage("shell", "--no-imports", "-c", _BY_PERCENT)
-    for act in ("start", "advance", "advance", "advance"):
-        site.manage("rollout", act, "--reason", "Ensaio")
+    Plan(machines, [100], 1)
 
 
 async def roll_back(
@@ -48,8 +45,9 @@ async def roll_back(
 
     `look` is called in the load on Ably, before the command, after its commit, and once every live stream is there.
     """
+    await eventually(lambda: machines.breaker()[0] == "closed", 60)
     async with (
-        pages(machines, (lambda: "standby",)) as browsers,  # refused to who is not on Ably
+        pages(machines, BY_SESSION) as browsers,
         on_ably(machines.sites[-1], browsers) as crowd,
         burst(machines, browsers, pace=pace) as load,
     ):
@@ -57,6 +55,9 @@ async def roll_back(
         look(crowd)
         await eventually(lambda: crowd.brought >= 4 * len(browsers), 90, 0.1)
         look(crowd)
+        assert {browser.page.lane for browser in browsers} == {"standby"}
+        for browser in browsers:
+            browser.live_at = None
         words = ("rollout", "rollback", "--reason", "Ably lento")
         command = asyncio.create_task(asyncio.to_thread(machines.webs[1].manage, *words))
         await eventually(lambda: command.done() or _rolled_back_at(machines.database), 60, 0.05)

@@ -198,8 +198,10 @@ class Tab:
             self.page.begin(*self._session_and_list())
         if self.page.wants_session:
             self.page.apply(self._session())
-        if self.page.wants_reopening:
-            self.open("live" if self.page.left_ably else self.page.lane)
+            if self.page.wants_reopening:
+                self.open(self.page.lane)
+        if self.page.lane == "standby" and self.page.lane_by_session == "live" and not self._is_assigned:
+            self.open("live")
         if self.page.lacks:
             cursor, only = self.page.ask()
             self.page.catch_up(self.world.read_after(self.person, cursor, only), cursor, only)
@@ -209,7 +211,11 @@ class Tab:
         self.read()
         self.follow_up()
         if self.leader is None and (self.line is None or self.line.status not in (0, 200)):
-            self.open("standby" if self.link and self.world.assigned(self.person) else "live")
+            self.open("standby" if self.link and self._is_assigned else "live")
+
+    @property
+    def _is_assigned(self) -> bool:
+        return self.world.assigned(self.person)
 
 
 def wire(row: Notification) -> dict:

@@ -7,23 +7,15 @@ next comes over the stream that is already open.
 import pytest
 
 from tests.answering import Answering
+from tests.faults.crowd import IMPATIENT
 from tests.faults.outage import Outage, machines_on_ably
 from tests.faults.proxy import Proxy
-from tests.live.ably_server import AblyServer
 from tests.live.tls import self_signed
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE, LIVE = 20, 3
-IMPATIENT = {"SDK_RETRY_MS": "2000"}  # who comes back 12 to 30 s later is waited for in one test, not in each
 WITHIN = 2.0  # seconds that Ably's absence may cost a row
-
-
-@pytest.fixture(scope="module")
-def ably():
-    """The server, and the way to it: what breaks is either."""
-    with AblyServer() as server, Proxy(server.port) as way:
-        yield server, way
 
 
 @pytest.fixture(scope="module")

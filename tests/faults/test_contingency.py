@@ -3,31 +3,22 @@ lost, nothing comes twice, and plan and guard do what they are there for.
 """
 
 import asyncio
+import contextlib
 
 import pytest
 
-from tests.faults.crowd import on_ably
+from tests.faults.crowd import IMPATIENT, on_ably
 from tests.faults.history import Path
 from tests.faults.hurried import Hurried
-from tests.faults.machines import burst, pages
+from tests.faults.machines import BY_SESSION, burst, pages
 from tests.faults.outage import Outage, machines_on_ably
-from tests.faults.proxy import Proxy
 from tests.faults.rehearsal import Plan, acknowledging, gates
-from tests.live.ably_server import AblyServer
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE = 20
-BY_SESSION = (None,)  # each page in the lane that its session names
-IMPATIENT = {"SDK_RETRY_MS": "2000"}
 OUT_OF_USE = "Não é possível medir: o Ably está fora de uso"
-
-
-@pytest.fixture(scope="module")
-def ably():
-    with AblyServer() as server, Proxy(server.port) as way:
-        yield server, way
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +54,20 @@ async def half(crowded):
         site.kill()
     await asyncio.gather(*(asyncio.to_thread(site.start) for site in crowded.webs))
     return Plan(crowded, [25, 50, 100], 2)
+
+
+@contextlib.asynccontextmanager
+async def measured(crowded, plan, pace: float):
+    """Load, of which the guard counts what came by Ably and what by SSE."""
+    async with pages(crowded, BY_SESSION) as browsers:
+        there = [browser for browser in browsers if browser.person["name"] in plan.on_ably]
+        async with (
+            on_ably(crowded.sites[-1], there, **IMPATIENT),
+            acknowledging(crowded.sites[-1], browsers),
+            burst(crowded, browsers, pace=pace) as load,
+        ):
+            plan.grace_is_over()
+            yield load
 
 
 class Tenth:
@@ -111,13 +116,7 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
 
 async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
     server, _ = ably
-    async with (
-        pages(crowded, BY_SESSION) as browsers,
-        on_ably(crowded.sites[-1], _of(half.on_ably, browsers), **IMPATIENT),
-        acknowledging(crowded.sites[-1], browsers),
-        burst(crowded, browsers, pace=0.5) as load,
-    ):
-        half.grace_is_over()
+    async with measured(crowded, half, pace=0.5) as load:
         await eventually(lambda: half.sample() > PEOPLE, 60)
         assert half.standing().state == "running"
         server.kill()
@@ -127,8 +126,8 @@ async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(
         await eventually(lambda: half.standing().state == "rolled_back", 60)
         server.start()
         await eventually(lambda: crowded.breaker()[0] == "closed", 60)
-        await load.delivered(5 * len(browsers))
-        assert {one.page.lane for one in browsers} == {"live"}
+        await load.delivered(5 * len(load.browsers))
+        assert {one.page.lane for one in load.browsers} == {"live"}
     (*_, last) = half.events()
     assert (last["action"], last["who"], last["to_percent"]) == ("roll_back", "guard", 0)
     assert "Limite crítico ultrapassado" in last["reason"]
@@ -173,19 +172,9 @@ async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody
 
 async def test_an_ably_that_is_slower_than_sse_loses_the_people_of_its_last_stage(crowded, way, half):
     way.latency = 0.06  # each way: too slow for the goal, and not for the breaker
-    async with (
-        pages(crowded, BY_SESSION) as browsers,
-        on_ably(crowded.sites[-1], _of(half.on_ably, browsers), **IMPATIENT),
-        acknowledging(crowded.sites[-1], browsers),
-        burst(crowded, browsers, pace=1.0) as load,
-    ):
-        half.grace_is_over()
+    async with measured(crowded, half, pace=1.0) as load:
         await eventually(lambda: half.standing().percent < 50, 60)
-        await load.delivered(5 * len(browsers))
+        await load.delivered(5 * len(load.browsers))
     (*_, last) = half.events()
     assert (last["action"], last["who"], last["to_percent"]) == ("step_down", "guard", 25)
     assert "acima de 100 ms" in last["reason"]
-
-
-def _of(names, browsers):
-    return [browser for browser in browsers if browser.person["name"] in names]

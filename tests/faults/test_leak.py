@@ -12,22 +12,20 @@ import httpx
 import pytest
 
 from tests.faults.clients import Browser, SignedOut
-from tests.faults.crowd import on_ably
+from tests.faults.crowd import IMPATIENT, on_ably
 from tests.faults.history import Path
-from tests.faults.machines import burst, pages
+from tests.faults.machines import BY_SESSION, burst, pages
 from tests.faults.outage import machines_on_ably
 from tests.faults.rehearsal import Plan
+from tests.faults.rollback import NOTHING_MORE_AFTER
 from tests.live.ably_server import AblyServer
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE = 12
-BY_SESSION = (None,)
 PASSWORD = "ensaio-de-vazamento"
-NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
 FLAGS = "/admin/notificacao/rolloutflag/"
-IMPATIENT = {"SDK_RETRY_MS": "2000"}
 
 
 @pytest.fixture(scope="module")
