@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notificacao import audiences
+from notificacao import audiences, log
 from notificacao.models import Membership, Person, ReadMark, Role
 from notificacao.stream import authorisation
 from notificacao.stream.authorisation import Doorkeeper, grants_for, grants_of, people_of
@@ -161,6 +161,21 @@ def batches(monkeypatch):
 
     monkeypatch.setattr(authorisation, "grants_for", grants_for_names)
     return read
+
+
+def test_what_is_stamped_while_the_database_counts_is_not_counted(ana, cras_norte, monkeypatch):
+    """The listener adds it when it comes: it would count twice."""
+    norte, position = audiences.channel_for_unit(cras_norte), log.position
+    publish(["Antes"], norte, {})
+
+    def position_before_the_next() -> log.Cursor:
+        place = position()
+        publish(["Durante"], norte, {})
+        return place
+
+    monkeypatch.setattr(log, "position", position_before_the_next)
+    assert authorisation.unread_of({ana.pk: {norte: 0}}) == (1, {ana.pk: 1})
+    assert authorisation.unread_of({ana.pk: {norte: 0}}) == (2, {ana.pk: 2})
 
 
 async def test_a_thousand_who_ask_at_once_are_few_batches(door, batches):

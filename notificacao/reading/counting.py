@@ -9,6 +9,7 @@ from notificacao import audiences
 from notificacao.models import Notification, Person, ReadMark, Receipt
 
 _BATCH = 2_000  # channels asked for in one statement
+_NO_END = 2**63 - 1
 
 # `again`: what is not the first row of its event that the person may see. As in the inbox, the first speaks for all.
 _UNREAD = """
@@ -16,7 +17,7 @@ WITH heard (person_id, channel, since, mark) AS (VALUES {rows}),
 unread AS (
     SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
-    JOIN {notification} n ON n.channel = heard.channel AND n.seq > heard.mark
+    JOIN {notification} n ON n.channel = heard.channel AND n.seq > heard.mark AND n.seq <= %s
     LEFT JOIN {receipt} r ON r.notification_id = n.id AND r.person_id = heard.person_id
     WHERE (n.expires_at IS NULL OR n.expires_at > %s) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
     UNION ALL
@@ -24,7 +25,7 @@ unread AS (
     FROM heard
     JOIN {receipt} r ON r.person_id = heard.person_id AND NOT r.read AND r.archived_at IS NULL
     JOIN {notification} n ON n.id = r.notification_id AND n.channel = heard.channel
-    WHERE n.seq > heard.since AND n.seq <= heard.mark AND (n.expires_at IS NULL OR n.expires_at > %s)
+    WHERE n.seq > heard.since AND n.seq <= heard.mark AND n.seq <= %s AND (n.expires_at IS NULL OR n.expires_at > %s)
 ),
 again AS (
     SELECT unread.person_id, unread.seq
@@ -40,10 +41,11 @@ GROUP BY person_id
 _HEARD_ROW = "(CAST(%s AS bigint), CAST(%s AS text), CAST(%s AS bigint), CAST(%s AS bigint))"
 
 
-def unread(heard: Mapping[int, Mapping[str, int]]) -> dict[int, int]:
+def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict[int, int]:
     """`{person pk: events not read}` for `{person pk: {channel: since}}`: not expired, not archived, each once.
 
-    Only what lies beyond the marks is looked at, through the index on channel and seq.
+    No row after the seq `up_to` counts. Only what lies beyond the marks is looked at, through the index on channel and
+    seq.
     """
     counted = dict.fromkeys(heard, 0)
     marks = marks_of(heard)
@@ -53,7 +55,7 @@ def unread(heard: Mapping[int, Mapping[str, int]]) -> dict[int, int]:
         for channel, since in channels.items()
     )
     for batch in _batches(rows):
-        for pk, count in _count(batch):
+        for pk, count in _count(batch, up_to):
             counted[pk] += count
     return counted
 
@@ -70,7 +72,7 @@ def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
         yield batch
 
 
-def _count(batch: list[tuple]) -> list[tuple[int, int]]:
+def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     statement = _UNREAD.format(
         rows=", ".join([_HEARD_ROW] * len(batch)),
@@ -78,7 +80,7 @@ def _count(batch: list[tuple]) -> list[tuple[int, int]]:
         receipt=Receipt._meta.db_table,
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in batch for value in row] + [now, now])
+        cursor.execute(statement, [value for row in batch for value in row] + [up_to, now] * 2)
         return cursor.fetchall()
 
 

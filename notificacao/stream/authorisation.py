@@ -79,9 +79,9 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
 
 
 def unread_of(heard: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
-    """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and perhaps some after it."""
+    """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and none after it."""
     seq = log.position().seq
-    return seq, reading.unread(heard)
+    return seq, reading.unread(heard, seq)
 
 
 def grants_for(session_keys: list[str]) -> dict[str, Grant]:
