@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
+from tests.live.process import answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY_NAME = "semtas.local"
@@ -72,10 +72,7 @@ class AblyServer:
         self.key = f"{KEY_NAME}:{secret}"
 
     def answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/time", timeout=1).is_success
-        except httpx.HTTPError:
-            return False
+        return answers(f"{self.url}/time", within=1)
 
     def kill(self) -> None:
         """End it at once, as a crash does."""

@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
 from tests.live.ably_server import ROOT, AblyServer, free_port
-from tests.live.process import Process
+from tests.live.process import Process, answers
 
 PASSWORD = "semtas-demo"
 
@@ -59,10 +57,7 @@ class Site(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/health/ready", timeout=2).is_success
-        except httpx.HTTPError:
-            return False
+        return answers(f"{self.url}/health/ready", within=2)
 
     def manage(self, *arguments: str) -> str:
         """Run a command beside the running site, on its database."""
