@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from itertools import count
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -101,10 +103,22 @@ def _unit(place: Place, benefits: dict[str, BenefitType]) -> Unit:
 def _person(login: Login, units: dict[str, Unit]) -> Person:
     person = Person.objects.filter(username=login.username).first()
     if person is None:
-        create = Person.objects.create_superuser if login.superuser else Person.objects.create_user
-        person = create(login.username, password=PASSWORD, first_name=login.first_name, last_name=login.last_name)
+        person = Person.objects.create(
+            username=login.username,
+            first_name=login.first_name,
+            last_name=login.last_name,
+            password=_password(),
+            is_staff=login.superuser,
+            is_superuser=login.superuser,
+        )
     Membership.objects.get_or_create(person=person, role=login.role, unit=units[login.unit] if login.unit else None)
     return person
+
+
+@cache
+def _password() -> str:
+    """Hashed once for all: it is made to take its time."""
+    return make_password(PASSWORD)
 
 
 def _flag(pks: dict[str, int]) -> RolloutFlag:

@@ -55,6 +55,12 @@ def cheap_passwords(settings):
 
 
 @pytest.fixture(autouse=True)
+def no_static_files(settings):
+    """Each test client makes the middlewares anew, and one of them looks at all static files: half a second."""
+    settings.SERVESTATIC_USE_FINDERS = settings.SERVESTATIC_USE_STATIC_ROOT = False
+
+
+@pytest.fixture(autouse=True)
 def patient_stamps(monkeypatch):
     """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
     monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")

@@ -8,6 +8,12 @@ from tests.browser.inboxes import Inboxes
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage
 
+_NEW_KEY = """
+from notificacao.models import Kind
+from tests.producers import make_key, make_producer
+print(make_key(make_producer("provas", kinds=list(Kind.values))))
+"""
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -16,13 +22,23 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def demo_database(tmp_path_factory):
-    """Migrated, with the demo's people, units and notifications."""
+def demo(tmp_path_factory):
+    """The database and a producer's key: migrated, with the demo's people, units and notifications."""
     database = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
     environment = environment_for(database)
     manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "demo")
-    return database
+    return database, manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
+
+
+@pytest.fixture(scope="session")
+def demo_database(demo):
+    return demo[0]
+
+
+@pytest.fixture(scope="session")
+def producer_key(demo):
+    return demo[1]
 
 
 @pytest.fixture
@@ -53,10 +69,10 @@ def desk(browser, site):
 
 
 @pytest.fixture(scope="module")
-def shared_inboxes(browser, demo_database, tmp_path_factory):
+def shared_inboxes(browser, demo_database, producer_key, tmp_path_factory):
     """One site for all tests of a module, without Ably: each tells its own notifications by their titles."""
     with Site(copy_of(demo_database, tmp_path_factory.mktemp("inbox")), RATE_SYSTEM="1000/1000") as site:
-        yield Inboxes(browser, site)
+        yield Inboxes(browser, site, producer_key)
 
 
 @pytest.fixture

@@ -6,22 +6,15 @@ from playwright.sync_api import Browser, expect
 from tests.browser.desk import Desk
 from tests.live.site import PASSWORD, Site
 
-_NEW_KEY = """
-from notificacao.models import Kind
-from tests.producers import make_key, make_producer
-print(make_key(make_producer("provas", kinds=list(Kind.values))))
-"""
-
 
 class Inboxes:
     """Each is in a browser context of its own; `close` closes them, and fails where one of them met an error."""
 
-    def __init__(self, browser: Browser, site: Site):
+    def __init__(self, browser: Browser, site: Site, key: str):
         self.site = site
         self._browser = browser
         self._logins: dict[str, dict] = {}
         self._open: list[Desk] = []
-        key = site.manage("shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
         self._system = httpx.Client(base_url=site.url, headers={"Authorization": f"Api-Key {key}"})
 
     def open(self, username: str = "ana", address: str = "", *, script: str = "", live: bool = True, **context) -> Desk:

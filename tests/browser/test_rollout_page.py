@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.staff import Staff
-from tests.live.site import Site, copy_of
+from tests.live.site import Site, copy_of, environment_for, manage
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
@@ -26,10 +26,17 @@ rollout_plan.start(rollout_plan.Hand.SHELL, version=rollout_plan.newest().versio
 """
 
 
+@pytest.fixture(scope="module")
+def database(demo_database, tmp_path_factory):
+    """An hour was counted."""
+    database = copy_of(demo_database, tmp_path_factory.mktemp("counted"))
+    manage(environment_for(database), "shell", "--no-imports", "-c", MINUTES)
+    return database
+
+
 @pytest.fixture
-def site(demo_database, own_ably, tmp_path):
-    with Site(copy_of(demo_database, tmp_path), own_ably) as site:
-        site.manage("shell", "-c", MINUTES)
+def site(database, own_ably, tmp_path):
+    with Site(copy_of(database, tmp_path), own_ably) as site:
         yield site
 
 

@@ -124,11 +124,18 @@ class Machines:
         """Everything runs and answers."""
         self.to_database.heal()
         self.to_web.heal()
-        for server in (self.postgres, self.redis, *self._processes):
+        for server in (self.postgres, self.redis):
             if server.running:
                 server.thaw()
             else:
                 server.start()
+        gone = [process for process in self._processes if not process.running]
+        for process in gone:
+            process.launch()
+        for process in self._processes:
+            process.thaw()
+        for process in gone:
+            process.wait_until_ready()
 
     @property
     def sites(self) -> list[str]:

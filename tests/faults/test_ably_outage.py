@@ -14,7 +14,7 @@ from tests.live.tls import self_signed
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-PEOPLE, LIVE = 20, 3
+PEOPLE, LIVE = 12, 2
 WITHIN = 2.0  # seconds that Ably's absence may cost a row
 
 

@@ -51,6 +51,11 @@ class Process:
 
     def start(self):
         """Start it, and return once it is ready. Raises RuntimeError, with what it said, where it is not."""
+        self.launch()
+        return self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
         self._process = subprocess.Popen(
             self.command,
             env=self.environment,
@@ -59,6 +64,9 @@ class Process:
             stderr=subprocess.STDOUT,
             **self._how,
         )
+
+    def wait_until_ready(self):
+        """What was launched. Raises RuntimeError as `start` does."""
         deadline = time.monotonic() + STARTS_WITHIN
         while not self.ready():
             if not self.running or time.monotonic() > deadline:

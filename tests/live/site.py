@@ -84,9 +84,9 @@ class DispatcherProcess(Process):
         super().__init__(_command("dispatch"), environment_for(database, ably, **settings))
         self._said_before = 0
 
-    def start(self) -> "DispatcherProcess":
+    def launch(self) -> None:
         self._said_before = len(self.log())
-        return super().start()
+        super().launch()
 
     def ready(self) -> bool:
         return self._last_word() is not None
