@@ -1,5 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
+import re
+
 import pytest
 from django.core.cache import caches
 from django.db import connections
@@ -14,16 +16,33 @@ from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 
+# Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
+_ABOUT_THE_DATABASE = re.compile(
+    r"test_(access|claims|data_subject|dispatcher_loop|epoch|guard_counting|guarding|health|idempotency|lease|log|models"
+    r"|orchestrator|reading\w*|replay_property|retention|rollout_plan|runtime|services|signals|stamp\w*|stream_live|tail)"
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
+
 
 def pytest_collection_modifyitems(config, items):
     """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
-    here = _on_postgres if connections["default"].vendor == "postgresql" else _on_sqlite
+    if connections["default"].vendor == "postgresql":
+        here = _on_postgres
+    else:
+        here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
 
 
 def _on_sqlite(item) -> bool:
     return item.get_closest_marker("postgres") is None
+
+
+def _on_sqlite_alone(item) -> bool:
+    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(item.path.stem)))
 
 
 def _on_postgres(item) -> bool:

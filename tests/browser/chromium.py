@@ -1,4 +1,4 @@
-"""The browser: Debian's chromium, headless, driven by Playwright."""
+"""The browser: Debian's chromium, driven by Playwright, best in its build without windows: a third of the work."""
 
 import contextlib
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
 
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Nothing leaves this machine, and nothing is asked of it that a container does not have.
 _FLAGS = [
     "--no-sandbox",
@@ -21,8 +22,8 @@ _FLAGS = [
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Closed at the end. Fails with a sentence where the machine has none."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert executable, "chromium is missing: install it (Debian: apt-get install chromium)."
+    executable = next(filter(None, map(shutil.which, _NAMES)), None)
+    assert executable, "chromium is missing: install it (Debian: apt-get install chromium-headless-shell)."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield browser
