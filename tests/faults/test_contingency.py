@@ -170,15 +170,12 @@ async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody
     assert everybody.standing().place == before.place
 
 
+@pytest.mark.alone
 async def test_an_ably_that_is_slower_than_sse_loses_the_people_of_its_last_stage(crowded, way, half):
     way.latency = 0.06  # each way: too slow for the goal, and not for the breaker
     async with measured(crowded, half, pace=1.0) as load:
         await eventually(lambda: half.standing().percent < 50, 60)
         await load.delivered(5 * len(load.browsers))
     (*_, last) = half.events()
-    assert last["who"] == "guard"
-    if "acima de 100 ms" in last["reason"]:
-        assert (last["action"], last["to_percent"]) == ("step_down", 25)
-    else:  # this machine is so busy that it adds the rest
-        assert (last["action"], last["to_percent"]) == ("roll_back", 0)
-        assert "acima de 500 ms" in last["reason"]
+    assert (last["action"], last["who"], last["to_percent"]) == ("step_down", "guard", 25)
+    assert "acima de 100 ms" in last["reason"]
