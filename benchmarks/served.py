@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
+from tests.live.process import answers
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 PRODUCTION = {
@@ -35,7 +35,7 @@ class Served:
             self._command, env=self._environment, stdout=self._said, stderr=self._said, start_new_session=True
         )
         deadline = time.monotonic() + 60
-        while not self._answers():
+        while not answers(self._ready, within=2):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
                 raise RuntimeError(f"{' '.join(self._command)} is not ready:\n{self.said()}")
@@ -46,12 +46,6 @@ class Served:
         """The end of what it logged."""
         self._said.seek(0)
         return self._said.read()[-3_000:].decode(errors="replace")
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(self._ready, timeout=2).is_success
-        except httpx.HTTPError:
-            return False
 
     def __exit__(self, *_) -> None:
         """A server that waits for its streams is not waited for."""
