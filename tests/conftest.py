@@ -46,9 +46,8 @@ def _on_sqlite_alone(item) -> bool:
 
 
 def _on_postgres(item) -> bool:
-    """Where it uses the tests' database, and not a server or a process with one of its own."""
-    uses_it = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(item.fixturenames)
-    return bool(uses_it) and not any(map(item.get_closest_marker, ("sqlite", "services", "browser")))
+    """Where it is not about SQLite, nor about a server or a process with a database of its own."""
+    return not any(map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship")))
 
 
 @pytest.fixture(scope="session")

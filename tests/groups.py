@@ -1,0 +1,227 @@
+"""Run the groups of script/test one after another, and say how long each took.
+
+The last line is pytest's own closing line, summed over all groups that pytest ran.
+"""
+
+import argparse
+import base64
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CORES = len(os.sched_getaffinity(0))
+_CLOSING = re.compile(r"(?:=+ )?(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s\b.*")
+_WORDS = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command line of a group, with what its environment has beside ours."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, told: Callable[[str], None]) -> int:
+        """Run it, give `told` each line that it prints, and return its exit code."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        process = subprocess.Popen(
+            self.words,
+            env={**os.environ, "PATH": path, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        with process:
+            try:
+                for line in process.stdout or ():
+                    print(line, end="", flush=True)
+                    told(_COLOUR.sub("", line.rstrip("\n")))
+            except BaseException:
+                process.terminate()
+                raise
+        return process.returncode
+
+
+def command(line: str, **environment: str) -> Command:
+    return Command(line.split(), environment)
+
+
+def pytest(*words: str, **environment: str) -> Command:
+    """Run pytest quietly, with the ten slowest of what takes a second or more."""
+    quiet = (sys.executable, "-m", "pytest", "-q", "--durations=10", "--durations-min=1")
+    return Command((*quiet, *words), environment)
+
+
+def in_order(*words: str, **environment: str) -> Command:
+    """Run tests that share a database on all cores. Their order is kept: those that empty it come last."""
+    return pytest("-n", str(CORES), "--dist", "load", *words, **environment)
+
+
+def by_file(*words: str, more: int = 1, **environment: str) -> Command:
+    """Run tests that mostly wait on `more` processes than there are cores. Those of one file share their servers."""
+    return pytest("-n", str(CORES + more), "--dist", "loadfile", *words, **environment)
+
+
+def _secret() -> str:
+    return base64.b64encode(secrets.token_bytes(48)).decode()
+
+
+def checked_as_in_production(**environment: str) -> Command:
+    """Run Django's checks with secrets of this run alone. Nothing is started with them, and nobody is connected to."""
+    return command(
+        "python manage.py check --deploy --fail-level WARNING",
+        DEBUG="false",
+        ABLY_API_KEY="",
+        ALLOWED_HOSTS="notificacoes.example",
+        SECRET_KEY=_secret(),
+        ENCRYPTION_SECRET=_secret(),
+        **environment,
+    )
+
+
+_LINTERS = [
+    command("ruff check ."),
+    command("ruff format --check ."),
+    command("python manage.py makemigrations --check --dry-run"),
+]
+_MANY_MACHINES = {
+    "DATABASE_URL": "postgres://semtas@127.0.0.1/semtas",
+    "REDIS_URL": "redis://127.0.0.1/0",
+    "DISPATCHER": "external",
+}
+_OF_OTHER_GROUPS = "browser or services or faults or alone or ship"
+_MEASURED = ("--cov", "--cov-report=")
+
+GROUPS: dict[str, list[Command]] = {
+    "checks": [
+        *_LINTERS,
+        command("bandit -q -c pyproject.toml -r notificacao semtas"),
+        command("mypy"),
+        command("lint-imports"),
+        checked_as_in_production(),
+        checked_as_in_production(**_MANY_MACHINES),
+        command("npm run --silent types"),
+    ],
+    "js": [command("npx --no-install vitest run")],
+    "postgres": [in_order("-p", "tests.on_postgres", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
+    "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
+    "services": [
+        by_file("-m", "services and not (browser or faults or alone)", *_MEASURED, COVERAGE_FILE=".coverage.services")
+    ],
+    "coverage": [
+        command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
+        command("python -m tests.coverage_table"),
+    ],
+    "browser": [by_file("-m", "browser and not alone")],
+    "alone": [pytest("-m", "alone")],
+    "faults": [by_file("-m", "faults and not alone", more=0)],
+    "linters": _LINTERS,
+    "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
+    "ship": [pytest("-m", "ship")],
+}
+WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
+QUICK = ["linters", "js", "quick"]
+_STOPS_ALL = {"checks", "linters"}
+"""Where one of these fails, nothing else is run: it is seconds old and soon mended."""
+
+
+@dataclass
+class Outcome:
+    """What one run of a group came to: pytest's counts (`{"passed": 12}`), empty where pytest had no part in it."""
+
+    name: str
+    seconds: float
+    code: int
+    counts: Counter
+
+    @property
+    def failed(self) -> bool:
+        return self.code != 0
+
+    def row(self) -> str:
+        counts = ", ".join(f"{number} {word}" for word, number in self.counts.items())
+        return f"{self.name:<10}{self.seconds:>6.0f} s  {'FAILED  ' if self.failed else ''}{counts}"
+
+
+def count(words: str) -> dict[str, int]:
+    """Return `{"passed": 12, "errors": 1}` for pytest's "12 passed, 1 error"."""
+    pairs = (part.split() for part in words.split(", "))
+    return {{"error": "errors", "warning": "warnings"}.get(word, word): int(number) for number, word in pairs}
+
+
+def run_group(name: str, arguments: Sequence[str], strict: bool) -> Outcome:
+    """Run a group up to its first command that fails. `strict`: a test that was skipped is a failure."""
+    counts: Counter = Counter()
+
+    def told(line: str) -> None:
+        if found := _CLOSING.fullmatch(line):
+            counts.update(count(found[1]))
+
+    print(f"\n== {name}", flush=True)
+    began = time.monotonic()
+    code = 0
+    for one in GROUPS[name]:
+        words = [*one.words, *arguments] if "pytest" in one.words else one.words
+        code = code or Command(words, one.environment).run(told)
+    if strict and counts["skipped"]:
+        print(f"script/test: a test of the group {name} was skipped.")
+        code = code or 1
+    return Outcome(name, time.monotonic() - began, code, +counts)
+
+
+def run_all(names: Sequence[str], arguments: Sequence[str], strict: bool) -> Iterator[Outcome]:
+    for name in names:
+        outcome = run_group(name, arguments, strict)
+        yield outcome
+        if outcome.failed and name in _STOPS_ALL:
+            return
+
+
+def closing_line(outcomes: Sequence[Outcome]) -> str:
+    """Return pytest's closing line for all groups together; what failed outside of pytest counts as an error."""
+    total: Counter = Counter()
+    for outcome in outcomes:
+        total.update(outcome.counts)
+        if outcome.failed and not outcome.counts["failed"] | outcome.counts["errors"]:
+            total["errors"] += 1
+    counts = ", ".join(f"{total[word]} {word}" for word in _WORDS if total[word]) or "no tests ran"
+    return f"{counts} in {sum(outcome.seconds for outcome in outcomes):.2f}s"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="script/test")
+    parser.add_argument("--ci", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true")
+    which.add_argument("--ship", action="store_true")
+    which.add_argument("--repeat", nargs=2, metavar=("N", "GROUP"))
+    options, arguments = parser.parse_known_args()
+    names = QUICK if options.quick else ["ship"] if options.ship else WHOLE
+    if options.repeat:
+        times, name = options.repeat
+        if not times.isdecimal() or not int(times) or name not in GROUPS:
+            parser.error(f"--repeat wants a number and a group, one of {', '.join(GROUPS)}.")
+        names = [name] * int(times)
+    outcomes = list(run_all(names, arguments, strict=options.ci or os.environ.get("CI") == "true"))
+    print("\n" + "\n".join(outcome.row() for outcome in outcomes))
+    if options.repeat:
+        print(f"{sum(not outcome.failed for outcome in outcomes)} of {len(outcomes)} runs of {names[0]} passed.")
+    print(closing_line(outcomes), flush=True)
+    if options.quick:
+        print("Left out: types, PostgreSQL, servers, browser, faults, what is slow. script/test runs them.", flush=True)
+    return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
