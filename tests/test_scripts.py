@@ -1,7 +1,10 @@
 """The scripts: each says what it does, and what it was told wrong."""
 
 import os
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,22 +53,35 @@ def test_a_malformed_key_is_refused():
     assert "appId.keyId:secret" in told.stderr
 
 
-def test_where_the_server_cannot_be_built_each_missing_tool_is_named(tmp_path):
-    (tmp_path / "env").symlink_to("/usr/bin/env")
-    (tmp_path / "python3").symlink_to("/usr/bin/python3")
-    told = run("script/ably-server", "--can-build", PATH=str(tmp_path))
-    assert told.returncode == 1
-    for tool in ("cargo", "protoc", "cmake"):
-        assert f"{tool} is missing" in told.stdout
+@pytest.fixture
+def bare_path(tmp_path):
+    """A PATH with the commands that each Unix has, and Python: neither node nor compiler nor server nor apt-get."""
+    for name in ("bash", "cat", "dirname", "env", "id", "sed", "sha256sum", "true"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    (tmp_path / "python3").symlink_to(Path(sys.executable).resolve())
+    return str(tmp_path)
 
 
-def test_a_protoc_without_its_types_is_named_before_the_build_stumbles_over_it(tmp_path):
-    protoc = tmp_path / "protoc"
-    protoc.write_text("#!/bin/sh\nexit 1\n")
-    protoc.chmod(0o755)
-    told = run("script/ably-server", "--can-build", PATH=f"{tmp_path}:{os.environ['PATH']}")
+def test_where_the_server_cannot_be_built_each_missing_tool_is_named(bare_path):
+    told = run("script/ably-server", "--can-build", PATH=bare_path)
     assert told.returncode == 1
-    assert "libprotobuf-dev" in told.stdout
+    assert "cargo is missing" in told.stdout
+    assert "a C compiler is missing" in told.stdout
+
+
+def test_bootstrap_names_all_that_is_missing_at_once(bare_path):
+    told = run("script/bootstrap", "--dev", PATH=bare_path, SOCKUDO="", XDG_CACHE_HOME=bare_path)
+    assert told.returncode == 1
+    command, *sentences = told.stderr.splitlines()[1:]
+    assert set(command.split()) >= {"git", "gettext", "redis-server", "chromium-headless-shell", "build-essential"}
+    assert [sentence.split()[0] for sentence in sentences] == ["Node", "Cargo"]
+
+
+def test_without_servers_bootstrap_asks_for_none(bare_path):
+    told = run("script/bootstrap", "--dev", "--no-servers", PATH=bare_path, XDG_CACHE_HOME=bare_path)
+    assert told.returncode == 1
+    assert "redis-server" not in told.stderr
+    assert "Cargo" not in told.stderr
 
 
 def test_an_unknown_benchmark_gets_the_list_of_those_there_are():

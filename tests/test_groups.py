@@ -1,0 +1,60 @@
+"""The groups of script/test: each test is in one of them, and the end tells what they came to together."""
+
+import sys
+from collections import Counter
+
+import pytest
+
+from tests import groups
+from tests.groups import Command, Outcome, closing_line, run_group
+
+
+@pytest.fixture
+def group(monkeypatch):
+    """`group("print(1)", …)`: makes a group "own" of Python programs, one a command."""
+
+    def make(*programs: str) -> None:
+        monkeypatch.setitem(groups.GROUPS, "own", [Command((sys.executable, "-c", program)) for program in programs])
+
+    return make
+
+
+def test_a_group_counts_what_pytest_says_last(group):
+    group(
+        "print('12 passed, 1 skipped, 1 warning in 3.20s (0:00:03)')",
+        "print('\\x1b[32m=== 2 passed in 0.1s ===\\x1b[0m')",
+    )
+    outcome = run_group("own", [], strict=False)
+    assert not outcome.failed
+    assert outcome.counts == {"passed": 14, "skipped": 1, "warnings": 1}
+
+
+def test_a_group_ends_at_its_first_command_that_fails(group, capsys):
+    group("import sys; sys.exit(3)", "print('never')")
+    assert run_group("own", [], strict=False).code == 3
+    assert "never" not in capsys.readouterr().out
+
+
+def test_a_skipped_test_is_a_failure_where_it_is_strict(group):
+    group("print('12 passed, 1 skipped in 3.20s')")
+    assert run_group("own", [], strict=True).failed
+
+
+def test_the_end_is_pytests_own_line_summed_over_all_groups():
+    outcomes = [
+        Outcome("a", 1.5, 0, Counter(passed=10, warnings=1)),
+        Outcome("b", 2.0, 1, Counter(passed=5, failed=2)),
+        Outcome("mypy", 1.0, 1, Counter()),
+    ]
+    assert closing_line(outcomes) == "2 failed, 15 passed, 1 warnings, 1 errors in 4.50s"
+
+
+def test_a_group_that_failed_does_not_keep_the_next_from_running(group, monkeypatch):
+    monkeypatch.setitem(groups.GROUPS, "other", [Command((sys.executable, "-c", "raise SystemExit(1)"))])
+    group("print('1 passed in 0.1s')")
+    assert [outcome.failed for outcome in groups.run_all(["other", "own"], [], strict=False)] == [True, False]
+
+
+def test_where_a_check_fails_nothing_else_is_run(monkeypatch):
+    monkeypatch.setitem(groups.GROUPS, "checks", [Command((sys.executable, "-c", "raise SystemExit(1)"))])
+    assert len(list(groups.run_all(["checks", "js"], [], strict=False))) == 1
