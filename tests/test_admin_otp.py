@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.ably_server import ROOT
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 SCENE = """
 import django
 django.setup()

@@ -6,6 +6,8 @@ import pytest
 from notificacao.guard.verdict import Advance, AwaitApproval, Hold, RollBack, StepDown
 from tests.simulated_rollouts import DAY, HOUR, SCENARIOS, STAGES, Rollouts
 
+pytestmark = pytest.mark.slow
+
 FIRST = STAGES[0]
 
 

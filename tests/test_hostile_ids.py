@@ -12,6 +12,8 @@ from notificacao import audiences
 from notificacao.audiences import InvalidId
 from notificacao.models import BenefitType, Person, Unit
 
+pytestmark = pytest.mark.slow
+
 HOW_MANY = 100_000
 PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 # What means something to Ably, to a parser, to a terminal; what only looks like a letter, a colon, a star.

@@ -20,6 +20,8 @@ from notificacao.models import DispatchState, Notification
 from tests.lives import set_back
 from tests.rows import write
 
+pytestmark = pytest.mark.slow
+
 UNIT, OTHER = "private:unit:a:notifications", "private:unit:b:notifications"
 HEARD = {UNIT: 0}
 PAGE = 3

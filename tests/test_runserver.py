@@ -13,6 +13,8 @@ from tests.live.ably_server import ROOT, free_port
 from tests.live.site import environment_for, manage
 from tests.waiting import eventually
 
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
+
 STORM = 300
 
 

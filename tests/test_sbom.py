@@ -10,6 +10,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.live.ably_server import ROOT
 
+pytestmark = pytest.mark.slow
+
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)((?: \\\n +--hash=sha256:[0-9a-f]{64})+)", re.MULTILINE)
 
 

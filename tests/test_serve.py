@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30  # seconds
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

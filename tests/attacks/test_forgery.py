@@ -8,6 +8,8 @@ from django.urls import URLResolver, get_resolver
 
 from tests.staff import make_staff
 
+pytestmark = pytest.mark.slow
+
 IDS = {"<uuid:public_id>": str(uuid.uuid4()), "<slug:word>": "lida", "<path:object_id>": "1", "<int:pk>": "1"}
 BY_KEY = "/api/v1/notifications/"  # POST is for systems with a key, which no browser sends by itself
 

@@ -18,6 +18,8 @@ from tests.asgi import in_database, set_rollout
 from tests.conftest import make_person
 from tests.stamping import stamp_all
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("own", "anothers", "own unit", "another unit", "handled benefit", "another benefit", "system")
 ALWAYS = {"own", "system"}
 EVERYTHING = set(PLACES) - {"anothers"}

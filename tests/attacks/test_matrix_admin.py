@@ -28,7 +28,7 @@ from tests.producers import make_key, make_producer
 from tests.rows import write_stamped
 from tests.staff import make_staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LISTS = "/admin/notificacao"
 
 

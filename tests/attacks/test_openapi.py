@@ -17,6 +17,8 @@ from tests.asgi import log_in
 from tests.producers import make_key, make_producer
 from tests.stamping import stamp_all
 
+pytestmark = pytest.mark.slow
+
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 STREAM = "/api/v1/stream/"  # by ASGI alone: `test_parsers.py` and `test_floods.py` try it
 SEND = ("POST", "/api/v1/notifications/")
