@@ -29,6 +29,7 @@ class Process:
     """One command. Killed and started again it goes on in the same log; subclasses say what it takes to be ready."""
 
     name = "the process"
+    starts_within = STARTS_WITHIN
 
     def __init__(self, command: Sequence[str | Path], environment: dict[str, str] | None = None, **how):
         self.command = [str(word) for word in command]
@@ -67,7 +68,7 @@ class Process:
 
     def wait_until_ready(self):
         """What was launched. Raises RuntimeError as `start` does."""
-        deadline = time.monotonic() + STARTS_WITHIN
+        deadline = time.monotonic() + self.starts_within
         while not self.ready():
             if not self.running or time.monotonic() > deadline:
                 self.kill()
