@@ -1,4 +1,4 @@
-"""A bare Debian in a folder of its own, with what the README asks for and nothing else, entered as a user who is not root."""
+"""A bare Debian in a folder of its own, with what the README asks for, entered by a user who is not root."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ _ENTER = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec ch
 
 
 class BareMachine:
-    """One root file system. `home` is the folder of its user, as it is seen from outside; the checkout is `home/site`."""
+    """One root file system. `home` is its user's folder, seen from outside; the checkout is `home/site`."""
 
     def __init__(self, root: Path):
         self.root = root
