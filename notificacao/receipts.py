@@ -25,7 +25,8 @@ class Delivery:
 def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     """Keep the first receipt of each notification that `person` may see; how many were new.
 
-    Latency = stamp → now, both by the database's clock, less `held_ms`: an upper bound (design.md, Latency).
+    Latency = stamp → now, both by the database's clock, less `held_ms`: an upper bound, since the receipt
+    itself has travelled too.
     """
     by_id = {delivery.id: delivery for delivery in deliveries}
     channels = audiences.channels_of([person.pk]).get(person.pk, {})

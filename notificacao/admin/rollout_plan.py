@@ -17,7 +17,7 @@ from notificacao import audit, rollout_plan
 from notificacao.admin import rollout_stages
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import RolloutPlan
-from notificacao.rollout_plan import ACTS, NotNow
+from notificacao.rollout_plan import ACTS, GATE_STATES, NotNow
 
 # What each act does, for whoever is about to do it; those that take people off Ably are marked.
 EXPLAINED = {
@@ -29,7 +29,6 @@ EXPLAINED = {
     "roll_back": "Traz todos de volta ao SSE em segundos, sem perder nada, e encerra este plano.",
 }
 CAREFUL = ("step_down", "roll_back")
-GATE_STATES = {"met": "cumprida", "not_yet": "ainda não", "broken": "rompida"}
 
 
 @admin.register(RolloutPlan)

@@ -25,7 +25,7 @@ from notificacao.transports import Transport
 
 log = structlog.get_logger(__name__)
 
-_FLAG_IS_FRESH_FOR = 0.25  # seconds; rule 7 grants one second
+_FLAG_IS_FRESH_FOR = 0.25  # seconds; what staff switch off is to be off within one
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
 _RETAIN_EVERY = 600.0  # seconds

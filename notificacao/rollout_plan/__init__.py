@@ -19,11 +19,12 @@ from notificacao.rollout_plan.acts import (
     switch_off,
 )
 from notificacao.rollout_plan.editing import Draft, Stage, edit
-from notificacao.rollout_plan.overview import overview
+from notificacao.rollout_plan.overview import GATE_STATES, overview
 from notificacao.rollout_plan.stages import TEMPLATE, newest
 
 __all__ = [
     "ACTS",
+    "GATE_STATES",
     "PERMISSION",
     "TEMPLATE",
     "Act",

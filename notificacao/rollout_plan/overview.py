@@ -26,6 +26,7 @@ ACT_LABELS = {
     "kill": "Desligar pela chave",
     EDIT: "Editar etapas",
 }
+GATE_STATES = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "rompida"}
 HANDS = {Hand.GUARD: "o vigia", Hand.SHELL: "o terminal"}
 _COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 

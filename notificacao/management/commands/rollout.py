@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from notificacao import rollout_plan
-from notificacao.rollout_plan import Hand, NotNow
+from notificacao.rollout_plan import GATE_STATES, Hand, NotNow
 
 ACTS = {
     "start": rollout_plan.start,
@@ -17,7 +17,6 @@ ACTS = {
     "rollback": rollout_plan.roll_back,
 }
 KILL = "kill"  # the flag's "Não": whatever the plan, whoever acted meanwhile
-WORDS = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "violada"}
 
 
 class Command(BaseCommand):
@@ -57,4 +56,4 @@ class Command(BaseCommand):
                 f"{stage['bake_hours']} h, {stage['sample']} de {stage['minimum']} notificações"
             )
             for gate in stage["gates"] if stage["current"] else ():
-                self.stdout.write(f"    {gate['label']}: {100 * gate['value']:.2f}%, {WORDS[gate['state']]}")
+                self.stdout.write(f"    {gate['label']}: {100 * gate['value']:.2f}%, {GATE_STATES[gate['state']]}")
