@@ -1,0 +1,26 @@
+"""Name what the documents quote of others, so that nothing in this project can be held against it."""
+
+OF_OTHERS: dict[str, tuple[str, ...]] = {
+    "HTTP": ("Accept", "Allow", "Host"),
+    "a content security policy": ("'unsafe-inline'",),
+    "Ably, its SDK and its dashboard": (
+        "authCallback",
+        "extras.headers",
+        "json/utf-8/cipher+aes-256-cbc/base64",
+        "resumed=false",
+        "resumed=true",
+        '{"resource": ["operation"]}',
+        "Revocable tokens",
+    ),
+    "ids that are made up": ("kQ8…", "[…]", "а", "：", "＊"),
+    "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "user_logged_out"),
+    "uvicorn": ("FORWARDED_ALLOW_IPS", "X-Forwarded-For"),
+    "nginx": ("limit_conn",),
+    "Kubernetes": ("httpHeaders",),
+    "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
+    "Playwright": ("wait_for_function",),
+}
+
+
+def named() -> frozenset[str]:
+    return frozenset(text for group in OF_OTHERS.values() for text in group)
