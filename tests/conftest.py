@@ -1,6 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import re
+import signal
 
 import pytest
 from django.core.cache import caches
@@ -172,6 +173,18 @@ def redis():
     """A Redis shared by all tests: whoever stops one starts one of their own."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture
+def signals():
+    """SIGINT and SIGTERM that nobody took end nothing and are noted here; all handlers are as before afterwards."""
+    came = []
+    before = {
+        number: signal.signal(number, lambda *of: came.append(of[0])) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    yield came
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
