@@ -95,3 +95,9 @@ def test_an_unknown_argument_of_bootstrap_is_refused():
     told = run("script/bootstrap", "--everything")
     assert told.returncode == 1
     assert "--everything" in told.stderr
+
+
+def test_a_django_that_is_not_supported_is_refused_by_name():
+    told = run("script/bootstrap", DJANGO="4.2")
+    assert told.returncode == 1
+    assert told.stderr == "script/bootstrap: DJANGO=4.2 is not supported: 5.2 or 6.0.\n"
