@@ -121,6 +121,13 @@ def test_a_membership_that_is_held_already_is_refused_with_a_sentence(admin, ana
         assert complaints(admin.post(f"{MEMBERSHIPS}add/", posted)) == [sentence]
 
 
+def test_a_membership_that_somebody_else_gave_meanwhile_is_refused_with_a_sentence(admin, ana, cras_sul):
+    opened = form_of(ana, (Role.TECNICO, cras_sul))
+    Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)
+    refused = complaints(admin.post(f"{PEOPLE}{ana.pk}/change/", opened))
+    assert refused == ["Há dois vínculos iguais: retire um."]
+
+
 def test_a_membership_ends_and_begins_anew_in_one_go(admin, ana, cras_norte):
     (old,) = ana.memberships.all()
     assert save(admin, ana, (Role.TECNICO, cras_norte), ended=[old]) == []

@@ -95,3 +95,15 @@ def test_an_unknown_argument_of_bootstrap_is_refused():
     told = run("script/bootstrap", "--everything")
     assert told.returncode == 1
     assert "--everything" in told.stderr
+
+
+def test_a_django_that_is_not_supported_is_refused_by_name():
+    told = run("script/bootstrap", DJANGO="4.2")
+    assert told.returncode == 1
+    assert told.stderr == "script/bootstrap: DJANGO=4.2 is not supported: 5.2 or 6.0.\n"
+
+
+def test_a_python_that_is_none_is_refused_by_name(bare_path):
+    told = run("script/bootstrap", PATH=bare_path, PYTHON="/nonesuch")
+    assert told.returncode == 1
+    assert "PYTHON=/nonesuch is no Python 3.11 or newer" in told.stderr

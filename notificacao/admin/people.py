@@ -21,8 +21,19 @@ class _NeverChanged:
         return False
 
 
+class _OfPersonForm(forms.ModelForm):
+    """One of the person's memberships; whether it is held already is for the formset to say.
+
+    Django 5.2 leaves the constraints that name the parent alone. Django 6 asks the database, and finds what this same
+    form ends.
+    """
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return {*super()._get_validation_exclusions(), "person"}
+
+
 class _OfPerson(BaseInlineFormSet):
-    """`by`, set on the class, is who gives. In a formset Django checks no constraint that names the person."""
+    """All memberships of a person; `by`, set on the class, is who gives."""
 
     by: Person
 
@@ -33,14 +44,18 @@ class _OfPerson(BaseInlineFormSet):
             reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
+        """Refuse two alike among those that are held now and do not end, and those that begin."""
         ended = self.deleted_forms
-        kept = [form.instance for form in self.forms if form not in ended and (form.instance.pk or form.has_changed())]
+        over = {form.instance.pk for form in ended}
+        kept = [membership for membership in self.get_queryset() if membership.pk not in over]
+        kept += [form.instance for form in self.extra_forms if form not in ended and form.has_changed()]
         if len({(membership.role, membership.unit_id) for membership in kept}) < len(kept):
             raise ValidationError("Há dois vínculos iguais: retire um.")
 
 
 class MembershipOfPerson(_NeverChanged, admin.TabularInline):
     model = Membership
+    form = _OfPersonForm
     formset = _OfPerson
     fields = ("role", "unit", "created_at")
     readonly_fields = ("created_at",)
