@@ -127,8 +127,11 @@ async def test_a_channel_with_a_long_queue_leaves_room_for_the_others(publish, d
     publish.claimable.clear()
     gate.set()
     await publish.claimable.wait()
-    while await publish.take(term, EVERYBODY) or len(transport.published) < 12:
-        await asyncio.sleep(0.01)
+
+    async def taken_and_published():
+        return not await publish.take(term, EVERYBODY) and len(transport.published) >= 12
+
+    await eventually(taken_and_published)
     assert [seq for seq in transport.seqs if seq <= 10] == list(range(1, 11))
 
 

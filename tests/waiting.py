@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+PATIENCE = 120.0  # seconds: only what hangs waits so long, however busy the machine is with other things
 
-async def eventually(condition: Callable[[], Any], within: float = 10.0, every: float = 0.01) -> Any:
+
+async def eventually(condition: Callable[[], Any], within: float = PATIENCE, every: float = 0.01) -> Any:
     """What `condition` answers (or what the awaitable it returns does) as soon as that is true.
 
     It is asked each `every` seconds. Raises AssertionError after `within` seconds, with the last answer.

@@ -7,11 +7,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import browser, demo, demo_database, producer_key  # noqa: F401
+from tests.browser.conftest import browser, demo, demo_database, new_site, producer_key  # noqa: F401
 from tests.browser.inboxes import Inboxes
+from tests.browser.rest import new_context, until
 from tests.browser.staff import Staff
 from tests.browser.test_bell import Bell
-from tests.live.site import Site, copy_of
 
 pytestmark = pytest.mark.browser
 PAYLOADS = [
@@ -92,8 +92,8 @@ def lacking(page: Page, within: str = "#content") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stored(browser, demo_database, producer_key, tmp_path_factory):  # noqa: F811
-    with Site(copy_of(demo_database, tmp_path_factory.mktemp("xss")), RATE_SYSTEM="1000/1000") as site:
+def stored(browser, new_site, producer_key):  # noqa: F811
+    with new_site() as site:
         inboxes = Inboxes(browser, site, producer_key)
         site.manage("shell", "--no-imports", "-c", _STORE.format(payloads=json.dumps(PAYLOADS)))
         yield inboxes
@@ -122,7 +122,7 @@ def admin(signed_in):
 
 
 def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):  # noqa: F811
-    page = browser.new_page()
+    page = new_context(browser).new_page()
     page.goto(f"{stored.site.url}/entrar/")
     heard = watch(page)
     page.evaluate(
@@ -131,8 +131,9 @@ def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, 
         PAYLOADS,
     )
     page.evaluate("location.href = 'javascript:alert(6)'")
+    until(page, lambda: {text.split(" violates", maxsplit=1)[0] for text in heard} >= ATTEMPTS)
     assert {text.split(" violates", maxsplit=1)[0] for text in heard} == ATTEMPTS, heard
-    page.close()
+    page.context.close()
 
 
 def test_the_list_and_its_filters_show_it_as_text(inboxes):

@@ -4,7 +4,9 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.waiting import PATIENCE
 
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Nothing leaves this machine, and nothing is asked of it that a container does not have.
@@ -24,6 +26,7 @@ def chromium() -> Iterator[Browser]:
     """Closed at the end. Fails with a sentence where the machine has none."""
     executable = next(filter(None, map(shutil.which, _NAMES)), None)
     assert executable, "chromium is missing: install it (Debian: apt-get install chromium-headless-shell)."
+    expect.set_options(timeout=PATIENCE * 1_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield browser

@@ -1,10 +1,17 @@
-"""One browser for all scenes; for each scene its own site, its own Ably server, its own database."""
+"""One browser for all files; one site, with an Ably server and a database of its own, for the tests of each file.
+
+What a test breaks, it mends: the next one finds the site and Ably running, the people and the flag as `demo` made them.
+"""
+
+import fcntl
+from pathlib import Path
 
 import pytest
 
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
 from tests.browser.inboxes import Inboxes
+from tests.browser.sending import Sender
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage
 
@@ -13,22 +20,33 @@ from notificacao.models import Kind
 from tests.producers import make_key, make_producer
 print(make_key(make_producer("provas", kinds=list(Kind.values))))
 """
+_RATE = "10000/10000"  # that of another system: it sends for all tests of a file
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser():
     with chromium() as browser:
         yield browser
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The database and a producer's key: migrated, with the demo's people, units and notifications."""
-    database = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
-    environment = environment_for(database)
-    manage(environment, "migrate", "--verbosity", "0")
-    manage(environment, "demo")
-    return database, manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
+def demo(tmp_path_factory, worker_id):
+    """The database and a producer's key: migrated, with the demo's people, units and notifications.
+
+    Made once for all processes of the run, whose folders have one parent.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        folder = folder.parent
+    database, key = folder / "demo.sqlite3", folder / "demo.key"
+    with (folder / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not key.exists():
+            environment = environment_for(database)
+            manage(environment, "migrate", "--verbosity", "0")
+            manage(environment, "demo")
+            key.write_text(manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1])
+    return database, key.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -41,17 +59,36 @@ def producer_key(demo):
     return demo[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_site(demo_database, tmp_path_factory):
+    """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`."""
+
+    def new(ably: AblyServer | None = None, *, of: Path = demo_database, **settings: str) -> Site:
+        return Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **{"RATE_SYSTEM": _RATE} | settings)
+
+    return new
+
+
+@pytest.fixture(scope="module")
 def own_ably():
-    """An Ably server that a scene may kill."""
+    """An Ably server that a scene may kill, and starts again."""
     with AblyServer() as server:
         yield server
 
 
-@pytest.fixture
-def site(demo_database, own_ably, tmp_path):
-    with Site(copy_of(demo_database, tmp_path), own_ably) as site:
+@pytest.fixture(scope="module")
+def site(new_site, own_ably):
+    """The file's. A scene may kill it, and starts it again."""
+    with new_site(own_ably) as site:
         yield site
+
+
+@pytest.fixture
+def send(site, producer_key):
+    """Another system: `send("title")` to everybody at CRAS Norte, `send.to_everybody("title")`."""
+    sender = Sender(site, producer_key)
+    yield sender
+    sender.close()
 
 
 @pytest.fixture
@@ -68,10 +105,10 @@ def desk(browser, site):
         one.context.close()
 
 
-@pytest.fixture(scope="module")
-def shared_inboxes(browser, demo_database, producer_key, tmp_path_factory):
-    """One site for all tests of a module, without Ably: each tells its own notifications by their titles."""
-    with Site(copy_of(demo_database, tmp_path_factory.mktemp("inbox")), RATE_SYSTEM="1000/1000") as site:
+@pytest.fixture(scope="package")
+def shared_inboxes(browser, new_site, producer_key):
+    """One site for all files about the inbox, without Ably: each test tells its own notifications by their titles."""
+    with new_site() as site:
         yield Inboxes(browser, site, producer_key)
 
 

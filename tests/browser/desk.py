@@ -1,10 +1,10 @@
 """A desk: one person's browser, logged in, with the inbox open."""
 
-import time
-
 from playwright.sync_api import Browser, Page, expect
 
-from tests.live.site import PASSWORD, Site
+from tests.browser.logins import logged_in
+from tests.browser.rest import until
+from tests.live.site import Site
 
 # Everything that the page ever puts into its list, in order, beside what it showed at its start.
 _WATCH = """
@@ -29,12 +29,6 @@ async (after) => {
 """
 
 
-def tell_everybody(site: Site, title: str, priority: str = "normal") -> None:
-    """A notification on the system's channel, from a process of its own."""
-    notify = f"services.notify([audiences.SYSTEM_CHANNEL], title={title!r}, message='m', priority={priority!r})"
-    site.manage("shell", "--no-imports", "-c", f"from notificacao import audiences, services\n{notify}")
-
-
 class Desk:
     """What one person sees. Two desks of one person in the same context are two tabs."""
 
@@ -48,12 +42,9 @@ class Desk:
 
     @classmethod
     def of(cls, browser: Browser, site: Site, username: str) -> "Desk":
-        """Log in and open the inbox, in a browser context of one's own."""
-        page = browser.new_context(locale="pt-BR", timezone_id="America/Sao_Paulo").new_page()
-        page.goto(f"{site.url}/entrar/?next=/notificacoes/")
-        page.get_by_label("Usuário").fill(username)
-        page.get_by_label("Senha").fill(PASSWORD)
-        page.get_by_role("button", name="Entrar").click()
+        """Open their inbox, in a browser context of one's own."""
+        page = logged_in(browser, site, username).new_page()
+        page.goto(f"{site.url}/notificacoes/")
         return cls(site, page)._watch()
 
     def another_tab(self) -> "Desk":
@@ -68,23 +59,20 @@ class Desk:
         self.start = self.page.evaluate("JSON.parse(document.getElementById('page').textContent).position")
         return self
 
-    def waits_for(self, script: str, argument: object = None, within: float = 10) -> None:
-        """Until the function `script` answers true. Playwright's own wait evals in the page: its policy refuses."""
-        deadline = time.monotonic() + within
-        while not self.page.evaluate(script, argument):
-            assert time.monotonic() < deadline, f"within {within} s it did not come true: {script}"
-            self.page.wait_for_timeout(20)
+    def waits_for(self, script: str, argument: object = None) -> None:
+        """Until the function `script` answers true."""
+        until(self.page, lambda: self.page.evaluate(script, argument))
 
-    def is_on(self, transport: str, within: float = 5) -> None:
-        """The chip says `transport` (ably, sse, standby, offline) within that many seconds."""
-        expect(self.page.locator("#status")).to_have_attribute("data-transport", transport, timeout=within * 1000)
+    def is_on(self, transport: str) -> None:
+        """Once the chip says `transport` (ably, sse, standby, offline)."""
+        expect(self.page.locator("#status")).to_have_attribute("data-transport", transport)
 
-    def sees(self, title: str, within: float = 5) -> None:
-        """Exactly one notification with that title is in the list."""
-        expect(self.page.locator(".item .title", has_text=title)).to_have_count(1, timeout=within * 1000)
+    def sees(self, title: str) -> None:
+        """Once exactly one notification with that title is in the list."""
+        expect(self.page.locator(".item .title", has_text=title)).to_have_count(1)
 
-    def unread_is(self, count: int, within: float = 5) -> None:
-        expect(self.page.locator("#unread")).to_have_attribute("data-unread", str(count), timeout=within * 1000)
+    def unread_is(self, count: int) -> None:
+        expect(self.page.locator("#unread")).to_have_attribute("data-unread", str(count))
 
     @property
     def unread(self) -> int:
@@ -98,11 +86,11 @@ class Desk:
         """Each event of theirs that the log holds from the opening of the page on."""
         return set(self.page.evaluate(_COMMITTED, self.start))
 
-    def is_complete_and_each_once(self, within: float = 10) -> int:
+    def is_complete_and_each_once(self) -> int:
         """Everything that was committed is in the list, and nothing twice; how much that was."""
         committed = self.committed()
         script = "(ids) => ids.every((id) => window.placed.includes(id))"
-        self.waits_for(script, list(committed), within)
+        self.waits_for(script, list(committed))
         placed = self.placed()
         assert len(placed) == len(set(placed)), "something was put into the list twice"
         assert self.errors == []

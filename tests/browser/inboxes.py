@@ -1,10 +1,11 @@
-"""The inboxes of one site: whose they are logs in once, and another system fills them over the API."""
+"""The inboxes of one site, which another system fills."""
 
-import httpx
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.browser.desk import Desk
-from tests.live.site import PASSWORD, Site
+from tests.browser.logins import logged_in
+from tests.browser.sending import Sender
+from tests.live.site import Site
 
 
 class Inboxes:
@@ -13,40 +14,24 @@ class Inboxes:
     def __init__(self, browser: Browser, site: Site, key: str):
         self.site = site
         self._browser = browser
-        self._logins: dict[str, dict] = {}
         self._open: list[Desk] = []
-        self._system = httpx.Client(base_url=site.url, headers={"Authorization": f"Api-Key {key}"})
+        self._sender = Sender(site, key)
 
     def open(self, username: str = "ana", address: str = "", *, script: str = "", live: bool = True, **context) -> Desk:
         """`context` is Playwright's; `script` runs before the page's own; `live`: returns once news would come."""
-        login = self._logins.get(username) or self._log_in(username)
-        options = {"locale": "pt-BR", "timezone_id": "America/Sao_Paulo", "storage_state": login} | context
-        page = self._browser.new_context(**options).new_page()
+        page = logged_in(self._browser, self.site, username, **context).new_page()
         if script:
             page.add_init_script(script)
         desk = Desk(self.site, page)
         self._open.append(desk)
         page.goto(f"{self.site.url}/notificacoes/{address}")
         if live:
-            desk.is_on("sse", within=10)
+            desk.is_on("sse")
         return desk
-
-    def _log_in(self, username: str) -> dict:
-        page = self._browser.new_context(locale="pt-BR").new_page()
-        page.goto(f"{self.site.url}/entrar/?next=/notificacoes/")
-        page.get_by_label("Usuário").fill(username)
-        page.get_by_label("Senha").fill(PASSWORD)
-        page.get_by_role("button", name="Entrar").click()
-        expect(page).to_have_url(f"{self.site.url}/notificacoes/")
-        self._logins[username] = page.context.storage_state()
-        page.context.close()
-        return self._logins[username]
 
     def send(self, *titles: str, to: dict | None = None, **fields) -> None:
         """One notification with each of `titles`, to ana or to the `recipients` of the API."""
-        common = {"recipients": to or {"people": ["ana"]}, "message": "Texto.", "kind": "sistema", **fields}
-        sent = self._system.post("/api/v1/notifications/", json=[{"title": title, **common} for title in titles])
-        assert sent.is_success, sent.text
+        self._sender(*titles, to=to or {"people": ["ana"]}, **fields)
 
     def close(self) -> None:
         errors = [error for desk in self._open for error in desk.errors]

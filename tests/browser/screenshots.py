@@ -7,9 +7,11 @@ from playwright.sync_api import expect
 
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
+from tests.browser.rest import at_rest
 from tests.browser.staff import Staff
 from tests.live.ably_server import ROOT, AblyServer
 from tests.live.site import Site, environment_for, manage
+from tests.waiting import PATIENCE
 
 DOCS = ROOT / "docs"
 _DESK = {"width": 1000, "height": 860}
@@ -74,7 +76,7 @@ def take_inbox(ana: Desk) -> None:
     ana.is_on("ably")
     page.locator("[data-action=read]").nth(2).click()
     page.locator("[data-action=read]").last.click()
-    assert ana.site.simulate("--rate", "20", "--count", "12", "--seed", "7").wait(30) == 0
+    assert ana.site.simulate("--rate", "20", "--count", "12", "--seed", "7").wait(PATIENCE) == 0
     ana.is_complete_and_each_once()
     page.evaluate("document.querySelectorAll('.toast').forEach((toast) => toast.remove())")
     for name, scheme, size in (
@@ -85,7 +87,7 @@ def take_inbox(ana: Desk) -> None:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
         page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=DOCS / f"{name}.png")
+        at_rest(page).screenshot(path=DOCS / f"{name}.png")
 
 
 def take_diagnosis(ana: Desk) -> None:
@@ -94,8 +96,8 @@ def take_diagnosis(ana: Desk) -> None:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(_DESK)
     page.goto(f"{ana.site.url}/notificacoes/diagnostico/")
-    expect(page.locator("#verdict")).not_to_have_attribute("data-status", "pending", timeout=60_000)
-    page.screenshot(path=DOCS / "diagnostico.png", full_page=True)
+    expect(page.locator("#verdict")).not_to_have_attribute("data-status", "pending")
+    at_rest(page).screenshot(path=DOCS / "diagnostico.png", full_page=True)
 
 
 def take_rollout(staff: Staff) -> None:
@@ -110,7 +112,7 @@ def take_rollout(staff: Staff) -> None:
     staff.site.manage("shell", "--no-imports", "-c", _MEASURED)
     page.reload()
     expect(page.locator(".chart canvas")).to_have_count(3)
-    page.screenshot(path=DOCS / "rollout.png", full_page=True)
+    at_rest(page).screenshot(path=DOCS / "rollout.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.live.site import PASSWORD, Site
+from tests.browser.logins import logged_in
+from tests.live.site import Site
 
 
 class Staff:
@@ -14,12 +15,7 @@ class Staff:
 
     @classmethod
     def of(cls, browser: Browser, site: Site) -> "Staff":
-        page = browser.new_context(locale="pt-BR").new_page()
-        page.goto(f"{site.url}/admin/")
-        page.get_by_label("Usuário").fill("admin")
-        page.get_by_label("Senha").fill(PASSWORD)
-        page.get_by_role("button", name="Acessar").click()
-        return cls(site, page)
+        return cls(site, logged_in(browser, site, "admin").new_page())
 
     def send_to_unit(self, unit: str, title: str, message: str = "Texto da mensagem.") -> None:
         """Compose and send; returns once the admin says that it is sent."""

@@ -3,16 +3,16 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.rest import at_rest
 from tests.browser.staff import Staff
-from tests.live.site import Site, copy_of
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def site(demo_database, tmp_path):
+@pytest.fixture(scope="module")
+def site(new_site):
     """Without Ably: nobody listens here."""
-    with Site(copy_of(demo_database, tmp_path)) as site:
+    with new_site() as site:
         yield site
 
 
@@ -35,6 +35,7 @@ def test_a_second_click_before_the_answer_sends_nothing_more(page):
     page.locator("[name=everybody]").check()
     button = page.locator("[name=_save]")
     button.scroll_into_view_if_needed()
+    at_rest(page)
     at = button.bounding_box()
     sent = []
 

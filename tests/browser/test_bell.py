@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.desk import Desk
+from tests.browser.rest import new_context, until
 from tests.browser.test_axe import findings
-from tests.browser.test_failover import send
-from tests.browser.test_tabs import open_streams
+from tests.browser.test_tabs import one_stream_is_open
 
 pytestmark = pytest.mark.browser
 
@@ -42,20 +42,20 @@ class Bell:
         """In another tab of the same browser."""
         return cls(desk.context.new_page(), desk.site.url)
 
-    def is_on(self, status: str, within: float = 5) -> None:
-        expect(self.page.locator("semtas-sino .dot")).to_have_attribute("data-status", status, timeout=within * 1000)
+    def is_on(self, status: str) -> None:
+        expect(self.page.locator("semtas-sino .dot")).to_have_attribute("data-status", status)
 
-    def unread_is(self, count: int, within: float = 5) -> None:
-        expect(self.page.locator("semtas-sino .count")).to_have_text(str(count), timeout=within * 1000)
+    def unread_is(self, count: int) -> None:
+        expect(self.page.locator("semtas-sino .count")).to_have_text(str(count))
 
     @property
     def unread(self) -> int:
         return self.page.evaluate("document.querySelector('semtas-sino').unread")
 
-    @property
-    def told(self) -> list[str]:
-        """The titles of the notifications that the page heard of."""
-        return self.page.evaluate("window.told")
+    def has_told(self, *titles: str) -> None:
+        """Once the page heard of notifications with these titles; of each once, and of no other."""
+        told = until(self.page, lambda: len(said := self.page.evaluate("window.told")) >= len(titles) and said)
+        assert told == list(titles)
 
 
 HEADERS = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
@@ -65,29 +65,36 @@ WATCH = """() => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def site(new_site):
+    """Without Ably: bia is not on it."""
+    with new_site() as site:
+        yield site
+
+
 def refuse_streams(context: BrowserContext) -> None:
     context.route(STREAM, lambda route: route.abort())
 
 
-def test_it_counts_and_tells_what_comes_while_the_page_is_open(desk, site):
+def test_it_counts_and_tells_what_comes_while_the_page_is_open(desk, send, site):
     bia = desk("bia")
     before = bia.unread
     bia.page.close()
     bell = Bell(bia.context.new_page(), site.url)
     bell.is_on("sse")
     assert bell.unread == before
-    send(site, "No sino")
+    send("No sino")
     bell.unread_is(before + 1)
     expect(bell.button).to_have_accessible_name(f"Notificações: {before + 1} não lidas")
-    assert bell.told == ["No sino"]
+    bell.has_told("No sino")
     assert bell.errors == []
 
 
-def test_the_panel_is_used_by_keyboard_alone(desk, site):
+def test_the_panel_is_used_by_keyboard_alone(desk, send):
     bia = desk("bia")
     bell = Bell.beside(bia)
     bell.is_on("sse")
-    send(site, "A mais nova")
+    send("A mais nova")
     expect(bell.items.first).to_contain_text("A mais nova")
     keyboard = bell.page.keyboard
     bell.page.locator("h1").focus()
@@ -107,24 +114,22 @@ def test_the_panel_is_used_by_keyboard_alone(desk, site):
     expect(bell.page.get_by_role("heading", name="A mais nova")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_in_its_open_panel(desk, scheme):
+def test_axe_finds_nothing_serious_in_its_open_panel(desk):
     bell = Bell.beside(desk("bia"))
     bell.is_on("sse")
-    bell.page.emulate_media(color_scheme=scheme)
     bell.button.click()
     expect(bell.panel).to_be_visible()
-    assert findings(bell.page, scheme) == []
+    assert findings(bell.page) == []
 
 
-def test_what_is_open_keeps_its_place_when_something_comes_and_closes_when_the_person_goes_elsewhere(desk, site):
+def test_what_is_open_keeps_its_place_when_something_comes_and_closes_when_the_person_goes_elsewhere(desk, send):
     bell = Bell.beside(desk("bia"))
     bell.is_on("sse")
     bell.button.click()
     first = bell.items.first.get_by_role("link")
     title = first.locator(".title").inner_text()
     expect(first).to_be_focused()
-    send(site, "Enquanto o painel está aberto")
+    send("Enquanto o painel está aberto")
     expect(bell.items.first).to_contain_text("Enquanto o painel está aberto")
     expect(bell.items.nth(1).get_by_role("link")).to_be_focused()
     expect(bell.items.nth(1)).to_contain_text(title)
@@ -132,43 +137,43 @@ def test_what_is_open_keeps_its_place_when_something_comes_and_closes_when_the_p
     expect(bell.panel).to_be_hidden()
 
 
-def test_it_shares_the_one_connection_of_the_inbox_and_follows_what_is_read_there(desk, site):
+def test_it_shares_the_one_connection_of_the_inbox_and_follows_what_is_read_there(desk, send, site):
     bia = desk("bia")
     bia.is_on("sse")
     bell = Bell.beside(bia)
     bell.is_on("sse")
     before = bell.unread
-    send(site, "Para as duas páginas")
+    send("Para as duas páginas")
     bia.sees("Para as duas páginas")
     bell.unread_is(before + 1)
-    assert open_streams(site) == 1
+    one_stream_is_open(bell.page, site)
     bia.page.locator(".item", has_text="Para as duas páginas").locator("[data-action=read]").click()
     bell.unread_is(before)
     expect(bell.items.first).not_to_have_class("unread")
     bia.page.close()
-    send(site, "Depois que a caixa fechou")
+    send("Depois que a caixa fechou")
     bell.unread_is(before + 1)
-    assert bell.told == ["Para as duas páginas", "Depois que a caixa fechou"]
-    assert open_streams(site) == 1
+    bell.has_told("Para as duas páginas", "Depois que a caixa fechou")
+    one_stream_is_open(bell.page, site)
 
 
-def test_where_streams_are_refused_it_polls_and_goes_back_to_a_stream_when_there_is_one(desk, site):
+def test_where_streams_are_refused_it_polls_and_goes_back_to_a_stream_when_there_is_one(desk, send, site):
     bia = desk("bia")
     bia.page.close()
     refuse_streams(bia.context)
     bell = Bell(bia.context.new_page(), site.url)
-    bell.is_on("polling", within=25)
+    bell.is_on("polling")
     before = bell.unread
-    send(site, "Sem fluxo")
-    bell.unread_is(before + 1, within=10)
+    send("Sem fluxo")
+    bell.unread_is(before + 1)
     bia.context.unroute(STREAM)
-    bell.is_on("sse", within=40)
-    send(site, "Com fluxo")
+    bell.is_on("sse")
+    send("Com fluxo")
     bell.unread_is(before + 2)
-    assert bell.told == ["Sem fluxo", "Com fluxo"]
+    bell.has_told("Sem fluxo", "Com fluxo")
 
 
-def test_a_logout_elsewhere_turns_it_into_a_link_to_the_login(desk, site):
+def test_a_logout_elsewhere_turns_it_into_a_link_to_the_login(desk):
     bia = desk("bia")
     bell = Bell.beside(bia)
     bell.is_on("sse")
@@ -180,7 +185,7 @@ def test_a_logout_elsewhere_turns_it_into_a_link_to_the_login(desk, site):
 
 
 def test_it_speaks_english_where_the_page_asks_for_it(browser, site):
-    context = browser.new_context()
+    context = new_context(browser)
     bell = Bell(context.new_page(), site.url, 'lang="en"')
     expect(bell.page.get_by_role("link", name="Log in")).to_be_visible()
     assert bell.errors == []

@@ -2,15 +2,7 @@
 
 import pytest
 
-from tests.live.site import Site, copy_of
-
 pytestmark = [pytest.mark.browser, pytest.mark.services]
-
-
-@pytest.fixture(scope="module")
-def site(demo_database, ably_server, tmp_path_factory):
-    with Site(copy_of(demo_database, tmp_path_factory.mktemp("budget")), ably_server) as site:
-        yield site
 
 
 @pytest.mark.parametrize(("username", "transport", "sdks"), [("ana", "ably", 1), ("caio", "sse", 0)])

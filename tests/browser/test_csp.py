@@ -3,17 +3,15 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import tell_everybody
+from tests.browser.rest import until
 from tests.browser.staff import Staff
-from tests.live.site import Site, copy_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
 
 @pytest.fixture(scope="module")
-def site(demo_database, ably_server, tmp_path_factory):
-    database = copy_of(demo_database, tmp_path_factory.mktemp("csp"))
-    with Site(database, ably_server, STREAM_HEARTBEAT="1") as site:
+def site(new_site, own_ably):
+    with new_site(own_ably, STREAM_HEARTBEAT="1") as site:
         yield site
 
 
@@ -39,27 +37,23 @@ def test_a_script_that_somebody_smuggles_in_does_not_run_and_is_heard_of(desk):
       document.body.append(script, Object.assign(new Image(), { src: "https://evil.example/a.png" }));
       return fetch("https://evil.example/").catch(() => {});
     }""")
+    until(caio.page, lambda: all(any(kind in text for text in refused) for kind in ("script", "image", "connect")))
     assert caio.page.evaluate("window.smuggled") is None
-    assert [kind for kind in ("script", "image", "connect") if any(kind in text for text in refused)] == [
-        "script",
-        "image",
-        "connect",
-    ], refused
 
 
-def test_the_inbox_and_the_diagnosis_run_under_it(desk, site):
+def test_the_inbox_and_the_diagnosis_run_under_it(desk, send, site):
     ana = desk("ana")
     refused = refusals(ana.page)
     ana.page.reload()
     ana.is_on("ably")
-    tell_everybody(site, "Aviso")
+    send.to_everybody("Aviso")
     ana.sees("Aviso")
     item = ana.page.locator(".item", has_text="Aviso")
     item.locator("[data-action=read]").click()
     item.locator("[data-action=archive]").click()
     expect(item).to_have_count(0)
     ana.page.goto(f"{site.url}/notificacoes/diagnostico/")
-    expect(ana.page.locator("#verdict")).to_have_attribute("data-status", "ok", timeout=30_000)
+    expect(ana.page.locator("#verdict")).to_have_attribute("data-status", "ok")
     ana.page.get_by_role("button", name="Copiar relatório").click()
     ana.page.get_by_role("link", name="SEMTAS Notificações").click()
     ana.is_on("ably")

@@ -3,19 +3,16 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import Desk, tell_everybody
-from tests.live.site import Site, copy_of
+from tests.browser.desk import Desk
+from tests.live.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
-WITHIN = 30_000  # ms; what is out of reach is waited for
-
 
 @pytest.fixture(scope="module")
-def site(demo_database, ably_server, tmp_path_factory):
+def site(new_site, own_ably):
     """One for all: what breaks is on the way to it. A heartbeat is soon waited for."""
-    database = copy_of(demo_database, tmp_path_factory.mktemp("diagnosis"))
-    with Site(database, ably_server, STREAM_HEARTBEAT="1") as site:
+    with new_site(own_ably, STREAM_HEARTBEAT="1") as site:
         yield site
 
 
@@ -35,7 +32,7 @@ def diagnose(page: Page, site: Site) -> dict[str, str]:
 
 
 def conclude(page: Page) -> dict[str, str]:
-    expect(page.locator("#again")).to_be_enabled(timeout=WITHIN)
+    expect(page.locator("#again")).to_be_enabled()
     items = page.locator("#links li").evaluate_all("(all) => all.map(({ dataset }) => [dataset.link, dataset.code])")
     return dict(items)
 
@@ -95,9 +92,9 @@ def test_a_token_that_ably_refuses_is_named(page, site):
     verdict_is(page, "O elo que falha: Conexão com o Ably.")
 
 
-def test_a_key_that_opens_nothing_is_named(page, site):
+def test_a_key_that_opens_nothing_is_named(page, send, site):
     """What the site sent a moment ago comes again, and does not open."""
-    tell_everybody(site, "a")
+    send.to_everybody("a")
     expect(page.locator(".item .title").first).to_have_text("a")
     assert diagnose(page, site)["keys"] == "keys.ok"
 

@@ -98,7 +98,7 @@ def test_without_a_connection_the_page_says_so_and_keeps_what_it_shows(inboxes):
     expect(ana.page.get_by_text("Sem conexão: tente de novo quando a rede voltar.")).to_be_visible()
     expect(item).to_have_count(1)
     ana.context.set_offline(False)
-    ana.is_on("sse", within=30)
+    ana.is_on("sse")
 
 
 def test_to_open_one_is_to_read_it_and_back_leads_to_where_it_stood(inboxes):

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.rest import at_rest
+
 pytestmark = pytest.mark.browser
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
@@ -12,21 +14,21 @@ _LONG = "Palavracompridasemnenhumespaçoqueumatelaestreitanãoconsegue" + "quebr
 @pytest.mark.parametrize(("of_the_system", "chosen"), [("light", "Escuras"), ("dark", "Claras")])
 def test_colours_are_the_systems_until_she_chooses_and_hers_on_every_page_then(inboxes, of_the_system, chosen):
     ana = inboxes.open(color_scheme=of_the_system)
-    before = ana.page.evaluate(_BACKGROUND)
+    before = at_rest(ana.page).evaluate(_BACKGROUND)
     ana.page.get_by_role("button", name="Preferências").click()
     ana.page.get_by_label(chosen).check()
-    after = ana.page.evaluate(_BACKGROUND)
+    after = at_rest(ana.page).evaluate(_BACKGROUND)
     assert after != before
     for address in ("/notificacoes/", "/notificacoes/diagnostico/"):
         ana.page.goto(ana.site.url + address)
-        assert ana.page.evaluate(_BACKGROUND) == after
+        assert at_rest(ana.page).evaluate(_BACKGROUND) == after
 
 
 def test_a_telephone_shows_every_page_without_scrolling_sideways(inboxes):
     inboxes.send(_LONG, message=_LONG * 4, priority="urgente")
     ana = inboxes.open(viewport={"width": 360, "height": 740})
     wide = "() => document.documentElement.scrollWidth"
-    assert ana.page.evaluate(wide) == 360
+    assert at_rest(ana.page).evaluate(wide) == 360
     expect(ana.page.locator(".item").first).to_contain_text(_LONG)
     for button in ana.page.locator(".item").first.get_by_role("button").all():
         box = button.bounding_box()
@@ -34,13 +36,13 @@ def test_a_telephone_shows_every_page_without_scrolling_sideways(inboxes):
         assert box["x"] + box["width"] <= 360
     inboxes.send(_LONG + "agora", priority="urgente")
     expect(ana.page.locator(".toast")).to_be_visible()
-    assert ana.page.evaluate(wide) == 360
+    assert at_rest(ana.page).evaluate(wide) == 360
     ana.page.locator(".toast a").click()
     expect(ana.page.locator("#notification")).to_be_visible()
-    assert ana.page.evaluate(wide) == 360
+    assert at_rest(ana.page).evaluate(wide) == 360
     for address in ("/notificacoes/?archived=true&q=nada", "/notificacoes/diagnostico/"):
         ana.page.goto(ana.site.url + address)
-        assert ana.page.evaluate(wide) == 360
+        assert at_rest(ana.page).evaluate(wide) == 360
 
 
 @pytest.mark.parametrize(("wish", "animations"), [("no-preference", ["rise"]), ("reduce", ["none"])])

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.rest import at_rest
+
 pytestmark = pytest.mark.browser
 
 LAST_WEEK = """
@@ -90,7 +92,7 @@ def test_without_javascript_it_is_a_form(inboxes):
 def test_on_a_telephone_it_fits(inboxes):
     ana = inboxes.open("ana", viewport={"width": 360, "height": 740})
     expect(question(ana)).to_be_visible()
-    assert ana.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert at_rest(ana.page).evaluate("document.documentElement.scrollWidth") == 360
     for button in question(ana).get_by_role("button").all():
         box = button.bounding_box()
         assert box

@@ -4,72 +4,86 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_failover import send
+from tests.browser.rest import until
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.browser
 
-WITHIN = 2  # seconds, in which another tab has taken over and a notification is there
+# The tab stands still until the answer comes, as in a dialogue: its timers and its words to other tabs wait.
+STAND_STILL = """() => void setTimeout(() => {
+  const request = new XMLHttpRequest();
+  request.open("GET", "/parada/", false);
+  request.send();
+})"""
 
 
-def open_streams(site) -> int:
-    """Of both lanes, by the site's own count."""
-    lines = httpx.get(f"{site.url}/metrics").text.splitlines()
-    return sum(int(float(line.split()[-1])) for line in lines if line.startswith("notificacao_open_streams{"))
+def one_stream_is_open(page, site) -> None:
+    """Of both lanes, by the site's own count, once it has noticed what is gone."""
+
+    def streams() -> int:
+        lines = httpx.get(f"{site.url}/metrics", timeout=PATIENCE).text.splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("notificacao_open_streams{"))
+
+    until(page, lambda: streams() == 1)
 
 
-def seven_tabs(desk, name, transport):
+def tabs_of(desk, name, transport, count):
     first = desk(name)
     first.is_on(transport)
-    tabs = [first, *(first.another_tab() for _ in range(6))]
+    tabs = [first, *(first.another_tab() for _ in range(count - 1))]
     for tab in tabs:
         tab.is_on(transport)
     return tabs
 
 
 @pytest.mark.parametrize(("name", "transport"), [("ana", "ably"), ("bia", "sse")])
-def test_seven_tabs_share_one_stream_and_each_shows_what_comes_once(desk, site, name, transport):
-    tabs = seven_tabs(desk, name, transport)
-    send(site, "Para as sete abas")
+def test_seven_tabs_share_one_stream_and_each_shows_what_comes_once(desk, send, site, name, transport):
+    tabs = tabs_of(desk, name, transport, 7)
+    send("Para as sete abas")
     for tab in tabs:
         tab.sees("Para as sete abas")
         assert tab.is_complete_and_each_once() == 1
-    assert open_streams(site) == 1
+    one_stream_is_open(tabs[0].page, site)
 
 
-def test_when_the_tab_that_holds_the_connection_is_closed_another_one_takes_over(desk, site):
-    leader, *others = seven_tabs(desk, "bia", "sse")
-    send(site, "Antes")
+def test_when_the_tab_that_holds_the_connection_is_closed_another_one_takes_over(desk, send, site):
+    leader, *others = tabs_of(desk, "bia", "sse", 3)
+    send("Antes")
     for tab in others:
         tab.sees("Antes")
     leader.page.close()
-    send(site, "Depois")
+    send("Depois")
     for tab in others:
-        tab.sees("Depois", within=WITHIN)
+        tab.sees("Depois")
         assert tab.is_complete_and_each_once() == 2
-    assert open_streams(site) == 1
+    one_stream_is_open(others[0].page, site)
 
 
-def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_takes_over(desk, site):
-    """As a tab does that the browser has frozen, or that stands in a dialogue: its lock stays its own."""
-    leader, *others = [first := desk("bia"), first.another_tab(), first.another_tab()]
-    for tab in (leader, *others):
-        tab.is_on("sse")
-    leader.page.evaluate("setTimeout(() => { const until = Date.now() + 8_000; while (Date.now() < until); }, 0)")
-    send(site, "Enquanto a primeira aba não responde")
+def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_takes_over(desk, send, site):
+    """As a tab does that the browser has frozen, or that stands in a dialogue: its lock stays its own.
+
+    How soon it is taken from it is told in `tests/js/tabs.test.js`, by a clock that nobody holds up.
+    """
+    leader, *others = tabs_of(desk, "bia", "sse", 3)
+    held = []
+    leader.page.route("**/parada/", held.append)
+    leader.page.evaluate(STAND_STILL)
+    until(leader.page, lambda: held)
+    send("Enquanto a primeira aba não responde")
     for tab in others:
-        tab.sees("Enquanto a primeira aba não responde", within=WITHIN)
-    leader.page.wait_for_timeout(8_000)
-    send(site, "Quando ela responde de novo")
+        tab.sees("Enquanto a primeira aba não responde")
+    held[0].fulfill()
+    leader.sees("Enquanto a primeira aba não responde")
+    send("Quando ela responde de novo")
     for tab in (leader, *others):
         tab.sees("Quando ela responde de novo")
         assert tab.is_complete_and_each_once() == 2
-    assert open_streams(site) == 1
+    one_stream_is_open(leader.page, site)
 
 
-def test_a_logout_in_one_tab_takes_all_of_them_to_the_login(desk, site):
-    first, *others = [one := desk("bia"), one.another_tab(), one.another_tab()]
-    for tab in (first, *others):
-        tab.is_on("sse")
+@pytest.mark.parametrize(("name", "transport"), [("ana", "ably"), ("bia", "sse")])
+def test_a_logout_in_one_tab_takes_all_of_them_to_the_login(desk, site, name, transport):
+    first, *others = tabs_of(desk, name, transport, 3)
     others[0].page.get_by_role("button", name="Sair").click()
     for tab in (first, *others):
         expect(tab.page).to_have_url(f"{site.url}/entrar/")

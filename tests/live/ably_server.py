@@ -14,7 +14,7 @@ from tests.live.process import answers
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY_NAME = "semtas.local"
 SECRET = "segredo-de-teste-com-32-letras-x"
-_STARTS_WITHIN = 30  # seconds
+_STARTS_WITHIN = 120  # seconds; on a machine of its own it takes less than one
 
 
 def free_port() -> int:
@@ -72,7 +72,7 @@ class AblyServer:
         self.key = f"{KEY_NAME}:{secret}"
 
     def answers(self) -> bool:
-        return answers(f"{self.url}/time", within=1)
+        return answers(f"{self.url}/time", within=5)
 
     def kill(self) -> None:
         """End it at once, as a crash does."""

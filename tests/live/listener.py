@@ -63,7 +63,7 @@ async def listening(site: str, session: str, port: int, channels: Iterable[dict]
     listener = Listener(process)
     reading = asyncio.create_task(listener.read())
     try:
-        await eventually(lambda: {"kind": "link", "state": "attached"} in listener.events, within=20)
+        await eventually(lambda: {"kind": "link", "state": "attached"} in listener.events)
         yield listener
     finally:
         process.kill()

@@ -10,12 +10,13 @@ from tests.live.ably_server import ROOT, AblyServer, free_port
 from tests.live.process import Process, answers
 
 PASSWORD = "semtas-demo"
+_ENDS_WITHIN = 300  # seconds; a command alone takes two
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
     """What `manage.py *arguments` prints. Raises AssertionError, with what it said, where it fails."""
     done = subprocess.run(
-        _command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=120
+        _command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=_ENDS_WITHIN
     )
     assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -50,6 +51,7 @@ class Site(Process):
 
     def __init__(self, database: Path | str, ably: AblyServer | None = None, **settings: str):
         self.port = free_port()
+        self.database = database
         super().__init__(_command("serve", "--port", str(self.port)), environment_for(database, ably, **settings))
 
     @property
@@ -57,7 +59,7 @@ class Site(Process):
         return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
-        return answers(f"{self.url}/health/ready", within=2)
+        return answers(f"{self.url}/health/ready", within=10)
 
     def manage(self, *arguments: str) -> str:
         """Run a command beside the running site, on its database."""
