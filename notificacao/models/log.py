@@ -46,7 +46,7 @@ class DispatcherLease(models.Model):
     until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.holder} (term {self.term})"
+        return f"{self.holder} (mandato {self.term})"
 
 
 class LogPositionField(models.BigIntegerField):

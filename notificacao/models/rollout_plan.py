@@ -123,7 +123,8 @@ class RolloutEvent(AppendOnlyModel):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"{self.action}: {self.from_percent}% → {self.to_percent}%"
+        states = f"{self.get_from_state_display()} → {self.get_to_state_display()}"
+        return f"{states}, {self.from_percent}% → {self.to_percent}%"
 
 
 class RolloutTally(models.Model):
@@ -162,4 +163,4 @@ class RolloutMinute(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%H:%M} {self.arm} {self.transport}"
+        return f"{self.at:%H:%M} {self.get_arm_display()} {self.transport}".strip()
