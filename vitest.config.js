@@ -3,6 +3,6 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: { alias: { "../eventsource-parser/index.js": "eventsource-parser" } },
-  test: { include: ["tests/js/*.test.js"], restoreMocks: true, unstubGlobals: true, testTimeout: 30_000 },
+  resolve: { alias: { "../../eventsource-parser/index.js": "eventsource-parser" } },
+  test: { include: ["tests/js/**/*.test.js"], restoreMocks: true, unstubGlobals: true, testTimeout: 30_000 },
 });

@@ -127,9 +127,9 @@ def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _last_seq() -> int:
-    from notificacao import log
+    from notificacao import eventlog
 
-    return log.head().seq
+    return eventlog.head().seq
 
 
 def _unstamped() -> bool:

@@ -26,7 +26,7 @@ class LogHead:
     def write(self, count: int) -> None:
         """`count` rows beyond the head, of `FRAME` bytes each."""
         from notificacao import wire
-        from notificacao.log import Cursor
+        from notificacao.eventlog import Cursor
         from notificacao.models import Notification
         from notificacao.stream import frames
 

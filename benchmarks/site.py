@@ -20,7 +20,7 @@ def ring_on_signal() -> None:
 
 def main() -> None:
     """Under the production server; `--plain`: without the takeover."""
-    from notificacao import server
+    from notificacao.server import serve as server
 
     config = server.configuration()
     if "--plain" in sys.argv:

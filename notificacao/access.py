@@ -51,7 +51,7 @@ def end_all_logins(by: str, reason: str) -> int:
 
 def before(change: Model, person_pks: Iterable[int]) -> None:
     """The row `change` is about to be written or deleted; these people may lose something by it."""
-    change._watch = Watch(person_pks)  # type: ignore[attr-defined]
+    change._watch = AccessDiff(person_pks)  # type: ignore[attr-defined]
 
 
 def after(change: Model) -> None:
@@ -65,7 +65,7 @@ def everybody_with_a_role() -> list[int]:
     return list(Person.objects.filter(memberships__isnull=False).distinct().values_list("pk", flat=True))
 
 
-class Watch:
+class AccessDiff:
     """What some people hear, and with which password, before a change; afterwards it knows what they have lost."""
 
     def __init__(self, person_pks: Iterable[int]):

@@ -4,8 +4,9 @@ import contextlib
 import time
 from functools import partial
 
-from notificacao import audit, catalogue, idempotency, rates, services
-from notificacao.catalogue import Matter
+from notificacao import audit, idempotency, rates, services
+from notificacao.catalogue import notices as catalogue
+from notificacao.catalogue.notices import Matter
 from notificacao.conf import conf
 from notificacao.content import InvalidNotification
 from notificacao.models import AuditEvent

@@ -5,8 +5,8 @@ are answered with a resync: after a restore the same seqs are given again, to ot
 import structlog
 from django.db import NotSupportedError, ProgrammingError, connection, transaction
 
-from notificacao import log, wakes
-from notificacao.log import Cursor
+from notificacao import eventlog, wakes
+from notificacao.eventlog import Cursor
 from notificacao.models import LogHead
 from notificacao.models.log import random_epoch
 
@@ -51,7 +51,7 @@ def renew(reason: str) -> tuple[Cursor, Cursor]:
     return before, Cursor.of(head)
 
 
-class Witness:
+class LogResetDetector:
     """What one dispatcher has seen of the log: it notices when the database was set back under its feet."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Witness:
 
     def look(self, leads: bool) -> None:
         """Once a round. Whoever leads renews the epoch where the log was set back, or has moved meanwhile."""
-        head = log.head()
+        head = eventlog.head()
         if leads and not self.renew_if_set_back(head):
             self._renew_if_moved(head)
         self.saw(Cursor.of(head))

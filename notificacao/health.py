@@ -13,14 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
-from notificacao import activity, rollout
-from notificacao.breaker import CLOSED
+from notificacao import presence, rollout
 from notificacao.conf import conf
-from notificacao.log import now
-from notificacao.models import CanaryProbe
-from notificacao.runtime import runtime
+from notificacao.eventlog import now
+from notificacao.models import BreakerState, CanaryProbe
+from notificacao.server.runtime import runtime
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 @require_safe
@@ -50,7 +49,7 @@ def ably(request: HttpRequest) -> JsonResponse:
     try:
         body = _of_ably()
     except (DatabaseError, InterfaceError) as error:
-        log.warning("database_does_not_answer", error=type(error).__name__)
+        logger.warning("database_does_not_answer", error=type(error).__name__)
         body = {"status": "failing"}
     return JsonResponse(body, status=503 if body["status"] == "failing" else 200)
 
@@ -66,12 +65,12 @@ def _of_ably() -> dict[str, Any]:
     round_trip = heard.round_trip_ms if heard else None
     breaker = rollout.current().breaker
     return {
-        "status": "ok" if connected and breaker == CLOSED else "failing",
+        "status": "ok" if connected and breaker == BreakerState.State.CLOSED else "failing",
         "connected": connected,
         "round_trip_ms": None if round_trip is None else round(round_trip, 1),
         "last_success": heard.at if heard else None,
         "breaker": breaker,
-        "active_channels": activity.count_on_ably(),
+        "active_channels": presence.count_on_ably(),
     }
 
 
@@ -88,7 +87,7 @@ def database_answers() -> bool:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
-        log.warning("database_does_not_answer", error=type(error).__name__)
+        logger.warning("database_does_not_answer", error=type(error).__name__)
         return False
     return True
 

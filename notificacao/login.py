@@ -10,11 +10,11 @@ from django.shortcuts import render
 
 from notificacao import audit, rates
 from notificacao.conf import conf
+from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
-from notificacao.refusals import Refusals
 
-_refusals = Refusals(AuditEvent.Action.LOGIN_FAILED)
+_refusals = Denials(AuditEvent.Action.LOGIN_FAILED)
 
 
 def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

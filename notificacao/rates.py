@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from notificacao.conf import conf
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 _WITHIN = 0.25  # seconds that Redis may take
 _LEFT_ALONE = 5.0  # seconds that Redis is not asked after it failed
@@ -112,9 +112,9 @@ class Buckets:
 
     def _tell(self, *, away: bool, **why: str) -> None:
         if away and not self._away:
-            log.warning("rates_are_per_process", **why)
+            logger.warning("rates_are_per_process", **why)
         elif self._away and not away:
-            log.info("rates_are_shared_again")
+            logger.info("rates_are_shared_again")
         self._away = away
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models.functions import Now
 
-from notificacao import audiences, log, metrics
+from notificacao import audiences, eventlog, metrics
 from notificacao.conf import conf
 from notificacao.models import Notification, Person, Receipt
 
@@ -30,7 +30,7 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     """
     by_id = {delivery.id: delivery for delivery in deliveries}
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    rows = log.permitted(channels).filter(public_id__in=by_id).annotate(now=Now())
+    rows = eventlog.permitted(channels).filter(public_id__in=by_id).annotate(now=Now())
     known = Receipt.objects.filter(person=person, notification__in=rows, delivered_at__isnull=False)
     delivered = set(known.values_list("notification_id", flat=True))
     new = [row for row in rows if row.pk not in delivered]

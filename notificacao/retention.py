@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import activity, idempotency, log, opinions
+from notificacao import eventlog, idempotency, presence
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
+from notificacao.rollout import survey
 
 logger = structlog.get_logger(__name__)
 
@@ -57,22 +58,22 @@ def clear_the_rest() -> None:
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
-    opinions.forget_the_old()
-    activity.forget_the_dead()
+    survey.forget_the_old()
+    presence.forget_the_dead()
     idempotency.forget_old_answers()
     if conf.AUDIT_RETENTION_DAYS:
-        limit = log.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
+        limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
         QuerySet(AuditEvent).filter(at__lt=limit).delete()  # its own manager lets nobody delete
 
 
 def _limit(days: int | None) -> datetime | None:
     """By the database's clock: one machine whose own is a year ahead must not empty the log."""
     days = conf.RETENTION_DAYS if days is None else days
-    return log.now() - timedelta(days=days) if days else None
+    return eventlog.now() - timedelta(days=days) if days else None
 
 
 def _after_the_trim():
-    return Notification.objects.filter(seq__gt=log.head().trimmed_to).order_by("seq")
+    return Notification.objects.filter(seq__gt=eventlog.head().trimmed_to).order_by("seq")
 
 
 def _may_go(row: Notification, limit: datetime) -> bool:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from notificacao.conf import conf
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 DISPATCHER = "dispatcher"
 HUBS = "hubs"
@@ -78,17 +78,17 @@ class Outage:
         """Seconds until the next attempt."""
         first, longest = _BACK_OFF
         if not self._pause:
-            log.warning("wakes_do_not_cross", task=self._task, error=f"{type(error).__name__}: {error}")
+            logger.warning("wakes_do_not_cross", task=self._task, error=f"{type(error).__name__}: {error}")
         self._pause = min(2 * self._pause, longest) or first
         return self._pause
 
     def is_over(self) -> None:
         if self._pause:
-            log.info("wakes_cross_again", task=self._task)
+            logger.info("wakes_cross_again", task=self._task)
         self._pause = 0.0
 
 
-class Carrier:
+class WakeRelay:
     """Takes this process's wakes to the others, and rings here for theirs. Runs on one loop; any thread may `carry`.
 
     What waits is a set of topics, so a Redis that is gone costs nobody anything; what fails is dropped.
@@ -164,7 +164,7 @@ class Carrier:
 
 _lock = threading.Lock()
 _doorbells: dict[str, set[Doorbell]] = {}
-_carrier: Carrier | None = None
+_carrier: WakeRelay | None = None
 
 
 def wake(topic: str) -> None:
@@ -193,7 +193,7 @@ def after_commit(topic: str) -> None:
 
 async def carry_and_listen(topics: Collection[str]) -> None:
     """Until cancelled: this loop carries the wakes of its process, and rings for others' wakes of `topics`."""
-    carrier = Carrier(asyncio.get_running_loop())
+    carrier = WakeRelay(asyncio.get_running_loop())
     _use(carrier)
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -203,17 +203,17 @@ async def carry_and_listen(topics: Collection[str]) -> None:
         _use(None)
 
 
-def _use(carrier: Carrier | None) -> None:
+def _use(carrier: WakeRelay | None) -> None:
     global _carrier  # noqa: PLW0603 – one a process, like the doorbells
     _carrier = carrier
 
 
-def _this_process_carrier() -> Carrier:
+def _this_process_carrier() -> WakeRelay:
     """That of the serving loop; in a command, a script or a worker one on a thread of its own."""
     with _lock:
         if _carrier is None:
             loop = asyncio.new_event_loop()
-            carrier = Carrier(loop)
+            carrier = WakeRelay(loop)
             threading.Thread(target=loop.run_until_complete, args=(carrier.send(),), name="wakes", daemon=True).start()
             atexit.register(carrier.flush)
             _use(carrier)

@@ -10,7 +10,7 @@ django_application = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path, re_path  # noqa: E402
 
-from notificacao.runtime import runtime  # noqa: E402
+from notificacao.server.runtime import runtime  # noqa: E402
 
 application = runtime.around(
     ProtocolTypeRouter(

@@ -122,7 +122,7 @@ if ADMIN_OTP:
         "django_otp.middleware.OTPMiddleware",
     )
 
-CSRF_FAILURE_VIEW = "notificacao.pages.refused.forged"
+CSRF_FAILURE_VIEW = "notificacao.pages.denied.forged"
 
 ROOT_URLCONF = "semtas.urls"
 ASGI_APPLICATION = "semtas.asgi.application"

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-handler403 = "notificacao.pages.refused.denied"
+handler403 = "notificacao.pages.denied.denied"
 
 urlpatterns = [
     path("", include("notificacao.pages.urls")),

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from django.core.cache import caches
@@ -19,9 +20,11 @@ from tests.live.redis import RedisServer
 
 # Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
 _ABOUT_THE_DATABASE = re.compile(
-    r"test_(access|claims|data_subject|dispatcher_loop|epoch|guard_counting|guarding|health|idempotency|lease|log|models"
-    r"|orchestrator|reading\w*|replay_property|retention|rollout_plan|runtime|services|signals|stamp\w*|stream_live|tail)"
+    r"(dispatcher/test_(claims|guard_round|lease|loop|orchestrator|stamp|stamp_locks)|models/\w+|reading/\w+"
+    r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
+    r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
+_TESTS = Path(__file__).parent
 
 
 def pytest_addoption(parser):
@@ -43,7 +46,9 @@ def _on_sqlite(item) -> bool:
 
 
 def _on_sqlite_alone(item) -> bool:
-    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(item.path.stem)))
+    return _on_sqlite(item) and (
+        not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(item.path.relative_to(_TESTS).as_posix()))
+    )
 
 
 def _on_postgres(item) -> bool:

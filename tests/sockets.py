@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import uvicorn
 from uvicorn.server import ServerState
 
-from notificacao.takeover import TakeoverProtocol
+from notificacao.server.takeover import TakeoverProtocol
 from tests.asgi import OpenStream
 
 _BUFFER = 4_096  # bytes that the kernel holds at either side: as little as it grants, so that a stall is felt soon

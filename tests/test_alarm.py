@@ -4,9 +4,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from notificacao import alarm, audiences, rates
+from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Notification, Role
 from notificacao.rates import Buckets, Memory
-from notificacao.refusals import Refusals
 from tests.conftest import make_person
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def eva():
 
 
 def refuse(times, who="caio", ip="10.0.0.1", reason="not_found read"):
-    kept = Refusals(AuditEvent.Action.ACCESS_DENIED)
+    kept = Denials(AuditEvent.Action.ACCESS_DENIED)
     for _ in range(times):
         kept.record(who=who, ip=ip, reason=reason)
 

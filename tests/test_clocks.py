@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from notificacao import access, log, reading, retention
-from notificacao.log import Cursor
+from notificacao import access, eventlog, reading, retention
+from notificacao.eventlog import Cursor
 from notificacao.models import Notification, Person
 from notificacao.stream import tail
 from tests.rows import write, write_stamped
@@ -33,14 +33,14 @@ def wrong_clock(true_now, monkeypatch):
 
 
 def start():
-    return Cursor(log.position().epoch, 0)
+    return Cursor(eventlog.position().epoch, 0)
 
 
 def test_what_has_an_hour_to_live_is_sent_and_read_where_the_clock_is_a_day_ahead(true_now, wrong_clock):
     write(SYSTEM, expires_at=true_now + timedelta(hours=1))
     stamp_all()
     wrong_clock(days=1)
-    assert len(log.read_after(start(), {SYSTEM: 0}, 10).rows) == 1
+    assert len(eventlog.read_after(start(), {SYSTEM: 0}, 10).rows) == 1
     assert [row.expired for row in tail.read(start(), [], []).rows] == [False]
 
 
@@ -48,7 +48,7 @@ def test_what_expired_an_hour_ago_is_neither_sent_nor_read_where_the_clock_is_a_
     write(SYSTEM, expires_at=true_now - timedelta(hours=1))
     stamp_all()
     wrong_clock(days=-1)
-    assert log.read_after(start(), {SYSTEM: 0}, 10).rows == []
+    assert eventlog.read_after(start(), {SYSTEM: 0}, 10).rows == []
     assert [row.expired for row in tail.read(start(), [], []).rows] == [True]
 
 
@@ -58,10 +58,10 @@ def test_a_change_of_access_or_reading_is_noticed_whoever_made_it_and_whoever_lo
     Person.objects.update(access_changed_at=long_ago, reading_changed_at=long_ago)
     wrong_clock(hours=hours)
     access.touch([ana.pk])
-    reading.mark_all_read(bia, log.position())
-    assert set(tail.read(log.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+    reading.mark_all_read(bia, eventlog.position())
+    assert set(tail.read(eventlog.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
     wrong_clock(hours=-hours)
-    assert set(tail.read(log.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+    assert set(tail.read(eventlog.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
 
 
 def test_a_clock_that_is_years_ahead_does_not_empty_the_log(true_now, wrong_clock):

@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from notificacao import audit, opinions, reading
+from notificacao import audit, reading
 from notificacao.models import AuditEvent, Notification, Opinion, Person, Receipt, Revocation
+from notificacao.rollout import survey
 from notificacao.services import notify
 from tests.stamping import stamp_all
 
@@ -36,8 +37,8 @@ def life(ana, bia, of_ana, of_unit, admin_user):
         reading.mark_read(ana, row.public_id)
         reading.acknowledge(ana, row.public_id)
     reading.mark_read(bia, shared.public_id)
-    opinions.answer(ana, 4)
-    opinions.answer(bia, 2)
+    survey.answer(ana, 4)
+    survey.answer(bia, 2)
     audit.record(AuditEvent.Action.TOKEN_ISSUED, who=ana.public_id)
     LogEntry.objects.log_actions(admin_user.pk, [ana], CHANGE, "Ana Ribeiro")
     return browser

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from notificacao import runtime
 from notificacao.management.commands import dispatch
 from notificacao.models import DispatcherLease, Notification
+from notificacao.server import runtime
 from tests.ending import PATIENCE, until_told
 from tests.rows import write
 

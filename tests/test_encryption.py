@@ -11,7 +11,7 @@ import pytest
 
 from notificacao import access, audiences, wire
 from notificacao.api.session import describe
-from notificacao.catalogue import Matter, notice_for
+from notificacao.catalogue.notices import Matter, notice_for
 from notificacao.models import BreakerState, Notification, RolloutFlag
 from notificacao.services import notify_many
 from notificacao.transports import Envelope

@@ -7,11 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from notificacao import epoch, log, reading, wakes
+from notificacao import epoch, eventlog, reading, wakes
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost, stamp
-from notificacao.epoch import Witness
-from notificacao.log import Cursor, ResyncNeeded
+from notificacao.epoch import LogResetDetector
+from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.models import DispatcherLease, LogHead, Notification
 from tests.lives import set_back
 from tests.rows import write
@@ -40,7 +40,7 @@ def command(*arguments):
 
 
 def word():
-    return log.head().epoch
+    return eventlog.head().epoch
 
 
 def test_a_renewal_changes_the_word_and_nothing_else():
@@ -48,7 +48,7 @@ def test_a_renewal_changes_the_word_and_nothing_else():
     before, after = epoch.renew("a restore")
     assert before.epoch != after.epoch
     assert before.seq == after.seq == 3
-    assert log.position() == after
+    assert eventlog.position() == after
     assert list(Notification.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3]
 
 
@@ -63,26 +63,26 @@ def test_a_renewal_wakes_hubs_and_dispatcher_once_it_is_committed(monkeypatch, d
 
 def test_a_cursor_of_the_past_life_is_a_resync_wherever_the_new_one_has_got_to():
     fill(5)
-    old = log.position()
+    old = eventlog.position()
     set_back(2)
     epoch.renew("a restore")
     fill(9)
-    for ask in (log.check, lambda cursor: log.read_after(cursor, {SYSTEM: 0}, 100)):
+    for ask in (eventlog.check, lambda cursor: eventlog.read_after(cursor, {SYSTEM: 0}, 100)):
         with pytest.raises(ResyncNeeded) as needed:
             ask(old)
-        assert needed.value.position == log.position()
+        assert needed.value.position == eventlog.position()
 
 
 def test_the_api_answers_a_cursor_of_the_past_life_with_410_and_the_new_position(client, ana):
     fill(5)
-    old = log.position()
+    old = eventlog.position()
     set_back(2)
     epoch.renew("a restore")
     client.force_login(ana)
     answer = client.get(f"/api/v1/notifications/?after={old}")
-    assert (answer.status_code, answer.json()["position"]) == (410, str(log.position()))
+    assert (answer.status_code, answer.json()["position"]) == (410, str(eventlog.position()))
     answer = client.post("/api/v1/notifications/read-all/", {"up_to": str(old)}, content_type="application/json")
-    assert (answer.status_code, answer.json()["position"]) == (410, str(log.position()))
+    assert (answer.status_code, answer.json()["position"]) == (410, str(eventlog.position()))
     assert reading.unread_of(ana) == 2
 
 
@@ -103,17 +103,17 @@ def test_the_command_renews_and_tells_both_positions():
 
 
 def test_a_log_that_grows_keeps_its_epoch(term):
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     for _ in range(3):
         write(SYSTEM)
         stamp(term, witness=witness)
         witness.look(leads=True)
-    assert (word(), log.position().seq) == (old, 3)
+    assert (word(), eventlog.position().seq) == (old, 3)
 
 
 def test_a_leader_renews_the_epoch_of_a_log_that_was_set_back():
     fill(5)
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     witness.look(leads=True)
     set_back(2)
     witness.look(leads=True)
@@ -125,37 +125,37 @@ def test_a_leader_renews_the_epoch_of_a_log_that_was_set_back():
 
 def test_nothing_is_stamped_in_the_epoch_of_a_log_that_was_set_back(term):
     """Between two looks, too: the witness is asked under the head's lock."""
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     for _ in range(3):
         write(SYSTEM)
     stamp(term, witness=witness)
     set_back(1)
     write(SYSTEM)
     assert stamp(term, witness=witness) == 1
-    assert log.position().epoch != old
-    assert log.position().seq == 2
+    assert eventlog.position().epoch != old
+    assert eventlog.position().seq == 2
     now = word()
     write(SYSTEM)
     stamp(term, witness=witness)
-    assert log.position() == Cursor(now, 3)
+    assert eventlog.position() == Cursor(now, 3)
 
 
 def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
     def fail(*args, **fields):
         raise ZeroDivisionError
 
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     write(SYSTEM)
     with monkeypatch.context() as patch:
         patch.setattr("notificacao.dispatcher.stamp._number", fail)
         with pytest.raises(ZeroDivisionError):
             stamp(term, witness=witness)
     stamp(term, witness=witness)
-    assert log.position() == Cursor(old, 1)
+    assert eventlog.position() == Cursor(old, 1)
 
 
 def test_one_that_lost_the_lead_renews_nothing(term):
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     write(SYSTEM)
     stamp(term, witness=witness)
     set_back(0)
@@ -168,7 +168,7 @@ def test_one_that_lost_the_lead_renews_nothing(term):
 
 def test_a_standby_looks_on_and_remembers_for_the_time_when_it_leads():
     fill(5)
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     witness.look(leads=False)
     set_back(2)
     witness.look(leads=False)
@@ -179,17 +179,17 @@ def test_a_standby_looks_on_and_remembers_for_the_time_when_it_leads():
 
 def test_a_renewal_by_somebody_else_is_taken_as_it_is():
     fill(5)
-    witness = Witness()
+    witness = LogResetDetector()
     witness.look(leads=True)
     set_back(2)
     _, after = epoch.renew("a restore")
     witness.look(leads=True)
-    assert log.position() == after
+    assert eventlog.position() == after
 
 
 def test_a_past_life_that_comes_back_shorter_is_set_back_too():
     fill(5)
-    witness, first = Witness(), word()
+    witness, first = LogResetDetector(), word()
     witness.look(leads=True)
     epoch.renew("a restore")
     witness.look(leads=True)
@@ -201,15 +201,15 @@ def test_a_past_life_that_comes_back_shorter_is_set_back_too():
 
 def test_a_log_that_lives_elsewhere_by_now_gets_another_epoch(monkeypatch):
     monkeypatch.setattr(epoch, "home", lambda: "7/00000001/16402")
-    witness, old = Witness(), word()
+    witness, old = LogResetDetector(), word()
     witness.look(leads=True)
-    assert (word(), log.head().home) == (old, "7/00000001/16402")  # the first home is no move
+    assert (word(), eventlog.head().home) == (old, "7/00000001/16402")  # the first home is no move
     monkeypatch.setattr(epoch, "home", lambda: "7/00000002/16402")
     witness.look(leads=False)
     assert word() == old
     witness.look(leads=True)
     renewed = word()
-    assert (renewed != old, log.head().home) == (True, "7/00000002/16402")
+    assert (renewed != old, eventlog.head().home) == (True, "7/00000002/16402")
     witness.look(leads=True)
     assert word() == renewed
 
@@ -218,8 +218,8 @@ def test_where_the_database_cannot_tell_its_home_the_one_that_is_known_stands(mo
     LogHead.objects.update(home="7/00000001/16402")
     monkeypatch.setattr(epoch, "home", lambda: "")
     old = word()
-    Witness().look(leads=True)
-    assert (word(), log.head().home) == (old, "7/00000001/16402")
+    LogResetDetector().look(leads=True)
+    assert (word(), eventlog.head().home) == (old, "7/00000001/16402")
 
 
 def test_home_is_cluster_timeline_and_table_on_postgresql_and_nothing_on_sqlite():

@@ -6,10 +6,10 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import F
 
-from notificacao import activity
-from notificacao.activity import Count
+from notificacao import presence
 from notificacao.models import BreakerState, CanaryProbe
-from notificacao.runtime import runtime
+from notificacao.presence import Count
+from notificacao.server.runtime import runtime
 
 pytestmark = pytest.mark.urls("notificacao.health")
 
@@ -108,8 +108,8 @@ def ask(client):
 
 
 def test_ably_is_well_while_the_canary_hears_itself_and_the_breaker_is_closed(client, in_use):
-    activity.beat("one")
-    activity.tell("one", {"a": Count(0, 2), "b": Count(1, 0)}, ["a", "b"])
+    presence.beat("one")
+    presence.tell("one", {"a": Count(0, 2), "b": Count(1, 0)}, ["a", "b"])
     in_use.refresh_from_db()
     assert ask(client) == (
         200,

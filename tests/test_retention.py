@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notificacao import audiences, log, reading, retention
-from notificacao.log import Cursor, ResyncNeeded
+from notificacao import audiences, eventlog, reading, retention
+from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.management.commands import trim_log
 from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, Receipt
 from notificacao.reading import Filter, Reader
@@ -48,11 +48,11 @@ def left():
 
 
 def trimmed_to():
-    return log.head().trimmed_to
+    return eventlog.head().trimmed_to
 
 
 def at(seq):
-    return Cursor(log.position().epoch, seq)
+    return Cursor(eventlog.position().epoch, seq)
 
 
 def command(*arguments):
@@ -69,7 +69,7 @@ def test_what_is_older_than_retention_goes_and_the_log_says_up_to_where():
     assert retention.trim() == 2
     assert (left(), trimmed_to()) == ([3, 4], 2)
     assert retention.trim() == 0
-    assert log.position().seq == 4
+    assert eventlog.position().seq == 4
 
 
 def test_the_setting_says_how_old_and_zero_keeps_everything(settings):
@@ -83,7 +83,7 @@ def test_the_setting_says_how_old_and_zero_keeps_everything(settings):
 def test_a_log_may_be_trimmed_to_its_very_head():
     fill(200, 200)
     assert retention.trim() == 2
-    assert (left(), trimmed_to(), log.position().seq) == ([], 2, 2)
+    assert (left(), trimmed_to(), eventlog.position().seq) == ([], 2, 2)
     fill(0)
     assert Notification.objects.values_list("seq", "prev_seq").get() == (3, 2)
 
@@ -176,8 +176,8 @@ def test_a_cursor_from_before_the_trim_is_a_resync_and_one_at_the_trim_lacks_not
     fill(200, 200, 0)
     retention.trim()
     with pytest.raises(ResyncNeeded):
-        log.read_after(at(1), {SYSTEM: 0}, 10)
-    page = log.read_after(at(2), {SYSTEM: 0}, 10)
+        eventlog.read_after(at(1), {SYSTEM: 0}, 10)
+    page = eventlog.read_after(at(2), {SYSTEM: 0}, 10)
     assert [(row.seq, row.prev_seq) for row in page.rows] == [(3, 2)]  # prev_seq ≤ the cursor: complete in the browser
     client.force_login(ana)
     assert client.get(f"/api/v1/notifications/?after={at(1)}").status_code == 410
@@ -192,10 +192,10 @@ def test_a_trim_between_the_head_and_the_rows_is_a_resync_and_not_a_hole(ages, m
         return head
 
     fill(*ages)
-    check = log.check
-    monkeypatch.setattr(log, "check", check_and_then_trim)
+    check = eventlog.check
+    monkeypatch.setattr(eventlog, "check", check_and_then_trim)
     with pytest.raises(ResyncNeeded):
-        log.read_after(at(0), {SYSTEM: 0}, 10)
+        eventlog.read_after(at(0), {SYSTEM: 0}, 10)
 
 
 def test_counts_and_inbox_hold_what_is_left(ana, of_ana):
@@ -221,7 +221,7 @@ def test_an_event_whose_first_row_is_gone_still_counts_once(ana, of_ana, cras_no
 def test_what_is_read_and_old_is_in_the_archive_without_a_write(by, ana, of_ana):
     old, young = fill(31, 29, channel=of_ana)
     if by == "the mark":
-        reading.mark_all_read(ana, log.position())
+        reading.mark_all_read(ana, eventlog.position())
     else:
         for row in (old, young):
             reading.mark_read(ana, row.public_id)

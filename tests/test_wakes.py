@@ -325,7 +325,7 @@ def test_a_script_that_ends_gives_its_last_wake_a_moment(layer):
 
 def test_a_loop_that_was_closed_meanwhile_fails_nobody(layer):
     loop = asyncio.new_event_loop()
-    wakes._use(wakes.Carrier(loop))
+    wakes._use(wakes.WakeRelay(loop))
     loop.close()
     wakes.wake("test")
     wakes.wake("test")

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from notificacao.admin import activity, audit, breaker, notification, people, producer, rollout, rollout_plan  # noqa: F401
+from notificacao.admin import audit, breaker, notification, people, presence, producer, rollout, rollout_plan  # noqa: F401
 from notificacao.conf import conf
 from notificacao.login import throttled
 

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from notificacao.breaker_by_hand import PERMISSION, force_breaker
 from notificacao.models import BreakerState
+from notificacao.rollout.breaker_override import PERMISSION, force_breaker
 
 
 @admin.register(BreakerState)

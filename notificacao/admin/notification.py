@@ -89,7 +89,7 @@ class NotificationAdmin(admin.ModelAdmin):
     actions = ("send_again",)
 
     class Media:
-        js = ("notificacao/once.js",)
+        js = ("notificacao/admin/send_once.js",)
 
     # --- Permissions
 

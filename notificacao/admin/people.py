@@ -7,7 +7,8 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.core.exceptions import ValidationError
 from django.forms import BaseInlineFormSet
 
-from notificacao import audit, reauthentication
+from notificacao import audit
+from notificacao.admin import reauthentication
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Unit
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")

@@ -10,7 +10,7 @@ from rest_framework_api_key import admin as keys_admin
 from rest_framework_api_key.models import APIKey
 
 from notificacao import audit
-from notificacao.catalogue import EVENTS
+from notificacao.catalogue.notices import EVENTS
 from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
 from notificacao.producing import api_keys
 
@@ -86,7 +86,7 @@ class ProducerKeyAdmin(admin.ModelAdmin):
     actions = ("rotate", "revoke")
 
     class Media:
-        js = ("notificacao/once.js",)
+        js = ("notificacao/admin/send_once.js",)
 
     def has_change_permission(self, request, obj=None) -> bool:
         return False

@@ -6,9 +6,10 @@ from django import forms
 from django.contrib import admin
 from django.utils.formats import number_format
 
-from notificacao import audit, rollout, rollout_plan
+from notificacao import audit, rollout
 from notificacao.models import Person, RolloutFlag
-from notificacao.rollout_plan import Act
+from notificacao.rollout import plan as rollout_plan
+from notificacao.rollout.plan import Act
 
 EVERYONE = {None: "Vale o percentual", True: "Sim", False: "Não: ninguém, todos por SSE"}
 NOT_CONFIGURED = (

@@ -13,11 +13,12 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from notificacao import audit, rollout_plan
+from notificacao import audit
 from notificacao.admin import rollout_stages
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import RolloutPlan
-from notificacao.rollout_plan import ACTS, GATE_STATES, NotNow
+from notificacao.rollout import plan as rollout_plan
+from notificacao.rollout.plan import ACTS, GATE_STATES, NotNow
 
 # What each act does, for whoever is about to do it; those that take people off Ably are marked.
 EXPLAINED = {

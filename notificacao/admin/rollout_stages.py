@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from notificacao import audit, rollout_plan
-from notificacao.rollout_plan import Draft, NotNow, Stage
-from notificacao.rollout_plan.acts import REASON_MAX
-from notificacao.rollout_plan.editing import BAKE_MAX, HOLDBACK_MAX, SAMPLE_MAX, STAGES_MAX, why_fixed
+from notificacao import audit
+from notificacao.rollout import plan as rollout_plan
+from notificacao.rollout.plan import Draft, NotNow, Stage
+from notificacao.rollout.plan.acts import REASON_MAX
+from notificacao.rollout.plan.editing import BAKE_MAX, HOLDBACK_MAX, SAMPLE_MAX, STAGES_MAX, why_fixed
 
 APPROVAL = {"yes": "Espera que alguém aprove cada etapa seguinte.", "no": "Avança sozinho quando a etapa cumpre tudo."}
 

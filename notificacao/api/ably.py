@@ -11,16 +11,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notificacao import activity, audit, rollout, tokens
+from notificacao import audit, presence, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
+from notificacao.denials import Denials
 from notificacao.models import AuditEvent
-from notificacao.refusals import Refusals
 
 CHANNELS_MAX = 1_000
 
-_refusals = Refusals(AuditEvent.Action.TOKEN_REFUSED)
+_refusals = Denials(AuditEvent.Action.TOKEN_REFUSED)
 
 
 class TokenView(APIView):
@@ -67,7 +67,7 @@ def channels(request: Request) -> Response:
     """
     if not (request.user.is_staff and request.user.has_perm("notificacao.view_activechannel")):
         raise PermissionDenied
-    found = activity.active_channels(after=request.query_params.get("after", ""))
+    found = presence.active_channels(after=request.query_params.get("after", ""))
     answer = shapes.ActiveChannels(
         results=[
             shapes.ActiveChannel(

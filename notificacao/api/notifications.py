@@ -11,10 +11,10 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import log, reading
+from notificacao import eventlog, reading
 from notificacao.api import shapes
 from notificacao.api.problems import NOT_FOUND, Problem
-from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
+from notificacao.eventlog import Cursor, InvalidCursor, ResyncNeeded
 from notificacao.models import Kind, Person, Priority
 from notificacao.reading import Filter, InvalidFilter, NotFound, Reader
 
@@ -76,7 +76,7 @@ def _catch_up(request: Request, reader: Reader) -> Response:
     if only := request.query_params.get("channel"):
         channels = {name: since for name, since in channels.items() if name == only}
     try:
-        page = log.read_after(_cursor(request.query_params["after"]), channels, _limit(request))
+        page = eventlog.read_after(_cursor(request.query_params["after"]), channels, _limit(request))
     except ResyncNeeded as resync:
         raise _resync(resync) from None
     return Response(
@@ -185,7 +185,7 @@ def read_all(request: Request) -> Response:
     """Mark everything up to `up_to` as read, in one write."""
     asked = shapes.parse(shapes.ReadAll, request.data)
     try:
-        up_to = log.position() if asked.up_to is None else _cursor(asked.up_to)
+        up_to = eventlog.position() if asked.up_to is None else _cursor(asked.up_to)
         return Response({"unread": reading.mark_all_read(request.user, up_to)})
     except ResyncNeeded as resync:
         raise _resync(resync) from None

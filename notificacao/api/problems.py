@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from notificacao.api.parsing import TooLarge
-from notificacao.refusals import put_on_record
+from notificacao.denials import put_on_record
 
 TITLES = {
     400: _("Pedido inválido"),

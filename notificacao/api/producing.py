@@ -18,17 +18,17 @@ from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
 from notificacao.conf import conf
+from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Producer, ProducerKey
 from notificacao.producing import api_keys, sending
 from notificacao.producing.faults import Faulty
 from notificacao.producing.orders import ORDERS_MAX, EventOrder, Order, Orders
 from notificacao.rates import Rate
-from notificacao.refusals import Refusals
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _TRY_AGAIN = 1  # seconds
 
-_refusals = Refusals(AuditEvent.Action.PRODUCER_REFUSED)
+_refusals = Denials(AuditEvent.Action.PRODUCER_REFUSED)
 
 
 class ProducersKey(BaseAuthentication):

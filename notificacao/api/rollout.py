@@ -7,8 +7,8 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import rollout_plan
 from notificacao.api import shapes
+from notificacao.rollout import plan as rollout_plan
 
 
 @extend_schema(

@@ -8,7 +8,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import audiences, keys, log, reading, rollout
+from notificacao import audiences, eventlog, keys, reading, rollout
 from notificacao.api import shapes
 from notificacao.conf import conf
 from notificacao.login_word import login_word
@@ -17,7 +17,7 @@ from notificacao.models import Channel, Person
 
 def describe(person: Person, session_key: str) -> shapes.Session:
     """The position is read first: what is stamped after it is news to whoever starts from it."""
-    position = log.position()
+    position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     on_ably = rollout.current().transport_for(person.pk) == "ably"
     return shapes.Session(

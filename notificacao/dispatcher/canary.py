@@ -12,15 +12,15 @@ from django.db import transaction
 
 from notificacao import keys, metrics
 from notificacao.audiences import PROBE_CHANNEL
-from notificacao.breaker import CLOSED, Breaker
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
+from notificacao.dispatcher.breaker import CLOSED, Breaker
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CanaryProbe
-from notificacao.transports import Listening, Refused, Transport, TransportError
+from notificacao.transports import CredentialsRejected, Listening, Transport, TransportError
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 _ASK_AGAIN = 0.25  # seconds, while there is no term to probe in
 _KEY_EPOCH = 1
@@ -50,7 +50,7 @@ class Canary:
         """Whether so many probes in a row were missed that Ably is not to be used, whatever it answers."""
         return 0 < conf.CANARY_MISSES <= self._missed
 
-    async def sing(self) -> None:
+    async def probe_loop(self) -> None:
         """Probe until a probe is missed, or there is no term to probe in. Raises LeadLost."""
         term = await self._term()
         if term is None:
@@ -91,17 +91,17 @@ class Canary:
         metrics.CANARY.labels("heard").inc()
         metrics.CANARY_SECONDS.observe(seconds)
         if self._missed:
-            log.info("canary_sings_again", missed=self._missed)
+            logger.info("canary_sings_again", missed=self._missed)
         self._missed = 0
 
     async def _failed(self, term: int, error: TransportError) -> None:
-        if error.permanent and not isinstance(error, Refused):
-            log.error("canary_cannot_sing", error=str(error))  # our key may not do this: that tells nothing of Ably
+        if error.permanent and not isinstance(error, CredentialsRejected):
+            logger.error("canary_cannot_sing", error=str(error))  # our key may not do this: that tells nothing of Ably
             return
         await self._thread.run(_record, term, None, str(error))
         metrics.CANARY.labels("missed").inc()
         self._missed += 1
-        log.warning("canary_missed", missed=self._missed, error=str(error))
+        logger.warning("canary_missed", missed=self._missed, error=str(error))
         if self.silent and self._breaker.state == CLOSED:
             self._breaker.trip(f"{self._missed} probes in a row were missed: {error}")
 

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 
 from notificacao import metrics, wakes
 from notificacao.conf import conf
+from notificacao.dispatcher.orchestrator import Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
-from notificacao.orchestrator import Outcome
 
 BATCH = 200
 ATTEMPTS = 10

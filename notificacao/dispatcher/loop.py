@@ -9,21 +9,21 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from notificacao import metrics, retention, rollout, wakes
-from notificacao.breaker import OPEN
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
+from notificacao.dispatcher.breaker import OPEN
+from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.canary import Canary
-from notificacao.dispatcher.guard import Guard
+from notificacao.dispatcher.guard_schedule import GuardSchedule
+from notificacao.dispatcher.orchestrator import NotificationOrchestrator
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
-from notificacao.dispatcher.watch import Watch, breaker_from_settings
-from notificacao.epoch import Witness
-from notificacao.orchestrator import NotificationOrchestrator
+from notificacao.epoch import LogResetDetector
 from notificacao.transports import Transport
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; what staff switch off is to be off within one
 _WATCH_EVERY = 0.25  # seconds
@@ -46,19 +46,19 @@ class Dispatcher:
         self._term: int | None = None
         self._leads_until = 0.0  # by our own clock: one that slept past it must look before it publishes
         self._placed = False  # whether it knows yet that it leads, or that another does
-        self._witness = Witness()
+        self._witness = LogResetDetector()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._retaining = DatabaseThread("retention")
         self._publishing = Publishing(self._dispatching, self._orchestrator)
-        self._watch: Watch | None = None
+        self._watch: BreakerMonitor | None = None
         self._canary: Canary | None = None
         if transport is not None:
             self._canary = canary = Canary(transport, breaker, self._dispatching, self._term_to_probe_in)
-            self._watch = Watch(transport, breaker, self._dispatching, lambda: canary.silent)
+            self._watch = BreakerMonitor(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
-        self._guard = Guard(lambda: self._term)
+        self._guard = GuardSchedule(lambda: self._term)
 
     @property
     def leads(self) -> bool:
@@ -104,11 +104,11 @@ class Dispatcher:
             try:
                 await work()
             except LeadLost as lost:
-                log.warning("dispatcher_lost_the_lead", reason=str(lost))
+                logger.warning("dispatcher_lost_the_lead", reason=str(lost))
                 self._term = None
                 await self._stop_publishing()
             except Exception as error:
-                log.exception("dispatcher_fault", task=work.__name__, error=str(error))
+                logger.exception("dispatcher_fault", task=work.__name__, error=str(error))
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _stop_publishing(self) -> None:
@@ -124,7 +124,7 @@ class Dispatcher:
             await self._stop_publishing()
         await self._stamping.run(self._witness.look, term is not None)
         if term != self._term or not self._placed:
-            log.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
+            logger.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
             wakes.ring(wakes.DISPATCHER)
         await asyncio.sleep(lease.RENEW_EVERY)
@@ -206,7 +206,7 @@ class Dispatcher:
         if self._canary is None:
             await asyncio.Event().wait()
         else:
-            await self._canary.sing()
+            await self._canary.probe_loop()
 
     async def _term_to_probe_in(self) -> int | None:
         """None while another leads, or staff keep Ably out of use: then it is not even asked."""

@@ -7,15 +7,15 @@ from collections import Counter, defaultdict
 
 import structlog
 
-from notificacao import orchestrator, wakes
+from notificacao import wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import claims
-from notificacao.orchestrator import NOBODY_ON_ABLY, PUBLISHED, NotificationOrchestrator, Outcome
+from notificacao.dispatcher import claims, orchestrator
+from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, NotificationOrchestrator, Outcome
 from notificacao.rollout import Rollout
 from notificacao.transports import Envelope
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 UNDER_WAY = 1_000  # rows: about two seconds of 500 a second
 PER_CHANNEL = 50  # rows: with so many under way a channel is left alone, so that it cannot fill all of `UNDER_WAY`
@@ -66,7 +66,7 @@ class Publishing:
             if outcome is not None:
                 self._settle_soon(held, {row.pk: outcome})
         except Exception as error:  # it stays claimed, and is taken again when its lease is over
-            log.exception("publish_fault", notification=str(row.public_id), error=str(error))
+            logger.exception("publish_fault", notification=str(row.public_id), error=str(error))
         finally:
             self._under_way.pop(row.pk, None)
             self._by_channel[row.channel] -= 1

@@ -11,7 +11,7 @@ from notificacao.database import DatabaseThread
 from notificacao.models import AuditEvent, Revocation
 from notificacao.transports import Transport, TransportError
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger(__name__)
 
 
 class Revoker:
@@ -43,7 +43,7 @@ class Revoker:
         try:
             await transport.revoke([row.target for row in rows], issued_before)
         except TransportError as error:
-            log.warning("revocation_failed", targets=len(rows), attempts=rows[0].attempts + 1, error=str(error))
+            logger.warning("revocation_failed", targets=len(rows), attempts=rows[0].attempts + 1, error=str(error))
             await self._thread.run(revocations.failed, rows, str(error))
         else:
             await self._thread.run(_settle, rows)

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from notificacao import metrics
 from notificacao.database import NOW, at_once
-from notificacao.epoch import Witness
-from notificacao.log import Cursor
+from notificacao.epoch import LogResetDetector
+from notificacao.eventlog import Cursor
 from notificacao.models import Channel, DispatcherLease, DispatchState, LogHead, Notification
 
 BATCH = 1_000
@@ -50,13 +50,13 @@ class LeadLost(Exception):
     """Another dispatcher leads in a later term; this one must not write."""
 
 
-def stamp(term: int, *, skip: bool = False, witness: Witness | None = None) -> int:
+def stamp(term: int, *, skip: bool = False, witness: LogResetDetector | None = None) -> int:
     """Stamp at most `BATCH` rows in the order of their ids; how many. Raises LeadLost.
 
     `skip`: nobody is on Ably, so they are settled as skipped by the same write. Where the log is behind what `witness`
     saw of it, its epoch is renewed first: these seqs were given before.
     """
-    witness = witness or Witness()
+    witness = witness or LogResetDetector()
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
         return 0
     with transaction.atomic():

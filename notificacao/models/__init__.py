@@ -1,6 +1,5 @@
 """The tables, one file per noun."""
 
-from notificacao.models.activity import ActiveChannel, WebProcess
 from notificacao.models.audit import AuditEvent
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
@@ -9,6 +8,7 @@ from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.opinion import Opinion
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.presence import ActiveChannel, WebProcess
 from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation

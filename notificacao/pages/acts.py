@@ -14,9 +14,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from notificacao import reading
-from notificacao.log import Cursor, InvalidCursor, ResyncNeeded
+from notificacao.denials import put_on_record
+from notificacao.eventlog import Cursor, InvalidCursor, ResyncNeeded
 from notificacao.reading import NotFound
-from notificacao.refusals import put_on_record
 
 ACTS = {
     "lida": reading.mark_read,

@@ -10,10 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from notificacao import reading
+from notificacao.denials import put_on_record
 from notificacao.pages.lines import exact, lines_of
 from notificacao.pages.places import name_of, names_of
 from notificacao.reading import NotFound, Reader
-from notificacao.refusals import put_on_record
 
 
 @login_required

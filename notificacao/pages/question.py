@@ -8,16 +8,16 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
-from notificacao import opinions
 from notificacao.models import Person
 from notificacao.pages.acts import back, logged_in
+from notificacao.rollout import survey
 
 NO_ANSWER = "nenhuma"
 
 
 def shown_to(person: Person) -> dict[str, Any]:
     """For the template: `asked`, what was `said` this week (0: nothing), and the `marks` with their names."""
-    standing = opinions.standing_of(person)
+    standing = survey.standing_of(person)
     return {"asked": standing.asked, "said": standing.answer or 0, "marks": _marks(), "no_answer": NO_ANSWER}
 
 
@@ -27,9 +27,9 @@ def answer(request: HttpRequest) -> HttpResponse:
     """Keep `answer`: a mark, or that there shall be none. With `part` (the script's) comes what the page shows now."""
     said = request.POST.get("answer", "")
     if said == NO_ANSWER:
-        opinions.dismiss(request.user)
+        survey.dismiss(request.user)
     elif said in _marks():
-        opinions.answer(request.user, int(said))
+        survey.answer(request.user, int(said))
     else:
         raise BadRequest("answer: 1 to 5")
     if "part" not in request.POST:

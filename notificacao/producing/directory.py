@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from notificacao import audiences, catalogue
-from notificacao.catalogue import Matter
+from notificacao import audiences
+from notificacao.catalogue import notices as catalogue
+from notificacao.catalogue.notices import Matter
 from notificacao.content import InvalidNotification, Notice
 from notificacao.models import BenefitType, Membership, Person, Producer, Unit
 from notificacao.producing.faults import Fault, Faulty

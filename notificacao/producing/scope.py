@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from notificacao.catalogue import EVENTS
+from notificacao.catalogue.notices import EVENTS
 from notificacao.models import Producer
 from notificacao.producing.faults import Fault
 from notificacao.producing.orders import EventOrder, Order

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from notificacao import audiences, log, wakes
-from notificacao.log import Cursor
+from notificacao import audiences, eventlog, wakes
+from notificacao.eventlog import Cursor
 from notificacao.models import Person, ReadMark, Receipt
 from notificacao.reading.counting import marks_of, unread_of
 from notificacao.reading.looking import Reader
@@ -63,7 +63,7 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
 
     Raises ResyncNeeded where `up_to` is of another life of the log.
     """
-    log.check(up_to)
+    eventlog.check(up_to)
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     with transaction.atomic():
         marks = marks_of([person.pk])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from notificacao import audiences, log
+from notificacao import audiences, eventlog
 from notificacao.conf import conf
 from notificacao.models import Notification, Person, Priority, Receipt
 from notificacao.reading import search
@@ -54,9 +54,9 @@ class Reader:
     def inbox(self, wanted: Filter = EVERYTHING) -> QuerySet[Notification]:
         """Their notifications, each event once, to be ordered and paged by seq."""
         heard = {name: since for name, since in self.channels.items() if wanted.channel in ("", name)}
-        rows = self._with_receipt(log.permitted(heard))
+        rows = self._with_receipt(eventlog.permitted(heard))
         rows = rows.filter(self._is_archived() if wanted.archived else self._is_kept())
-        earlier = log.permitted(heard).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
+        earlier = eventlog.permitted(heard).filter(event_id=OuterRef("event_id"), seq__lt=OuterRef("seq"))
         rows = rows.filter(Q(event_id=F("public_id")) | ~Exists(earlier))
         if wanted.kinds:
             rows = rows.filter(kind__in=wanted.kinds)
@@ -122,7 +122,7 @@ class Reader:
 
     def event_of(self, public_id: uuid.UUID) -> list[Notification]:
         """The rows of that notification's event that they may see, the first one first. Raises NotFound."""
-        row = log.permitted(self.channels).filter(public_id=public_id).first()
+        row = eventlog.permitted(self.channels).filter(public_id=public_id).first()
         if row is None:
             raise NotFound(str(public_id))
-        return list(log.permitted(self.channels).filter(event_id=row.event_id).order_by("seq"))
+        return list(eventlog.permitted(self.channels).filter(event_id=row.event_id).order_by("seq"))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
-from notificacao import log
+from notificacao import eventlog
 from notificacao.models import Notification
 
 LONGEST = 100  # characters
@@ -59,5 +59,5 @@ def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int])
 
 def _beginning(channels: Mapping[str, int]) -> int:
     """The seq after which their newest `DEPTH` rows lie."""
-    before = log.permitted(channels).order_by("-seq").values_list("seq", flat=True)[DEPTH : DEPTH + 1]
+    before = eventlog.permitted(channels).order_by("-seq").values_list("seq", flat=True)[DEPTH : DEPTH + 1]
     return before.first() or 0

@@ -6,20 +6,20 @@ import contextlib
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import log, wire
+from notificacao import eventlog, wire
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.log import Cursor, ResyncNeeded
+from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.stream import frames
+from notificacao.stream.asgi_stream import AsgiStream
 from notificacao.stream.authorisation import Doorkeeper, Grant
 from notificacao.stream.hub import Hub
 from notificacao.stream.limits import Limits
-from notificacao.stream.listeners import Lane, Stream
-from notificacao.stream.opening import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, Opening, Refused
-from notificacao.stream.plain import PlainStream
-from notificacao.stream.recent import Piece
-from notificacao.stream.refused import RefusedStreams
-from notificacao.stream.taken import EXTENSION, TakenStream
+from notificacao.stream.rejections import RejectionRecorder
+from notificacao.stream.replay_cache import ReplayPage
+from notificacao.stream.request import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, StreamRejected, StreamRequest
+from notificacao.stream.socket_stream import EXTENSION, SocketStream
+from notificacao.stream.subscribers import Lane, Stream
 
 logger = structlog.get_logger(__name__)
 
@@ -39,40 +39,40 @@ class StreamApplication:
         self._limits = Limits()
         self._doorkeeper = Doorkeeper()
         self._replaying = DatabaseThread("replay")
-        self._refused = RefusedStreams()
+        self._rejected = RejectionRecorder()
         self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
         self._doorkeeper.close()
         self._replaying.close()
-        self._refused.close()
+        self._rejected.close()
         self._limits.close()
 
     async def __call__(self, scope, receive, send) -> None:
         try:
-            opening = Opening.of(scope)
-            grant = await self._admit(opening)
-        except Refused as refused:
-            refusal = refused.refusal
-            self._refused.note(refused, scope)
-            await send({"type": "http.response.start", "status": refusal.status, "headers": refusal.headers()})
-            await send({"type": "http.response.body", "body": refusal.body()})
+            request = StreamRequest.of(scope)
+            grant = await self._admit(request)
+        except StreamRejected as rejected:
+            rejection = rejected.rejection
+            self._rejected.note(rejected, scope)
+            await send({"type": "http.response.start", "status": rejection.status, "headers": rejection.headers()})
+            await send({"type": "http.response.body", "body": rejection.body()})
             return
         take_over = (scope.get("extensions") or {}).get(EXTENSION)
         if take_over is None:
-            await self._serve(opening, grant, receive, send)
+            await self._serve(request, grant, receive, send)
         else:
-            await self._hand_over(opening, grant, take_over)
+            await self._hand_over(request, grant, take_over)
 
-    async def _serve(self, opening: Opening, grant: Grant, receive, send) -> None:
+    async def _serve(self, request: StreamRequest, grant: Grant, receive, send) -> None:
         """Under any server: this task lives as long as the stream."""
-        stream = PlainStream(opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, send=send)
-        stream.address = opening.address
+        stream = AsgiStream(request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, send=send)
+        stream.address = request.address
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await stream.send(_beginning(grant))
-            await self._replay_and_join(opening, grant, stream)
+            await self._replay_and_join(request, grant, stream)
             await stream.pump()
         except OSError:
             pass  # the other side hung up
@@ -80,19 +80,19 @@ class StreamApplication:
             watch.cancel()
             self._gone(stream)
 
-    async def _hand_over(self, opening: Opening, grant: Grant, take_over) -> None:
+    async def _hand_over(self, request: StreamRequest, grant: Grant, take_over) -> None:
         """Under a server that gives the connection away: this task ends as soon as the stream has joined."""
-        stream = TakenStream(
-            opening.lane, opening.session_key, opening.browser, limit=conf.STREAM_BUFFER, lost=self._lost
+        stream = SocketStream(
+            request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
-        stream.address = opening.address
+        stream.address = request.address
         try:
             take_over(stream, _HEADERS, _beginning(grant))
         except OSError:
-            self._limits.give_back(opening.address)
+            self._limits.give_back(request.address)
             return
         try:
-            await self._replay_and_join(opening, grant, stream)
+            await self._replay_and_join(request, grant, stream)
         except OSError:
             pass  # the other side hung up, or was sent away
         except BaseException:
@@ -103,45 +103,45 @@ class StreamApplication:
         self._limits.give_back(stream.address)
         self._hub.leave(stream)
 
-    async def _admit(self, opening: Opening) -> Grant:
+    async def _admit(self, request: StreamRequest) -> Grant:
         """Raises Refused; else a place is taken."""
         if self._hub.draining:
-            raise Refused(NOT_READY)
-        self._limits.take_place(opening.address)
+            raise StreamRejected(NOT_READY)
+        self._limits.take_place(request.address)
         try:
-            return await self._authorise(opening)
+            return await self._authorise(request)
         except BaseException:
-            self._limits.give_back(opening.address)
+            self._limits.give_back(request.address)
             raise
 
-    async def _authorise(self, opening: Opening) -> Grant:
+    async def _authorise(self, request: StreamRequest) -> Grant:
         """Raises Refused."""
         try:
-            grant = await self._doorkeeper.grant(opening.session_key)
+            grant = await self._doorkeeper.grant(request.session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
-            raise Refused(NOT_READY) from None
+            raise StreamRejected(NOT_READY) from None
         if grant is None:
-            raise Refused(NOT_LOGGED_IN)
-        if opening.lane is Lane.STANDBY and not grant.assigned:
-            raise Refused(FORBIDDEN_LANE, grant.person_pk)
+            raise StreamRejected(NOT_LOGGED_IN)
+        if request.lane is Lane.STANDBY and not grant.assigned:
+            raise StreamRejected(FORBIDDEN_LANE, grant.person_pk)
         await self._limits.note_opening(grant.person_pk)
         if not await self._hub.reached(grant.position):
-            raise Refused(NOT_READY)
+            raise StreamRejected(NOT_READY)
         return grant
 
-    async def _replay_and_join(self, opening: Opening, grant: Grant, stream: Stream) -> None:
+    async def _replay_and_join(self, request: StreamRequest, grant: Grant, stream: Stream) -> None:
         """In the live lane what lies after the cursor; then join, with no await in between."""
-        if opening.lane is Lane.LIVE:
+        if request.lane is Lane.LIVE:
             try:
-                await self._replay(opening.cursor or grant.position, grant, stream)
+                await self._replay(request.cursor or grant.position, grant, stream)
             except ResyncNeeded as resync:
                 await self._hub.reached(resync.position)
                 stream.write(frames.resync(self._hub.position))
         joined_at = self._hub.position
         self._hub.join(grant, stream)
-        if opening.lane is Lane.STANDBY and joined_at != grant.position:  # what came meanwhile is told by the heads
-            stream.write(frames.heads(joined_at, await self._replaying.run(log.heads, grant.channels)))
+        if request.lane is Lane.STANDBY and joined_at != grant.position:  # what came meanwhile is told by the heads
+            stream.write(frames.heads(joined_at, await self._replaying.run(eventlog.heads, grant.channels)))
 
     async def _replay(self, cursor: Cursor, grant: Grant, stream: Stream) -> None:
         """Page through what was missed at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
@@ -157,18 +157,18 @@ class StreamApplication:
             await stream.send(b"".join(missed.frames))
             cursor = missed.complete_to
 
-    def _read_recent(self, cursor: Cursor, grant: Grant) -> Piece | None:
+    def _read_recent(self, cursor: Cursor, grant: Grant) -> ReplayPage | None:
         if cursor.seq < grant.trimmed_to:  # the hub may not know yet
             return None
-        return self._hub.recent.read_after(cursor, grant.channels, _PAGE, self._hub.position)
+        return self._hub.replay_cache.read_after(cursor, grant.channels, _PAGE, self._hub.position)
 
-    async def _read_log(self, cursor: Cursor, grant: Grant) -> Piece:
+    async def _read_log(self, cursor: Cursor, grant: Grant) -> ReplayPage:
         """Raises ResyncNeeded."""
         if not self._hub.is_at(cursor):
-            await self._replaying.run(log.check, cursor)
+            await self._replaying.run(eventlog.check, cursor)
             await self._hub.reached(cursor)
-        page = await self._replaying.run(log.read_after, cursor, grant.channels, _PAGE, self._hub.position)
-        return Piece([_frame(row, cursor.epoch) for row in page.rows], page.complete_to)
+        page = await self._replaying.run(eventlog.read_after, cursor, grant.channels, _PAGE, self._hub.position)
+        return ReplayPage([_frame(row, cursor.epoch) for row in page.rows], page.complete_to)
 
 
 def _beginning(grant: Grant) -> bytes:
@@ -176,7 +176,7 @@ def _beginning(grant: Grant) -> bytes:
 
 
 def _frame(row, epoch: str) -> bytes:
-    return frames.notification(wire.encode(row), log.place_of(row, epoch))
+    return frames.notification(wire.encode(row), eventlog.place_of(row, epoch))
 
 
 async def _until_gone(receive, stream: Stream) -> None:

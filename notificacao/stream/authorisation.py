@@ -14,9 +14,9 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from notificacao import audiences, log, reading, rollout
+from notificacao import audiences, eventlog, reading, rollout
 from notificacao.database import DatabaseThread
-from notificacao.log import Cursor
+from notificacao.eventlog import Cursor
 from notificacao.models import Person
 
 BATCH = 500  # people asked for in one statement
@@ -61,9 +61,9 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
 
     The position comes first: what is stamped after it will be seen by the hub.
     """
-    head = log.head()
+    head = eventlog.head()
     heard = audiences.channels_of(person_pks)
-    heads = log.heads({name: 0 for channels in heard.values() for name in channels})
+    heads = eventlog.heads({name: 0 for channels in heard.values() for name in channels})
     now = rollout.current()
     return {
         pk: Grant(
@@ -80,7 +80,7 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
 
 def unread_of(heard: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
     """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and none after it."""
-    seq = log.position().seq
+    seq = eventlog.position().seq
     return seq, reading.unread(heard, seq)
 
 

@@ -7,10 +7,10 @@ thousand listeners costs one join and a thousand writes.
 from collections.abc import Callable, Collection
 
 from notificacao import wire
-from notificacao.log import Cursor
+from notificacao.eventlog import Cursor
 from notificacao.models import Notification
 from notificacao.stream import frames
-from notificacao.stream.listeners import Lane, Listener
+from notificacao.stream.subscribers import Lane, Subscriber
 
 Share = tuple[bytes, bytes, bytes]
 
@@ -48,10 +48,10 @@ class Run:
 class Fanout:
     """What is to be written to whom; `size` is how many bytes the longest can be."""
 
-    def __init__(self, hearing: Callable[[str], Collection[Listener]]):
-        self._hearing = hearing
+    def __init__(self, subscribers_of: Callable[[str], Collection[Subscriber]]):
+        self._subscribers_of = subscribers_of
         self._run: Run | None = None
-        self._shares: dict[Listener, bytes] = {}
+        self._shares: dict[Subscriber, bytes] = {}
         self._joined: dict[tuple[int, int], Share] = {}  # by identity; the parts are kept, so ids stay theirs
         self.size = 0
 
@@ -70,8 +70,8 @@ class Fanout:
     def write(self) -> None:
         """Hand everything to the streams, and begin anew."""
         self._close_run()
-        for listener, data in self._shares.items():
-            for stream in listener.streams:
+        for subscriber, data in self._shares.items():
+            for stream in subscriber.streams:
                 if stream.lane is Lane.LIVE:
                     stream.write(data)
         self._shares.clear()
@@ -83,20 +83,20 @@ class Fanout:
         if run is None:
             return
         run.close()
-        for listener in self._hearing(run.channel):
-            since = listener.channels[run.channel]
+        for subscriber in self._subscribers_of(run.channel):
+            since = subscriber.channels[run.channel]
             data, counted = (run.data, run.counted) if since < run.first else run.after(since)
             if data:
-                listener.count(counted)
-                listener.count_again |= run.many_rows
-                self._append(listener, data)
+                subscriber.count(counted)
+                subscriber.count_again |= run.many_rows
+                self._append(subscriber, data)
 
-    def _append(self, listener: Listener, data: bytes) -> None:
-        before = self._shares.get(listener)
+    def _append(self, subscriber: Subscriber, data: bytes) -> None:
+        before = self._shares.get(subscriber)
         if before is None:
-            self._shares[listener] = data
+            self._shares[subscriber] = data
             return
         share = self._joined.get((id(before), id(data)))
         if share is None:
             share = self._joined[id(before), id(data)] = (before + data, before, data)
-        self._shares[listener] = share[0]
+        self._shares[subscriber] = share[0]

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Mapping
 
-from notificacao.log import Cursor
+from notificacao.eventlog import Cursor
 
 RETRY = b"retry: 3000\n\n"
 COMMENT = b":\n\n"

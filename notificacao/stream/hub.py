@@ -10,21 +10,21 @@ from typing import Any
 
 import structlog
 
-from notificacao import log, metrics, wakes
+from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.log import Cursor
+from notificacao.eventlog import Cursor
 from notificacao.stream import frames, tail
+from notificacao.stream.access_refresh import AccessRefresh
 from notificacao.stream.authorisation import Grant
-from notificacao.stream.census import Census
 from notificacao.stream.fanout import Fanout
-from notificacao.stream.invitations import Invitations
-from notificacao.stream.listeners import DRAIN_SPREAD_MS, Lane, Listener, Stream
-from notificacao.stream.people import People
-from notificacao.stream.pulse import Pulse
-from notificacao.stream.recent import Recent
-from notificacao.stream.roster import Roster
+from notificacao.stream.heartbeat import Heartbeat
+from notificacao.stream.presence_reporter import PresenceReporter
+from notificacao.stream.registry import SubscriberRegistry
+from notificacao.stream.replay_cache import ReplayCache
 from notificacao.stream.standby import PATIENCE, StandbyLane
+from notificacao.stream.subscribers import DRAIN_SPREAD_MS, Lane, Stream, Subscriber
+from notificacao.stream.transport_switch import TransportSwitch
 
 logger = structlog.get_logger(__name__)
 
@@ -41,14 +41,14 @@ class Hub:
 
     def __init__(self) -> None:
         self.position = Cursor("", 0)
-        self.roster = Roster()
+        self.registry = SubscriberRegistry()
         self.draining = False
-        self.people = People(self.roster)
-        self._census = Census(self.roster, self.people.thread)
-        self._pulse = Pulse(self.roster, lambda: self.position)
+        self.people = AccessRefresh(self.registry)
+        self._presence = PresenceReporter(self.registry, self.people.thread)
+        self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
-        self.recent = Recent()
-        self._invitations = Invitations(self.roster)
+        self.replay_cache = ReplayCache()
+        self._transport_switch = TransportSwitch(self.registry)
         self._known_until = 0.0
         self._thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -63,7 +63,7 @@ class Hub:
                     self._recount,
                     self.people.sweep,
                     self.people.count_newcomers,
-                    self._census.take,
+                    self._presence.take,
                 ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
@@ -82,8 +82,8 @@ class Hub:
     async def _tick(self) -> None:
         """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
         await asyncio.sleep(TICK)
-        await self._pulse.beat()
-        self._invitations.send()
+        await self._heartbeat.beat()
+        self._transport_switch.send()
 
     async def _recount(self) -> None:
         await asyncio.sleep(TICK)
@@ -95,12 +95,12 @@ class Hub:
         doorbell = wakes.Doorbell(wakes.HUBS)
         try:
             if not self.position.epoch:
-                self.position = await self._thread.run(log.position)
+                self.position = await self._thread.run(eventlog.position)
             while True:
                 began = time.monotonic()
-                known = self._invitations.rollout if began < self._known_until else None
+                known = self._transport_switch.rollout if began < self._known_until else None
                 news = await self._thread.run(
-                    tail.read, self.position, self._standby.unsettled, self.roster.listeners.keys(), known
+                    tail.read, self.position, self._standby.unsettled, self.registry.subscribers.keys(), known
                 )
                 if known is None:
                     self._known_until = began + ASIDE
@@ -120,11 +120,11 @@ class Hub:
     async def _take(self, news: tail.News) -> None:
         changed_access = self.people.note(news.people)
         metrics.BREAKER.state(news.rollout.breaker)
-        self._invitations.follow(news.rollout)
-        if news.another_life:
-            await self._begin_another_life(news.position)
+        self._transport_switch.follow(news.rollout)
+        if news.epoch_changed:
+            await self._begin_new_epoch(news.position)
         else:
-            self.recent.see(self.position, news.rows, news.trimmed_to)
+            self.replay_cache.see(self.position, news.rows, news.trimmed_to)
             await self._spread(news.rows)
             self.position = news.position
         self.people.trimmed_to = news.trimmed_to
@@ -136,41 +136,41 @@ class Hub:
     async def _spread(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
         epoch = self.position.epoch
-        spread = Fanout(self.roster.hearing)
+        spread = Fanout(self.registry.subscribers_of)
         for row in rows:
             assert row.seq is not None
-            self._pulse.head_moved(row.channel, row.seq)
-            listeners = self.roster.hearing(row.channel)
-            if not listeners or row.expired:
+            self._heartbeat.head_moved(row.channel, row.seq)
+            subscribers = self.registry.subscribers_of(row.channel)
+            if not subscribers or row.expired:
                 continue
             line = spread.add(row, epoch)
-            if any(listener.in_standby for listener in listeners):
+            if any(subscriber.in_standby for subscriber in subscribers):
                 self._standby.see(row, line, time.monotonic())
             if spread.size >= _PIECE:
                 spread.write()
-                self.position = log.place_of(row, epoch)
+                self.position = eventlog.place_of(row, epoch)
                 await asyncio.sleep(0)
         spread.write()
 
     def _write_standby(self, news: tail.News) -> None:
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
-        pages = self.roster.in_standby
+        pages = self.registry.in_standby
         for owed in self._standby.due(states, news.rollout, time.monotonic(), pages=pages):
-            for listener in self.roster.hearing(owed.channel):
-                if listener.may_see(owed.channel, owed.seq):
-                    listener.write(owed.frame, Lane.STANDBY)
+            for subscriber in self.registry.subscribers_of(owed.channel):
+                if subscriber.may_see(owed.channel, owed.seq):
+                    subscriber.write(owed.frame, Lane.STANDBY)
 
-    async def _begin_another_life(self, position: Cursor) -> None:
+    async def _begin_new_epoch(self, position: Cursor) -> None:
         """The log was set back, or given another epoch: who may hear what is asked anew before anything is sent."""
         logger.warning("log_begins_another_life", before=str(self.position), now=str(position))
-        await self.people.authorise(list(self.roster.listeners))
+        await self.people.authorise(list(self.registry.subscribers))
         self.position = position
         self._standby.clear()
-        self.recent.begin(position)
-        self._pulse.forget_heads()
-        for listener in self.roster.listeners.values():
-            listener.write(frames.resync(position))
-            listener.count_again = True
+        self.replay_cache.begin(position)
+        self._heartbeat.forget_heads()
+        for subscriber in self.registry.subscribers.values():
+            subscriber.write(frames.resync(position))
+            subscriber.count_again = True
 
     # --- Joining and leaving
 
@@ -197,43 +197,43 @@ class Hub:
             stream.shutdown()
         if stream.ended:
             return
-        listener = self.roster.listeners.get(grant.person_pk)
-        if listener is None:
-            listener = self.roster.enter(grant)
+        subscriber = self.registry.subscribers.get(grant.person_pk)
+        if subscriber is None:
+            subscriber = self.registry.enter(grant)
             self.people.welcome()
         else:
-            self.people.regrant(listener, grant)
-            self.people.forget(listener.pk)  # the grant may be older than what was acted upon
-        self._make_room(listener, stream)
-        self.roster.add(listener, stream)
+            self.people.regrant(subscriber, grant)
+            self.people.forget(subscriber.pk)  # the grant may be older than what was acted upon
+        self._make_room(subscriber, stream)
+        self.registry.add(subscriber, stream)
         stream.quiet_since = time.monotonic()
-        if listener.counted_to >= 0:
-            stream.write(frames.counts(listener.unread))
-        if self._invitations.welcome(listener, stream):
+        if subscriber.counted_to >= 0:
+            stream.write(frames.counts(subscriber.unread))
+        if self._transport_switch.welcome(subscriber, stream):
             wakes.ring(wakes.HUBS)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
 
-    def _make_room(self, listener: Listener, new: Stream) -> None:
-        for stream in listener.streams:
+    def _make_room(self, subscriber: Subscriber, new: Stream) -> None:
+        for stream in subscriber.streams:
             if new.browser and stream.browser == new.browser:
                 stream.end("replaced")
-        open_ones = [stream for stream in listener.streams if not stream.ended]
+        open_ones = [stream for stream in subscriber.streams if not stream.ended]
         for stream in open_ones[: max(0, len(open_ones) + 1 - conf.STREAMS_PER_PERSON)]:
             stream.end("limit", after_ms=60_000)
 
     def leave(self, stream: Stream) -> None:
         """`stream` is gone."""
-        listener = self.roster.remove(stream)
-        if listener is None:
+        subscriber = self.registry.remove(stream)
+        if subscriber is None:
             return
         metrics.OPEN_STREAMS.labels(stream.lane).dec()
-        if not listener.streams:
-            self.people.forget(listener.pk)
+        if not subscriber.streams:
+            self.people.forget(subscriber.pk)
 
     def drain(self) -> None:
         """Send everybody away for good, to come back, elsewhere, at moments spread over two seconds or more."""
         self.draining = True
-        streams = self.roster.streams()
+        streams = self.registry.streams()
         spread_ms = max(DRAIN_SPREAD_MS, 1_000 * len(streams) // _RETURNS_A_SECOND)
         for place, stream in enumerate(streams):
             stream.end("drain", after_ms=spread_ms * place // len(streams))

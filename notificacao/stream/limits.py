@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from notificacao import rates
 from notificacao.conf import conf
 from notificacao.rates import Rate
-from notificacao.stream.opening import Refusal, Refused
+from notificacao.stream.request import Rejection, StreamRejected
 
 
-class Openings:
+class OpenRateLimiter:
     """Takes a token for each opening; all who ask while one batch is asked of Redis make the next."""
 
     def __init__(self) -> None:
@@ -61,14 +61,14 @@ class Limits:
     def __init__(self) -> None:
         self._taken = 0
         self._by_address: Counter[str] = Counter()
-        self._openings = Openings()
+        self._rate_limiter = OpenRateLimiter()
 
     def take_place(self, address: str) -> None:
         """Raises Refused."""
         if self._taken >= conf.STREAMS_PER_PROCESS:
-            raise Refused(_full())
+            raise StreamRejected(_full())
         if address and self._by_address[address] >= conf.STREAMS_PER_ADDRESS:
-            raise Refused(_full_of_them())
+            raise StreamRejected(_full_of_them())
         self._taken += 1
         self._by_address[address] += 1
 
@@ -80,10 +80,10 @@ class Limits:
 
     async def note_opening(self, person_pk: int) -> None:
         """Raises Refused."""
-        wait = await self._openings.take(person_pk)
+        wait = await self._rate_limiter.take(person_pk)
         if wait:
-            raise Refused(
-                Refusal(
+            raise StreamRejected(
+                Rejection(
                     429,
                     "opened_too_fast",
                     "Muitos pedidos",
@@ -94,11 +94,11 @@ class Limits:
             )
 
     def close(self) -> None:
-        self._openings.close()
+        self._rate_limiter.close()
 
 
-def _full() -> Refusal:
-    return Refusal(
+def _full() -> Rejection:
+    return Rejection(
         503,
         "too_many_streams",
         "Servidor cheio",
@@ -107,8 +107,8 @@ def _full() -> Refusal:
     )
 
 
-def _full_of_them() -> Refusal:
-    return Refusal(
+def _full_of_them() -> Rejection:
+    return Rejection(
         429,
         "too_many_from_address",
         "Muitos pedidos",

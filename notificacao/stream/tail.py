@@ -8,9 +8,9 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import log, rollout
+from notificacao import eventlog, rollout
 from notificacao.database import NOW
-from notificacao.log import Cursor
+from notificacao.eventlog import Cursor
 from notificacao.models import Notification, Person
 from notificacao.rollout import Rollout
 
@@ -29,7 +29,7 @@ class News:
     """What is new since the hub's position."""
 
     position: Cursor
-    another_life: bool  # the log cannot go on from there: another epoch, set back, or trimmed
+    epoch_changed: bool  # the log cannot go on from there: another epoch, set back, or trimmed
     trimmed_to: int
     rows: list[Notification]  # each with `expired`, as the database's clock has it
     more: bool
@@ -43,19 +43,19 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], 
 
     With `known`, a rollout read a moment ago, neither it nor people are asked for again.
     """
-    head = log.head()
+    head = eventlog.head()
     position = Cursor.of(head)
-    another_life = not log.answers(head, since)
+    epoch_changed = not eventlog.answers(head, since)
     rows: list[Notification] = []
     more = False
-    if position.seq > since.seq and not another_life:
+    if position.seq > since.seq and not epoch_changed:
         wanted = _ROWS.format(now=NOW[connection.vendor], after=since.seq, up_to=position.seq, limit=BATCH)
         rows = list(Notification.objects.raw(wanted))
         if more := len(rows) == BATCH:
-            position = log.place_of(rows[-1], position.epoch)
+            position = eventlog.place_of(rows[-1], position.epoch)
     settled = _settled(unsettled) if unsettled else {}
     people = _changed(connected) if known is None else {}
-    return News(position, another_life, head.trimmed_to, rows, more, settled, people, known or rollout.current())
+    return News(position, epoch_changed, head.trimmed_to, rows, more, settled, people, known or rollout.current())
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:

@@ -17,7 +17,7 @@ class TransportError(Exception):
         self.permanent = permanent
 
 
-class Refused(TransportError):
+class CredentialsRejected(TransportError):
     """Our key or our account is refused: a retry cannot help, and nobody else's message gets through either."""
 
     def __init__(self, message: str):

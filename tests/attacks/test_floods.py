@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from notificacao import takeover
+from notificacao.server import takeover
 from tests.asgi import DEADLINE, in_database
 from tests.live.site import Site, environment_for, manage
 from tests.waiting import eventually

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notificacao import audiences, tokens
-from notificacao.log import position
+from notificacao.eventlog import position
 from notificacao.models import Membership, Role
 from notificacao.services import notify
 from notificacao.stream.authorisation import grants_of

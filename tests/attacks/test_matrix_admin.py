@@ -8,7 +8,7 @@ from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 
-from notificacao import audiences, audit, rollout_plan
+from notificacao import audiences, audit
 from notificacao.models import (
     AuditEvent,
     BreakerState,
@@ -22,6 +22,7 @@ from notificacao.models import (
     RolloutEvent,
     RolloutFlag,
 )
+from notificacao.rollout import plan as rollout_plan
 from tests.attacks.test_forgery import addresses
 from tests.conftest import make_person
 from tests.producers import make_key, make_producer

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from notificacao import audiences, wire
 from notificacao.content import InvalidNotification, Notice
-from notificacao.log import Cursor, InvalidCursor
+from notificacao.eventlog import Cursor, InvalidCursor
 from notificacao.models import Notification
 from notificacao.stream import frames
-from notificacao.stream.opening import Opening, Refused
+from notificacao.stream.request import StreamRejected, StreamRequest
 from tests.asgi import Event
 
 BREAKS = ["\n", "\r\n", "\n\nevent: bye\ndata: {}\n\n", "\u2028", "\x00", "\x85", "id: 1"]
@@ -52,8 +52,8 @@ def test_a_request_for_a_stream_is_read_or_refused(query, cookie):
     asked = urlencode(query, errors="surrogatepass").encode()
     headers = [(b"cookie", cookie), (b"last-event-id", cookie[:20])]
     try:
-        opening = Opening.of({"method": "GET", "query_string": asked, "headers": headers})
-    except Refused as refused:
+        opening = StreamRequest.of({"method": "GET", "query_string": asked, "headers": headers})
+    except StreamRejected as refused:
         assert refused.refusal.status == 400
         assert all(b"\n" not in value for _, value in refused.refusal.headers())
     else:

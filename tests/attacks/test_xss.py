@@ -34,7 +34,7 @@ from datetime import timedelta
 from django.utils import timezone
 from notificacao import audiences, audit, rollout_plan
 from notificacao.models import *
-from notificacao.models.activity import WebProcess
+from notificacao.models.presence import WebProcess
 from notificacao.services import notify
 from tests.producers import make_key
 bia = Person.objects.get(username="bia")

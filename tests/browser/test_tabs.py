@@ -62,7 +62,7 @@ def test_when_the_tab_that_holds_the_connection_is_closed_another_one_takes_over
 def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_takes_over(desk, send, site):
     """As a tab does that the browser has frozen, or that stands in a dialogue: its lock stays its own.
 
-    How soon it is taken from it is told in `tests/js/tabs.test.js`, by a clock that nobody holds up.
+    How soon it is taken from it is told in `tests/js/live/tabs.test.js`, by a clock that nobody holds up.
     """
     leader, *others = tabs_of(desk, "bia", "sse", 3)
     held = []

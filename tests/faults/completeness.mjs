@@ -1,6 +1,6 @@
 // Reads [[position, channels, steps]…] as JSON from stdin, runs completeness.js over each, and writes the states.
 import { readFileSync } from "node:fs";
-import * as completeness from "../../notificacao/static/notificacao/completeness.js";
+import * as completeness from "../../notificacao/static/notificacao/live/completeness.js";
 
 const steps = {
   hear: (state, channels) => completeness.hear(state, channels),

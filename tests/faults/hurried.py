@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
 import django
 from django.core.management import execute_from_command_line
 
-from notificacao import guard
+from notificacao.rollout import guard
 from tests.live.site import DispatcherProcess
 
 
@@ -27,7 +27,7 @@ class Hurried(DispatcherProcess):
 def main() -> None:
     guard.LOOK_EVERY = 1.0
     django.setup()
-    from notificacao.guard import counting
+    from notificacao.rollout.guard import counting
 
     counting.RIPE_AFTER = timedelta(seconds=3)
     execute_from_command_line(["manage.py", "dispatch"])

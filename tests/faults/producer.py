@@ -26,10 +26,11 @@ from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.db import Error, connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from notificacao import audiences, rollout_plan  # noqa: E402
+from notificacao import audiences  # noqa: E402
 from notificacao.content import Notice  # noqa: E402
 from notificacao.models import Membership, Notification, Person, Role, RolloutFlag, RolloutPlan, Unit  # noqa: E402
-from notificacao.rollout_plan import Hand  # noqa: E402
+from notificacao.rollout import plan as rollout_plan  # noqa: E402
+from notificacao.rollout.plan import SystemActor  # noqa: E402
 from notificacao.services import notify_many  # noqa: E402
 
 
@@ -174,7 +175,7 @@ def plan(percents: list[int], position: int) -> list[str]:
 
 
 def _act(act: Callable, **more) -> None:
-    act(Hand.SHELL, version=rollout_plan.newest().version, reason="Ensaio", **more)
+    act(SystemActor.SHELL, version=rollout_plan.newest().version, reason="Ensaio", **more)
 
 
 def _even_salt(person_pks: list[int], percents: list[int]) -> str:

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from notificacao import audiences, log, orchestrator, rollout, wakes
-from notificacao.breaker import Breaker
-from notificacao.dispatcher import claims, lease
+from notificacao import audiences, eventlog, rollout, wakes
+from notificacao.dispatcher import claims, lease, orchestrator
+from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.orchestrator import NotificationOrchestrator
 from notificacao.dispatcher.stamp import LeadLost, stamp
 from notificacao.models import (
     BreakerState,
@@ -27,7 +28,6 @@ from notificacao.models import (
     RolloutFlag,
     Unit,
 )
-from notificacao.orchestrator import NotificationOrchestrator
 from notificacao.reading import Reader
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
@@ -182,7 +182,7 @@ class World:
     def leave(self, person: Person, unit: Unit) -> None:
         """From now on nothing of that unit is owed; what was stamped before may still be under way."""
         Membership.objects.get(person=person, unit=unit).delete()
-        channel, head = audiences.channel_for_unit(unit), log.position().seq
+        channel, head = audiences.channel_for_unit(unit), eventlog.position().seq
         self.hearings[person.pk] = [
             replace(hearing, until=hearing.since, grace=head)
             if hearing.channel == channel and hearing.until is None
@@ -220,7 +220,7 @@ class World:
     def read_after(self, person: Person, cursor: str, only: str | None = None, limit: int = 3) -> dict:
         channels = Reader(person).channels
         channels = {name: since for name, since in channels.items() if only in (None, name)}
-        page = log.read_after(log.Cursor.parse(cursor), channels, limit)
+        page = eventlog.read_after(eventlog.Cursor.parse(cursor), channels, limit)
         return {"results": [wire(row) for row in page.rows], "complete_to": str(page.complete_to), "more": page.more}
 
     # --- The end

@@ -1,7 +1,7 @@
 /** A page of ana's: the real client on the fakes, and what it did to the page. Use it with fake timers. */
 
 import { vi } from "vitest";
-import { SharedClient } from "../../notificacao/static/notificacao/client.js";
+import { SharedClient } from "../../notificacao/static/notificacao/live/client.js";
 import { Ably, Site, Streams } from "./fakes.js";
 
 export const pass = (ms) => vi.advanceTimersByTimeAsync(ms);

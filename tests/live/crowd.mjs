@@ -5,7 +5,7 @@
  */
 
 import Ably from "ably";
-import { AblyLink } from "../../notificacao/static/notificacao/ably.js";
+import { AblyLink } from "../../notificacao/static/notificacao/live/ably.js";
 
 const CSRF = "c".repeat(32);
 const { site, sessions } = JSON.parse(process.argv[2]);

@@ -6,7 +6,7 @@
 
 import { createInterface } from "node:readline";
 import Ably from "ably";
-import { AblyLink } from "../../notificacao/static/notificacao/ably.js";
+import { AblyLink } from "../../notificacao/static/notificacao/live/ably.js";
 
 const { site, session, csrf, port, channels } = JSON.parse(process.argv[2]);
 const tell = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);

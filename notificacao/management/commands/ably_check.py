@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao.ably_check import AblyCheck, Finding
-from notificacao.ably_visitors import visitors
+from notificacao.ably_check.checks import AblyCheck, Finding
+from notificacao.ably_check.visitors import visitors
 from notificacao.conf import conf
 
 WORDS = {True: "ok  ", False: "ERRO", None: "–   "}

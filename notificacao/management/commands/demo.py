@@ -3,8 +3,8 @@
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import demo
 from notificacao.conf import conf
+from notificacao.demo import people as demo
 
 ROW = "{:<8} {:<13} {:<36} {}"
 

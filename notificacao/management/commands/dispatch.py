@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from prometheus_client import start_http_server
 
-from notificacao import runtime
+from notificacao.server import runtime
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from notificacao import epoch, log
+from notificacao import epoch, eventlog
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             before, after = epoch.renew(reason)
             self.stdout.write(f"antes: {before}\ndepois: {after}")
             return
-        head = log.head()
+        head = eventlog.head()
         self.stdout.write(
             f"época: {head.epoch}\núltima posição: {head.seq}\napagado até: {head.trimmed_to}\nlugar: {head.home}"
         )

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import rollout_plan
-from notificacao.rollout_plan import GATE_STATES, Hand, NotNow
+from notificacao.rollout import plan as rollout_plan
+from notificacao.rollout.plan import GATE_STATES, NotNow, SystemActor
 
 ACTS = {
     "start": rollout_plan.start,
@@ -44,9 +44,9 @@ class Command(BaseCommand):
 
     def _act(self, act: str, reason: str) -> None:
         if act == KILL:
-            rollout_plan.switch_off(Hand.SHELL, reason=reason)
+            rollout_plan.switch_off(SystemActor.SHELL, reason=reason)
         else:
-            ACTS[act](Hand.SHELL, version=rollout_plan.newest().version, reason=reason)
+            ACTS[act](SystemActor.SHELL, version=rollout_plan.newest().version, reason=reason)
 
     def _tell(self, now: dict[str, Any]) -> None:
         self.stdout.write(now["sentence"])

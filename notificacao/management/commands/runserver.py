@@ -3,7 +3,7 @@
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.server import Server as DaphneServer
 
-from notificacao.server import BACKLOG
+from notificacao.server.serve import BACKLOG
 
 
 class Server(DaphneServer):

@@ -4,8 +4,8 @@ import errno
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import server
 from notificacao.database import ServedAlready, served_here_alone
+from notificacao.server import serve as server
 
 
 class Command(BaseCommand):

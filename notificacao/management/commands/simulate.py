@@ -6,8 +6,9 @@ import time
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from notificacao import services, simulation
+from notificacao import services
 from notificacao.content import Notice
+from notificacao.demo import simulation
 
 
 class Command(BaseCommand):

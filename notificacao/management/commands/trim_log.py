@@ -4,7 +4,7 @@ import time
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import log, retention
+from notificacao import eventlog, retention
 from notificacao.conf import conf
 
 PAUSE = 0.1  # seconds between batches: others write too
@@ -30,4 +30,4 @@ class Command(BaseCommand):
         while batch := retention.trim(days):
             trimmed += batch
             time.sleep(PAUSE)
-        self.stdout.write(f"{trimmed} notificações apagadas; o registro começa depois de {log.head().trimmed_to}")
+        self.stdout.write(f"{trimmed} notificações apagadas; o registro começa depois de {eventlog.head().trimmed_to}")

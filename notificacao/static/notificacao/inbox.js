@@ -1,8 +1,8 @@
 /** The page `/notificacoes/`: who does what in it. What flows in is the client's matter; each part is in inbox/. */
 
-import { loadSdk } from "./ably.js";
-import { Api } from "./api.js";
-import { SharedClient } from "./client.js";
+import { loadSdk } from "./live/ably.js";
+import { Api } from "./live/api.js";
+import { SharedClient } from "./live/client.js";
 import { Acts, OPPOSITE } from "./inbox/acts.js";
 import { Alerts, beep } from "./inbox/alerts.js";
 import { Counts } from "./inbox/counts.js";
@@ -23,7 +23,7 @@ import { gettext, ngettext, speak } from "./words.js";
 const API = "/api/v1/notifications/";
 const AGE_EVERY = 30_000; // ms
 
-/** @typedef {import("./types.js").News} News */
+/** @typedef {import("./live/types.js").News} News */
 
 const the = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const page = JSON.parse(the("page").textContent);
@@ -82,7 +82,7 @@ async function load() {
   }
 }
 
-function replace(/** @type {import("./types.js").Inbox} */ { results, next }) {
+function replace(/** @type {import("./live/types.js").Inbox} */ { results, next }) {
   older.follow(next);
   list.replace(results);
   outside = 0;

@@ -4,19 +4,19 @@
  * It is one more page of its login: all of them, tabs with the inbox too, share one connection.
  */
 
-import { loadSdk } from "./ably.js";
-import { Api } from "./api.js";
-import { SharedClient } from "./client.js";
-import { untilAnswered } from "./patience.js";
-import { View } from "./sino/view.js";
-import { wordsOf } from "./sino/words.js";
+import { loadSdk } from "./live/ably.js";
+import { Api } from "./live/api.js";
+import { SharedClient } from "./live/client.js";
+import { untilAnswered } from "./live/patience.js";
+import { View } from "./bell/view.js";
+import { wordsOf } from "./bell/words.js";
 
 const SHOWN = 5;
 const SDK = new URL("../ably/ably.min.js", import.meta.url).href;
 
 /**
- * @typedef {import("./sino/view.js").Row} Row
- * @typedef {import("./sino/words.js").BellStatus} BellStatus
+ * @typedef {import("./bell/view.js").Row} Row
+ * @typedef {import("./bell/words.js").BellStatus} BellStatus
  */
 
 class Bell extends HTMLElement {
@@ -92,7 +92,7 @@ class Bell extends HTMLElement {
   }
 
   #newClient(
-    /** @type {import("./types.js").Session} */ { person, login, position },
+    /** @type {import("./live/types.js").Session} */ { person, login, position },
     /** @type {Row[]} */ shown,
     /** @type {Api} */ api,
   ) {

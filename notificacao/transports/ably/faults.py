@@ -1,6 +1,6 @@
 """What Ably's answers mean: the message's fault, our key's, too fast, or theirs. Codes as in Ably's reference."""
 
-from notificacao.transports import Refused, TooFast, TransportError
+from notificacao.transports import CredentialsRejected, TooFast, TransportError
 from notificacao.transports.ably.client import Answer, read_error
 
 _TOO_MANY_REQUESTS = 429
@@ -31,7 +31,7 @@ def fault_of_each(answer: Answer, count: int) -> list[TransportError | None]:
 
 def its_own(fault: TransportError | None) -> TransportError | None:
     """`fault` where it is of the message that was sent; raises it where it is everybody's."""
-    if fault is not None and (not fault.permanent or isinstance(fault, Refused)):
+    if fault is not None and (not fault.permanent or isinstance(fault, CredentialsRejected)):
         raise fault
     return fault
 
@@ -48,5 +48,5 @@ def _fault(status: int, code: int, message: str, retry_after: float | None) -> T
     if status == _TOO_MANY_REQUESTS:
         return TooFast(text, retry_after)
     if status in _NOBODY_GETS_THROUGH and code != LACKS_CAPABILITY:
-        return Refused(text)
+        return CredentialsRejected(text)
     return TransportError(text, permanent=status < _SERVER_FAULT)

@@ -8,7 +8,7 @@ export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", 
 export class Acts {
   /**
    * @param {{
-   *   api: import("../api.js").Api,
+   *   api: import("../live/api.js").Api,
    *   list: import("./list.js").List,
    *   showsArchive: () => boolean,
    *   showCount: (unread: number) => void,

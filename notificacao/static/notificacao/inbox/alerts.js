@@ -2,7 +2,7 @@
 
 import { gettext, ngettext } from "../words.js";
 
-/** @typedef {import("../types.js").News} News */
+/** @typedef {import("../live/types.js").News} News */
 
 const GATHER = 500; // ms in which rows become one notice
 const LOUD = ["alta", "urgente"];

@@ -24,7 +24,7 @@ export class Items {
   }
 
   /** The element of `row`, as the API or a stream has it. */
-  render(/** @type {import("../types.js").News} */ row) {
+  render(/** @type {import("../live/types.js").News} */ row) {
     /** @type {HTMLElement} */
     const item = part(this.template.content, ".item").cloneNode(true);
     const its = (/** @type {string} */ selector) => part(item, selector);

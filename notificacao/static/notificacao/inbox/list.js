@@ -2,7 +2,7 @@
 
 import { when } from "./item.js";
 
-/** @typedef {import("../types.js").News} News */
+/** @typedef {import("../live/types.js").News} News */
 
 export class List {
   /**

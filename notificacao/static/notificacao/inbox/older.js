@@ -6,8 +6,8 @@ export class Older {
   /**
    * @param {{
    *   link: HTMLAnchorElement, // its address is that of the next older page; hidden where there is none
-   *   fetch: (query: string) => Promise<import("../types.js").Inbox>,
-   *   show: (rows: import("../types.js").InboxRow[]) => void,
+   *   fetch: (query: string) => Promise<import("../live/types.js").Inbox>,
+   *   show: (rows: import("../live/types.js").InboxRow[]) => void,
    *   complain: (error: any) => void,
    * }} options
    */

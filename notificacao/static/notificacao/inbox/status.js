@@ -12,7 +12,7 @@ const WORDS = {
   offline: () => gettext("sem conexão"),
 };
 
-export function showStatus(/** @type {HTMLElement} */ chip, /** @type {import("../types.js").Status} */ status) {
+export function showStatus(/** @type {HTMLElement} */ chip, /** @type {import("../live/types.js").Status} */ status) {
   chip.dataset.transport = status;
   chip.textContent = (WORDS[status] ?? WORDS.connecting)();
 }

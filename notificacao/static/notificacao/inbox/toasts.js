@@ -3,7 +3,7 @@
 import { gettext, ngettext } from "../words.js";
 import { part } from "./part.js";
 
-/** @typedef {import("../types.js").News} News */
+/** @typedef {import("../live/types.js").News} News */
 
 const EACH = 3; // of one priority are shown one by one; more become one
 const STAYS = 10_000; // ms; urgente stays until it is closed

@@ -1,0 +1,1 @@
+"""Turn business events into notifications: the events and their texts (`events`), who gets them (`notices`)."""

@@ -1,0 +1,164 @@
+"""Data to show the system with: units, benefits, people, the flag at half, and a first handful of notifications."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from itertools import count
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils import timezone
+
+from notificacao import services
+from notificacao.catalogue.notices import Matter, notice_for
+from notificacao.conf import conf
+from notificacao.content import Notice
+from notificacao.models import BenefitType, Membership, Person, Role, RolloutFlag, Unit
+
+PASSWORD = "semtas-demo"  # noqa: S105 - it is printed, and refused where DEBUG is off
+PERCENT = 50
+SALT_PREFIX = "demo-"
+SALT = "demo-50"  # the first that puts pks 1 and 5 in, 2 and 3 out: a fresh database
+ON_ABLY, ON_SSE = ("ana", "gil"), ("bia", "caio")
+
+BENEFITS = {
+    "natalidade": "Auxílio-natalidade",
+    "funeral": "Auxílio-funeral",
+    "cesta-basica": "Cesta básica",
+    "aluguel-social": "Aluguel social",
+    "passagem": "Passagem",
+    "outro": "Outro",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    code: str
+    name: str
+    kind: str
+    benefits: tuple[str, ...]
+
+
+PLACES = [
+    Place("CRAS01", "CRAS Norte", Unit.Kind.CRAS, ("natalidade", "funeral", "cesta-basica", "aluguel-social")),
+    Place("CRAS02", "CRAS Sul", Unit.Kind.CRAS, ("natalidade", "cesta-basica", "passagem")),
+    Place("CREAS01", "CREAS", Unit.Kind.CREAS, ("aluguel-social", "passagem", "outro")),
+]
+
+
+@dataclass(frozen=True)
+class Login:
+    username: str
+    first_name: str
+    last_name: str
+    role: Role
+    unit: str | None = None
+    superuser: bool = False
+
+
+LOGINS = [  # in the order of their pks in a fresh database
+    Login("ana", "Ana", "Ribeiro", Role.TECNICO, "CRAS01"),
+    Login("bia", "Bia", "Nogueira", Role.TECNICO, "CRAS01"),
+    Login("caio", "Caio", "Barbosa", Role.TECNICO, "CRAS02"),
+    Login("carla", "Carla", "Menezes", Role.COORDENADOR, "CRAS01"),
+    Login("gil", "Gil", "Teixeira", Role.GESTOR),
+    Login("admin", "Alice", "Moura", Role.ADMIN, superuser=True),
+]
+
+
+@dataclass(frozen=True)
+class Cast:
+    people: dict[str, Person]
+    flag: RolloutFlag
+    sent: int  # notifications; 0 unless this was the first run
+
+
+@transaction.atomic
+def prepare() -> Cast:
+    """Make what is missing and leave alone what is there: a second run undoes nothing that staff has changed."""
+    first_run = not Person.objects.filter(username__in=[login.username for login in LOGINS]).exists()
+    benefits = {slug: _benefit(slug, name) for slug, name in BENEFITS.items()}
+    units = {place.code: _unit(place, benefits) for place in PLACES}
+    people = {login.username: _person(login, units) for login in LOGINS}
+    flag = _flag({username: person.pk for username, person in people.items()})
+    notices = list(_first_notices(people, units, benefits)) if first_run else []
+    services.notify_many(notices)
+    return Cast(people, flag, len(notices))
+
+
+def _benefit(slug: str, name: str) -> BenefitType:
+    return BenefitType.objects.get_or_create(slug=slug, defaults={"name": name})[0]
+
+
+def _unit(place: Place, benefits: dict[str, BenefitType]) -> Unit:
+    unit, created = Unit.objects.get_or_create(
+        code=place.code, defaults={"name": place.name, "sigla": place.code, "kind": place.kind}
+    )
+    if created:
+        unit.benefits.set(benefits[slug] for slug in place.benefits)
+    return unit
+
+
+def _person(login: Login, units: dict[str, Unit]) -> Person:
+    person = Person.objects.filter(username=login.username).first()
+    if person is None:
+        person = Person.objects.create(
+            username=login.username,
+            first_name=login.first_name,
+            last_name=login.last_name,
+            password=_password(),
+            is_staff=login.superuser,
+            is_superuser=login.superuser,
+        )
+    Membership.objects.get_or_create(person=person, role=login.role, unit=units[login.unit] if login.unit else None)
+    return person
+
+
+@cache
+def _password() -> str:
+    """Hashed once for all: it is made to take its time."""
+    return make_password(PASSWORD)
+
+
+def _flag(pks: dict[str, int]) -> RolloutFlag:
+    """At half, with a salt that draws ON_ABLY and leaves ON_SSE out; as it is where anybody has touched it.
+
+    A flag back at 0% that still has a salt of ours was at half once: somebody has put it back.
+    """
+    flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
+    if flag.everyone is None and flag.percent == 0 and not flag.salt.startswith(SALT_PREFIX):
+        flag.percent = PERCENT
+        flag.salt = next(salt for salt in _salts() if _draws(salt, pks))
+        flag.save()
+    return flag
+
+
+def _salts() -> Iterator[str]:
+    yield SALT
+    yield from (f"{SALT_PREFIX}{number}" for number in count())
+
+
+def _draws(salt: str, pks: dict[str, int]) -> bool:
+    flag = RolloutFlag(percent=PERCENT, salt=salt)
+    return all(flag.includes(pks[name]) for name in ON_ABLY) and not any(flag.includes(pks[name]) for name in ON_SSE)
+
+
+def _first_notices(
+    people: dict[str, Person], units: dict[str, Unit], benefits: dict[str, BenefitType]
+) -> Iterator[Notice]:
+    norte = Matter(unit=units["CRAS01"], tecnico=people["ana"], aprovador=people["carla"], liberador=people["gil"])
+    sul = Matter(unit=units["CRAS02"], tecnico=people["caio"], liberador=people["gil"])
+    rent = replace(norte, protocol="SOL-000101", benefit=benefits["aluguel-social"])
+    basket = replace(norte, protocol="SOL-000102", benefit=benefits["cesta-basica"], tecnico=people["bia"])
+    passage = replace(sul, protocol="SOL-000103", benefit=benefits["passagem"], court_order=True)
+    late = replace(norte, protocol="SOL-000104", benefit=benefits["cesta-basica"], days_left=3)
+    yield notice_for("solicitacao.criada", rent)
+    yield notice_for("solicitacao.atribuida", rent)
+    yield notice_for("solicitacao.atribuida", basket)
+    yield notice_for("solicitacao.atribuida", passage)
+    yield notice_for("solicitacao.prazo_proximo", late)
+    yield notice_for("concessao.suspensa", basket)
+    yield notice_for("seguranca.acesso_negado_repetido", Matter())
+    tomorrow = timezone.localtime() + timedelta(days=1)
+    yield notice_for("manutencao.programada", Matter(moment=tomorrow.replace(hour=22, minute=0)))

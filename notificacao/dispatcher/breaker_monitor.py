@@ -1,0 +1,122 @@
+"""The breaker's row and the breaker kept alike; Ably asked while the breaker is not closed."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from notificacao import metrics, wakes
+from notificacao.conf import conf
+from notificacao.database import DatabaseThread
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.breaker import CLOSED, Breaker
+from notificacao.dispatcher.stamp import LeadLost
+from notificacao.models import BreakerState
+from notificacao.rollout import BREAKER, Rollout
+from notificacao.transports import Transport, TransportError
+
+logger = structlog.get_logger(__name__)
+
+_FIRST_ANSWER_WITHIN = 1.0  # seconds; after those the standby lane has brought the row anyway
+
+
+def breaker_from_settings() -> Breaker:
+    return Breaker(
+        clock=time.monotonic,
+        window=conf.BREAKER_WINDOW,
+        minimum=conf.BREAKER_MINIMUM,
+        threshold=conf.BREAKER_THRESHOLD,
+        slow_threshold=conf.BREAKER_SLOW_THRESHOLD,
+        cooldown=conf.BREAKER_COOLDOWN,
+    )
+
+
+class BreakerMonitor:
+    """Of the leader alone. A probe runs beside it, so that staff are heard while Ably is silent.
+
+    `silent`: whether the canary hears nothing. As long as it does not, no answer of Ably's closes the breaker.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        breaker: Breaker,
+        thread: DatabaseThread,
+        silent: Callable[[], bool] = lambda: False,
+    ):
+        self._transport = transport
+        self._breaker = breaker
+        self._thread = thread
+        self._silent = silent
+        self._probing: asyncio.Task | None = None
+        self._asked = asyncio.Event()
+
+    async def knows_ably(self) -> None:
+        """Wait for the answer to the first probe, a second at most: who begins to lead has not met Ably yet."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_ANSWER_WITHIN):
+                await self._asked.wait()
+
+    async def look(self, term: int, rollout: Rollout) -> None:
+        """One round. Raises LeadLost."""
+        self._obey(rollout.forced)
+        if self._breaker.state != CLOSED and not self._silent() and self._breaker.admit():
+            self.stop()
+            self._probing = asyncio.create_task(self._probe(), name="probe")
+            await asyncio.wait([self._probing], timeout=0.1)  # a quick answer need not be shown as half-open
+        await self._thread.run(_store, term, self._breaker.state, self._breaker.reason)
+
+    def stop(self) -> None:
+        if self._probing is not None:
+            self._probing.cancel()
+
+    def _obey(self, forced: str) -> None:
+        if forced:
+            self._asked.set()
+        if forced and not (self._breaker.forced and self._breaker.state == forced):
+            self._breaker.force(forced)
+        elif not forced and self._breaker.forced:
+            self._breaker.release()
+
+    async def _probe(self) -> None:
+        await self._ask()
+        self._asked.set()
+
+    async def _ask(self) -> None:
+        began = time.monotonic()
+        try:
+            await self._transport.probe()
+        except TransportError as error:
+            self._breaker.failure(str(error))
+            return
+        except Exception as error:
+            logger.exception("probe_fault", error=str(error))
+            self._breaker.failure(f"{type(error).__name__}: {error}")
+            return
+        took = time.monotonic() - began
+        if took < conf.ABLY_SLOW_AFTER:
+            self._breaker.success()
+        else:
+            self._breaker.slow(f"a probe took {took:.1f} s")
+
+
+def _store(term: int, state: str, reason: str) -> None:
+    """Write state and reason where they differ. Raises LeadLost."""
+    row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
+    changed = row.state != state
+    if not changed and row.reason == reason[:300]:
+        return
+    with transaction.atomic():
+        if not lease.keep(term):
+            raise LeadLost(f"term {term} is over")
+        row.state, row.reason = state, reason[:300]
+        row.changed_at = timezone.now() if changed else row.changed_at
+        row.save(update_fields=["state", "reason", "changed_at"])
+    metrics.BREAKER.state(row.in_force)
+    if changed:
+        logger.info("breaker_changed", state=state, reason=reason, forced=row.forced)
+        wakes.wake(wakes.HUBS)

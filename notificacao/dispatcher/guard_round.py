@@ -1,0 +1,136 @@
+"""One look of the guard: count, weigh, write down what was found, decide, and act by the acts that staff have."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+
+from notificacao import audiences, eventlog, metrics, rollout, services
+from notificacao.conf import conf
+from notificacao.content import MESSAGE_MAX
+from notificacao.dispatcher import lease
+from notificacao.dispatcher.stamp import LeadLost
+from notificacao.models import CanaryProbe, Kind, Membership, Priority, Role, RolloutPlan, RolloutStage
+from notificacao.rollout import plan as rollout_plan
+from notificacao.rollout.guard.counting import count
+from notificacao.rollout.guard.figures import figures
+from notificacao.rollout.guard.gates import FAILED, Findings, weigh
+from notificacao.rollout.guard.verdict import (
+    Advance,
+    AwaitApproval,
+    Clock,
+    RollBack,
+    StepDown,
+    Verdict,
+    decide,
+    watched,
+)
+from notificacao.rollout.plan import NotNow, SystemActor
+
+logger = structlog.get_logger(__name__)
+
+PROBES_COME_EVERY = timedelta(minutes=10)  # at the latest; without them nobody knows whether Ably is there
+State = RolloutPlan.State
+ALERTS = {
+    RollBack: ("Transição revertida pelo vigia", Priority.URGENTE),
+    StepDown: ("Transição voltou uma etapa", Priority.URGENTE),
+    AwaitApproval: ("Transição à espera de aprovação", Priority.ALTA),
+}
+
+
+def look(plan: RolloutPlan, term: int, passed: float) -> None:
+    """`passed`: seconds since this process's last look. Raises LeadLost."""
+    now = rollout.current()
+    metrics.ROLLOUT_PERCENT.set(float(now.flag.percent))
+    count(plan.pk, now.flag)
+    found = weigh(figures(plan, now.flag))
+    with transaction.atomic():
+        if not lease.keep(term):
+            raise LeadLost(f"term {term} is over")
+        locked = RolloutPlan.objects.select_for_update().get(pk=plan.pk)
+        if locked.version != plan.version:
+            return  # somebody acted meanwhile: what was weighed is of another stage
+        stage = _write_down(locked, found, passed)
+        clock = Clock(stage.watched, _blind(locked, now))
+        verdict = decide(found, stage, clock, alone=not locked.needs_approval)
+        _obey(locked, verdict, found)
+    name = type(verdict).__name__
+    metrics.GUARD_VERDICTS.labels(name).inc()
+    logger.info("guard_looked", verdict=name, reason=verdict.reason, dry_run=conf.ROLLOUT_DRY_RUN)
+
+
+def _write_down(plan: RolloutPlan, found: Findings, passed: float) -> RolloutStage:
+    stage = plan.stages.get(position=plan.position)
+    if plan.state == State.RUNNING:
+        stage.watched += watched(passed)
+    stage.sample = next(int(finding.ably.shown) for finding in found.gates if finding.gate is FAILED)
+    stage.gates = _as_data(found)
+    stage.save(update_fields=["watched", "sample", "gates"])
+    RolloutPlan.objects.filter(pk=plan.pk).update(looked_at=eventlog.now())
+    return stage
+
+
+def _as_data(found: Findings) -> list[dict]:
+    return [finding.as_data() for finding in found.gates]
+
+
+def _blind(plan: RolloutPlan, now: rollout.Rollout) -> str:
+    if not now.ably_up:
+        return "o Ably está fora de uso"
+    last = CanaryProbe.objects.last()
+    if last is None or eventlog.now() - last.at > PROBES_COME_EVERY:
+        return "não há sondas do Ably há dez minutos"
+    return "" if plan.counted_to is not None else "a contagem ainda não começou"
+
+
+def _obey(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
+    """Harm is acted upon in whichever state; only what runs goes on."""
+    acts = conf.ROLLOUT_DRY_RUN is False and (plan.state == State.RUNNING or isinstance(verdict, RollBack | StepDown))
+    try:
+        if not (acts and _act(plan, verdict, found)):
+            _say(plan, verdict)
+    except NotNow as error:
+        logger.warning("guard_could_not_act", verdict=type(verdict).__name__, error=str(error))
+
+
+def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
+    """Whether there was anything to do. Raises NotNow."""
+    version, reason = plan.version, verdict.reason
+    match verdict:
+        case RollBack():
+            rollout_plan.roll_back(
+                SystemActor.GUARD, version=version, reason=reason, figures={"gates": _as_data(found)}
+            )
+        case StepDown():
+            rollout_plan.step_down(
+                SystemActor.GUARD, version=version, reason=reason, figures={"gates": _as_data(found)}
+            )
+        case Advance():
+            rollout_plan.advance(SystemActor.GUARD, version=version, reason=reason)
+        case AwaitApproval():
+            rollout_plan.await_approval(SystemActor.GUARD, version=version, reason=reason)
+        case _:
+            return False
+    if type(verdict) in ALERTS:
+        _alert(*ALERTS[type(verdict)], verdict.reason)
+    return True
+
+
+def _say(plan: RolloutPlan, verdict: Verdict) -> None:
+    if plan.state == State.RUNNING:
+        rehearsal = f"Ensaio ({type(verdict).__name__}): " if conf.ROLLOUT_DRY_RUN else ""
+        RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{rehearsal}{verdict.reason}"[:1000])
+
+
+def _alert(title: str, priority: Priority, reason: str) -> None:
+    """To the administrators' own channels. That it cannot be told does not undo what was done."""
+    logger.error("rollout_alert", title=title, reason=reason)
+    admins = Membership.objects.filter(role=Role.ADMIN, person__is_active=True).select_related("person")
+    channels = {audiences.channel_for_user(membership.person) for membership in admins}
+    try:
+        with transaction.atomic():
+            if channels:
+                message = reason[:MESSAGE_MAX]
+                services.notify(channels, title=title, message=message, kind=Kind.ALERTA, priority=priority)
+    except Exception as error:
+        logger.exception("rollout_alert_failed", error=str(error))

@@ -1,0 +1,176 @@
+"""The decision, Ably or SSE, and what becomes of it: retry, breaker, outcome. SSE itself needs no decision: every row
+is in the log, and the stream hubs read the log.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+import stamina
+import structlog
+from django.utils import timezone
+
+from notificacao import audiences, metrics
+from notificacao.conf import conf
+from notificacao.dispatcher.breaker import CLOSED, Breaker
+from notificacao.dispatcher.sender import Check, Sender
+from notificacao.models import Channel, DispatchState, LogHead, Notification
+from notificacao.rollout import Rollout
+from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a row is settled as, and why. `fallback` is the word for why SSE carries what Ably was to carry."""
+
+    state: DispatchState
+    error: str = ""
+    fallback: str = ""
+
+
+PUBLISHED = Outcome(DispatchState.PUBLISHED)
+NOBODY_ON_ABLY = Outcome(DispatchState.SKIPPED)
+BREAKER_OPEN = Outcome(DispatchState.SKIPPED, "o disjuntor do Ably está aberto", "breaker_open")
+EXPIRED = Outcome(DispatchState.SKIPPED, "expirou antes do envio")
+TOO_LATE = Outcome(DispatchState.FAILED, "não saiu no prazo da retirada", "late")
+
+
+class Settled(Exception):
+    """What a row is settled as without having been published; None: it is not ours to settle."""
+
+    def __init__(self, outcome: Outcome | None):
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class NotificationOrchestrator:
+    """Takes claimed rows to the transport, in order within a channel, and tells the outcome of each.
+
+    `read_rollout` answers who is on Ably now; it is asked again before each attempt. `leads` tells whether this
+    dispatcher may publish at all.
+    """
+
+    def __init__(
+        self,
+        transport: Transport | None,
+        breaker: Breaker,
+        read_rollout: Callable[[], Awaitable[Rollout]],
+        leads: Callable[[], bool] = lambda: True,
+    ):
+        self._transport = transport
+        self._breaker = breaker
+        self._read_rollout = read_rollout
+        self._leads = leads
+        self._sender = Sender(transport, breaker, self._look) if transport is not None else None
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # a lock lives while somebody waits
+
+    async def send(self, envelope: Envelope) -> Outcome | None:
+        """What became of it; None where it is not ours any more. A channel's rows go in the order of the calls."""
+        turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
+        async with turn:
+            outcome = await self._send(envelope)
+        if outcome is not None and outcome.fallback:
+            metrics.FALLBACKS.labels(outcome.fallback).inc()
+            logger.warning(
+                "fallback",
+                notification=str(envelope.row.public_id),
+                seq=envelope.row.seq,
+                reason=outcome.fallback,
+                error=outcome.error,
+            )
+        return outcome
+
+    def stop(self) -> None:
+        """Publish nothing more of what was given."""
+        if self._sender is not None:
+            self._sender.stop()
+
+    async def _send(self, envelope: Envelope) -> Outcome | None:
+        try:
+            check = await self._look()
+            if against := check(envelope):
+                raise against
+            assert self._sender is not None
+            assert self._transport is not None
+            self._transport.seal(envelope)
+            await self._attempt(envelope, self._sender)
+        except Settled as settled:
+            return settled.outcome
+        except TransportError as error:
+            return Outcome(DispatchState.FAILED, str(error), _why(error))
+        return PUBLISHED
+
+    async def _attempt(self, envelope: Envelope, sender: Sender) -> None:
+        async for attempt in stamina.retry_context(
+            on=_is_transient,
+            attempts=conf.ABLY_PUBLISH_ATTEMPTS,
+            wait_initial=0.1,
+            wait_max=1.0,
+            timeout=max(0.001, min(envelope.until - time.monotonic(), conf.DISPATCH_LEASE)),
+        ):
+            with attempt:
+                await sender.publish(envelope)
+
+    async def _look(self) -> Check:
+        """What stands against publishing, as it is now."""
+        rollout = await self._read_rollout()
+        now, moment = timezone.now(), time.monotonic()
+
+        def check(envelope: Envelope) -> Settled | None:
+            if not self._leads():
+                return Settled(None)
+            if self._transport is None or rollout.off:
+                return Settled(NOBODY_ON_ABLY)
+            if envelope.row.expires_at is not None and envelope.row.expires_at <= now:
+                return Settled(EXPIRED)
+            if envelope.until <= moment:
+                return Settled(TOO_LATE)
+            if self._breaker.state != CLOSED:
+                return Settled(BREAKER_OPEN)
+            return None
+
+        return check
+
+
+def _is_transient(error: Exception) -> bool:
+    return isinstance(error, TransportError) and not error.permanent
+
+
+def _why(error: TransportError) -> str:
+    """The fallback's reason, one of `metrics.FALLBACK_REASONS`."""
+    if isinstance(error, CredentialsRejected):
+        return "refused"
+    if isinstance(error, TooFast):
+        return "rate_limited"
+    return "message" if error.permanent else "ably_failed"
+
+
+def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], dict[int, Outcome]]:
+    """The rows that Ably is to carry, and the outcome of those that it is not: a shared channel goes to Ably when at
+    least one of its people is in the rollout. Reads the database.
+    """
+    wanted = _channels_on_ably({row.channel for row in rows}, rollout)
+    epoch = LogHead.objects.values_list("epoch", flat=True).get(pk=1)
+    key_epochs = dict(Channel.objects.filter(pk__in=wanted).values_list("pk", "key_epoch"))
+    envelopes = [Envelope(row, epoch, key_epochs[row.channel]) for row in rows if row.channel in wanted]
+    return envelopes, {row.pk: NOBODY_ON_ABLY for row in rows if row.channel not in wanted}
+
+
+def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:
+    if rollout.off:
+        return set()
+    if rollout.for_all:
+        return channels
+    persons = audiences.persons_of(channels)
+    people = {
+        channel: audiences.listeners(channel).values_list("pk", flat=True)
+        for channel in channels
+        if not audiences.is_personal(channel)
+    }
+    return {channel for channel, pk in persons.items() if rollout.assigned(pk)} | {
+        channel for channel, pks in people.items() if rollout.any_assigned(pks)
+    }

@@ -1,0 +1,153 @@
+"""Several requests to the transport side by side, each with what waited together."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from notificacao import metrics
+from notificacao.conf import conf
+from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.pace import Pace
+from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
+
+LOOK_EVERY = 0.25  # seconds: whatever waits is asked again whether it may still go
+_STEPS = 5
+_HEAVIEST = 500_000  # bytes of one request
+
+# What forbids an envelope to depart at this moment, as an exception for whoever waits; None where nothing does.
+Check = Callable[[Envelope], Exception | None]
+Turn = tuple[Envelope, asyncio.Future]
+
+
+class Sender:
+    """Requests leave as soon as one of ABLY_IN_FLIGHT slots is free, each with all that waits, up to ABLY_BATCH.
+
+    So an idle Ably gets a row at once and alone, a busy one gets many in a request, and a slow request holds up
+    nothing but its own rows. `look` is asked at each departure. The breaker is told of each request, not of each row.
+    Whoever calls `publish` keeps a channel's rows in order by waiting for one before giving the next.
+    """
+
+    def __init__(self, transport: Transport, breaker: Breaker, look: Callable[[], Awaitable[Check]]):
+        self._transport = transport
+        self._breaker = breaker
+        self._look = look
+        self._pace = Pace(time.monotonic)
+        self._slots = asyncio.Semaphore(conf.ABLY_IN_FLIGHT)
+        self._waiting: deque[Turn] = deque()
+        self._departures: asyncio.Task | None = None
+        self._requests: set[asyncio.Task] = set()
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Publish once. Raises TransportError, or what `look` has against it when its turn comes."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((envelope, turn))
+        if self._departures is None or self._departures.done():
+            self._departures = asyncio.create_task(self._depart_until_empty(), name="departures")
+        await turn
+
+    def stop(self) -> None:
+        """Leave everything as it is: what is in flight may have arrived or not."""
+        for task in (*self._requests, *([self._departures] if self._departures else [])):
+            task.cancel()
+        self._waiting.clear()
+
+    async def _depart_until_empty(self) -> None:
+        try:
+            while self._waiting:
+                free = await self._free_slot()
+                self._turn_away(await self._look())
+                batch = self._next_batch() if free else []
+                if batch:
+                    request = asyncio.create_task(self._request(batch), name="request")
+                    self._requests.add(request)
+                    request.add_done_callback(self._requests.discard)
+                elif free:
+                    self._slots.release()
+        except Exception as error:
+            while self._waiting:
+                _tell(self._waiting.popleft()[1], error)
+
+    async def _free_slot(self) -> bool:
+        """Take a slot, once the pace allows for it; False where that takes longer than `LOOK_EVERY`."""
+        wait = self._pace.wait()
+        await asyncio.sleep(min(wait, LOOK_EVERY))  # even for 0: what comes in the same moment goes together
+        if wait > LOOK_EVERY:
+            return False
+        try:
+            async with asyncio.timeout(LOOK_EVERY):
+                await self._slots.acquire()
+        except TimeoutError:
+            return False
+        return True
+
+    def _turn_away(self, check: Check) -> None:
+        staying: deque[Turn] = deque()
+        for envelope, turn in self._waiting:
+            against = check(envelope)
+            if against is not None:
+                _tell(turn, against)
+            elif not turn.done():  # whoever waited for it may have been cancelled
+                staying.append((envelope, turn))
+        self._waiting = staying
+
+    def _next_batch(self) -> list[Turn]:
+        batch: list[Turn] = []
+        weight = 0
+        while self._waiting and len(batch) < conf.ABLY_BATCH:
+            sealed = self._waiting[0][0].sealed
+            weight += sealed.size if sealed else 0
+            if batch and weight > _HEAVIEST:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _request(self, batch: list[Turn]) -> None:
+        departed = self._pace.departed()
+        slow = asyncio.create_task(self._lose_patience(), name="patience")
+        try:
+            with metrics.PUBLISH_SECONDS.time():
+                faults: list = await self._transport.publish([envelope for envelope, _ in batch])
+        except Exception as error:
+            faults = [error] * len(batch)
+        finally:
+            in_time = slow.cancel()
+            self._slots.release()
+        self._judge(faults, departed, in_time)
+        for (_, turn), fault in zip(batch, faults, strict=True):
+            _tell(turn, fault)
+
+    async def _lose_patience(self) -> None:
+        """In steps, so that a moment in which this process itself stood still counts as one step and no more."""
+        for _ in range(_STEPS):
+            await asyncio.sleep(conf.ABLY_SLOW_AFTER / _STEPS)
+        self._breaker.slow(f"slower than {conf.ABLY_SLOW_AFTER} s")
+
+    def _judge(self, faults: list[Exception | None], departed: float, in_time: bool) -> None:
+        """Tell breaker and pace the worst that this request says of the other side."""
+        told = [fault for fault in faults if isinstance(fault, TransportError)]
+        for fault in told:
+            if isinstance(fault, CredentialsRejected):
+                self._breaker.trip(str(fault))
+                return
+            if isinstance(fault, TooFast):
+                metrics.ABLY_RATE_LIMITED.inc()
+                self._pace.too_fast(departed, fault.retry_after)
+                self._breaker.slow(str(fault))
+                return
+            if not fault.permanent:
+                self._breaker.failure(str(fault))
+                return
+        if None in faults:
+            self._pace.went_well(departed)
+            if in_time:  # else it was counted as slow
+                self._breaker.success()
+
+
+def _tell(turn: asyncio.Future, fault: Exception | None) -> None:
+    if turn.done():
+        return
+    if fault is None:
+        turn.set_result(None)
+    else:
+        turn.set_exception(fault)

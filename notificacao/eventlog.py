@@ -1,0 +1,139 @@
+"""The log: cursors, heads, and reading what lies after a cursor."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Q, QuerySet
+from django.db.models.functions import Now
+
+from notificacao.database import at_once
+from notificacao.models import Channel, LogHead, Notification
+
+_LATELY = timedelta(seconds=10)  # within which a hub that was told has looked
+_CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
+
+
+class InvalidCursor(ValueError):
+    """Not `epoch.seq`."""
+
+
+class ResyncNeeded(Exception):
+    """The log cannot answer from that cursor: another epoch, beyond the head, or trimmed. `position` is the log's."""
+
+    def __init__(self, position: "Cursor"):
+        super().__init__(f"resync from {position}")
+        self.position = position
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the log: whoever has all up to `seq` lacks what lies after it."""
+
+    epoch: str
+    seq: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Raises InvalidCursor."""
+        match = _CURSOR.fullmatch(text)
+        if not match:
+            raise InvalidCursor(f"{text[:40]!r} is not a cursor: use epoch.seq, as the session or the stream gave it.")
+        return cls(match[1], int(match[2]))
+
+    @classmethod
+    def of(cls, head: LogHead) -> "Cursor":
+        """Where the log ends."""
+        return cls(head.epoch, head.seq)
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.seq}"
+
+
+def place_of(row: Notification, epoch: str) -> Cursor:
+    """Where a stamped `row` lies in the log."""
+    assert row.seq is not None
+    return Cursor(epoch, row.seq)
+
+
+def head() -> LogHead:
+    """The log's own state, now. Asked at each look of each hub, so in SQL that nobody has to compile first."""
+    ((row,),) = at_once(f"SELECT id, epoch, seq, trimmed_to, home FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    return LogHead(*row)
+
+
+def position() -> Cursor:
+    """The log's head, now."""
+    return Cursor.of(head())
+
+
+def answers(head: LogHead, cursor: Cursor) -> bool:
+    """Whether the log holds all that lies after `cursor`: of its own epoch, not beyond its head, not trimmed."""
+    return cursor.epoch == head.epoch and head.trimmed_to <= cursor.seq <= head.seq
+
+
+def check(cursor: Cursor) -> Cursor:
+    """The log's head, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
+    now = head()
+    if not answers(now, cursor):
+        raise ResyncNeeded(Cursor.of(now))
+    return Cursor.of(now)
+
+
+def now() -> datetime:
+    """By the database's clock, which is the one that counts."""
+    return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
+
+
+def heads(channels: Mapping[str, int]) -> dict[str, int]:
+    """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
+    known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
+    return {name: known.get(name, 0) for name in channels}
+
+
+def keys_renewed_recently(channels: Iterable[str]) -> set[str]:
+    """Those of `channels` whose key is new; a page that is told of one twice only fetches its session twice."""
+    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _LATELY)
+    return set(renewed.values_list("pk", flat=True))
+
+
+def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
+    """The stamped, unexpired rows that somebody who hears `channels` (`{name: since}`) may see."""
+    may_see = Q(pk__in=[])
+    by_since: dict[int, list[str]] = {}
+    for name, since in channels.items():
+        by_since.setdefault(since, []).append(name)
+    for since, names in by_since.items():
+        may_see |= Q(channel__in=names, seq__gt=since)
+    fresh = Q(expires_at=None) | Q(expires_at__gt=Now())
+    return Notification.objects.filter(may_see, fresh, seq__isnull=False)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Ascending rows; all that is permitted up to `complete_to` is in this page or before it."""
+
+    rows: list[Notification]
+    complete_to: Cursor
+    more: bool
+
+
+def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: Cursor | None = None) -> Page:
+    """At most `limit` permitted rows after `cursor`, none beyond `up_to` or the head. Raises ResyncNeeded.
+
+    The head is read before the rows: seq is given under one lock, so all up to it is visible by then.
+    """
+    head = check(cursor)
+    if up_to is not None and up_to.epoch == head.epoch and up_to.seq < head.seq:
+        head = up_to
+    # Asked in the same statement as the rows: a trim or a restore between the two would leave a hole that nobody sees.
+    whole = LogHead.objects.filter(pk=1, epoch=cursor.epoch, trimmed_to__lte=cursor.seq, seq__gte=cursor.seq)
+    wanted = permitted(channels).filter(Exists(whole), seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
+    rows = list(wanted[: limit + 1])
+    if not rows:
+        check(cursor)
+    if len(rows) > limit:
+        rows = rows[:limit]
+        return Page(rows, place_of(rows[-1], head.epoch), more=True)
+    return Page(rows, head, more=False)

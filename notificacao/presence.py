@@ -1,0 +1,127 @@
+"""Which channels are listened to, by how many people, since when: told by each web process, read by staff.
+
+A process writes that it lives every few seconds, and of its channels only what changed; what a process told counts as
+long as it lives, by the database's clock.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from notificacao import audiences
+from notificacao.conf import conf
+from notificacao.models import ActiveChannel, AuditEvent, WebProcess
+
+LIVES_FOR = timedelta(seconds=30)  # without a word from it
+
+
+class Count(NamedTuple):
+    """People of one process who listen to a channel; who has a page in standby is on Ably."""
+
+    on_sse: int
+    on_ably: int
+
+
+def beat(process: str) -> bool:
+    """`process` lives; False where it was forgotten meanwhile, and what it told with it."""
+    told = WebProcess.objects.filter(pk=process).update(seen_at=Now())
+    if not told:
+        WebProcess.objects.create(pk=process)
+    return bool(told)
+
+
+def tell(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
+    """Write `counts` of some channels of `process`; for those in `moved` a new `since` begins."""
+    rows = {
+        name: ActiveChannel(process_id=process, channel=name, on_sse=count.on_sse, on_ably=count.on_ably, since=Now())
+        for name, count in counts.items()
+    }
+    fields = ["on_sse", "on_ably"]
+    moved = set(moved)
+    for names, update in ((moved & rows.keys(), [*fields, "since"]), (rows.keys() - moved, fields)):
+        ActiveChannel.objects.bulk_create(
+            [rows[name] for name in names],
+            update_conflicts=True,
+            unique_fields=["process", "channel"],
+            update_fields=update,
+        )
+
+
+def drop(process: str, channels: Iterable[str]) -> None:
+    """`channels` of `process` are listed no more."""
+    ActiveChannel.objects.filter(process=process, channel__in=list(channels)).delete()
+
+
+def forget_the_dead() -> None:
+    """Delete what nobody counts any more."""
+    WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR).delete()
+
+
+@dataclass(frozen=True)
+class ChannelPresence:
+    """One channel over all processes: people with a page in the live lane, with one on Ably, with a token in force.
+
+    `since`: when the first of them came; with none of them, when the last one left.
+    """
+
+    channel: str
+    on_sse: int
+    on_ably: int
+    tokens: int
+    since: datetime
+
+    @property
+    def listeners(self) -> int:
+        """Whoever holds a token and has a page open counts once: most do."""
+        return max(self.on_sse + self.on_ably, self.tokens)
+
+
+def active_channels(after: str = "") -> list[ChannelPresence]:
+    """Those whose name comes after `after`, by name. A person with pages at two processes counts at both."""
+    told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in _told_by_the_living().values("channel", "on_sse", "on_ably", "since"):
+        told[row["channel"]].append(row)
+    tokens = _tokens_in_force()
+    names = sorted(name for name in told.keys() | tokens.keys() if name > after)
+    return [_sum(name, told[name], tokens.get(name, {})) for name in names]
+
+
+def count_on_ably() -> int:
+    """How many channels somebody on Ably listens to."""
+    return _told_by_the_living().filter(on_ably__gt=0).values("channel").distinct().count()
+
+
+def _told_by_the_living() -> QuerySet[ActiveChannel]:
+    return ActiveChannel.objects.filter(process__seen_at__gte=Now() - LIVES_FOR)
+
+
+def _tokens_in_force() -> dict[str, dict[str, datetime]]:
+    """`{channel: {who: first issued}}` of the tokens that have not expired, as they were put on record."""
+    now = timezone.now()
+    issued = AuditEvent.objects.filter(
+        Q(action=AuditEvent.Action.TOKEN_ISSUED), at__gt=now - timedelta(seconds=conf.ABLY_TOKEN_TTL)
+    )
+    tokens: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for who, at, data in issued.order_by("at").values_list("who", "at", "data"):
+        for channel in data.get("channels", ()) if data.get("expires_at", 0) > now.timestamp() else ():
+            tokens[channel].setdefault(who, at)
+    return tokens
+
+
+def _sum(name: str, told: list[Mapping[str, Any]], tokens: Mapping[str, datetime]) -> ChannelPresence:
+    on_sse, on_ably = (sum(row[lane] for row in told) for lane in ("on_sse", "on_ably"))
+    listening = [row["since"] for row in told if row["on_sse"] or row["on_ably"]]
+    since = min([*listening, *tokens.values()], default=None) or max(row["since"] for row in told)
+    return ChannelPresence(name, on_sse, on_ably, len(tokens), since)
+
+
+def owners_of(channels: Iterable[str]) -> dict[str, str]:
+    """Whose each is, in words for staff."""
+    names = {channel: str(owner) for channel, owner in audiences.owners(channels).items()}
+    return names | {audiences.SYSTEM_CHANNEL: "Todos"}

@@ -1,0 +1,153 @@
+"""The gates of the rollout: goal and limit of each share, and what is proven of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from notificacao.rollout.guard import statistics
+from notificacao.rollout.guard.statistics import Interval, Number, Tally
+
+# What may go wrong by chance, in one gate of one stage. Three gates of four stages roll back; three of the three stages
+# that have a control step down, by one of the two sides of an interval: together below 1% for a healthy rollout.
+CRITICAL_ALPHA = 0.0004
+WORSE_ALPHA = 0.001
+BROKEN_ALPHA = 0.01  # the goal is missed: only holds
+MISMATCH_ALPHA = 0.001  # only holds
+MET_ALPHA = 0.05  # the goal is kept: a stage that follows watches on
+
+COMPARABLE_FROM = 10  # people an arm: below, their variance says nothing
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A share that is to stay below `goal`, must not exceed `critical`, and may exceed the control's by `margin`."""
+
+    name: str
+    label: str
+    goal: float | None = None
+    critical: float | None = None
+    margin: float | None = None
+
+
+OVER_100_MS = Gate("over_100_ms", "acima de 100 ms", goal=0.05, margin=0.01)
+OVER_500_MS = Gate("over_500_ms", "acima de 500 ms", critical=0.05, margin=0.005)
+FAILED = Gate("failed", "falhas", goal=0.005, critical=0.05, margin=0.001)
+UNAVAILABLE = Gate("unavailable", "indisponibilidade", goal=0.001, critical=0.01)
+BY_PERSON = (OVER_100_MS, OVER_500_MS, FAILED)
+GATES = (*BY_PERSON, UNAVAILABLE)
+
+
+class Figures(NamedTuple):
+    """What was measured in this stage, by assigned arm. Tallies by a gate's name.
+
+    `control` is as many people on SSE as there are on Ably, or all where they are fewer; `assigned` is the share of
+    Ably's people among the active ones of both. `unavailable` is of `ably` alone: probes by blocks of ten minutes.
+    """
+
+    ably: Mapping[str, Tally]
+    control: Mapping[str, Tally]
+    assigned: Number
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One gate. The logarithms of the evidence are -inf where the gate has no such limit."""
+
+    gate: Gate
+    ably: Tally
+    control: Tally
+    met_evidence: Number
+    broken_evidence: Number
+    critical_evidence: Number
+    difference: Interval
+
+    @property
+    def met(self) -> Number:
+        return self.met_evidence >= -np.log(MET_ALPHA)
+
+    @property
+    def broken(self) -> Number:
+        return self.broken_evidence >= -np.log(BROKEN_ALPHA)
+
+    @property
+    def critical(self) -> Number:
+        return self.critical_evidence >= -np.log(CRITICAL_ALPHA)
+
+    @property
+    def worse(self) -> Number:
+        """Proven to be worse than the control, by more than the margin."""
+        margin = np.inf if self.gate.margin is None else self.gate.margin
+        enough = np.minimum(self.ably.people, self.control.people) >= COMPARABLE_FROM
+        return enough & (self.difference.low > margin)
+
+    @property
+    def state(self) -> str:
+        """`broken`, `met` or `not_yet`: a gate without a goal is met while its share is below what is critical."""
+        if self.broken or self.critical or self.worse:
+            return "broken"
+        goal = self.gate.critical if self.gate.goal is None else None
+        return "met" if self.met or (goal and self.ably.shown and statistics.share(self.ably) < goal) else "not_yet"
+
+    def as_data(self) -> dict:
+        """For the page and on record: shares, 0 to 1, and of how many."""
+        gate = self.gate
+        return {
+            "name": gate.name,
+            "label": gate.label,
+            "state": self.state,
+            "value": float(statistics.share(self.ably)),
+            "control": float(statistics.share(self.control)) if self.control.shown else None,
+            "goal": gate.goal,
+            "critical": gate.critical,
+            "shown": int(self.ably.shown),
+            "people": int(self.ably.people),
+        }
+
+    def of(self, index) -> "Finding":
+        """One of many."""
+        return Finding(
+            self.gate,
+            Tally(*(part[index] for part in self.ably)),
+            Tally(*(part[index] for part in self.control)),
+            self.met_evidence[index],
+            self.broken_evidence[index],
+            self.critical_evidence[index],
+            Interval(*(part[index] for part in self.difference)),
+        )
+
+
+class Findings(NamedTuple):
+    gates: list[Finding]
+    mismatch_evidence: Number
+
+    @property
+    def mismatch(self) -> Number:
+        """Whether people are missing from one arm, so that arms cannot be compared."""
+        return self.mismatch_evidence >= -np.log(MISMATCH_ALPHA)
+
+    def of(self, index) -> "Findings":
+        """Those of one of many."""
+        return Findings([finding.of(index) for finding in self.gates], self.mismatch_evidence[index])
+
+
+def weigh(figures: Figures) -> Findings:
+    """What is proven, gate by gate."""
+    ably, control = (arm[FAILED.name].people for arm in (figures.ably, figures.control))
+    return Findings([_weigh(gate, figures) for gate in GATES], statistics.mismatch(ably, control, figures.assigned))
+
+
+def _weigh(gate: Gate, figures: Figures) -> Finding:
+    ably = figures.ably[gate.name]
+    control = figures.control.get(gate.name, Tally(*(0 * part for part in ably)))
+    nothing = np.full(np.shape(ably.shown), -np.inf)
+    return Finding(
+        gate,
+        ably,
+        control,
+        met_evidence=nothing if gate.goal is None else statistics.evidence_below(ably, gate.goal),
+        broken_evidence=nothing if gate.goal is None else statistics.evidence_above(ably, gate.goal),
+        critical_evidence=nothing if gate.critical is None else statistics.evidence_above(ably, gate.critical),
+        difference=statistics.difference(ably, control, WORSE_ALPHA),
+    )

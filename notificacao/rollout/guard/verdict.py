@@ -1,0 +1,123 @@
+"""What the guard decides: pure, from figures, stage and clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from notificacao.rollout.guard import GRACE, LOOK_EVERY
+from notificacao.rollout.guard.gates import COMPARABLE_FROM, FAILED, Figures, Finding, Findings, weigh
+from notificacao.rollout.guard.statistics import share
+
+_LONGEST = 2 * LOOK_EVERY
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    reason: str  # a sentence for staff
+
+
+class Hold(_Verdict):
+    """Stay where we are."""
+
+
+class Advance(_Verdict):
+    """Go on to the next stage; beyond the last the rollout is complete."""
+
+
+class AwaitApproval(_Verdict):
+    """The time is over: somebody is to say whether to go on."""
+
+
+class StepDown(_Verdict):
+    """Go back a stage; from the first, to nobody."""
+
+
+class RollBack(_Verdict):
+    """Bring everybody back to SSE."""
+
+
+Verdict = Hold | Advance | AwaitApproval | StepDown | RollBack
+
+
+class Stage(Protocol):
+    """How long it is watched at least (seconds), and how many notifications of Ably's people it needs."""
+
+    @property
+    def bake_seconds(self) -> float: ...
+
+    @property
+    def minimum_sample(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`watched`: seconds of this stage in which the guard looked. `blind`: why it cannot measure now, else blank."""
+
+    watched: float
+    blind: str = ""
+
+
+def watched(since_last_look: float) -> float:
+    """The seconds that a look adds: what passed since this process's last one by its monotonic clock, two periods at
+    most. So neither a clock that jumps nor a guard that is dead brings a stage to its end.
+    """
+    return min(max(0.0, since_last_look), _LONGEST)
+
+
+def verdict(figures: Figures, stage: Stage, clock: Clock, *, alone: bool) -> Verdict:
+    """`alone`: whether a stage that is through is left without anybody's approval."""
+    return decide(weigh(figures), stage, clock, alone=alone)
+
+
+def decide(findings: Findings, stage: Stage, clock: Clock, *, alone: bool) -> Verdict:
+    """What harms people is acted upon first; then comes what keeps a stage from its end, and then the end."""
+    gates = findings.gates
+    if critical := [_tells(finding) for finding in gates if finding.critical]:
+        return RollBack(f"Limite crítico ultrapassado: {'; '.join(critical)}.")
+    if not findings.mismatch and (worse := [_compares(finding) for finding in gates if finding.worse]):
+        return StepDown(f"Pior que o SSE: {'; '.join(worse)}.")
+    if reason := next(_reasons_to_hold(findings, stage, clock), None):
+        return Hold(reason)
+    if unproven := [_tells(finding) for finding in gates if finding.gate.goal is not None and not finding.met]:
+        return AwaitApproval(f"O tempo da etapa acabou, sem que a meta esteja provada: {'; '.join(unproven)}.")
+    return Advance("Tempo cumprido e metas provadas.") if alone else AwaitApproval("Tempo cumprido e metas provadas.")
+
+
+def _reasons_to_hold(findings: Findings, stage: Stage, clock: Clock) -> Iterator[str]:
+    if clock.blind:
+        yield f"Não é possível medir: {clock.blind}."
+    if clock.watched < GRACE:
+        yield "Dez minutos de carência após a mudança."
+    if findings.mismatch:
+        yield "Faltam pessoas nas medições de um dos lados: Ably e SSE não podem ser comparados."
+    if broken := [_tells(finding) for finding in findings.gates if finding.broken]:
+        yield f"Meta não cumprida: {'; '.join(broken)}."
+    if clock.watched < stage.bake_seconds:
+        yield f"Faltam {_hours(stage.bake_seconds - clock.watched)} de observação."
+    measured = next(finding.ably for finding in findings.gates if finding.gate is FAILED)
+    if measured.shown < stage.minimum_sample or measured.people < min(COMPARABLE_FROM, stage.minimum_sample):
+        yield (
+            f"Dados insuficientes: {measured.shown:.0f} notificações de {measured.people:.0f} pessoas, e são "
+            f"necessárias {stage.minimum_sample} de {COMPARABLE_FROM}."
+        )
+
+
+def _tells(finding: Finding) -> str:
+    gate = finding.gate
+    limits = ((word, limit) for word, limit in (("meta", gate.goal), ("crítico", gate.critical)) if limit is not None)
+    bounds = ", ".join(f"{word} {_percent(limit)}" for word, limit in limits)
+    return f"{gate.label} {_percent(share(finding.ably))} de {finding.ably.shown:.0f} ({bounds})"
+
+
+def _compares(finding: Finding) -> str:
+    ours, control = _percent(share(finding.ably)), _percent(share(finding.control))
+    return f"{finding.gate.label} {ours} no Ably e {control} no SSE"
+
+
+def _percent(of: float) -> str:
+    return f"{100 * of:.2f}".rstrip("0").rstrip(".").replace(".", ",") + "%"
+
+
+def _hours(seconds: float) -> str:
+    hours, minutes = divmod(int(seconds // 60) + 1, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -1,0 +1,49 @@
+"""The staged plan of the rollout: what staff, the shell and the guard may do with it, and how it stands."""
+
+from notificacao.rollout.plan.acts import (
+    ACTS,
+    PERMISSION,
+    Act,
+    NotNow,
+    Stale,
+    SystemActor,
+    advance,
+    await_approval,
+    kill,
+    pause,
+    put_flag_on_record,
+    resume,
+    roll_back,
+    start,
+    step_down,
+    switch_off,
+)
+from notificacao.rollout.plan.editing import Draft, Stage, edit
+from notificacao.rollout.plan.overview import GATE_STATES, overview
+from notificacao.rollout.plan.stages import TEMPLATE, newest
+
+__all__ = [
+    "ACTS",
+    "GATE_STATES",
+    "PERMISSION",
+    "TEMPLATE",
+    "Act",
+    "Draft",
+    "NotNow",
+    "Stage",
+    "Stale",
+    "SystemActor",
+    "advance",
+    "await_approval",
+    "edit",
+    "kill",
+    "newest",
+    "overview",
+    "pause",
+    "put_flag_on_record",
+    "resume",
+    "roll_back",
+    "start",
+    "step_down",
+    "switch_off",
+]

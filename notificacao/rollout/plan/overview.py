@@ -1,0 +1,148 @@
+"""How the plan stands, as plain data: for the admin's page, the API and the shell alike."""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Sum
+
+from notificacao import audiences, eventlog, rollout
+from notificacao.models import ActiveChannel, Arm, Person, RolloutEvent, RolloutPlan
+from notificacao.presence import LIVES_FOR
+from notificacao.rollout import survey
+from notificacao.rollout.plan.acts import ACTS, SystemActor
+from notificacao.rollout.plan.editing import EDIT, why_fixed
+from notificacao.rollout.plan.stages import newest
+
+CHARTED = timedelta(hours=3)
+EVENTS_SHOWN = 50
+ACT_LABELS = {
+    "start": "Iniciar",
+    "pause": "Pausar",
+    "resume": "Retomar",
+    "advance": "Avançar",
+    "step_down": "Voltar uma etapa",
+    "roll_back": "Reverter tudo",
+    "await_approval": "Aguardar aprovação",
+    "kill": "Desligar pela chave",
+    EDIT: "Editar etapas",
+}
+GATE_STATES = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "rompida"}
+HANDS = {SystemActor.GUARD: "o vigia", SystemActor.SHELL: "o terminal"}
+_COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
+
+
+def overview() -> dict[str, Any]:
+    """Everything that a page needs, in JSON's types. Times are ISO 8601; percents 0 to 100; shares 0 to 1.
+
+    `stages[].gates[]`: name, label, state (met, not_yet, broken), value and goal (shares; goal may be null), control.
+    `holdback`: the percent whom the last stage leaves on SSE. `fixed`: why the stages may not be edited, else blank.
+    `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed.
+    `opinions`: what people say, as `opinions.by_arm` has it. `actions[]`: name, label.
+    """
+    plan = newest()
+    now = rollout.current()
+    return {
+        "sentence": _sentence(plan, now),
+        "state": plan.state,
+        "state_label": plan.get_state_display(),
+        "reason": plan.reason,
+        "percent": float(now.flag.percent),
+        "everyone": now.flag.everyone,
+        "position": plan.position,
+        "since": _iso(plan.since),
+        "looked_at": _iso(plan.looked_at),
+        "stages": [_stage(stage, plan) for stage in plan.stages.all()],
+        "holdback": float(plan.holdback),
+        "needs_approval": plan.needs_approval,
+        "fixed": why_fixed(plan),
+        "charts": {"minutes": _minutes(plan), "arms": {arm.value: arm.label for arm in Arm}},
+        "people": _people(now),
+        "opinions": survey.by_arm(),
+        "events": _events(),
+        "version": plan.version,
+        "actions": [{"name": name, "label": ACT_LABELS[name]} for name, states in ACTS.items() if plan.state in states],
+    }
+
+
+def _sentence(plan: RolloutPlan, now: rollout.Rollout) -> str:
+    on_ably = f"{_percent(now.flag.percent)} das pessoas no Ably"
+    stage = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
+    where = {
+        RolloutPlan.State.DRAFT: "A transição não começou",
+        RolloutPlan.State.RUNNING: stage,
+        RolloutPlan.State.PAUSED: f"{stage}, pausada",
+        RolloutPlan.State.AWAITING_APPROVAL: f"{stage}, à espera de aprovação",
+        RolloutPlan.State.COMPLETED: f"A transição está concluída, com {on_ably}",
+        RolloutPlan.State.ROLLED_BACK: "A transição foi revertida e todos recebem por SSE",
+    }[plan.state]  # type: ignore[index]
+    out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
+    return " ".join(f"{each.removesuffix('.')}." for each in (where, plan.reason, out_of_use) if each)
+
+
+def _percent(of) -> str:
+    return f"{float(of):g}%".replace(".", ",")
+
+
+def _stage(stage, plan: RolloutPlan) -> dict[str, Any]:
+    return {
+        "position": stage.position,
+        "percent": float(stage.percent),
+        "current": plan.under_way and stage.position == plan.position,
+        "bake_hours": stage.bake_hours,
+        "watched_hours": round(stage.watched / 3_600, 2),
+        "minimum": stage.minimum_sample,
+        "sample": stage.sample,
+        "gates": stage.gates,
+    }
+
+
+def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
+    since = eventlog.now() - CHARTED
+    sums = plan.minutes.filter(at__gte=since).values_list("at", "arm").order_by("at").annotate(*map(Sum, _COUNTS))
+    minutes: dict[Any, dict[str, Any]] = defaultdict(dict)
+    for at, arm, *counts in sums:
+        minutes[at][arm] = dict(zip(_COUNTS, counts, strict=True))
+    return [{"at": _iso(at), **arms} for at, arms in minutes.items()]
+
+
+def _people(now: rollout.Rollout) -> dict[str, int]:
+    """Active ones, as the flag has them; `open` ones have a page, by the lane that it is in."""
+    active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
+    assigned = sum(map(now.assigned, active))
+    told = ActiveChannel.objects.filter(
+        channel=audiences.SYSTEM_CHANNEL, process__seen_at__gte=eventlog.now() - LIVES_FOR
+    )
+    open_now = told.aggregate(on_ably=Sum("on_ably", default=0), on_sse=Sum("on_sse", default=0))
+    return {
+        "active": len(active),
+        "assigned_to_ably": assigned,
+        "assigned_to_sse": len(active) - assigned,
+        "open_on_ably": open_now["on_ably"],
+        "open_on_sse": open_now["on_sse"],
+    }
+
+
+def _events() -> list[dict[str, Any]]:
+    events = list(RolloutEvent.objects.all()[:EVENTS_SHOWN])
+    people = Person.objects.filter(public_id__in={event.who for event in events})
+    names = {person.public_id: str(person) for person in people} | {str(hand): name for hand, name in HANDS.items()}
+    return [
+        {
+            "at": _iso(event.at),
+            "action": event.action,
+            "label": ACT_LABELS[event.action],
+            "who": names.get(event.who, event.who),
+            "from_state": event.from_state,
+            "to_state": event.to_state,
+            "from_percent": float(event.from_percent),
+            "to_percent": float(event.to_percent),
+            "reason": event.reason,
+            "figures": event.figures,
+        }
+        for event in events
+    ]
+
+
+def _iso(moment) -> str | None:
+    return moment.isoformat() if moment else None

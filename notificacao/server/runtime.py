@@ -1,0 +1,127 @@
+"""What runs in a web process beside its requests: the stream hub and, embedded, the dispatcher. Wired here alone."""
+
+import asyncio
+import contextlib
+import sqlite3
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from notificacao import wakes
+from notificacao.conf import conf
+from notificacao.dispatcher.loop import Dispatcher
+from notificacao.stream.application import StreamApplication
+from notificacao.stream.hub import Hub
+from notificacao.transports import Transport
+
+logger = structlog.get_logger(__name__)
+
+_NOTICE_EVERY = 0.02  # seconds; a look costs 3 µs
+
+
+class Runtime:
+    """Starts once, on the loop that serves: from ASGI's lifespan, or at the first request where a server has none."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task] = {}
+        self._hub: Hub | None = None
+        self._stream: StreamApplication | None = None
+
+    def start(self) -> None:
+        """Idempotent. Needs a running loop."""
+        if self._tasks:
+            return
+        self._hub = Hub()
+        self._stream = StreamApplication(self._hub)
+        self._run("hub", self._hub.run())
+        if conf.DISPATCHER == "embedded":
+            self._run("dispatcher", Dispatcher(_transport()).run())
+        if conf.wakes_cross_processes:
+            for_dispatcher = wakes.FOR_DISPATCHERS if conf.DISPATCHER == "embedded" else ()
+            self._run("wakes", wakes.carry_and_listen([wakes.HUBS, *for_dispatcher]))
+        if connection.vendor == "sqlite":
+            self._run("notice", _notice_other_processes())
+
+    def _run(self, name: str, work) -> None:
+        self._tasks[name] = asyncio.create_task(work, name=name)
+
+    async def stop(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+        if self._stream is not None:
+            self._stream.close()
+        self._hub = self._stream = None
+
+    def drain(self) -> None:
+        """Send the open streams away, each with a moment to come back: an ASGI server waits for them to end."""
+        if self._hub is not None:
+            self._hub.drain()
+
+    def status(self) -> dict[str, bool]:
+        """Which of the tasks are alive; empty before the start."""
+        return {name: not task.done() for name, task in self._tasks.items()}
+
+    async def stream(self, scope, receive, send) -> None:
+        """The ASGI application behind `/api/v1/stream/`."""
+        self.start()
+        assert self._stream is not None
+        await self._stream(scope, receive, send)
+
+    def around(self, application):
+        """`application` with this runtime's life tied to the server's."""
+
+        async def with_runtime(scope, receive, send) -> None:
+            if scope["type"] == "lifespan":
+                await self._lifespan(receive, send)
+                return
+            self.start()
+            await application(scope, receive, send)
+
+        return with_runtime
+
+    async def _lifespan(self, receive, send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _transport() -> Transport | None:
+    if not conf.ably_configured:
+        return None
+    from notificacao.transports.ably import AblyTransport
+
+    return AblyTransport()
+
+
+async def dispatch() -> None:
+    """The dispatcher without a site around it, until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
+        if conf.wakes_cross_processes:
+            tasks.create_task(wakes.carry_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
+
+
+async def _notice_other_processes() -> None:
+    """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
+    database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
+    with contextlib.closing(database):
+        seen = None
+        while True:
+            (version,) = database.execute("PRAGMA data_version").fetchone()
+            if version != seen:
+                seen = version
+                wakes.ring(wakes.DISPATCHER)
+                wakes.ring(wakes.HUBS)
+            await asyncio.sleep(_NOTICE_EVERY)
+
+
+runtime = Runtime()

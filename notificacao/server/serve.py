@@ -1,0 +1,90 @@
+"""The production server: uvicorn that gives streams their connection, and sends them away before it ends."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from notificacao.server.runtime import runtime
+from notificacao.server.takeover import http_protocol
+
+GRACE = 10  # seconds until what is still open is cut off
+BACKLOG = 2_048  # connections that wait to be accepted
+_KEEPALIVE = {  # seconds, probes: a connection whose other side vanished is closed by the kernel
+    socket.TCP_KEEPIDLE: 60,
+    socket.TCP_KEEPINTVL: 15,
+    socket.TCP_KEEPCNT: 4,
+    socket.TCP_USER_TIMEOUT: 60_000,  # milliseconds for what was written to be acknowledged
+}
+_COLLECT_AT = (50_000, 20, 50)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything is loaded. Raises OSError; port 0 takes a free one.
+
+    What is set on it holds for each connection that it accepts.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE.items():
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def configuration() -> uvicorn.Config:
+    """One process; no access log, since a line there carries a person's address; no WebSocket, since none is served."""
+    return uvicorn.Config(
+        "semtas.asgi:application",
+        loop="uvloop",
+        http=http_protocol(),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+class Server(uvicorn.Server):
+    """Ends with exit code 0 on SIGTERM and SIGINT. `up` is called once, when requests are answered."""
+
+    def __init__(self, config: uvicorn.Config, up: Callable[[], None]):
+        super().__init__(config)
+        self._up = up
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end, for whoever came before
+            signal.signal(number, lambda *_: None)
+        await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            tame_the_garbage_collector()
+            self._up()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(runtime.drain)
+        super().handle_exit(sig, frame)
+
+
+def tame_the_garbage_collector() -> None:
+    """What was loaded stays for good, and an open stream is a few objects that refer to each other in no circle.
+
+    docs/decisions.md has the measurement.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AT)

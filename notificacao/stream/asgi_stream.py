@@ -1,0 +1,65 @@
+"""A stream under any ASGI server: a bounded buffer that the request's own task empties through `send`."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from notificacao.stream import frames
+from notificacao.stream.subscribers import Lane, Stream
+
+SLOW_AFTER_MS = 1_000  # a slow reader comes back after that
+
+Send = Callable[[dict], Awaitable[None]]
+
+
+class AsgiStream(Stream):
+    """`limit` is in bytes."""
+
+    __slots__ = ("_buffer", "_limit", "_send", "_size", "wanted")
+
+    def __init__(self, lane: Lane, session_key: str, browser: str, *, limit: int, send: Send):
+        super().__init__(lane, session_key, browser)
+        self.wanted = asyncio.Event()
+        self._send = send
+        self._buffer: list[bytes] = []
+        self._size = 0
+        self._limit = limit
+
+    def write(self, data: bytes) -> None:
+        if self.ended:
+            return
+        if self._buffer and self._size + len(data) > self._limit:  # who keeps up may be sent any amount
+            self._buffer.clear()
+            self.end("slow", after_ms=SLOW_AFTER_MS)
+            return
+        self._size += len(data)
+        self._buffer.append(data)
+        self.wanted.set()
+
+    async def send(self, data: bytes) -> None:
+        if data:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    def end(self, reason: str, after_ms: int = 0) -> None:
+        if not self.ended:
+            self.ended = True
+            self._buffer.append(frames.bye(reason, after_ms))
+            self.wanted.set()
+
+    def take(self) -> bytes:
+        """All that is queued, in one piece."""
+        self.wanted.clear()
+        taken = b"".join(self._buffer)
+        self._buffer.clear()
+        self._size = 0
+        return taken
+
+    async def pump(self) -> None:
+        """Until it ends. Raises OSError where the other side is gone."""
+        ended = False
+        while not ended:
+            await self.wanted.wait()
+            ended = self.ended
+            await self.send(self.take())
+            self.quiet_since = time.monotonic()
+        await self._send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,126 @@
+"""What a request for a stream asks, read from the ASGI scope and checked; and the refusals it may get."""
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.http import parse_cookie
+
+from notificacao import audit
+from notificacao.eventlog import Cursor, InvalidCursor
+from notificacao.login_word import HEADER, is_of_login
+from notificacao.stream.subscribers import Lane
+
+_LOGIN = HEADER.lower().encode()
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Answered as RFC 9457 problem details, before the stream begins."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    retry_after: int | None = None
+
+    def body(self) -> bytes:
+        problem = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        return json.dumps(problem, ensure_ascii=False).encode()
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(self.body())).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        if self.status == 405:
+            headers.append((b"allow", b"GET"))
+        if self.retry_after is not None:
+            headers.append((b"retry-after", str(self.retry_after).encode()))
+        return headers
+
+
+class StreamRejected(Exception):
+    """One for each request: an exception that is raised again and again keeps the frames of all its raises."""
+
+    def __init__(self, rejection: Rejection, person_pk: int | None = None):
+        super().__init__(rejection.detail)
+        self.rejection = rejection
+        self.person_pk = person_pk
+
+
+NOT_LOGGED_IN = Rejection(401, "not_authenticated", "Não autenticado", "Entre em /entrar/ para receber notificações.")
+FORBIDDEN_LANE = Rejection(
+    403, "forbidden", "Via não permitida", "A via standby é de quem está no Ably: consulte a sessão e abra a via live."
+)
+NOT_READY = Rejection(503, "not_ready", "Indisponível", "O fluxo ainda não está pronto: tente de novo.", retry_after=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """`cursor` is None where the stream is to begin now; `address` is empty where the connection has none."""
+
+    session_key: str
+    lane: Lane
+    cursor: Cursor | None
+    browser: str
+    address: str = ""
+
+    @classmethod
+    def of(cls, scope: Mapping) -> "StreamRequest":
+        """Raises Refused."""
+        if scope["method"] != "GET":
+            raise StreamRejected(Rejection(405, "method_not_allowed", "Método não permitido", "Use GET."))
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        headers = dict(scope["headers"])
+        session_key = _session_key(headers.get(b"cookie", b"").decode("latin-1"))
+        if not is_of_login(headers.get(_LOGIN, b"").decode("latin-1"), session_key):
+            raise StreamRejected(NOT_LOGGED_IN)
+        return cls(
+            session_key=session_key,
+            lane=_lane(query.get("lane", Lane.LIVE)),
+            cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
+            browser=_browser(query.get("browser", "")),
+            address=sys.intern(audit.address_in(scope) or ""),  # one text for a thousand streams
+        )
+
+
+def _session_key(cookie: str) -> str:
+    try:
+        return parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME, "")
+    except CookieError:
+        return ""
+
+
+def _lane(name: str) -> Lane:
+    try:
+        return Lane(name)
+    except ValueError:
+        raise StreamRejected(Rejection(400, "invalid_lane", "Via inválida", "Use lane=live ou lane=standby.")) from None
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    try:
+        return Cursor.parse(text) if text else None
+    except InvalidCursor as error:
+        raise StreamRejected(Rejection(400, "invalid_cursor", "Cursor inválido", str(error))) from None
+
+
+def _browser(text: str) -> str:
+    if text and not _BROWSER.fullmatch(text):
+        detail = "browser tem 22 caracteres de A-Z a-z 0-9 _ -."
+        raise StreamRejected(Rejection(400, "invalid_browser", "Navegador inválido", detail))
+    return text

@@ -1,0 +1,262 @@
+"""The sender: what leaves when, with whom, and what the breaker hears of it."""
+
+import asyncio
+import time
+
+import pytest
+
+from notificacao.dispatcher import sender as module
+from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.sender import Sender
+from notificacao.models import Notification
+from notificacao.transports import CredentialsRejected, Envelope, Sealed, TooFast, TransportError
+from tests.fake_transport import FakeTransport, permanent, transient
+from tests.waiting import eventually
+
+
+class Turned(Exception):
+    """What `look` has against an envelope."""
+
+
+@pytest.fixture
+def transport():
+    return FakeTransport()
+
+
+@pytest.fixture
+def breaker():
+    return Breaker(clock=time.monotonic, state="closed", minimum=1, threshold=1.0, slow_threshold=1.0)
+
+
+@pytest.fixture
+def against():
+    """Channel → what is against it."""
+    return {}
+
+
+@pytest.fixture
+def sender(transport, breaker, against):
+    async def look():
+        return lambda envelope: against.get(envelope.row.channel)
+
+    return Sender(transport, breaker, look)
+
+
+def envelope(seq, channel=None, size=100):
+    row = Notification(pk=seq, seq=seq, prev_seq=0, channel=channel or f"private:user:{seq}:notifications")
+    return Envelope(row, "e90c", 1, sealed=Sealed("{}", size))
+
+
+def publish(sender, *seqs, **fields):
+    """Start publishing each; the tasks."""
+    return [asyncio.create_task(sender.publish(envelope(seq, **fields))) for seq in seqs]
+
+
+@pytest.fixture
+def gate(transport):
+    """While it is closed, requests stay in flight."""
+    gate = asyncio.Event()
+    transport.pause = gate.wait
+    return gate
+
+
+async def test_what_comes_in_the_same_moment_leaves_in_one_request(sender, transport):
+    await asyncio.gather(*publish(sender, 1, 2, 3))
+    assert transport.requests == [[1, 2, 3]]
+
+
+async def test_what_comes_alone_leaves_at_once_and_alone(sender, transport):
+    await sender.publish(envelope(1))
+    await sender.publish(envelope(2))
+    assert transport.requests == [[1], [2]]
+
+
+async def test_a_request_carries_no_more_than_the_setting_allows(sender, transport, settings):
+    settings.ABLY_BATCH = 2
+    await asyncio.gather(*publish(sender, 1, 2, 3, 4, 5))
+    assert transport.requests == [[1, 2], [3, 4], [5]]
+
+
+async def test_heavy_messages_are_spread_over_requests(sender, transport, monkeypatch):
+    monkeypatch.setattr(module, "_HEAVIEST", 250)
+    await asyncio.gather(*publish(sender, 1, 2, 3, size=120))
+    assert transport.requests == [[1, 2], [3]]
+
+
+async def test_there_are_never_more_requests_in_flight_than_the_setting_allows(transport, breaker, settings):
+    settings.ABLY_IN_FLIGHT, settings.ABLY_BATCH = 3, 1
+
+    async def look():
+        return lambda _: None
+
+    transport.pause = lambda: asyncio.sleep(0.01)
+    await asyncio.gather(*publish(Sender(transport, breaker, look), *range(1, 20)))
+    assert transport.most_in_flight == 3
+    assert sorted(transport.seqs) == list(range(1, 20))
+
+
+async def test_a_slow_request_does_not_hold_up_the_others(sender, transport, gate):
+    [slow] = publish(sender, 1)
+    await eventually(lambda: transport.requests)
+    transport.pause = lambda: asyncio.sleep(0)
+    await asyncio.gather(*publish(sender, 2, 3))
+    assert not slow.done()
+    gate.set()
+    await slow
+    assert transport.seqs == [2, 3, 1]
+
+
+async def test_what_waits_for_a_slot_is_turned_away_while_the_slot_is_still_taken(
+    sender, transport, gate, against, monkeypatch
+):
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
+    sender._slots = asyncio.Semaphore(1)
+    [in_flight] = publish(sender, 1)
+    await eventually(lambda: transport.requests)
+    [waiting] = publish(sender, 2)
+    against["private:user:2:notifications"] = Turned("the flag is off")
+    with pytest.raises(Turned):
+        await asyncio.wait_for(waiting, 5)
+    assert not in_flight.done()
+    gate.set()
+    await in_flight
+    assert transport.seqs == [1]
+
+
+async def test_what_is_turned_away_at_its_departure_gives_its_slot_back(sender, transport, against, settings):
+    against["private:user:1:notifications"] = Turned()
+    for _ in range(2 * settings.ABLY_IN_FLIGHT):
+        with pytest.raises(Turned):
+            await sender.publish(envelope(1))
+    await sender.publish(envelope(2))
+    assert transport.seqs == [2]
+
+
+async def test_each_learns_of_its_own_fault_and_of_no_other(sender, transport):
+    transport.faults[2] = [permanent("40009: too large")]
+    first, second, third = publish(sender, 1, 2, 3)
+    await asyncio.gather(first, third)
+    with pytest.raises(TransportError, match="40009"):
+        await second
+
+
+async def test_a_request_that_fails_is_one_failure_however_many_rows_it_carried(transport, settings):
+    settings.ABLY_BATCH = 100
+    breaker = Breaker(clock=time.monotonic, state="closed", minimum=2, threshold=1.0)
+
+    async def look():
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    transport.ill = transient("503: away")
+    outcomes = await asyncio.gather(*publish(sender, *range(1, 51)), return_exceptions=True)
+    assert {str(outcome) for outcome in outcomes} == {"503: away"}
+    assert breaker.state == "closed"
+    await asyncio.gather(*publish(sender, 1), return_exceptions=True)
+    assert breaker.state == "open"
+
+
+async def test_a_message_that_is_at_fault_itself_says_nothing_of_the_other_side(sender, transport, breaker):
+    transport.faults[1] = [permanent()]
+    await asyncio.gather(*publish(sender, 1), return_exceptions=True)
+    assert not breaker._outcomes
+
+
+async def test_a_request_that_goes_well_is_heard_as_a_success(sender, breaker):
+    await sender.publish(envelope(1))
+    assert [what for _, what in breaker._outcomes] == ["good"]
+
+
+async def test_a_request_is_slow_while_it_is_still_in_flight_and_no_success_afterwards(
+    sender, transport, breaker, gate, settings
+):
+    settings.ABLY_SLOW_AFTER = 0.05
+    [slow] = publish(sender, 1)
+    await eventually(lambda: breaker.state == "open")
+    assert breaker.reason == "slower than 0.05 s"
+    assert not slow.done()
+    gate.set()
+    await slow
+    assert breaker.state == "open"
+
+
+async def test_a_moment_in_which_this_process_stood_still_is_not_the_other_sides(
+    sender, transport, breaker, settings, gate
+):
+    settings.ABLY_SLOW_AFTER = 0.05
+    [sent] = publish(sender, 1)
+    await eventually(lambda: transport.requests)
+    asyncio.get_running_loop().call_soon(lambda: (spend(0.1), gate.set()))
+    await sent
+    assert breaker.state == "closed"
+
+
+def spend(seconds):
+    """Block the event loop."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+async def test_a_refused_key_opens_the_breaker_with_that_reason(sender, transport, breaker):
+    transport.ill = CredentialsRejected("40101: invalid credential")
+    await asyncio.gather(*publish(sender, 1), return_exceptions=True)
+    assert (breaker.state, breaker.reason) == ("open", "40101: invalid credential")
+
+
+async def test_too_fast_makes_everybody_wait_as_long_as_is_asked_for(sender, transport):
+    transport.faults[1] = [TooFast("42910: too fast", retry_after=0.3)]
+    with pytest.raises(TooFast):
+        await sender.publish(envelope(1))
+    began = time.monotonic()
+    await asyncio.gather(*publish(sender, 2, 3))
+    assert time.monotonic() - began >= 0.29
+    assert transport.requests == [[1], [2, 3]]
+
+
+async def test_too_fast_once_leaves_the_breaker_closed_and_again_and_again_opens_it(transport):
+    breaker = Breaker(clock=time.monotonic, state="closed")
+
+    async def look():
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    transport.faults[1] = [TooFast("42910: too fast", retry_after=0)] * 5
+    for attempt in range(1, 6):
+        with pytest.raises(TooFast):
+            await sender.publish(envelope(1))
+        assert breaker.state == ("open" if attempt == 5 else "closed")
+
+
+async def test_a_look_that_fails_fails_those_who_wait_and_the_next_ones_are_looked_at_again(transport, breaker):
+    faults = [ConnectionError("the database is away")]
+
+    async def look():
+        if faults:
+            raise faults.pop()
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    with pytest.raises(ConnectionError):
+        await sender.publish(envelope(1))
+    await sender.publish(envelope(2))
+    assert transport.seqs == [2]
+
+
+async def test_stopped_it_publishes_nothing_of_what_waited_and_takes_new_rows(sender, transport, gate):
+    [cancelled] = publish(sender, 1)
+    await eventually(lambda: transport.requests)
+    cancelled.cancel()
+    sender.stop()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    gate.set()
+    await sender.publish(envelope(2))
+    assert transport.seqs == [2]
+
+
+async def test_a_row_whose_caller_is_gone_does_not_leave(sender, transport):
+    gone, stays = publish(sender, 1, 2)
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    assert transport.seqs == [2]

@@ -1,0 +1,189 @@
+"""README, CONTRIBUTING and docs/ say what is so: each path, command, setting, label, address, link and name."""
+
+from pathlib import Path
+
+import pytest
+
+from notificacao import audit
+from notificacao.demo import people as demo
+from notificacao.models import AuditEvent, DispatchState, Person
+from tests.documents import commands, judging, labels, markdown, others
+from tests.documents.product import ROOT
+from tests.producers import make_key, make_producer
+from tests.rows import write_stamped
+
+PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [markdown.read(path, ROOT) for path in PATHS]
+CODE = [
+    *(path for folder in ("notificacao", "semtas", "benchmarks") for path in (ROOT / folder).rglob("*.py")),
+    *(ROOT / "notificacao" / "static").rglob("*.js"),
+    *(path for path in (ROOT / "script").iterdir() if path.is_file()),
+    ROOT / ".env.example",
+    ROOT / "pyproject.toml",
+]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def lines(findings) -> str:
+    return "\n".join(map(str, findings))
+
+
+@pytest.fixture
+def to_pytest(pytestconfig):
+    return pytestconfig.getoption
+
+
+@pytest.fixture
+def rendered(db, client, settings):
+    """What the pages show to somebody who may do everything, with one of each thing there."""
+    settings.DEBUG = True
+    demo.prepare()
+    failed = write_stamped(1, dispatch_state=DispatchState.FAILED)
+    make_key(make_producer())
+    audit.record(AuditEvent.Action.ACCESS_DENIED)
+    login = labels.shown(client, ["/entrar/"], within="/entrar/")
+    client.force_login(Person.objects.get(username="admin"))
+    admin = labels.shown(client, ["/admin/", f"/admin/notificacao/notification/{failed.pk}/change/"], within="/admin/")
+    return login | admin | labels.shown(client, ["/notificacoes/"], within="/notificacoes/")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
+def test_what_a_document_names_is_there(document, to_pytest):
+    assert lines(judging.findings(document, to_pytest)) == ""
+
+
+def test_what_a_document_calls_a_label_is_one(rendered):
+    assert lines(labels.findings(DOCUMENTS, rendered)) == ""
+
+
+def test_what_the_code_says_of_documents_is_so():
+    found = (finding for path in CODE for finding in judging.in_comments(name_of(path), path.read_text()))
+    assert lines(found) == ""
+
+
+def test_each_document_can_be_reached_from_the_readme():
+    ahead, reached = [ROOT / "README.md"], set()
+    by_path = dict(zip(PATHS, DOCUMENTS, strict=True))
+    while ahead:
+        path = ahead.pop()
+        reached.add(path)
+        targets = {(path.parent / link.text.partition("#")[0]).resolve() for link in by_path[path].links}
+        named = {(ROOT / code.text).resolve() for code in by_path[path].codes if code.text.endswith(".md")}
+        ahead += [target for target in (targets | named) & set(PATHS) if target not in reached]
+    assert reached == set(PATHS)
+
+
+def test_what_is_named_as_somebody_elses_is_named_in_a_document():
+    quoted = {said.text for document in DOCUMENTS for said in (*document.codes, *document.labels)}
+    assert others.named() <= quoted
+
+
+def test_enough_is_found_to_be_judged():
+    """A parser that finds nothing would agree with everything."""
+    assert sum(len(document.codes) for document in DOCUMENTS) > 800
+    assert sum(len(document.labels) for document in DOCUMENTS) > 30
+    assert sum(len(document.links) for document in DOCUMENTS) > 30
+    fences = [fence.said.text for document in DOCUMENTS for fence in document.fences if fence.language == "sh"]
+    assert sum(len(list(commands.lines(text))) for text in fences) > 20
+
+
+FALSE = [
+    ("`notificacao/transports/ably.py` publishes", "no such path"),
+    ("in `reading.py`", "say where it lies: notificacao/models/reading.py"),
+    ("see `people.py`", "say where it lies: benchmarks/people.py, notificacao/admin/people.py"),
+    ("`notificacao/transports/<name>.css`", "no such path"),
+    ("`domain.md` has the names", "nothing in the tree"),
+    ("Run `script/tests`.", "there is no script/tests"),
+    ("Run `script/server --fast`.", "does not name --fast"),
+    ("Run `script/server now`.", "takes no now"),
+    ("Run `script/bench nothing`.", "no benchmark nothing"),
+    ("Run `script/bench dispatch --nonesuch`.", "does not name --nonesuch"),
+    ("Run `manage.py deliver`.", "has no command deliver"),
+    ("Run `manage.py dispatch --metrics-address 0.0.0.0`.", "refuses it"),
+    ("Run `manage.py rollout start|stop --reason x`.", "refuses it"),
+    ("`manage.py trim_log` trims; `--hours` takes another age", "no command beside it takes it"),
+    ("`--days` takes another age", "there is none"),
+    ("`DISPATCHER=elsewhere manage.py serve`", "the start is refused"),
+    ('`.venv/bin/pytest -m "slowly and browser"`', "no marker slowly"),
+    ("`.venv/bin/pytest --durations-of-all=10`", "pytest has no --durations-of-all"),
+    ("`.venv/bin/pytest tests/test_nothing.py`", "no such path"),
+    ("`.venv/bin/flake8 .`", "no package"),
+    ("`npm run lint`", "no script lint"),
+    ("`npx jest run`", "does not name jest"),
+    ("`ABLY_API_TOKEN` is set", "no setting"),
+    ("`REPLAY_LIMIT` (1,000) bounds it", "REPLAY_LIMIT is 10000"),
+    ("the newest 50,000 rows (`search.DEPTH`)", "search.DEPTH is 5000"),
+    ("`ABLY_PAYLOAD=clear` sends it", "the start is refused"),
+    ("`GET /api/v1/messages/`", "no such address"),
+    ("`GET /api/v1/receipts/`", "nothing there answers to GET"),
+    ("`/admin/nothing/`", "no such address"),
+    ("`/static/notificacao/bell.js`", "no such static file"),
+    ("`GET /api/v1/notifications/?before=`", "reads no before"),
+    ("`…/forget/`", "no address of the site ends so"),
+    ("`notificacao_canaries_total`", "/metrics shows nothing"),
+    ('`notificacao_canary_total{outcome="lost"}`', 'never has outcome="lost"'),
+    ("`services.tell()` sends", "services has no tell"),
+    ("`channel_for_unit(person)`", "takes no person"),
+    ("`Notification.objects.create(room=…)`", "Notification has no room"),
+    ("`Desk.sleeps`", "Desk has no sleeps"),
+    ("`private:group:{public_id}:notifications`", "builds no such name"),
+    ("`notificacao.audiences.x__pieces__mutmut_8`", "no audiences._pieces"),
+    ("`[tool.flake8]`", "no such table"),
+    ("`X-Transport-Used`", "neither reads nor sends"),
+    ("`unheard_of` is a code", "no such word"),
+    ('`{"unheard_of": 1}`', "has no unheard_of"),
+    ("see [there](docs/nowhere.md)", "leads to no file"),
+    ("see [there](docs/contract.md#nowhere)", "no such heading"),
+    ("by rule 7", "say the thing itself"),
+    ("is decision 999", "no such number"),
+    ("by check E999", "no check has that id"),
+    ("```sh\nmanage.py audit_export --from 2026-11-26\n```", "refuses it"),
+    ("```sh\ncurl https://notificacoes.example/api/v1/messages/\n```", "no such address"),
+    ('```json\n{"unheard_of": 1}\n```', "no such key"),
+    ("```json\n{'a': 1}\n```", "it is no JSON"),
+    ("```python\nservices.notify(unheard_of=1)\n```", "no such name"),
+    ("```js\nconst session = api.unheardOf();\n```", "no such name"),
+    ("```html\n<semtas-bell></semtas-bell>\n```", "no such tag"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), FALSE)
+def test_what_is_false_is_found_and_said_where_and_why(text, why, to_pytest):
+    (finding, *_) = judging.findings(markdown.parse(f"# Title\n\n{text}\n", "README.md"), to_pytest)
+    assert why in finding.why
+    assert finding.document == "README.md"
+    assert finding.line == (4 if text.startswith("```") else 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("choose «Desligado»", "no page shows it"),
+        ("the state «violada»", "no page shows it"),
+        ('press "Reverter tudo"', "marked «so»"),
+        ("press *Canais ativos*", "marked «so»"),
+        ("```sh\nmanage.py rollout status # «Tudo parado»\n```", "no page shows it"),
+        ('```sh\nmanage.py rollout status # "Tudo parado"\n```', "marked «so»"),
+    ],
+)
+def test_a_label_that_no_page_has_is_found(text, why):
+    (finding,) = labels.findings([markdown.parse(text, "README.md")], {"Reverter tudo", "Canais ativos"})
+    assert why in finding.why
+
+
+@pytest.mark.parametrize(("line", "what"), [("# design.md, Latency", "design.md"), ("# rule 7 grants it", "rule 7")])
+def test_a_comment_on_a_document_that_is_not_there_is_found(line, what):
+    (finding,) = judging.in_comments("notificacao/log.py", f"\n{line}\n")
+    assert (finding.text, finding.line) == (what, 2)
+
+
+def test_a_line_keeps_its_number_behind_code_fences_and_what_is_wrapped():
+    text = "`a\nb` and\n```sh\nscript/test\n```\n«Reverter\ntudo» [x](y.md)\n"
+    document = markdown.parse(text, "docs/x.md")
+    assert [(said.text, said.line) for said in document.codes] == [("a b", 1)]
+    assert [(said.text, said.line) for said in document.labels] == [("Reverter tudo", 6)]
+    assert [(said.text, said.line) for said in document.links] == [("y.md", 7)]
+    assert document.fences[0].said.line == 4

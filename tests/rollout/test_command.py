@@ -1,0 +1,84 @@
+"""The rollout from a shell, and waffle's own command, which would change the flag behind its back."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from notificacao.models import AuditEvent, RolloutEvent, RolloutFlag
+from notificacao.rollout import plan as rollout_plan
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*words, **options):
+    out = StringIO()
+    call_command(*words, stdout=out, **options)
+    return out.getvalue()
+
+
+def test_the_status_tells_where_we_are():
+    assert said("rollout", "status").startswith("A transição não começou.")
+    assert json.loads(said("rollout", "status", as_json=True))["state"] == "draft"
+
+
+def test_each_act_of_the_page_is_there():
+    for act in ("start", "pause", "resume", "advance", "step-down", "rollback"):
+        said("rollout", act, reason=f"{act}, para provar")
+    assert [event.action for event in RolloutEvent.objects.order_by("pk")] == [
+        "start", "pause", "resume", "advance", "step_down", "roll_back",
+    ]  # fmt: skip
+    assert {event.who for event in RolloutEvent.objects.all()} == {"shell"}
+
+
+def test_the_current_stage_shows_its_gates():
+    said("rollout", "start", reason="Piloto")
+    gate = {"name": "failed", "label": "falhas", "state": "not_yet", "value": 0.0123}
+    rollout_plan.newest().stages.filter(position=1).update(gates=[gate], watched=3_600, sample=9)
+    out = said("rollout", "status")
+    assert "→ 5%: 1 de 48 h, 9 de 300 notificações\n    falhas: 1.23%, ainda não provada" in out
+
+
+@pytest.mark.parametrize("everyone", [None, True])
+def test_the_kill_switch_needs_no_plan_and_its_no_stays(everyone):
+    RolloutFlag.objects.update(everyone=everyone, percent=25)
+    said("rollout", "kill", reason="Chave vazada")
+    flag = RolloutFlag.objects.get()
+    assert (flag.everyone, flag.percent) == (False, 0)
+    with pytest.raises(CommandError, match="forçada"):
+        said("rollout", "start", reason="De novo")
+    event = AuditEvent.objects.first()
+    assert (event.action, event.who, event.reason) == ("rollout_changed", "shell", "Chave vazada")
+    assert event.data["everyone"] == [everyone, False]
+    assert event.data["percent"] == "25% → 0%"
+    assert "@" in event.data["console"]
+
+
+def test_and_ends_the_plan_that_is_under_way():
+    said("rollout", "start", reason="Piloto")
+    assert said("rollout", "kill", reason="Chave vazada").startswith(
+        "A transição foi revertida e todos recebem por SSE"
+    )
+    event = RolloutEvent.objects.first()
+    assert (event.action, event.who, event.reason) == ("kill", "shell", "Chave vazada")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason", "sentence"),
+    [("start", "", "motivo"), ("kill", " ", "motivo"), ("pause", "x", "Não é possível")],
+)
+def test_what_is_refused_ends_with_its_sentence(act, reason, sentence):
+    with pytest.raises(CommandError, match=sentence):
+        said("rollout", act, reason=reason)
+
+
+@pytest.mark.parametrize("words", [["ably", "-p", "25"], ["ably", "--everyone"], ["ably", "--deactivate"], ["ably"]])
+def test_waffles_own_command_changes_nothing_and_says_what_does(words):
+    with pytest.raises(CommandError, match=r"manage\.py rollout"):
+        said("waffle_flag", *words)
+    assert RolloutFlag.objects.get().percent == 0
+
+
+def test_and_lists():
+    assert said("waffle_flag", "--list") == "ably: everyone=None, percent=0.0\n"

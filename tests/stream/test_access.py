@@ -1,0 +1,271 @@
+"""What somebody may hear changes while their stream is open."""
+
+import asyncio
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import OperationalError
+
+from notificacao import access, audiences, wakes
+from notificacao.models import Membership, Person, Role
+from notificacao.stream import access_refresh, authorisation, hub
+from tests.asgi import in_database, set_rollout
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture
+def norte(cras_norte):
+    return audiences.channel_for_unit(cras_norte)
+
+
+@pytest.fixture
+def sul(cras_sul):
+    return audiences.channel_for_unit(cras_sul)
+
+
+def leave(person):
+    person.memberships.get().delete()
+
+
+def sign_out(person):
+    """As another tab of the same browser does: the session is gone, the signal tells."""
+    Session.objects.all().delete()
+    access.touch([person.pk])
+
+
+async def test_who_leaves_a_unit_hears_no_more_of_it(site, ana, bia, norte):
+    stream, other = await site.open(ana), await site.open(bia)
+    await in_database(leave, ana)
+    heads = await stream.next("heads")
+    assert norte not in heads.data["channels"]
+    await stream.next("session")
+    await site.publish("Da unidade", to=norte)
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    for each in (stream, other):
+        while (await each.next("notification")).data["title"] != "Fim":
+            pass
+    assert stream.titles == ["Fim"]
+    assert other.titles == ["Da unidade", "Fim"]
+
+
+async def test_no_row_of_the_unit_follows_the_word_that_it_is_gone(site, ana, norte):
+    """Whether or not the hub sees the next row before the change."""
+    stream = await site.open(ana)
+    await site.publish("Antes", to=norte)
+    await stream.next("notification")
+    await in_database(leave, ana)
+    await site.publish("Depois", to=norte)
+    await stream.next("session")
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    while (await stream.next("notification")).data["title"] != "Fim":
+        pass
+    names_and_titles = [(e.name, e.data.get("title")) for e in stream.events if e.name in ("session", "notification")]
+    told = names_and_titles.index(("session", None))
+    assert ("notification", "Antes") in names_and_titles[:told]
+    assert names_and_titles[told + 1 :] == [("notification", "Fim")]
+
+
+async def test_who_joins_a_unit_hears_of_it_from_then_on(site, caio, norte, cras_norte):
+    await site.publish("De antes", to=norte)
+    stream = await site.open(caio)
+    await in_database(Membership.objects.create, person=caio, role=Role.TECNICO, unit=cras_norte)
+    heads = await stream.next("heads")
+    assert heads.data["channels"][norte] == 1
+    await stream.next("session")
+    await site.publish("De agora", to=norte)
+    await stream.next("notification")
+    assert stream.titles == ["De agora"]
+
+
+async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_fetch_its_new_key(site, ana, bia, caio):
+    await in_database(set_rollout, everyone=True)
+    stays, elsewhere = await site.open(bia, lane="standby"), await site.open(caio, lane="standby")
+    await in_database(leave, ana)
+    await stays.next("session", within=1)
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await elsewhere.next("notification")
+    assert "session" not in elsewhere.names()
+
+
+async def test_a_new_key_is_nothing_to_those_on_sse(site, ana, bia):
+    stays = await site.open(bia)
+    await in_database(leave, ana)
+    changed_at = await in_database(lambda: Person.objects.get(pk=bia.pk).access_changed_at)
+    await eventually(lambda: site.hub.people._seen.get(bia.pk, [None])[0] == changed_at)
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await stays.next("notification")
+    assert "session" not in stays.names()
+
+
+async def test_a_change_of_somebody_else_is_told_to_nobody(site, ana, caio, norte, sul):
+    stream = await site.open(ana)
+    await in_database(leave, caio)
+    await site.publish("Fim", to=norte)
+    await stream.next("notification")
+    assert "session" not in stream.names()
+    assert stream.names().count("heads") == 1
+
+
+async def test_logout_ends_the_streams_of_that_session(site, ana, bia):
+    stream, other = await site.open(ana), await site.open(bia)
+    await in_database(lambda: Session.objects.filter(pk=site.session_key(ana)).delete())
+    await in_database(access.touch, [ana.pk])
+    assert (await stream.next("bye")).data == {"reason": "signed_out", "after_ms": 0}
+    await stream.end()
+    assert stream.over
+    assert set(site.hub.registry.subscribers) == {bia.pk}
+    assert "bye" not in other.names()
+
+
+async def test_logout_on_one_device_leaves_the_other_open(site, ana, norte):
+    here = await site.open(ana)
+    first = site.session_key(ana)
+    site.another_device(ana)
+    there = await site.open(ana)
+    assert site.session_key(ana) != first
+
+    await in_database(lambda: Session.objects.filter(pk=first).delete())
+    await in_database(access.touch, [ana.pk])
+    assert (await here.next("bye")).data["reason"] == "signed_out"
+    await site.publish("Ainda aqui", to=norte)
+    await there.next("notification")
+    assert there.titles == ["Ainda aqui"]
+
+
+async def test_a_new_password_ends_the_streams_of_the_old_one(site, ana):
+    stream = await site.open(ana)
+
+    def change():
+        person = Person.objects.get(pk=ana.pk)
+        person.set_password("outro-segredo")
+        person.save()
+
+    await in_database(change)
+    assert (await stream.next("bye")).data["reason"] == "signed_out"
+
+
+async def test_who_is_made_inactive_is_sent_away(site, ana):
+    stream = await site.open(ana)
+
+    def deactivate():
+        person = Person.objects.get(pk=ana.pk)
+        person.is_active = False
+        person.save()
+
+    await in_database(deactivate)
+    assert (await stream.next("bye")).data["reason"] == "signed_out"
+
+
+async def test_the_sweep_finds_what_no_signal_told(site, ana, monkeypatch):
+    """A bulk change touches nobody."""
+    stream = await site.open(ana)
+    await in_database(lambda: Session.objects.all().delete())
+    monkeypatch.setattr(access_refresh, "SWEEP", 0.0)
+    await site.hub.people.sweep()
+    assert (await stream.next("bye")).data["reason"] == "signed_out"
+
+
+async def test_a_change_that_came_while_the_database_was_away_is_not_forgotten(site, ana, monkeypatch):
+    stream = await site.open(ana)
+    people_of, asked = authorisation.people_of, []
+
+    def away_at_first(keys):
+        asked.append(keys)
+        if len(asked) == 1:
+            raise OperationalError("gone")
+        return people_of(keys)
+
+    monkeypatch.setattr(authorisation, "people_of", away_at_first)
+    monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
+    await in_database(sign_out, ana)
+    assert (await stream.next("bye")).data["reason"] == "signed_out"
+    assert len(asked) == 2
+
+
+async def test_a_count_that_failed_is_asked_again(site, ana, norte, monkeypatch):
+    stream = await site.open(ana)
+    unread_of, asked = authorisation.unread_of, []
+
+    def away_at_first(heard):
+        asked.append(heard)
+        if len(asked) == 1:
+            raise OperationalError("gone")
+        return unread_of(heard)
+
+    await eventually(lambda: not site.hub.registry.subscribers[ana.pk].count_again)
+    monkeypatch.setattr(authorisation, "unread_of", away_at_first)
+    monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
+    subscriber = site.hub.registry.subscribers[ana.pk]
+    subscriber.unread, subscriber.count_again = 7, True
+    await eventually(lambda: len(asked) >= 2)
+    await eventually(lambda: subscriber.unread == 0)
+    await stream.close()
+    assert {event.data["unread"] for event in await stream.end() if event.name == "counts"} == {0}
+
+
+async def test_a_grant_older_than_a_change_does_not_bring_the_channel_back(site, ana, norte, monkeypatch):
+    """A second stream is authorised, the membership goes and is acted upon, then the second stream joins."""
+    first = await site.open(ana)
+    cookie = await site.cookie(ana)
+    reached, held, go_on = site.hub.reached, asyncio.Event(), asyncio.Event()
+
+    async def held_up(position):
+        held.set()
+        await go_on.wait()
+        return await reached(position)
+
+    monkeypatch.setattr(site.hub, "reached", held_up)
+    request = asyncio.create_task(site.request(cookie))
+    await held.wait()
+    monkeypatch.setattr(site.hub, "reached", reached)
+    await in_database(leave, ana)
+    await first.next("session")
+    go_on.set()
+    second = await request
+    await second.next("counts")
+    await eventually(lambda: norte not in site.hub.registry.subscribers[ana.pk].channels)
+    await site.publish("Da unidade", to=norte)
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    for stream in (first, second):
+        await stream.next("notification")
+        assert stream.titles == ["Fim"]
+
+
+async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_out(site, ana, norte, monkeypatch):
+    await site.open(ana)
+    site.another_device(ana)
+    cookie = await site.cookie(ana)
+    authorise, held, go_on = site.hub.people.thread.run, asyncio.Event(), asyncio.Event()
+
+    async def slow(work, *args):
+        answer = await authorise(work, *args)
+        if work is audiences.channels_of and not held.is_set():
+            held.set()
+            await go_on.wait()
+        return answer
+
+    await eventually(lambda: not site.hub.registry.subscribers[ana.pk].count_again)
+    monkeypatch.setattr(site.hub.people.thread, "run", slow)
+    await in_database(access.touch, [ana.pk])
+    await held.wait()
+    stream = await site.request(cookie)
+    await stream.next("counts")
+    go_on.set()
+    wakes.wake(wakes.HUBS)
+    await site.publish("Nova", to=norte)
+    await stream.next("notification")
+    assert stream.titles == ["Nova"]
+    assert "bye" not in stream.names()
+
+
+async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
+    streams = [await site.open(person) for person in (ana, ana, caio)]
+    await in_database(leave, caio)
+    await streams[-1].next("session")
+    for stream in streams:
+        await stream.close()
+    assert site.hub.registry.subscribers == {}
+    assert (site.hub.registry._by_shared, site.hub.registry._by_personal) == ({}, {})
+    assert site.hub.people._seen == {}

@@ -1,0 +1,155 @@
+"""Each process tells who listens to what in it; together that is what staff see."""
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from notificacao import audiences, audit, presence, retention
+from notificacao.models import ActiveChannel, AuditEvent, WebProcess
+from notificacao.presence import Count
+from notificacao.stream import presence_reporter
+from tests.asgi import in_database, set_rollout
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+SYSTEM = "system:notifications"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(presence_reporter, "EVERY", 0.02)
+
+
+def told(channel=SYSTEM):
+    """`(on SSE, on Ably)` of a channel over all processes; None where it is not listed."""
+    return next(((one.on_sse, one.on_ably) for one in presence.active_channels() if one.channel == channel), None)
+
+
+async def test_who_opens_a_page_is_counted_by_lane_and_once_a_person(site, ana, bia, cras_norte):
+    unit = audiences.channel_for_unit(cras_norte)
+    await in_database(set_rollout, everyone=True, breaker="closed")
+    await site.open(ana)
+    await site.open(ana)
+    await eventually(lambda: in_database(lambda: told(unit) == (1, 0)))
+    await site.open(bia, lane="standby")
+    await eventually(lambda: in_database(lambda: told(unit) == (1, 1)))
+    assert await in_database(told, audiences.channel_for_user(bia)) == (0, 1)
+    assert await in_database(presence.count_on_ably) == 3
+
+
+async def test_a_channel_that_nobody_listens_to_any_more_is_idle_and_then_dropped(site, ana, settings):
+    settings.CHANNEL_IDLE = 3_600
+    stream = await site.open(ana)
+    await eventually(lambda: in_database(lambda: told() == (1, 0)))
+    before = await in_database(ActiveChannel.objects.get, channel=SYSTEM)
+    await stream.close()
+    await eventually(lambda: in_database(lambda: told() == (0, 0)))
+    after = await in_database(ActiveChannel.objects.get, channel=SYSTEM)
+    assert after.since > before.since
+    settings.CHANNEL_IDLE = 0
+    await eventually(lambda: in_database(lambda: told() is None))
+    await site.open(ana)
+    await eventually(lambda: in_database(lambda: told() == (1, 0)))
+
+
+async def test_since_stays_while_others_come_and_go(site, ana, bia):
+    await site.open(ana)
+    await eventually(lambda: in_database(lambda: told() == (1, 0)))
+    before = await in_database(ActiveChannel.objects.get, channel=SYSTEM)
+    await site.open(bia)
+    await eventually(lambda: in_database(lambda: told() == (2, 0)))
+    assert (await in_database(ActiveChannel.objects.get, channel=SYSTEM)).since == before.since
+
+
+async def test_a_process_that_was_forgotten_tells_all_again(site, ana):
+    await site.open(ana)
+    await eventually(lambda: in_database(lambda: told() == (1, 0)))
+    await in_database(WebProcess.objects.all().delete)
+    await eventually(lambda: in_database(lambda: told() == (1, 0)))
+
+
+def test_processes_are_added_up_and_one_that_says_nothing_for_long_counts_no_more(transactional_db):
+    for process, count in (("one", Count(2, 1)), ("two", Count(5, 0))):
+        presence.beat(process)
+        presence.tell(process, {SYSTEM: count}, [SYSTEM])
+    assert told() == (7, 1)
+    WebProcess.objects.filter(pk="two").update(seen_at=F("seen_at") - timedelta(minutes=1))
+    assert told() == (2, 1)
+    retention.clear_the_rest()
+    assert set(WebProcess.objects.values_list("pk", flat=True)) == {"one"}
+    assert ActiveChannel.objects.count() == 1
+
+
+def test_a_wrong_clock_of_this_machine_changes_nothing(transactional_db, monkeypatch):
+    presence.beat("one")
+    presence.tell("one", {SYSTEM: Count(1, 0)}, [SYSTEM])
+    monkeypatch.setattr(timezone, "now", lambda: timezone.datetime(2040, 1, 1, tzinfo=timezone.get_default_timezone()))
+    assert told() == (1, 0)
+
+
+class Crowd:
+    """A roster of so many channels, one listener each."""
+
+    def __init__(self, channels):
+        subscriber = type("Listener", (), {"in_standby": False})
+        self.subscribers_of = {f"private:user:p{number}:notifications": {subscriber()} for number in range(channels)}
+
+    def channels(self):
+        return list(self.subscribers_of.items())
+
+
+async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_told(transactional_db, monkeypatch):
+    class Here:
+        """This test's own thread, so that its statements are seen."""
+
+        async def run(self, work, *args):
+            return await in_database(work, *args)
+
+    crowd = Crowd(10_000)
+    taking = presence_reporter.PresenceReporter(crowd, Here())
+    monkeypatch.setattr(presence_reporter, "EVERY", 0)
+    await taking.take()
+    assert await in_database(ActiveChannel.objects.count) == 10_000
+    crowd.subscribers_of.popitem()
+    assert await in_database(statements, taking) == 2, "the beat, and the one that changed"
+    assert await in_database(statements, taking) == 1, "the beat alone"
+
+
+def statements(taking) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        async_to_sync(taking.take)()
+    return len([query for query in captured if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")])
+
+
+# --- Tokens
+
+
+def issue(who, channels, expires_in=900):
+    audit.record(
+        AuditEvent.Action.TOKEN_ISSUED,
+        who=who,
+        channels=channels,
+        expires_at=int(timezone.now().timestamp()) + expires_in,
+    )
+
+
+def test_a_token_in_force_counts_its_person_once_and_an_expired_one_not(transactional_db):
+    issue("ana", [SYSTEM])
+    issue("ana", [SYSTEM])
+    issue("bia", [SYSTEM], expires_in=-1)
+    [found] = presence.active_channels()
+    assert (found.channel, found.tokens, found.listeners) == (SYSTEM, 1, 1)
+    assert timezone.now() - found.since < timedelta(minutes=1)
+
+
+def test_a_refused_token_is_no_listener(transactional_db):
+    audit.record(AuditEvent.Action.TOKEN_REFUSED, who="caio", channels=[SYSTEM], expires_at=9_999_999_999)
+    assert presence.active_channels() == []

@@ -1,0 +1,121 @@
+"""Who is told to change transport, and how many at a time."""
+
+import pytest
+
+from notificacao.eventlog import Cursor
+from notificacao.models import BreakerState, RolloutFlag
+from notificacao.rollout import Rollout
+from notificacao.stream import frames
+from notificacao.stream.authorisation import Grant
+from notificacao.stream.registry import SubscriberRegistry
+from notificacao.stream.subscribers import Lane, Stream
+from notificacao.stream.transport_switch import AT_ONCE, TransportSwitch
+
+SESSION, LEAVE_ABLY = frames.session(), frames.leave_ably()
+
+
+def rollout(everyone=True, breaker=BreakerState.State.CLOSED):
+    return Rollout(RolloutFlag(name="ably", everyone=everyone, salt="s"), breaker, True)
+
+
+ON, OFF, AWAY = rollout(), rollout(everyone=False), rollout(breaker=BreakerState.State.OPEN)
+
+
+class Page(Stream):
+    def __init__(self, lane):
+        super().__init__(lane, "", "")
+        self.heard = []
+
+    def write(self, data):
+        self.heard.append(data)
+
+
+@pytest.fixture
+def registry():
+    return SubscriberRegistry()
+
+
+@pytest.fixture
+def invitations(registry):
+    return TransportSwitch(registry)
+
+
+@pytest.fixture
+def join(registry, invitations):
+    """A page of a person of its own, in that lane."""
+
+    def one(lane):
+        page = Page(lane)
+        subscriber = registry.enter(Grant(len(registry.subscribers) + 1, {}, {}, Cursor("e", 0), assigned=True))
+        registry.add(subscriber, page)
+        invitations.welcome(subscriber, page)
+        return page
+
+    return one
+
+
+def told(pages):
+    return sum(page.heard.count(SESSION) for page in pages)
+
+
+def test_pages_go_to_ably_a_few_at_a_time_each_told_once(join, invitations):
+    pages = [join(Lane.LIVE) for _ in range(2 * AT_ONCE + 1)]
+    invitations.follow(ON)
+    assert told(pages) == 0
+    for so_far in (AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 1, 2 * AT_ONCE + 1):
+        invitations.send()
+        invitations.follow(ON)
+        assert told(pages) == so_far
+    assert {page.heard.count(SESSION) for page in pages} == {1}
+
+
+def test_pages_leave_ably_at_once(join, invitations):
+    pages = [join(Lane.STANDBY) for _ in range(AT_ONCE + 1)]
+    invitations.follow(OFF)
+    assert all(page.heard == [LEAVE_ABLY] for page in pages)
+
+
+@pytest.mark.parametrize("meanwhile", [OFF, AWAY])
+def test_whoever_waits_stays_when_ably_goes_out_of_use_meanwhile(join, invitations, meanwhile):
+    page = join(Lane.LIVE)
+    invitations.follow(ON)
+    invitations.follow(meanwhile)
+    invitations.send()
+    assert page.heard == []
+    invitations.follow(ON)
+    invitations.send()
+    assert page.heard == [SESSION]
+
+
+def test_whoever_leaves_while_waiting_takes_nobodys_place(join, invitations, registry):
+    gone = [join(Lane.LIVE) for _ in range(AT_ONCE)]
+    stays = join(Lane.LIVE)
+    invitations.follow(ON)
+    for page in gone:
+        registry.remove(page)
+    invitations.send()
+    assert told(gone) == 0
+    assert stays.heard == [SESSION]
+
+
+def test_an_outage_moves_nobody_out_of_standby(join, invitations):
+    page = join(Lane.STANDBY)
+    invitations.follow(ON)
+    invitations.follow(AWAY)
+    invitations.send()
+    assert page.heard == []
+
+
+def test_a_page_in_the_other_lane_than_the_rollout_has_it_looked_up_anew(join, invitations):
+    invitations.follow(ON)
+    join(Lane.STANDBY)
+    assert invitations.rollout is ON
+    join(Lane.LIVE)
+    assert invitations.rollout is None
+
+
+def test_the_roster_knows_how_many_are_in_standby(join, registry):
+    page, _ = join(Lane.STANDBY), join(Lane.LIVE)
+    assert registry.in_standby == 1
+    registry.remove(page)
+    assert registry.in_standby == 0
