@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import caches
 from django.db import connections
+from django.utils import translation
 
 from notificacao import audiences, rates
 from notificacao.dispatcher import stamp
@@ -82,6 +83,12 @@ def cheap_passwords(settings):
 def no_static_files(settings):
     """Each test client makes the middlewares anew, and one of them looks at all static files: half a second."""
     settings.SERVESTATIC_USE_FINDERS = settings.SERVESTATIC_USE_STATIC_ROOT = False
+
+
+@pytest.fixture(autouse=True)
+def portuguese():
+    """A request in English leaves its language to the thread, and so to the next test."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +202,7 @@ def signals():
 @pytest.fixture
 def ably_key():
     """Ably is configured, and nobody is on it before a test says so."""
-    return "app.key:segredo"
+    return "app.key:segredo-de-teste-com-32-letras-x"
 
 
 @pytest.fixture

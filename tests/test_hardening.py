@@ -21,7 +21,7 @@ def test_what_is_a_persons_own_is_kept_by_no_cache(as_ana, address):
 def test_a_token_is_kept_by_no_cache(as_ana, settings):
     from tests.asgi import set_rollout
 
-    settings.ABLY_API_KEY = "app.key:segredo"
+    settings.ABLY_API_KEY = "app.key:segredo-de-teste-com-32-letras-x"
     set_rollout(percent=100, breaker="closed")
     assert as_ana.post("/api/v1/ably/token/")["Cache-Control"] == "no-store"
 

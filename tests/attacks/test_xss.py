@@ -192,7 +192,7 @@ def test_each_list_of_the_admin_shows_it_as_text(admin, stored, name):
     assert lacking(admin) == []
 
 
-@pytest.mark.parametrize(("place", "name"), enumerate(LISTS[:-1]))
+@pytest.mark.parametrize(("place", "name"), list(enumerate(LISTS[:-1])))
 def test_each_page_behind_a_list_of_the_admin_shows_it_as_text(admin, stored, place, name):
     """Each payload on one of them."""
     admin.goto(f"{stored.site.url}/admin/notificacao/{name}/")

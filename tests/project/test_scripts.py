@@ -1,6 +1,7 @@
 """The scripts: each says what it does, and what it was told wrong."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,3 +108,40 @@ def test_a_python_that_is_none_is_refused_by_name(bare_path):
     told = run("script/bootstrap", PATH=bare_path, PYTHON="/nonesuch")
     assert told.returncode == 1
     assert "PYTHON=/nonesuch is no Python 3.11 or newer" in told.stderr
+
+
+# --- As git has them
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def told_by_shebang(tracked: list[str], root: Path = ROOT) -> list[str]:
+    """Return those of the `tracked` files that the system starts by their first line."""
+    return [name for name in tracked if (root / name).is_file() and (root / name).read_bytes().startswith(b"#!")]
+
+
+@pytest.fixture(scope="module")
+def in_index() -> dict[str, str]:
+    """`{path: mode}` of what git knows, `100755` where a file may be run."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout of git.")
+    return {line.split("\t")[1]: line.split()[0] for line in git("ls-files", "--stage").splitlines()}
+
+
+def test_each_script_may_be_run_and_ends_its_lines_as_unix_does(in_index):
+    scripts = told_by_shebang(list(in_index))
+    assert {*SCRIPTS, "script/ably-server", "manage.py"} | set(filter(re.compile("script/").match, in_index)) == set(
+        scripts
+    )
+    assert [name for name in scripts if in_index[name] != "100755" or not os.access(ROOT / name, os.X_OK)] == []
+    assert [name for name in scripts if b"\r" in (ROOT / name).read_bytes()] == []
+    assert {line.split()[0] for line in git("ls-files", "--eol", "--", *scripts).splitlines()} == {"i/lf"}
+
+
+def test_a_git_that_prefers_windows_line_ends_checks_out_those_of_unix(in_index, tmp_path):
+    git("clone", "--quiet", "--config", "core.autocrlf=true", str(ROOT), str(tmp_path / "clone"))
+    scripts = told_by_shebang(list(in_index), tmp_path / "clone")
+    assert len(scripts) >= len(SCRIPTS)
+    assert [name for name in scripts if b"\r" in (tmp_path / "clone" / name).read_bytes()] == []
