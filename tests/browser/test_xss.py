@@ -7,7 +7,6 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import browser, demo, demo_database, new_site, producer_key  # noqa: F401
 from tests.browser.inboxes import Inboxes
 from tests.browser.rest import new_context, until
 from tests.browser.staff import Staff
@@ -92,7 +91,7 @@ def lacking(page: Page, within: str = "#content") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stored(browser, new_site, producer_key):  # noqa: F811
+def stored(browser, new_site, producer_key):
     with new_site() as site:
         inboxes = Inboxes(browser, site, producer_key)
         site.manage("shell", "--no-imports", "-c", _STORE.format(payloads=json.dumps(PAYLOADS)))
@@ -107,7 +106,7 @@ def inboxes(stored):
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser, stored):  # noqa: F811
+def signed_in(browser, stored):
     page = Staff.of(browser, stored.site).page
     yield page, watch(page)
     page.context.close()
@@ -121,7 +120,7 @@ def admin(signed_in):
     assert heard == []
 
 
-def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):  # noqa: F811
+def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):
     page = new_context(browser).new_page()
     page.goto(f"{stored.site.url}/entrar/")
     heard = watch(page)
