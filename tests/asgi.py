@@ -19,9 +19,9 @@ from notificacao.services import notify
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
 from tests.stamping import stamp_all
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
-DEADLINE = 10.0  # seconds
+DEADLINE = PATIENCE
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from notificacao import idempotency, retention
 from notificacao.idempotency import OtherRequest, UnderWay, once
 from notificacao.models import AuditEvent, KeptAnswer, Notification, ProducerKey
 from tests.producers import System, make_producer, to
+from tests.waiting import PATIENCE
 
 ASKED = {"a": 1, "b": [2]}
 
@@ -154,7 +155,7 @@ class TestBesideEachOther:
             waiting = other(once, "ana", "x", ASKED, lambda: "second")
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
-        assert waiting.result(5) == ("first", True)
+        assert waiting.result(PATIENCE) == ("first", True)
 
     def test_where_the_first_is_rolled_back_the_second_does_it(self, other):
         with transaction.atomic():
@@ -163,7 +164,7 @@ class TestBesideEachOther:
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
             transaction.set_rollback(True)
-        assert waiting.result(5) == ("second", False)
+        assert waiting.result(PATIENCE) == ("second", False)
 
     def test_who_waits_too_long_is_told_so_and_has_done_nothing(self, other, monkeypatch):
         monkeypatch.setattr(idempotency, "_WAIT", "100ms")

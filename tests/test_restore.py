@@ -14,11 +14,10 @@ import pytest
 from tests.live.ably_server import ROOT
 from tests.live.postgres import PostgresServer, binaries
 from tests.live.site import PASSWORD, DispatcherProcess, Site, environment_for
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.services
 
-WITHIN = 30.0  # seconds, on a machine full of other tests
 _PRODUCER = """
 import sys, django
 django.setup()
@@ -40,7 +39,7 @@ class Page:
     def __init__(self, site: Site, username: str):
         self.events: list[tuple[str, str]] = []  # (notification, its title) or (resync, its position)
         self.position = ""
-        self._http = httpx.Client(base_url=site.url, timeout=httpx.Timeout(20, read=None))
+        self._http = httpx.Client(base_url=site.url, timeout=httpx.Timeout(PATIENCE, read=None))
         self._http.get("/entrar/")
         form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
         assert self._http.post("/entrar/", data=form).status_code == 302
@@ -184,26 +183,26 @@ async def found_out_by_a_dispatcher_that_was_not_there_before(world: World) -> N
     "restore", [renewed_by_hand, found_out_by_the_dispatcher, found_out_by_a_dispatcher_that_was_not_there_before]
 )
 async def test_each_page_is_told_resync_and_gets_all_that_came_after_once(world, restore):
-    await eventually(world.all_stamped, WITHIN)
+    await eventually(world.all_stamped)
     pages = {name: Page(world.site, name) for name in ("ana", "bia", "caio")}
     world.send("ana", "guardada")
-    await eventually(lambda: pages["ana"].titles == ["guardada"], WITHIN)
+    await eventually(lambda: pages["ana"].titles == ["guardada"])
     world.dump()
     past = world.epoch()
     world.send("ana", "perdida", "perdida também")
     world.send("bia", "perdida de bia")
-    await eventually(lambda: len(pages["ana"].titles) == 3 and len(pages["bia"].titles) == 1, WITHIN)
+    await eventually(lambda: len(pages["ana"].titles) == 3 and len(pages["bia"].titles) == 1)
     lost = world.ask("SELECT max(seq) FROM notificacao_notification")
     cursor = pages["ana"].position
 
     await restore(world)
-    await eventually(lambda: world.epoch() != past, WITHIN)
+    await eventually(lambda: world.epoch() != past)
     new = world.epoch()
-    await eventually(lambda: all(any(new in position for position in page.resyncs) for page in pages.values()), WITHIN)
+    await eventually(lambda: all(any(new in position for position in page.resyncs) for page in pages.values()))
     world.send("ana", "nova", "mais nova", "outra")
     world.send("bia", "nova de bia")
 
-    await eventually(lambda: pages["ana"].titles[-1:] == ["outra"] and pages["bia"].titles[1:], WITHIN)
+    await eventually(lambda: pages["ana"].titles[-1:] == ["outra"] and pages["bia"].titles[1:])
     assert world.ask("SELECT max(seq) FROM notificacao_notification") > lost  # the lost seqs were given again
     assert pages["ana"].titles == ["guardada", "perdida", "perdida também", "nova", "mais nova", "outra"]
     assert pages["bia"].titles == ["perdida de bia", "nova de bia"]

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.browser
 
 EPOCHS = "fetch('/api/v1/session/').then(r => r.json()).then(s => s.channels.reduce((sum, c) => sum + c.key_epoch, 0))"
 COLLEAGUE_FOR_A_MOMENT = """
-gil, unit = Person.objects.get(username="gil"), Unit.objects.get(code="CRAS01")
-Membership.objects.create(person=gil, role=Role.TECNICO, unit=unit).delete()
+caio, unit = Person.objects.get(username="caio"), Unit.objects.get(code="CRAS01")
+Membership.objects.create(person=caio, role=Role.TECNICO, unit=unit).delete()
 """
 
 

@@ -39,9 +39,9 @@ def tabs_of(desk, name, transport, count):
 @pytest.mark.parametrize(("name", "transport"), [("ana", "ably"), ("bia", "sse")])
 def test_seven_tabs_share_one_stream_and_each_shows_what_comes_once(desk, send, site, name, transport):
     tabs = tabs_of(desk, name, transport, 7)
-    send("Para as sete abas")
+    send(f"Para as sete abas de {name}")
     for tab in tabs:
-        tab.sees("Para as sete abas")
+        tab.sees(f"Para as sete abas de {name}")
         assert tab.is_complete_and_each_once() == 1
     one_stream_is_open(tabs[0].page, site)
 
@@ -66,7 +66,7 @@ def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_take
     """
     leader, *others = tabs_of(desk, "bia", "sse", 3)
     held = []
-    leader.page.route("**/parada/", held.append)
+    leader.page.route("**/parada/", lambda route: held.append(route))  # noqa: PLW0108 – Playwright reads its signature
     leader.page.evaluate(STAND_STILL)
     until(leader.page, lambda: held)
     send("Enquanto a primeira aba não responde")

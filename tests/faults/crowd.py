@@ -61,7 +61,7 @@ async def on_ably(site: str, browsers: list[Browser], **environment: str) -> Asy
     crowd.pid = process.pid
     reading = asyncio.create_task(crowd.read(process.stdout))
     try:
-        await eventually(lambda: crowd.attached, within=60)
+        await eventually(lambda: crowd.attached)
         yield crowd
     finally:
         process.kill()

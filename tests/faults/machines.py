@@ -27,7 +27,7 @@ _LANES = (lambda: "live", lambda: "standby", lambda: random.choice(("live", "sta
 BY_SESSION = (None,)  # one page a person, in the lane that its session names
 _LOOK_EVERY = 0.05  # seconds
 _AT_ONCE = 40  # pages that open together
-QUIET_WITHIN = 12.0  # seconds in which nothing comes until what is missing is lost
+QUIET_WITHIN = 40.0  # seconds in which nothing comes until what is missing is lost
 
 
 class Producer:
@@ -78,6 +78,7 @@ class Machines:
         *,
         size: int = PEOPLE,
         dispatcher: type[DispatcherProcess] = DispatcherProcess,
+        web: type[Site] = Site,
         odd: dict = {},  # noqa: B006
         **settings: str,
     ):
@@ -96,7 +97,7 @@ class Machines:
         }
         self.to_database = Proxy(postgres.port)
         behind = self.database.replace(f":{postgres.port}/", f":{self.to_database.port}/")
-        self.webs = [Site(behind, **self.settings | odd), Site(self.database, **self.settings)]
+        self.webs = [web(behind, **self.settings | odd), web(self.database, **self.settings)]
         self.to_web = Proxy(self.webs[0].port)
         self.dispatchers = [dispatcher(self.database, **self.settings | more) for more in (odd, {})]
         self.producer = Producer(self.database, **self.settings)
@@ -188,7 +189,7 @@ class Trial:
             leaders[:] = [process for process in self.machines.dispatchers if process.running and process.leads]
             return len(leaders) == 1
 
-        await eventually(only_one, 60.0)
+        await eventually(only_one)
         return leaders[0]
 
     @property
@@ -200,17 +201,17 @@ class Trial:
         """Once every page heard something of its stream, a heartbeat at least."""
         for browser in self.browsers:
             browser.heard.clear()
-        await eventually(lambda: all(browser.heard.is_set() for browser in self.browsers), 60.0)
+        await eventually(lambda: all(browser.heard.is_set() for browser in self.browsers))
 
-    async def delivered(self, more: int, within: float = 60.0) -> None:
+    async def delivered(self, more: int) -> None:
         """Once so many more rows came to the pages."""
         wanted = self.arrivals + more
-        await eventually(lambda: self.arrivals >= wanted, within, _LOOK_EVERY)
+        await eventually(lambda: self.arrivals >= wanted, every=_LOOK_EVERY)
 
     async def tried(self, more: int) -> None:
         """Once the producers came to the end of so many more transactions, good or bad."""
         wanted = self.machines.producer.tell("tried") + more
-        await eventually(lambda: self.machines.producer.tell("tried") >= wanted, 60.0)
+        await eventually(lambda: self.machines.producer.tell("tried") >= wanted)
 
 
 @contextlib.asynccontextmanager
@@ -227,7 +228,7 @@ async def pages(machines: Machines, lanes: Sequence[Callable[[], str] | None] = 
             running.append(tasks.create_task(browser.run()))
             if len(running) % _AT_ONCE == 0 or browser is browsers[-1]:
                 begun = browsers[: len(running)]
-                await eventually(lambda begun=begun: all(one.heard.is_set() for one in begun), 60.0, _LOOK_EVERY)
+                await eventually(lambda begun=begun: all(one.heard.is_set() for one in begun), every=_LOOK_EVERY)
         yield browsers
         for task in running:
             task.cancel()
@@ -241,7 +242,7 @@ async def burst(
 
     Nothing is written after the load has ended: pages that lack something have to find out by themselves.
     """
-    await eventually(machines.is_quiet, 60.0)
+    await eventually(machines.is_quiet)
     heads = machines.heads()
     channels = sorted({channel for person in machines.people for channel in person["hears"]})
     load = Trial(machines, browsers)

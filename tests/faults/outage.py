@@ -13,11 +13,10 @@ from tests.faults.history import Path
 from tests.faults.machines import Machines, Trial, burst, pages
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 Act = Callable[[], Awaitable[None]]
 
-_AGAIN_WITHIN = 90.0  # seconds: the SDK tries every 15 to 30
 _LOOK_EVERY = 0.1  # seconds
 _ARRIVALS = 10  # a page, before and while Ably is away
 
@@ -68,7 +67,7 @@ class Outage:
         """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is."""
         machines = self._machines
         await self._in_use()
-        await eventually(machines.is_settled, 60)  # what an outage before this one held up
+        await eventually(machines.is_settled)  # what an outage before this one held up
         async with pages(machines, self._lanes) as browsers:
             mine = browsers[:: len(self._lanes)]
             async with (
@@ -78,15 +77,15 @@ class Outage:
                 await load.delivered(_ARRIVALS * len(browsers))
                 broken_at = time.monotonic()
                 await break_it()
-                await eventually(lambda: machines.breaker()[0] == "open", 30, _LOOK_EVERY)
+                await eventually(lambda: machines.breaker()[0] == "open", every=_LOOK_EVERY)
                 opened_at, reason = time.monotonic(), machines.breaker()[1]
                 await load.delivered(_ARRIVALS * len(browsers))
                 mended_at = time.monotonic()
                 await mend_it()
                 await self._in_use()
-                await eventually(lambda: crowd.attached, _AGAIN_WITHIN, _LOOK_EVERY)
+                await eventually(lambda: crowd.attached, every=_LOOK_EVERY)
                 brought = crowd.brought
-                await eventually(lambda: crowd.brought >= brought + len(mine), _AGAIN_WITHIN, _LOOK_EVERY)
+                await eventually(lambda: crowd.brought >= brought + len(mine), every=_LOOK_EVERY)
         return self._noticed(load, broken_at, opened_at, mended_at, reason)
 
     def _noticed(self, load: Trial, broken_at: float, opened_at: float, mended_at: float, reason: str) -> Noticed:
@@ -107,12 +106,12 @@ class Outage:
 
     async def _in_use(self) -> None:
         """Once Ably is, as every process sees it."""
-        async with httpx.AsyncClient(timeout=30) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
 
             async def everywhere():
                 return all([(await http.get(f"{site}/health/ably")).is_success for site in self._machines.sites])
 
-            await eventually(everywhere, 60, _LOOK_EVERY)
+            await eventually(everywhere, every=_LOOK_EVERY)
 
 
 def _shown_at(browser: Browser) -> dict[str, float]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from tests.live.ably_server import free_port
+from tests.waiting import PATIENCE
 
 _AT_ONCE = 16_384  # bytes
 
@@ -48,7 +49,7 @@ class Proxy:
         self._loop.close()
 
     def _call(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
 
     async def _serve(self) -> None:
         self._passable.set()
@@ -103,6 +104,11 @@ class Proxy:
     def open(self) -> int:
         """How many connections pass through it."""
         return len(self._connections)
+
+    @property
+    def spoilt(self) -> int:
+        """How many of them have lost a byte."""
+        return len(self._spoilt)
 
     def hold(self) -> None:
         self._loop.call_soon_threadsafe(self._passable.clear)

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from tests.faults.clients import Browser
 from tests.faults.history import Path
 from tests.faults.machines import Machines
+from tests.waiting import PATIENCE
 
 _TOKEN = "c" * 32
 _ACKNOWLEDGE_EVERY = 0.3  # seconds
@@ -90,7 +91,7 @@ def gates(event: dict) -> dict[str, dict]:
 @contextlib.asynccontextmanager
 async def acknowledging(site: str, browsers: list[Browser]) -> AsyncIterator[None]:
     """Each page tells what came to it, by which transport, as pages do."""
-    async with httpx.AsyncClient(base_url=site, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=site, timeout=PATIENCE) as http:
         task = asyncio.create_task(_acknowledge(http, browsers))
         yield
         task.cancel()

@@ -14,7 +14,7 @@ from tests.faults.history import Path
 from tests.faults.machines import BY_SESSION, Machines, burst, pages
 from tests.faults.outage import first_shown
 from tests.faults.rehearsal import Plan
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
 
@@ -45,26 +45,26 @@ async def roll_back(
 
     `look` is called in the load on Ably, before the command, after its commit, and once every live stream is there.
     """
-    await eventually(lambda: machines.breaker()[0] == "closed", 60)
+    await eventually(lambda: machines.breaker()[0] == "closed")
     async with (
         pages(machines, BY_SESSION) as browsers,
         on_ably(machines.sites[-1], browsers) as crowd,
         burst(machines, browsers, pace=pace) as load,
     ):
-        await eventually(lambda: crowd.brought >= 2 * len(browsers), 90, 0.1)
+        await eventually(lambda: crowd.brought >= 2 * len(browsers), every=0.1)
         look(crowd)
-        await eventually(lambda: crowd.brought >= 4 * len(browsers), 90, 0.1)
+        await eventually(lambda: crowd.brought >= 4 * len(browsers), every=0.1)
         look(crowd)
         assert {browser.page.lane for browser in browsers} == {"standby"}
         for browser in browsers:
             browser.live_at = None
         words = ("rollout", "rollback", "--reason", "Ably lento")
         command = asyncio.create_task(asyncio.to_thread(machines.webs[1].manage, *words))
-        await eventually(lambda: command.done() or _rolled_back_at(machines.database), 60, 0.05)
+        await eventually(lambda: command.done() or _rolled_back_at(machines.database), every=0.05)
         look(crowd)
         back_at = _rolled_back_at(machines.database)
         assert back_at, await command
-        await eventually(lambda: all(browser.live_at for browser in browsers), 60, 0.05)
+        await eventually(lambda: all(browser.live_at for browser in browsers), every=0.05)
         look(crowd)
         await command
         await load.delivered(2 * len(browsers))
@@ -90,7 +90,7 @@ def _rolled_back_at(database: str) -> float | None:
 
 async def _transports(machines: Machines, browsers: list[Browser]) -> set[str]:
     """What the session tells some of the pages."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
         sessions = [one.person["session"] for one in browsers[:10]]
         answers = [
             await http.get(f"{machines.sites[0]}/api/v1/session/", headers={"Cookie": f"sessionid={session}"})

@@ -39,7 +39,7 @@ def way(ably):
 @pytest.fixture
 async def everybody(crowded):
     """A plan in its last stage."""
-    await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+    await eventually(lambda: crowded.breaker()[0] == "closed")
     return Plan(crowded, [50, 100], 2)
 
 
@@ -49,7 +49,7 @@ async def half(crowded):
 
     The web processes are new: after an outage streams bring every row for 40 seconds, which the guard would count.
     """
-    await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+    await eventually(lambda: crowded.breaker()[0] == "closed")
     for site in crowded.webs:
         site.kill()
     await asyncio.gather(*(asyncio.to_thread(site.start) for site in crowded.webs))
@@ -102,7 +102,7 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
         await asyncio.to_thread(lambda: [dispatcher.start() for dispatcher in crowded.dispatchers])
         looked = everybody.ask("SELECT now() AS at")[0]["at"]
         query = "SELECT FROM notificacao_rolloutplan WHERE looked_at > %s"
-        await eventually(lambda: everybody.ask(query, looked), 20)
+        await eventually(lambda: everybody.ask(query, looked))
         assert everybody.standing().place == before.place
         assert everybody.says(OUT_OF_USE)
         server.start()
@@ -117,15 +117,15 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
 async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
     server, _ = ably
     async with measured(crowded, half, pace=0.5) as load:
-        await eventually(lambda: half.sample() > PEOPLE, 60)
+        await eventually(lambda: half.sample() > PEOPLE)
         assert half.standing().state == "running"
         server.kill()
-        await eventually(lambda: half.standing().percent < 50, 60)
+        await eventually(lambda: half.standing().percent < 50)
         if half.standing().state == "running":  # a stage down was proven first, and a new time of grace began
             half.grace_is_over()
-        await eventually(lambda: half.standing().state == "rolled_back", 60)
+        await eventually(lambda: half.standing().state == "rolled_back")
         server.start()
-        await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+        await eventually(lambda: crowded.breaker()[0] == "closed")
         await load.delivered(5 * len(load.browsers))
         assert {one.page.lane for one in load.browsers} == {"live"}
     (*_, last) = half.events()
@@ -160,10 +160,10 @@ async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody
         on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd,
         burst(crowded, browsers, pace=0.5) as load,
     ):
-        await eventually(lambda: way.cuts_off.cut >= 5 and crowd.brought > 5 * PEOPLE, 60)
+        await eventually(lambda: way.cuts_off.cut >= 5 and crowd.brought > 5 * PEOPLE)
         assert crowded.breaker()[0] == "closed"
         assert {one.page.lane for one in browsers} == {"standby"}
-    await eventually(crowded.is_settled, 60)  # what was cut off last is still to be sent again
+    await eventually(crowded.is_settled)  # what was cut off last is still to be sent again
     written = [row.id for row in load.rows if row.committed and row.expires_at is None]
     query = "SELECT DISTINCT dispatch_state AS state FROM notificacao_notification WHERE public_id = ANY(%s)"
     assert everybody.ask(query, written) == [{"state": "published"}]
@@ -174,7 +174,7 @@ async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody
 async def test_an_ably_that_is_slower_than_sse_loses_the_people_of_its_last_stage(crowded, way, half):
     way.latency = 0.06  # each way: too slow for the goal, and not for the breaker
     async with measured(crowded, half, pace=1.0) as load:
-        await eventually(lambda: half.standing().percent < 50, 60)
+        await eventually(lambda: half.standing().percent < 50)
         await load.delivered(5 * len(load.browsers))
     (*_, last) = half.events()
     assert (last["action"], last["who"], last["to_percent"]) == ("step_down", "guard", 25)

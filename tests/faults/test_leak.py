@@ -19,7 +19,7 @@ from tests.faults.outage import machines_on_ably
 from tests.faults.rehearsal import Plan
 from tests.faults.rollback import NOTHING_MORE_AFTER
 from tests.live.ably_server import AblyServer
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
@@ -44,13 +44,13 @@ def crowded(postgres, redis, ably):
 @pytest.fixture
 async def plan(crowded):
     """Everybody is on Ably by a plan in its last stage."""
-    await eventually(lambda: crowded.breaker()[0] == "closed", 60)
+    await eventually(lambda: crowded.breaker()[0] == "closed")
     return Plan(crowded, [50, 100], 2)
 
 
 def by_the_admin(site, reason: str) -> None:
     """«Não» on the flag's page, after a login."""
-    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=30) as http:
+    with httpx.Client(base_url=site.url, follow_redirects=True, timeout=PATIENCE) as http:
         login = http.get("/admin/login/", params={"next": FLAGS})
         form = {"username": "chefe", "password": PASSWORD, "next": FLAGS}
         listed = http.post("/admin/login/", data=form | {"csrfmiddlewaretoken": _hidden(login, "csrfmiddlewaretoken")})
@@ -85,12 +85,12 @@ async def test_the_kill_switch_takes_everybody_off_ably_and_loses_nothing(crowde
         on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd,
         burst(crowded, browsers, pace=0.5) as load,
     ):
-        await eventually(lambda: crowd.brought >= 2 * len(browsers), 60)
+        await eventually(lambda: crowd.brought >= 2 * len(browsers))
         await asyncio.to_thread(door, site, reason)
         killed_at = time.monotonic()
         await load.delivered(5 * len(browsers))
         await eventually(lambda: {one.page.lane for one in browsers} == {"live"})
-        await eventually(lambda: _open_on_ably(site) == 0, 30, 1)
+        await eventually(lambda: _open_on_ably(site) == 0, every=1)
     late = {row.event_id for row in load.rows if row.began > killed_at + NOTHING_MORE_AFTER}
     assert late
     assert not late & {one.event_id for page in browsers for one in page.page.history.arrivals if one.path is Path.ABLY}
@@ -123,14 +123,14 @@ async def test_after_end_logins_no_login_and_no_token_is_worth_anything_and_whoe
     site = crowded.webs[1]
     browsers = [Browser(crowded.sites, person, None, person["name"]) for person in crowded.people]
     running = [asyncio.create_task(browser.run()) for browser in browsers]
-    await eventually(lambda: all(one.heard.is_set() for one in browsers), 60)
+    await eventually(lambda: all(one.heard.is_set() for one in browsers))
     async with on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd:
         await asyncio.to_thread(site.manage, "end_logins", "--reason", "Chave vazada")
-        ends = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), 30)
+        ends = await asyncio.wait_for(asyncio.gather(*running, return_exceptions=True), PATIENCE)
         assert all(end.split(SignedOut)[1] is None for end in ends)
-        await eventually(lambda: "attached" not in crowd.states.values(), 30)
+        await eventually(lambda: "attached" not in crowd.states.values())
         sent = [crowded.producer.tell("send", channel=_own(person)) for person in crowded.people]
-        await eventually(crowded.is_settled, 30)
+        await eventually(crowded.is_settled)
         assert crowd.brought == 0
     assert plan.ask("SELECT FROM notificacao_revocation WHERE done_at IS NULL") == []
     asked = trail(site, action="tokens_revoked", who="manage.py", reason="Chave vazada")[0]
@@ -146,7 +146,7 @@ def _own(person: dict) -> str:
 
 
 async def _inbox(site, person: dict) -> set[str]:
-    async with httpx.AsyncClient(base_url=site.url, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
         cookie = {"Cookie": f"sessionid={person['session']}"}
         answer = await http.get("/api/v1/notifications/", headers=cookie)
         return {row["id"] for row in answer.raise_for_status().json()["results"]}
@@ -166,11 +166,11 @@ async def test_with_new_secrets_everybody_goes_back_to_ably_and_the_old_key_open
     await asyncio.gather(*(asyncio.to_thread(process.start) for process in processes))
     answers = [httpx.get(f"{ably.url}/channels/x/messages", auth=tuple(key.split(":"))) for key in (old_key, ably.key)]
     assert [answer.status_code for answer in answers] == [401, 200]
-    await eventually(lambda: crowded.breaker()[0] == "closed", 30)
+    await eventually(lambda: crowded.breaker()[0] == "closed")
     Plan(crowded, [50, 100], 2)
     async with (
         pages(crowded, BY_SESSION) as browsers,
         on_ably(crowded.sites[-1], browsers, **IMPATIENT) as crowd,
         burst(crowded, browsers, pace=0.5),
     ):
-        await eventually(lambda: crowd.brought >= 2 * len(browsers), 60)
+        await eventually(lambda: crowd.brought >= 2 * len(browsers))

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.faults.proxy import Proxy
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def line(proxy):
 async def round_trip(line, text=b"ana"):
     reader, writer = line
     writer.write(text)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         return await reader.readexactly(len(text))
 
 
@@ -87,6 +87,7 @@ async def test_what_is_held_comes_later(line, proxy):
 async def test_what_is_swallowed_never_comes_and_the_line_breaks_when_it_is_over(line, proxy):
     proxy.swallow()
     line[1].write(b"bia")
+    await eventually(lambda: proxy.spoilt == 1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await line[0].read(1)

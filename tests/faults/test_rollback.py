@@ -7,7 +7,7 @@ from tests.faults.outage import machines_on_ably
 from tests.faults.rollback import everybody_by_plan, roll_back
 from tests.live.ably_server import AblyServer
 
-pytestmark = [pytest.mark.faults, pytest.mark.services]
+pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.alone]
 
 PEOPLE = 50
 WITHIN = 5.0  # seconds until every page is served by SSE

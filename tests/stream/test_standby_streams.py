@@ -28,6 +28,12 @@ def on_ably(site):
 
 
 @pytest.fixture
+def endless_patience(monkeypatch):
+    """What comes all the same did not wait for its end."""
+    monkeypatch.setattr("notificacao.stream.standby.PATIENCE", float("inf"))
+
+
+@pytest.fixture
 async def standby(on_ably, site, ana):
     """A stream of ana's in the standby lane."""
     await on_ably(everyone=True, breaker="closed")
@@ -62,11 +68,9 @@ async def test_a_row_that_settles_later_comes_only_if_it_failed(site, standby, n
     assert standby.titles == ["Falhou", "Fim"]
 
 
-async def test_a_row_that_failed_does_not_wait_for_patience_to_end(site, standby, norte):
-    began = time.monotonic()
+async def test_a_row_that_failed_does_not_wait_for_patience_to_end(site, standby, norte, endless_patience):
     await site.publish("Falhou", to=norte, dispatch_state="failed")
     await standby.next("notification")
-    assert time.monotonic() - began < PATIENCE
 
 
 async def test_a_row_without_an_answer_comes_when_patience_ends(site, standby, norte):
@@ -77,21 +81,17 @@ async def test_a_row_without_an_answer_comes_when_patience_ends(site, standby, n
     assert standby.titles == ["Sem resposta"]
 
 
-async def test_while_the_breaker_is_open_rows_come_at_once(site, on_ably, standby, norte):
+async def test_while_the_breaker_is_open_rows_come_at_once(site, on_ably, standby, norte, endless_patience):
     await on_ably(breaker="open")
-    began = time.monotonic()
     await site.publish("Sem Ably", to=norte)
     await standby.next("notification")
-    assert time.monotonic() - began < PATIENCE
     assert "session" not in standby.names(), "an outage moves nobody out of standby"
 
 
-async def test_an_outage_sends_what_waits_for_ably_at_once(site, on_ably, standby, norte):
-    began = time.monotonic()
+async def test_an_outage_sends_what_waits_for_ably_at_once(site, on_ably, standby, norte, endless_patience):
     await site.publish("Aguardava", to=norte)
     await on_ably(breaker="open")
     await standby.next("notification")
-    assert time.monotonic() - began < PATIENCE
 
 
 async def test_when_ably_is_back_what_it_took_comes_as_well_until_the_pages_are_there_again(

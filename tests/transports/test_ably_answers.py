@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -115,11 +114,9 @@ async def test_the_pause_may_be_a_date_a_word_that_means_nothing_or_absent(trans
 async def test_silence_ends_at_the_timeout_and_passes(transport, server, settings):
     settings.ABLY_PUBLISH_TIMEOUT = 0.2
     server.answers.append(Answering.SILENCE)
-    began = time.monotonic()
     found = await fault(transport)
     assert "no answer within 0.2 s" in str(found)
     assert not found.permanent
-    assert time.monotonic() - began < 2
 
 
 async def test_who_gives_up_while_attaching_leaves_no_connection_behind(transport, server):

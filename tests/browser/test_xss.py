@@ -7,7 +7,6 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import browser, demo, demo_database, new_site, producer_key  # noqa: F401
 from tests.browser.inboxes import Inboxes
 from tests.browser.rest import new_context, until
 from tests.browser.staff import Staff
@@ -92,7 +91,7 @@ def lacking(page: Page, within: str = "#content") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stored(browser, new_site, producer_key):  # noqa: F811
+def stored(browser, new_site, producer_key):
     with new_site() as site:
         inboxes = Inboxes(browser, site, producer_key)
         site.manage("shell", "--no-imports", "-c", _STORE.format(payloads=json.dumps(PAYLOADS)))
@@ -107,7 +106,7 @@ def inboxes(stored):
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser, stored):  # noqa: F811
+def signed_in(browser, stored):
     page = Staff.of(browser, stored.site).page
     yield page, watch(page)
     page.context.close()
@@ -121,7 +120,7 @@ def admin(signed_in):
     assert heard == []
 
 
-def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):  # noqa: F811
+def test_the_watch_hears_what_these_payloads_try_where_they_are_markup(browser, stored):
     page = new_context(browser).new_page()
     page.goto(f"{stored.site.url}/entrar/")
     heard = watch(page)
@@ -161,17 +160,19 @@ def test_a_notifications_page_and_its_link_show_it_as_text(inboxes):
     assert seen == set(PAYLOADS)
 
 
-@pytest.mark.parametrize("priority", ["normal", "alta", "urgente"])
-def test_what_comes_while_the_page_is_open_is_told_as_text(inboxes, priority):
+def test_what_comes_while_the_page_is_open_is_told_as_text(inboxes):
+    """All three at once: what is announced quietly is gathered for a second."""
     page = inboxes.open("caio").page
-    told = page.locator("#announcer" if priority == "normal" else f".toast.{priority}")
     for payload in PAYLOADS:
         data = {"event": payload, payload: [payload]}
-        inboxes.send(payload, to={"people": ["caio"]}, message=payload, priority=priority, data=data)
-        expect(told).to_contain_text(payload)
-        if priority != "normal":
-            told.locator(".close").click()
-            expect(told).to_have_count(0)
+        for priority in ("normal", "alta", "urgente"):
+            inboxes.send(payload, to={"people": ["caio"]}, message=payload, priority=priority, data=data)
+        for loud in ("alta", "urgente"):
+            toast = page.locator(f".toast.{loud}")
+            expect(toast).to_contain_text(payload)
+            toast.locator(".close").click()
+            expect(toast).to_have_count(0)
+        expect(page.locator("#announcer")).to_contain_text(payload)
 
 
 def test_the_bell_on_anothers_page_shows_it_as_text(inboxes):
