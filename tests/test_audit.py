@@ -75,6 +75,22 @@ def test_retention_takes_what_is_older_than_its_days_and_nothing_at_0(event, set
     assert AuditEvent.objects.count() == kept
 
 
+def test_a_command_is_on_record_by_its_user_and_machine(monkeypatch):
+    monkeypatch.setattr(audit.platform, "node", lambda: "web-1")
+    monkeypatch.setattr(audit.getpass, "getuser", lambda: "deploy")
+    assert audit.this_console() == "deploy@web-1"
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])  # up to Python 3.12, and from 3.13 on
+def test_where_its_user_has_no_name_the_machine_is_enough(monkeypatch, error):
+    def nameless():
+        raise error("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr(audit.platform, "node", lambda: "web-1")
+    monkeypatch.setattr(audit.getpass, "getuser", nameless)
+    assert audit.this_console() == "web-1"
+
+
 # --- As a table
 
 

@@ -224,3 +224,19 @@ def test_where_the_database_cannot_tell_its_home_the_one_that_is_known_stands(mo
 
 def test_home_is_cluster_timeline_and_table_on_postgresql_and_nothing_on_sqlite():
     assert re.fullmatch(r"\d+/[0-9A-F]{8}/\d+" if connection.vendor == "postgresql" else "", epoch.home())
+
+
+def test_a_database_that_is_no_postgresql_has_no_home(monkeypatch):
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    assert epoch.home() == ""
+
+
+@pytest.mark.postgres
+def test_a_role_that_may_not_ask_the_cluster_knows_the_table_and_its_transaction_goes_on():
+    """As with a managed service."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE hosted; GRANT SELECT ON notificacao_loghead TO hosted")
+        cursor.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC; SET LOCAL ROLE hosted")
+    table = re.search(r"\d+$", epoch.home())[0]
+    assert epoch.home() == table
+    assert eventlog.head().seq == 0

@@ -8,7 +8,7 @@ import types
 
 import jwt
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import override_settings
 
 from notificacao.ably_check import checks as ably_check
@@ -309,15 +309,3 @@ def test_as_json_it_is_one_object(ably, db, capsys):
     assert answer["ok"] is True
     assert [finding["name"] for finding in answer["findings"]] == EVERYTHING
     assert set(answer["findings"][0]) == {"name", "ok", "said", "to_do"}
-
-
-def test_without_a_key_there_is_one_sentence(settings):
-    settings.ABLY_API_KEY = ""
-    with pytest.raises(CommandError, match=r"não está configurado.*ABLY_API_KEY"):
-        call_command("ably_check")
-
-
-@pytest.mark.parametrize("probes", ["0", "1001"])
-def test_an_odd_number_of_probes_is_refused(ably, probes):
-    with pytest.raises(CommandError, match="--probes"):
-        call_command("ably_check", f"--probes={probes}")

@@ -13,6 +13,7 @@ from rest_framework import exceptions
 
 from notificacao import eventlog
 from notificacao.api import problems
+from notificacao.api.parsing import BoundedJSONParser
 from notificacao.api.problems import Problem, as_problem
 from notificacao.api.urls import urlpatterns
 from notificacao.models import LogHead, Person, ReadMark
@@ -128,6 +129,22 @@ def test_a_body_that_is_not_json_is_400_and_one_that_does_not_say_so_is_415(as_a
     assert is_problem(broken, 400, "parse_error")
     form = as_ana.post(ROOT + "receipts/", {"id": "1"})
     assert is_problem(form, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+def test_a_body_may_be_so_large_and_no_larger(as_ana, more, status):
+    body = "[" + " " * (BoundedJSONParser.limit - 2 + more) + "]"
+    answer = as_ana.generic("POST", ROOT + "receipts/", body, content_type="application/json")
+    assert answer.status_code == status
+    if status == 413:
+        assert is_problem(answer, 413, "too_large")
+        assert answer.json()["detail"] == "O corpo do pedido passa de 65536 bytes."
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'["\xff"]'])
+def test_a_body_that_is_too_deep_or_no_text_is_refused_as_one_that_is_not_json(as_ana, body):
+    answer = as_ana.generic("POST", ROOT + "receipts/", body, content_type="application/json")
+    assert is_problem(answer, 400, "parse_error")
 
 
 def test_a_stream_that_is_asked_of_a_server_without_asgi_says_so(as_ana):

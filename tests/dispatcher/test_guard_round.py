@@ -4,8 +4,9 @@ import asyncio
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
-from notificacao import eventlog, services
+from notificacao import eventlog, metrics, services
 from notificacao.dispatcher import guard_round, guard_schedule, lease
 from notificacao.dispatcher.guard_schedule import GuardSchedule
 from notificacao.dispatcher.stamp import LeadLost
@@ -171,3 +172,46 @@ def test_only_who_leads_looks_and_the_first_look_counts_no_time(monkeypatch):
     asyncio.run(story())
     turn.close()
     assert looks == [(7, 0.0), (7, 60.0)]
+
+
+async def test_a_watch_is_a_pause_and_then_one_look(monkeypatch):
+    looks, asked = [], []
+    monkeypatch.setattr(guard_schedule, "_look", lambda *seen: looks.append(seen))
+    turn = GuardSchedule(lambda: asked.append(7) or 7)
+    watching = asyncio.create_task(turn.watch())
+    await asyncio.sleep(0)
+    assert asked == []
+    watching.cancel()
+    monkeypatch.setattr(guard_schedule, "LOOK_EVERY", 0.0)
+    await turn.watch()
+    assert (asked, looks) == ([7], [(7, 0.0)])
+    turn.close()
+
+
+def test_a_plan_that_is_under_way_is_looked_at_in_the_leaders_term(world, monkeypatch):
+    looks = []
+    monkeypatch.setattr(guard_round, "look", lambda *seen: looks.append(seen))
+    guard_schedule._look(7, 60.0)
+    assert looks == [(rollout_plan.newest(), 7, 60.0)]
+
+
+@pytest.fixture
+def looked_at(db, monkeypatch):
+    """The percent in the metrics after one look that finds no plan to look at."""
+    monkeypatch.setattr(guard_round, "look", lambda *seen: 1 / 0)
+    metrics.ROLLOUT_PERCENT.set(25)
+
+    def percent():
+        guard_schedule._look(7, 60.0)
+        return REGISTRY.get_sample_value("notificacao_rollout_percent")
+
+    return percent
+
+
+def test_where_there_never_was_a_plan_nobody_is_in_the_figures(looked_at):
+    assert looked_at() == 0
+
+
+def test_a_plan_that_is_over_is_looked_at_no_more_and_nobody_is_in_the_figures(world, looked_at):
+    RolloutPlan.objects.update(state=RolloutPlan.State.ROLLED_BACK)
+    assert looked_at() == 0

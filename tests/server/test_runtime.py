@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings as django_settings
@@ -10,9 +11,11 @@ from django.db import OperationalError
 
 from notificacao import audiences, eventlog, wakes
 from notificacao.models import DispatcherLease, Notification
+from notificacao.server import runtime as runtime_module
 from notificacao.server.runtime import Runtime
 from notificacao.services import notify
 from notificacao.stream import hub
+from notificacao.transports.ably import AblyTransport
 from tests.asgi import OpenStream, in_database, log_in
 from tests.waiting import eventually
 
@@ -189,3 +192,85 @@ async def test_from_notify_to_the_page_with_an_embedded_dispatcher(runtime, ana,
     assert event.data["id"] == str(row.public_id)
     await eventually(lambda: in_database(Notification.objects.filter(pk=row.pk, dispatch_state="skipped").exists))
     await stream.close()
+
+
+# --- What it wires
+
+
+@pytest.fixture
+def listened(settings, monkeypatch):
+    """The topics that each listener asked other processes for; the layer crosses processes."""
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "one.that.crosses"}}
+    asked = []
+
+    async def listen(topics):
+        asked.append(tuple(topics))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(wakes, "carry_and_listen", listen)
+    return asked
+
+
+@pytest.fixture
+def dispatchers(monkeypatch):
+    """Stands for the dispatcher: the transport that each one was given, and whether it was told to end."""
+    made = []
+
+    class Idle:
+        def __init__(self, transport):
+            self.transport, self.ended = transport, False
+            made.append(self)
+
+        async def run(self):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended = True
+
+    monkeypatch.setattr("notificacao.server.runtime.Dispatcher", Idle)
+    return made
+
+
+@pytest.mark.usefixtures("dispatchers")
+@pytest.mark.parametrize(
+    ("dispatcher", "topics"),
+    [("external", (wakes.HUBS,)), ("embedded", (wakes.HUBS, wakes.DISPATCHER, wakes.REVOCATIONS))],
+)
+async def test_other_processes_are_listened_to_for_what_runs_here(runtime, settings, listened, dispatcher, topics):
+    settings.DISPATCHER = dispatcher
+    runtime.start()
+    await eventually(lambda: listened)
+    assert listened == [topics]
+    assert runtime.status()["wakes"] is True
+
+
+async def test_a_dispatcher_without_a_site_listens_for_itself_and_both_end_together(listened, dispatchers):
+    work = asyncio.create_task(runtime_module.dispatch())
+    await eventually(lambda: listened and dispatchers)
+    work.cancel()
+    await asyncio.wait([work])
+    assert listened == [(wakes.DISPATCHER, wakes.REVOCATIONS)]
+    assert [dispatcher.ended for dispatcher in dispatchers] == [True]
+
+
+@pytest.mark.parametrize(("key", "transports"), [("", [type(None)]), ("app.key:segredo", [AblyTransport])])
+async def test_the_dispatcher_is_given_ably_where_a_key_is_configured(runtime, settings, dispatchers, key, transports):
+    settings.DISPATCHER, settings.ABLY_API_KEY = "embedded", key
+    runtime.start()
+    assert [type(dispatcher.transport) for dispatcher in dispatchers] == transports
+
+
+async def test_each_commit_to_an_sqlite_file_rings_and_nothing_else_does(runtime, monkeypatch, tmp_path):
+    file = tmp_path / "site.sqlite3"
+    monkeypatch.setattr(runtime_module, "connection", SimpleNamespace(vendor="sqlite"))
+    monkeypatch.setattr(runtime_module, "settings", SimpleNamespace(DATABASES={"default": {"NAME": file}}))
+    rung = []
+    monkeypatch.setattr(wakes, "ring", rung.append)
+    with contextlib.closing(sqlite3.connect(file)) as another:
+        runtime.start()
+        assert runtime.status()["notice"] is True
+        await eventually(lambda: {wakes.HUBS, wakes.DISPATCHER} <= set(rung))
+        for number in range(2):
+            rung.clear()
+            another.execute(f"CREATE TABLE t{number} (x)")
+            await eventually(lambda: {wakes.HUBS, wakes.DISPATCHER} <= set(rung))

@@ -1,6 +1,7 @@
 """A connection that uvicorn gives away: what clients may do to it, and what of uvicorn's own it leans on."""
 
 import asyncio
+import contextlib
 import inspect
 import re
 from collections import deque
@@ -12,9 +13,10 @@ from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
-from notificacao import audiences
+from notificacao import audiences, eventlog
 from notificacao.server import takeover
 from notificacao.server.takeover import TakeoverProtocol
+from notificacao.stream.replay_cache import ReplayCache
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -54,6 +56,10 @@ async def read_until(reader, pattern: bytes) -> bytes:
             assert piece, f"it ended after {received!r}"
             received += piece
     return received
+
+
+def requests_in_work() -> list[asyncio.Task]:
+    return [task for task in asyncio.all_tasks() if "run_asgi" in repr(task.get_coro())]
 
 
 async def test_the_answer_ends_with_its_connection_and_is_not_chunked(site, ana, speak):
@@ -117,6 +123,72 @@ async def test_who_hangs_up_before_the_answer_leaves_nothing(site, ana, speak, m
     assert site.hub.registry.subscribers == {}
 
 
+async def test_a_connection_that_closes_at_the_very_moment_of_its_handover_leaves_nothing(
+    site, ana, speak, monkeypatch
+):
+    reached = site.hub.reached
+
+    async def reached_and_gone(position):
+        ready = await reached(position)
+        (connection,) = site.connections
+        connection.transport.abort()
+        return ready
+
+    monkeypatch.setattr(site.hub, "reached", reached_and_gone)
+    reader, _ = await speak(await request(site, ana))
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await eventually(lambda: not requests_in_work())
+    assert (site.application._limits._taken, site.hub.registry.subscribers) == (0, {})
+
+
+@pytest.fixture
+def replay(site, monkeypatch):
+    """`replay(act)`: from now on `act` is called before a page of what was missed is read."""
+    read_after = eventlog.read_after
+    monkeypatch.setattr(ReplayCache, "read_after", lambda *_: None)
+
+    def before_each_page(act):
+        monkeypatch.setattr(eventlog, "read_after", lambda *asked: (act(), read_after(*asked))[1])
+
+    return before_each_page
+
+
+async def test_who_is_sent_away_during_the_replay_gets_no_more_of_it_and_that_is_no_error(
+    site, ana, speak, replay, caplog
+):
+    loop, cursor = asyncio.get_running_loop(), f"{site.hub.position.epoch}.0"
+    await site.publish("Nunca", to=audiences.SYSTEM_CHANNEL)
+    replay(lambda: asyncio.run_coroutine_threadsafe(send_away(site), loop).result(10))
+    reader, _ = await speak(await request(site, ana, f"GET /api/v1/stream/?cursor={cursor} HTTP/1.1"))
+    received = await reader.read()
+    assert b"event: bye" in received
+    assert b"Nunca" not in received
+    await eventually(lambda: not requests_in_work())
+    assert (site.application._limits._taken, site.hub.registry.subscribers) == (0, {})
+    assert "Exception in ASGI application" not in caplog.text
+
+
+async def send_away(site):
+    for connection in list(site.connections):
+        connection.shutdown()
+
+
+async def test_a_replay_that_fails_cuts_its_connection_so_that_the_page_comes_again(site, ana, speak, replay):
+    cursor = f"{site.hub.position.epoch}.0"
+    await site.publish("Depois", to=audiences.SYSTEM_CHANNEL)
+    replay(lambda: 1 / 0)
+    asked = await request(site, ana, f"GET /api/v1/stream/?cursor={cursor} HTTP/1.1")
+    reader, _ = await speak(asked)
+    received = await reader.read()
+    assert b"event: heads" in received
+    assert b"event: bye" not in received
+    await eventually(lambda: site.application._limits._taken == 0)
+    replay(lambda: None)
+    reader, _ = await speak(asked)
+    await read_until(reader, b"Depois")
+
+
 async def test_who_never_reads_the_goodbye_is_cut_off(site, ana, monkeypatch):
     monkeypatch.setattr("notificacao.stream.socket_stream._GRACE", 0.05)
     stream = await site.open(ana)
@@ -147,7 +219,7 @@ async def test_nothing_of_the_request_is_kept(site, ana):
     (connection,) = site.connections
     assert type(connection).__name__ == "TakenStream"
     assert not hasattr(connection, "__dict__")
-    await eventually(lambda: not [task for task in asyncio.all_tasks() if "run_asgi" in repr(task.get_coro())])
+    await eventually(lambda: not requests_in_work())
 
 
 # --- What of uvicorn's own the takeover leans on

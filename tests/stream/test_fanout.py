@@ -1,13 +1,16 @@
 """Rows to live streams: joined, shared, in the log's order, and to nobody who may not see them."""
 
+import asyncio
 import uuid
 
 import pytest
 
 from notificacao.eventlog import Cursor
 from notificacao.models import Notification
+from notificacao.stream import hub as hub_module
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.fanout import Fanout
+from notificacao.stream.hub import Hub
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Lane, Stream
 
@@ -49,13 +52,18 @@ def joins(registry):
     return join
 
 
+def row(seq, channel):
+    """An event of one row."""
+    row = Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…")
+    row.event_id, row.expired = row.public_id, False
+    return row
+
+
 def spread(registry, *rows):
     """`(seq, channel)` each, all in one look."""
     fanout = Fanout(registry.subscribers_of)
     for seq, channel in rows:
-        row = Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…")
-        row.event_id = row.public_id
-        fanout.add(row, "0a1b")
+        fanout.add(row(seq, channel), "0a1b")
     fanout.write()
 
 
@@ -98,3 +106,19 @@ def test_an_event_of_several_rows_is_left_to_the_database(registry, joins):
     fanout.write()
     assert stream.seqs == [1]
     assert (subscriber.unread, subscriber.count_again) == (0, True)
+
+
+async def test_between_two_pieces_of_one_look_the_hub_is_where_its_streams_are(joins, monkeypatch):
+    """Whoever joins there, with the hub's position, lacks nothing and gets nothing twice."""
+    monkeypatch.setattr(hub_module, "_PIECE", 1)
+    hub = Hub()
+    hub.position = Cursor("0a1b", 0)
+    subscriber = hub.registry.enter(Grant(1, {"a": 0}, {}, hub.position, False))
+    stream = Paper()
+    hub.registry.add(subscriber, stream)
+    spreading = asyncio.create_task(hub._spread([row(seq, "a") for seq in (1, 2, 3)]))
+    seen = []
+    while not spreading.done():
+        seen.append((hub.position.seq, stream.seqs))
+        await asyncio.sleep(0)
+    assert seen == [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3])]

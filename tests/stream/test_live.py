@@ -1,5 +1,6 @@
 """The live lane: what a page reads, from the first byte on."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -235,3 +236,28 @@ async def test_an_event_of_several_rows_counts_once(site, ana, norte):
     wakes.wake(wakes.HUBS)
     await stream.counted(1)
     assert {event.data["unread"] for event in stream.events if event.name == "counts"} == {0, 1}
+
+
+async def test_a_page_that_is_ahead_of_this_process_is_served_once_that_has_caught_up(site, ana, norte, monkeypatch):
+    """It was told by another one; nothing that it has comes again."""
+    take, reached, go_on, asked = site.hub._take, site.hub.reached, asyncio.Event(), []
+
+    async def held_up(news):
+        await go_on.wait()
+        await take(news)
+
+    async def reached_at_last(position):
+        asked.append(position)
+        if len(asked) > 1:
+            go_on.set()
+        return len(asked) == 1 or await reached(position)
+
+    monkeypatch.setattr(site.hub, "_take", held_up)
+    monkeypatch.setattr(site.hub, "reached", reached_at_last)
+    epoch = site.hub.position.epoch
+    await site.publish("Já vista", to=norte)
+    stream = await site.open(ana, cursor=f"{epoch}.1")
+    assert asked[1] == eventlog.Cursor(epoch, 1)
+    await site.publish("Nova", to=norte)
+    await stream.next("notification")
+    assert stream.titles == ["Nova"]

@@ -1,11 +1,13 @@
 """Who gets no stream, told before it begins."""
 
 import json
+import time
 
 import pytest
 from django.db import OperationalError
 
 from notificacao.denials import Denials
+from notificacao.eventlog import Cursor
 from notificacao.login_word import login_word
 from notificacao.models import AuditEvent, Person
 from notificacao.stream import authorisation, rejections, request
@@ -110,3 +112,11 @@ async def test_a_flood_of_refusals_waits_for_no_database(site, monkeypatch):
 
 def recorded() -> set[tuple[str, str]]:
     return set(AuditEvent.objects.filter(action="stream_refused").values_list("who", "reason"))
+
+
+async def test_what_the_log_has_not_is_waited_for_two_polls_and_no_longer(site, settings):
+    here = site.hub.position
+    began = time.monotonic()
+    assert not await site.hub.reached(Cursor(here.epoch, here.seq + 1))
+    assert time.monotonic() - began >= 2 * settings.DISPATCH_POLL
+    assert await site.hub.reached(here)
