@@ -31,7 +31,7 @@ _MEASURED = """
 import random
 from datetime import timedelta
 from django.utils import timezone
-from notificacao.guard.gates import GATES
+from notificacao.rollout.guard.gates import GATES
 from notificacao.models import RolloutMinute, RolloutPlan
 chance, plan, now = random.Random(7), RolloutPlan.objects.last(), timezone.now().replace(second=0, microsecond=0)
 def minute(ago, arm):

@@ -10,10 +10,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.services]
 
 MINUTES = """
 from datetime import timedelta
-from notificacao import log, rollout_plan
+from notificacao import eventlog
+from notificacao.rollout import plan as rollout_plan
 from notificacao.models import RolloutMinute
 plan = rollout_plan.newest()
-now = log.now().replace(second=0, microsecond=0)
+now = eventlog.now().replace(second=0, microsecond=0)
 for ago in range(60):
     at = now - timedelta(minutes=ago)
     RolloutMinute.objects.create(plan=plan, at=at, arm='ably', transport='ably', shown=40, over_100_ms=ago % 5)
@@ -21,8 +22,8 @@ for ago in range(60):
 """
 
 START = """
-from notificacao import rollout_plan
-rollout_plan.start(rollout_plan.Hand.SHELL, version=rollout_plan.newest().version, reason='Teste')
+from notificacao.rollout import plan as rollout_plan
+rollout_plan.start(rollout_plan.SystemActor.SHELL, version=rollout_plan.newest().version, reason='Teste')
 """
 
 
@@ -93,7 +94,7 @@ def test_staff_edit_the_stages_of_a_plan_that_has_not_begun_and_of_one_that_runs
 
 def test_what_the_shell_does_shows_by_itself_and_the_page_says_that_it_is_old(page, site):
     code = (
-        "from notificacao import rollout_plan as r; r.start(r.Hand.SHELL, version=r.newest().version, reason='Teste')"
+        "from notificacao.rollout import plan as r; r.start(r.SystemActor.SHELL, version=r.newest().version, reason='Teste')"
     )
     site.manage("shell", "-c", code)
     expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 4")

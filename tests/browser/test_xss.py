@@ -31,7 +31,8 @@ PAYLOADS = [
 _STORE = """
 from datetime import timedelta
 from django.utils import timezone
-from notificacao import audiences, audit, rollout_plan
+from notificacao import audiences, audit
+from notificacao.rollout import plan as rollout_plan
 from notificacao.models import *
 from notificacao.models.presence import WebProcess
 from notificacao.services import notify
