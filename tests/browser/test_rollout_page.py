@@ -93,10 +93,7 @@ def test_staff_edit_the_stages_of_a_plan_that_has_not_begun_and_of_one_that_runs
 
 
 def test_what_the_shell_does_shows_by_itself_and_the_page_says_that_it_is_old(page, site):
-    code = (
-        "from notificacao.rollout import plan as r; r.start(r.SystemActor.SHELL, version=r.newest().version, reason='Teste')"
-    )
-    site.manage("shell", "-c", code)
+    site.manage("shell", "--no-imports", "-c", START)
     expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 4")
     expect(page.locator("#stale")).to_be_visible()
 
