@@ -186,7 +186,7 @@ class Site(RuleBasedStateMachine):
 
 @pytest.fixture
 def a_database(postgres, django_db_blocker, settings):
-    settings.ABLY_API_KEY = "app.key:segredo"
+    settings.ABLY_API_KEY = "app.key:segredo-de-teste-com-32-letras-x"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with django_db_blocker.unblock(), connected_to(postgres.create_database(), *WRITERS):
         people_a_world_needs()

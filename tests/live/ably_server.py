@@ -13,7 +13,7 @@ from tests.live.process import answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY_NAME = "semtas.local"
-SECRET = "segredo-de-teste-com-32-letras-x"
+SECRET = "segredo-de-teste-com-64-letras-para-que-hs512-tenha-as-que-pedex"  # as many as HS512 asks for
 _STARTS_WITHIN = 120  # seconds; on a machine of its own it takes less than one
 
 
