@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tests.documents import product
 from tests.documents.product import ROOT
 
-_SETTING = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|DISPATCHER|WAKES|SOCKUDO|PYTHON|CI)(?:=(\S*))?")
+_SETTING = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|DISPATCHER|WAKES|SOCKUDO|PYTHON|DJANGO|CI)(?:=(\S*))?")
 _NAME_THEN_NUMBER = re.compile(r"`([A-Z][A-Z0-9_]+)` \((\d[\d,]*)(?=[;,) ])")
 _NUMBER_THEN_NAME = re.compile(r"\b(\d[\d,]*) [\w ]{0,12}\(`([\w.]+)`\)")
 

@@ -1,12 +1,14 @@
 """The scripts: each says what it does, and what it was told wrong."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.live.ably_server import ROOT
 
@@ -142,3 +144,17 @@ def test_a_git_that_prefers_windows_line_ends_checks_out_those_of_unix(in_index,
     scripts = told_by_shebang(list(in_index), tmp_path / "clone")
     assert len(scripts) >= len(SCRIPTS)
     assert [name for name in scripts if b"\r" in (tmp_path / "clone" / name).read_bytes()] == []
+
+
+# --- In GitHub's workflows
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_may_only_read_and_uses_actions_that_nobody_can_move(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
