@@ -33,7 +33,7 @@ async def test_one_person_who_opens_thousands_holds_five_and_the_others_get_thei
         streams = await asyncio.gather(*(site.request(cookie) for _ in range(500)))
         statuses.update(stream.status for stream in streams)
     assert (statuses[200], statuses[429]) == (60, CONNECTIONS - 60)
-    assert len(site.hub.roster.listeners[ana.pk].streams) <= settings.STREAMS_PER_PERSON
+    assert len(site.hub.registry.subscribers[ana.pk].streams) <= settings.STREAMS_PER_PERSON
     assert (await site.open(bia)).status == 200
 
 

@@ -38,6 +38,8 @@ class Browser:
         self.person = person
         self.page: Page | None = None
         self.heard = asyncio.Event()  # anything, since it was last cleared
+        self.last = "opens its first stream"  # what became of its stream, for whoever asks why something is missing
+        self.heard_at = 0.0
         self.live_at: float | None = None  # by the monotonic clock: the first word of a stream in the live lane
         self._sites = sites
         self._lane = lane
@@ -83,6 +85,7 @@ class Browser:
             async with self._http.stream(
                 "GET", address, params=query, headers=self._headers, timeout=SILENCE
             ) as answer:
+                self.last = f"was answered {answer.status_code}, to wait {_retry_after(answer)} s"
                 if answer.status_code == 403 and self._lane is None:  # taken off Ably meanwhile
                     page.apply(await self._fetch("/api/v1/session/"))
                     return False, 0.0
@@ -95,12 +98,13 @@ class Browser:
                         _refused(401 if data["reason"] == "signed_out" else 200)
                         return True, data["after_ms"] / 1_000 + random.uniform(0, 0.5)
                     self._hear(page, name, data, event_id)
-        except httpx.HTTPError:
-            pass
+        except httpx.HTTPError as error:
+            self.last = f"broke off: {error!r}"
         return was_open, None
 
     def _hear(self, page: Page, name: str, data, event_id: str | None) -> None:
         page.hear(name, data, event_id)
+        self.last, self.heard_at = f"heard {name}", time.monotonic()
         self.heard.set()
         self._moved.set()
         if page.lane == "live" and self.live_at is None:
@@ -115,6 +119,15 @@ class Browser:
     def _reopen(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
+
+    def __str__(self) -> str:
+        """How it stands."""
+        page = self.page
+        if page is None:
+            return f"{self.name} has no session yet"
+        wants = [word for word in ("lacks", "wants_session", "wants_restart", "wants_reopening") if getattr(page, word)]
+        ago = time.monotonic() - self.heard_at
+        return f"{self.name}: stream {page.connection} ({page.lane}) {self.last}, {ago:.1f} s ago; {', '.join(wants)}"
 
     # --- What is fetched beside it
 

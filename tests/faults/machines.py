@@ -278,7 +278,8 @@ async def _settle(load: Trial, heads: dict[str, int]) -> None:
         if load.arrivals > came:  # a machine that is busy otherwise takes its time
             came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
         if time.monotonic() > deadline:
-            raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])))
+            who = "\n".join(str(one) for one in load.browsers if one.name in {fault.who for fault in found})
+            raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])) + f"\n{who}")
         await asyncio.sleep(0.5)
     # What would come twice, or to others, comes before a stream's next sign of life.
     await load.heard()

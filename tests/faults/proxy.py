@@ -63,7 +63,7 @@ class Proxy:
         try:
             there = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
-            _abort(writer)
+            abort(writer)
             return
         connection = Connection(writer, there[1])
         self._connections.add(connection)
@@ -78,7 +78,8 @@ class Proxy:
             self._spoilt.discard(connection)
 
     async def _pump(self, connection, reader, writer, *, from_target: bool) -> None:
-        with contextlib.suppress(OSError):
+        """One direction until its end. A reset on either side is one for the other too: it would wait forever."""
+        try:
             while data := await reader.read(_AT_ONCE):
                 await self._spoil(len(data), from_target)
                 if self._swallowing or (from_target and connection.half_closed):
@@ -87,9 +88,11 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
                 if not from_target and self.cuts_off(data):
-                    _abort(connection.here)
+                    abort(connection.here)
             if writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            connection.reset()
 
     async def _spoil(self, size: int, from_target: bool) -> None:
         await self._passable.wait()
@@ -156,11 +159,11 @@ class Connection:
         self.there = there
 
     def reset(self) -> None:
-        _abort(self.here)
-        _abort(self.there)
+        abort(self.here)
+        abort(self.there)
 
 
-def _abort(writer: asyncio.StreamWriter) -> None:
+def abort(writer: asyncio.StreamWriter) -> None:
     """Close with a reset: what was not sent is dropped, and the other side is told at once."""
     connection = writer.get_extra_info("socket")
     with contextlib.suppress(OSError, AttributeError):  # over TLS there is none once it is closed

@@ -5,23 +5,24 @@ import time
 
 import pytest
 
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, abort
 from tests.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
 async def echo():
     """A server that gives back what it gets, until the other side closes."""
-    closed = []
+    closed, writers = [], []
 
     async def answer(reader, writer):
+        writers.append(writer)
         while data := await reader.read(1_000):
             writer.write(data)
         closed.append(True)
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    server.closed = closed
+    server.closed, server.writers = closed, writers
     yield server
     server.close()
 
@@ -108,6 +109,17 @@ async def test_a_reset_breaks_off_both_sides(line, proxy, echo):
     proxy.reset()
     with pytest.raises(ConnectionResetError):
         await line[0].read(1)
+    await eventually(lambda: proxy.open == 0)
+
+
+async def test_a_reset_by_the_other_side_is_passed_on(line, proxy, echo):
+    """As a server does that is killed with something unread: who waits for its answer has to hear of it."""
+    assert await round_trip(line) == b"ana"
+    for writer in echo.writers:
+        abort(writer)
+    with pytest.raises(ConnectionResetError):
+        async with asyncio.timeout(PATIENCE):
+            await line[0].read(1)
     await eventually(lambda: proxy.open == 0)
 
 
