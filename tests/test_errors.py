@@ -6,7 +6,7 @@ import re
 from tests.live.ably_server import ROOT
 
 # where the code stands in each call that makes an error
-POSITIONS = {"Problem": 1, "Refusal": 1, "AuthenticationFailed": 1, "Fault": 2}
+POSITIONS = {"Problem": 1, "Rejection": 1, "AuthenticationFailed": 1, "Fault": 2}
 CONSTANTS = {"code", "default_code", "CODE"}
 OF_THE_FRAMEWORK = {
     "error",

@@ -1,6 +1,6 @@
 """A stream that was given its connection: one slotted protocol on a transport, with no task, scope or queue.
 
-A server that can do so offers `EXTENSION` in `scope["extensions"]`: a callable that takes a `TakenStream`, the
+A server that can do so offers `EXTENSION` in `scope["extensions"]`: a callable that takes a `SocketStream`, the
 response's headers and the first bytes of its body, answers 200, and leaves the transport to the stream. It raises
 OSError where the client is gone.
 """

@@ -17,9 +17,11 @@ from django.contrib.admin import AdminSite, site
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
+from django.urls import clear_url_caches
 from django_otp.oath import TOTP
 
 import notificacao.admin
+import semtas.urls
 from notificacao.models import AuditEvent, Person
 from tests.live.ably_server import ROOT
 
@@ -72,6 +74,7 @@ def tables_of_devices(django_db_setup, django_db_blocker):
     ):
         importlib.reload(notificacao.admin)
         site.login = login  # throttled once is enough
+        make_addresses_anew()
         model = apps.get_model("otp_totp", "TOTPDevice")
         with django_db_blocker.unblock(), connection.schema_editor() as tables:
             tables.create_model(model)
@@ -80,6 +83,13 @@ def tables_of_devices(django_db_setup, django_db_blocker):
             tables.delete_model(model)
         site.unregister(model)
         site.__class__ = AdminSite
+    make_addresses_anew()
+
+
+def make_addresses_anew() -> None:
+    """Have the admin's addresses name the apps that it shows now."""
+    importlib.reload(semtas.urls)
+    clear_url_caches()
 
 
 @pytest.fixture

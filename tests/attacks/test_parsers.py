@@ -52,12 +52,12 @@ def test_a_request_for_a_stream_is_read_or_refused(query, cookie):
     asked = urlencode(query, errors="surrogatepass").encode()
     headers = [(b"cookie", cookie), (b"last-event-id", cookie[:20])]
     try:
-        opening = StreamRequest.of({"method": "GET", "query_string": asked, "headers": headers})
-    except StreamRejected as refused:
-        assert refused.refusal.status == 400
-        assert all(b"\n" not in value for _, value in refused.refusal.headers())
+        request = StreamRequest.of({"method": "GET", "query_string": asked, "headers": headers})
+    except StreamRejected as rejected:
+        assert rejected.rejection.status == 400
+        assert all(b"\n" not in value for _, value in rejected.rejection.headers())
     else:
-        assert opening.browser == query.get("browser", "")
+        assert request.browser == query.get("browser", "")
 
 
 @ABILITY

@@ -45,7 +45,7 @@ def imports_of(module: Path) -> list[Path]:
     return [(module.parent / name).resolve() for name in IMPORTED.findall(module.read_text())]
 
 
-@pytest.mark.parametrize("page", ["inbox", "diagnostico"])
+@pytest.mark.parametrize("page", ["inbox", "diagnosis/page"])
 def test_every_module_that_a_page_reaches_has_its_hash_in_its_name(collected, page):
     first = collected / staticfiles_storage.stored_name(f"notificacao/{page}.js")
     reached, waiting = set(), [first]

@@ -217,7 +217,7 @@ async def test_nothing_of_the_request_is_kept(site, ana):
     """No protocol of uvicorn's, no scope, no task."""
     await site.open(ana)
     (connection,) = site.connections
-    assert type(connection).__name__ == "TakenStream"
+    assert type(connection).__name__ == "SocketStream"
     assert not hasattr(connection, "__dict__")
     await eventually(lambda: not requests_in_work())
 

@@ -50,11 +50,11 @@ def test_a_row_beyond_the_head_that_was_read_is_left_to_the_next_look(monkeypatc
 
     def head_and_then_another():
         now = head()
-        monkeypatch.setattr(tail.log, "head", head)
+        monkeypatch.setattr(tail.eventlog, "head", head)
         publish(("2",), SYSTEM, {})
         return now
 
-    monkeypatch.setattr(tail.log, "head", head_and_then_another)
+    monkeypatch.setattr(tail.eventlog, "head", head_and_then_another)
     news = tail.read(start, [], [])
     assert titles(news) == ["1"]
     assert titles(tail.read(news.position, [], [])) == ["2"]
