@@ -22,7 +22,7 @@ of_threads = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_with_sqlite_it_says_where_the_dispatcher_lives(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "sqlite")
     with pytest.raises(CommandError, match="vive dentro do servidor"):
-        call_command("dispatch")
+        call_command("dispatch", metrics_port=70_000)
 
 
 @pytest.mark.parametrize("port", [70_000, None])

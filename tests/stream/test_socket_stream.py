@@ -11,7 +11,6 @@ from notificacao.stream.socket_stream import SocketStream
 from notificacao.stream.subscribers import Lane
 from tests.waiting import eventually
 
-LIMIT = 4_096  # bytes that it may leave unread
 MUCH = b"x" * 1_000_000  # more than the kernel takes of who does not read
 
 
@@ -36,11 +35,17 @@ class Browser:
 
 
 @pytest.fixture
-async def ends():
+def limit():
+    """In bytes that the browser may leave unread."""
+    return 4_096
+
+
+@pytest.fixture
+async def ends(limit):
     """`(stream, browser, siblings, lost)`: the stream owns a connection to the browser."""
     here, there = socket.socketpair()
     lost, siblings = [], set()
-    stream = SocketStream(Lane.LIVE, "chave", "", limit=LIMIT, lost=lost.append)
+    stream = SocketStream(Lane.LIVE, "chave", "", limit=limit, lost=lost.append)
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, here)
     stream.take(transport, siblings)
     with contextlib.closing(there):
@@ -48,14 +53,16 @@ async def ends():
     stream.abort()
 
 
+@pytest.mark.parametrize("limit", [10 * len(MUCH)])
 async def test_frames_arrive_in_order_and_nothing_follows_the_goodbye(ends):
+    """However much of it all is still unread."""
     stream, browser, *_ = ends
-    stream.write(b"a\n\n")
+    stream.write(MUCH + b"a\n\n")
     await stream.send(b"b\n\n")
     stream.end("drain", after_ms=7)
     stream.end("limit", after_ms=60_000)
     stream.write(b"c\n\n")
-    assert await browser.read() == b"a\n\nb\n\n" + frames.bye("drain", 7)
+    assert await browser.read() == MUCH + b"a\n\nb\n\n" + frames.bye("drain", 7)
 
 
 async def test_an_empty_page_of_a_replay_is_no_piece(ends):
