@@ -9,14 +9,12 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.live.ably_server import ROOT
 from tests.waiting import PATIENCE
-
-ROOT = Path(__file__).parent.parent
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
