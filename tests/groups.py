@@ -67,9 +67,9 @@ def in_order(*words: str, **environment: str) -> Command:
     return pytest("-n", str(CORES), "--dist", "load", *words, **environment)
 
 
-def by_file(*words: str, **environment: str) -> Command:
-    """Run tests that mostly wait, on one process more than there are cores. Those of one file share their servers."""
-    return pytest("-n", str(CORES + 1), "--dist", "loadfile", *words, **environment)
+def by_file(*words: str, more: int = 1, **environment: str) -> Command:
+    """Run tests that mostly wait on `more` processes than there are cores. Those of one file share their servers."""
+    return pytest("-n", str(CORES + more), "--dist", "loadfile", *words, **environment)
 
 
 def _secret() -> str:
@@ -124,7 +124,7 @@ GROUPS: dict[str, list[Command]] = {
     ],
     "browser": [by_file("-m", "browser and not alone")],
     "alone": [pytest("-m", "alone")],
-    "faults": [by_file("-m", "faults and not alone")],
+    "faults": [by_file("-m", "faults and not alone", more=0)],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [pytest("-m", "ship")],
