@@ -70,10 +70,6 @@ def _receipt_fields() -> tuple[str, ...]:
     return ("delivered_at", "transport", "read", "read_at", "archived_at", "formally_acknowledged_at")
 
 
-def _events_of(person: Person) -> QuerySet[AuditEvent]:
-    return AuditEvent.objects.filter(Q(who=person.public_id) | Q(data__to=person.public_id))
-
-
 def _personal_rows(person: Person) -> QuerySet[Notification]:
     return Notification.objects.filter(channel=audiences.channel_for_user(person))
 

@@ -19,7 +19,7 @@ def plain(inboxes):
 
 def test_the_list_is_there_by_day_and_nothing_is_offered_that_needs_a_script(plain):
     page = plain.page
-    expect(page.get_by_role("heading", name="Hoje")).to_be_visible()
+    expect(page.get_by_role("heading", name="Hoje", exact=True)).to_be_visible()
     expect(titled(plain, "Simples").first).to_be_visible()
     expect(page.locator("noscript p")).to_contain_text("Sem JavaScript a lista não se atualiza sozinha")
     for hidden in ("#status", "#open-help", "#open-preferences", ".select >> nth=0"):

@@ -12,7 +12,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
 import django
 from django.core.management import execute_from_command_line
 
-from notificacao.rollout import guard
 from tests.live.site import DispatcherProcess
 
 
@@ -25,10 +24,11 @@ class Hurried(DispatcherProcess):
 
 
 def main() -> None:
-    guard.LOOK_EVERY = 1.0
     django.setup()
+    from notificacao.rollout import guard
     from notificacao.rollout.guard import counting
 
+    guard.LOOK_EVERY = 1.0  # before the dispatcher takes it over
     counting.RIPE_AFTER = timedelta(seconds=3)
     execute_from_command_line(["manage.py", "dispatch"])
 

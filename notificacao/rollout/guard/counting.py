@@ -31,7 +31,6 @@ from notificacao.rollout.guard import GRACE
 
 RIPE_AFTER = timedelta(seconds=120)
 BATCH = 1_000
-GOALS_MS = (100, 500)
 _COLUMNS = ("pk", "seq", "channel", "stamped_at", "dispatch_state", "expires_at")
 
 

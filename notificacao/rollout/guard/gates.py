@@ -105,18 +105,6 @@ class Finding:
             "people": int(self.ably.people),
         }
 
-    def of(self, index) -> "Finding":
-        """One of many."""
-        return Finding(
-            self.gate,
-            Tally(*(part[index] for part in self.ably)),
-            Tally(*(part[index] for part in self.control)),
-            self.met_evidence[index],
-            self.broken_evidence[index],
-            self.critical_evidence[index],
-            Interval(*(part[index] for part in self.difference)),
-        )
-
 
 class Findings(NamedTuple):
     gates: list[Finding]
@@ -126,10 +114,6 @@ class Findings(NamedTuple):
     def mismatch(self) -> Number:
         """Whether people are missing from one arm, so that arms cannot be compared."""
         return self.mismatch_evidence >= -np.log(MISMATCH_ALPHA)
-
-    def of(self, index) -> "Findings":
-        """Those of one of many."""
-        return Findings([finding.of(index) for finding in self.gates], self.mismatch_evidence[index])
 
 
 def weigh(figures: Figures) -> Findings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from notificacao.rollout.guard import GRACE, LOOK_EVERY
-from notificacao.rollout.guard.gates import COMPARABLE_FROM, FAILED, Figures, Finding, Findings, weigh
+from notificacao.rollout.guard.gates import COMPARABLE_FROM, FAILED, Finding, Findings
 from notificacao.rollout.guard.statistics import share
 
 _LONGEST = 2 * LOOK_EVERY
@@ -64,13 +64,11 @@ def watched(since_last_look: float) -> float:
     return min(max(0.0, since_last_look), _LONGEST)
 
 
-def verdict(figures: Figures, stage: Stage, clock: Clock, *, alone: bool) -> Verdict:
-    """`alone`: whether a stage that is through is left without anybody's approval."""
-    return decide(weigh(figures), stage, clock, alone=alone)
-
-
 def decide(findings: Findings, stage: Stage, clock: Clock, *, alone: bool) -> Verdict:
-    """What harms people is acted upon first; then comes what keeps a stage from its end, and then the end."""
+    """Return what to do: first what ends harm to people, then what keeps a stage from its end, then the end.
+
+    `alone`: whether a stage that is through is left without anybody's approval.
+    """
     gates = findings.gates
     if critical := [_tells(finding) for finding in gates if finding.critical]:
         return RollBack(f"Limite crítico ultrapassado: {'; '.join(critical)}.")

@@ -15,10 +15,11 @@ from notificacao.rollout.guard.gates import (
     OVER_500_MS,
     UNAVAILABLE,
     Figures,
+    Finding,
     Findings,
     weigh,
 )
-from notificacao.rollout.guard.statistics import Tally, tally
+from notificacao.rollout.guard.statistics import Interval, Tally, tally
 from notificacao.rollout.guard.verdict import (
     GRACE,
     Advance,
@@ -37,7 +38,28 @@ A_DAY = 20.0  # notifications a person
 HOUR, DAY = 3_600.0, 86_400.0
 PROBES_AN_HOUR = 240
 BLOCK = 40  # probes
-MISSED = 0.0001  # share of the probes
+MISSED = 0.0001
+
+
+def one_of(findings: Findings, index: int) -> Findings:
+    """Return what was found of one rollout of many that were weighed at once."""
+    gates = [_one_of(finding, index) for finding in findings.gates]
+    return Findings(gates, findings.mismatch_evidence[index])
+
+
+def _one_of(finding: Finding, index: int) -> Finding:
+    return Finding(
+        finding.gate,
+        Tally(*(part[index] for part in finding.ably)),
+        Tally(*(part[index] for part in finding.control)),
+        finding.met_evidence[index],
+        finding.broken_evidence[index],
+        finding.critical_evidence[index],
+        Interval(*(part[index] for part in finding.difference)),
+    )
+
+
+# share of the probes
 
 
 @dataclass(frozen=True)
@@ -201,7 +223,7 @@ class Rollouts:
             facts += [one.critical, one.worse, one.met, one.broken]
         known = sum(np.asarray(fact, int) << place for place, fact in enumerate(facts))
         for index in np.flatnonzero((known != self._known[rows]) & (known != 0)):
-            self._act(rows[index], findings.of(index), stage, now)
+            self._act(rows[index], one_of(findings, index), stage, now)
         self._known[rows] = np.where(self._stage[rows] == STAGES.index(stage), known, -1)
 
     def _act(self, row: int, findings: Findings, stage: Stage, now: float) -> None:

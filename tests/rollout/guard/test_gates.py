@@ -5,6 +5,7 @@ import pytest
 
 from notificacao.rollout.guard.gates import BY_PERSON, FAILED, OVER_100_MS, UNAVAILABLE, Figures, weigh
 from notificacao.rollout.guard.statistics import tally
+from tests.rollout.guard.simulated_rollouts import one_of
 
 
 def arm(people=25, shown=100, **bad):
@@ -96,7 +97,7 @@ def test_one_of_many_is_what_it_would_be_alone(index):
     quiet = {name: type(part)(*(np.array([each, each]) for each in part)) for name, part in arm().items()}
     probes = {UNAVAILABLE.name: quiet[FAILED.name]}
     alone = weigh(Figures(arms[index] | {UNAVAILABLE.name: arm()[FAILED.name]}, arm(), 0.5))
-    one_of_two = weigh(Figures(both | probes, quiet, np.full(2, 0.5))).of(index)
+    one_of_two = one_of(weigh(Figures(both | probes, quiet, np.full(2, 0.5))), index)
     for one, of_many in zip(alone.gates, one_of_two.gates, strict=True):
         assert of_many.gate is one.gate
         assert of_many.critical_evidence == one.critical_evidence

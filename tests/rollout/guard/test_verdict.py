@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from notificacao.rollout.guard.gates import UNAVAILABLE
+from notificacao.rollout.guard.gates import UNAVAILABLE, weigh
 from notificacao.rollout.guard.statistics import tally
 from notificacao.rollout.guard.verdict import (
     GRACE,
@@ -15,7 +15,7 @@ from notificacao.rollout.guard.verdict import (
     Hold,
     RollBack,
     StepDown,
-    verdict,
+    decide,
     watched,
 )
 from tests.rollout.guard.test_gates import arm, figures
@@ -34,7 +34,7 @@ MIDWAY = Clock(watched=24 * HOUR)
 
 
 def decided(of=None, clock=OVER, alone=True, stage=Stage()):
-    return verdict(of or figures(), stage, clock, alone=alone)
+    return decide(weigh(of or figures()), stage, clock, alone=alone)
 
 
 def test_with_its_time_over_and_its_goals_proven_a_stage_is_left():
