@@ -12,7 +12,7 @@ from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.stream import frames
 from notificacao.stream.asgi_stream import AsgiStream
-from notificacao.stream.authorisation import Doorkeeper, Grant
+from notificacao.stream.authorisation import Grant, StreamAuthoriser
 from notificacao.stream.hub import Hub
 from notificacao.stream.limits import Limits
 from notificacao.stream.rejections import RejectionRecorder
@@ -37,13 +37,13 @@ class StreamApplication:
     def __init__(self, hub: Hub):
         self._hub = hub
         self._limits = Limits()
-        self._doorkeeper = Doorkeeper()
+        self._authoriser = StreamAuthoriser()
         self._replaying = DatabaseThread("replay")
         self._rejected = RejectionRecorder()
         self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
-        self._doorkeeper.close()
+        self._authoriser.close()
         self._replaying.close()
         self._rejected.close()
         self._limits.close()
@@ -117,7 +117,7 @@ class StreamApplication:
     async def _authorise(self, request: StreamRequest) -> Grant:
         """Raises Refused."""
         try:
-            grant = await self._doorkeeper.grant(request.session_key)
+            grant = await self._authoriser.grant(request.session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
             raise StreamRejected(NOT_READY) from None

@@ -91,11 +91,11 @@ def grants_for(session_keys: list[str]) -> dict[str, Grant]:
     return {key: grants[person.pk] for key, person in people.items() if person.pk in grants}
 
 
-class Doorkeeper:
+class StreamAuthoriser:
     """Answers `grant(session key)` for many at once, on a database thread of its own."""
 
     def __init__(self) -> None:
-        self._thread = DatabaseThread("doorkeeper")
+        self._thread = DatabaseThread("authoriser")
         self._waiting: dict[str, list[asyncio.Future[Grant | None]]] = {}
         self._reading: asyncio.Task | None = None
 

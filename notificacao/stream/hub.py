@@ -25,6 +25,7 @@ from notificacao.stream.replay_cache import ReplayCache
 from notificacao.stream.standby import PATIENCE, StandbyLane
 from notificacao.stream.subscribers import DRAIN_SPREAD_MS, Lane, Stream, Subscriber
 from notificacao.stream.transport_switch import TransportSwitch
+from notificacao.stream.unread_counts import UnreadCounts
 
 logger = structlog.get_logger(__name__)
 
@@ -43,14 +44,16 @@ class Hub:
         self.position = Cursor("", 0)
         self.registry = SubscriberRegistry()
         self.draining = False
-        self.people = AccessRefresh(self.registry)
-        self._presence = PresenceReporter(self.registry, self.people.thread)
+        self._aside_thread = DatabaseThread("hub-aside")
+        self.access = AccessRefresh(self.registry, self._aside_thread)
+        self.counts = UnreadCounts(self.registry, self._aside_thread)
+        self._presence = PresenceReporter(self.registry, self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
         self.replay_cache = ReplayCache()
         self._transport_switch = TransportSwitch(self.registry)
         self._known_until = 0.0
-        self._thread = DatabaseThread("hub")
+        self._tail_thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
 
     async def run(self) -> None:
@@ -61,14 +64,14 @@ class Hub:
                     self._tail,
                     self._tick,
                     self._recount,
-                    self.people.sweep,
-                    self.people.count_newcomers,
-                    self._presence.take,
+                    self._sweep,
+                    self.counts.count_newcomers,
+                    self._presence.report,
                 ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
-            self._thread.close()
-            self.people.close()
+            self._tail_thread.close()
+            self._aside_thread.close()
 
     async def _forever(self, work) -> None:
         """While the database is away the streams stay open; when it is back, all goes on."""
@@ -87,7 +90,11 @@ class Hub:
 
     async def _recount(self) -> None:
         await asyncio.sleep(TICK)
-        await self.people.count_again()
+        await self.counts.count_again()
+
+    async def _sweep(self) -> None:
+        await self.access.sweep()
+        self.counts.mark_trimmed()
 
     # --- Tailing the log
 
@@ -95,11 +102,11 @@ class Hub:
         doorbell = wakes.Doorbell(wakes.HUBS)
         try:
             if not self.position.epoch:
-                self.position = await self._thread.run(eventlog.position)
+                self.position = await self._tail_thread.run(eventlog.position)
             while True:
                 began = time.monotonic()
                 known = self._transport_switch.rollout if began < self._known_until else None
-                news = await self._thread.run(
+                news = await self._tail_thread.run(
                     tail.read, self.position, self._standby.unsettled, self.registry.subscribers.keys(), known
                 )
                 if known is None:
@@ -118,7 +125,7 @@ class Hub:
         return min(conf.DISPATCH_POLL, PATIENCE / 4) if self._standby.unsettled else conf.DISPATCH_POLL
 
     async def _take(self, news: tail.News) -> None:
-        changed_access = self.people.note(news.people)
+        changed_access = self.access.note(news.people)
         metrics.BREAKER.state(news.rollout.breaker)
         self._transport_switch.follow(news.rollout)
         if news.epoch_changed:
@@ -127,11 +134,11 @@ class Hub:
             self.replay_cache.see(self.position, news.rows, news.trimmed_to)
             await self._spread(news.rows)
             self.position = news.position
-        self.people.trimmed_to = news.trimmed_to
+        self.counts.trimmed_to = news.trimmed_to
         self._write_standby(news)
         self._advanced.set()
         if changed_access:
-            await self.people.authorise(changed_access)
+            await self.access.authorise(changed_access)
 
     async def _spread(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
@@ -163,14 +170,14 @@ class Hub:
     async def _begin_new_epoch(self, position: Cursor) -> None:
         """The log was set back, or given another epoch: who may hear what is asked anew before anything is sent."""
         logger.warning("log_begins_another_life", before=str(self.position), now=str(position))
-        await self.people.authorise(list(self.registry.subscribers))
+        await self.access.authorise(self.registry.subscribers)
         self.position = position
         self._standby.clear()
         self.replay_cache.begin(position)
         self._heartbeat.forget_heads()
         for subscriber in self.registry.subscribers.values():
             subscriber.write(frames.resync(position))
-            subscriber.count_again = True
+        self.counts.mark_all()
 
     # --- Joining and leaving
 
@@ -200,10 +207,10 @@ class Hub:
         subscriber = self.registry.subscribers.get(grant.person_pk)
         if subscriber is None:
             subscriber = self.registry.enter(grant)
-            self.people.welcome()
+            self.counts.welcome()
         else:
-            self.people.regrant(subscriber, grant)
-            self.people.forget(subscriber.pk)  # the grant may be older than what was acted upon
+            self.access.regrant(subscriber, grant)
+            self.access.forget(subscriber.pk)  # the grant may be older than what was acted upon
         self._make_room(subscriber, stream)
         self.registry.add(subscriber, stream)
         stream.quiet_since = time.monotonic()
@@ -228,7 +235,7 @@ class Hub:
             return
         metrics.OPEN_STREAMS.labels(stream.lane).dec()
         if not subscriber.streams:
-            self.people.forget(subscriber.pk)
+            self.access.forget(subscriber.pk)
 
     def drain(self) -> None:
         """Send everybody away for good, to come back, elsewhere, at moments spread over two seconds or more."""

@@ -1,28 +1,24 @@
 """Counts who listens to which channel in this process, and tells the others what changed."""
 
 import asyncio
-import itertools
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 from notificacao import presence
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.presence import Count
+from notificacao.stream.batches import batches
 from notificacao.stream.registry import SubscriberRegistry
 
 EVERY = 5.0  # seconds
-_BATCH = 500  # channels written at once
 _AT_A_STRETCH = 2_000  # listeners counted before the loop may turn to others
 
-Item = TypeVar("Item")
 _NOBODY = Count(0, 0)
 
 
 class PresenceReporter:
-    """Of one life of a process, on the loop of its hub. What it told the others is `_told`; only what differs is
+    """Of one life of a process, on the loop of its hub. What it told the others is `_reported`; only what differs is
     written. A channel that nobody listens to any more is told as such, and dropped after CHANNEL_IDLE.
     """
 
@@ -30,18 +26,18 @@ class PresenceReporter:
         self._registry = registry
         self._thread = thread
         self._process = uuid.uuid4().hex
-        self._told: dict[str, Count] = {}
+        self._reported: dict[str, Count] = {}
         self._idle_since: dict[str, float] = {}
 
-    async def take(self) -> None:
+    async def report(self) -> None:
         """One round, and the pause after it."""
         if not await self._thread.run(presence.beat, self._process):
-            self._told.clear()
+            self._reported.clear()
         counts = await self._count()
         now = time.monotonic()
-        gone = dict.fromkeys(self._told.keys() - counts.keys(), _NOBODY)
+        gone = dict.fromkeys(self._reported.keys() - counts.keys(), _NOBODY)
         self._idle_since = {name: self._idle_since.get(name, now) for name in gone}
-        await self._tell(counts | gone)
+        await self._write(counts | gone)
         await self._drop([name for name, since in self._idle_since.items() if now - since >= conf.CHANNEL_IDLE])
         await asyncio.sleep(EVERY)
 
@@ -58,21 +54,17 @@ class PresenceReporter:
                 await asyncio.sleep(0)
         return counts
 
-    async def _tell(self, counts: dict[str, Count]) -> None:
-        changed = [(name, count) for name, count in counts.items() if self._told.get(name) != count]
-        for batch in _batches(changed):
-            moved = [name for name, count in batch if (count == _NOBODY) != (self._told.get(name) in (None, _NOBODY))]
+    async def _write(self, counts: dict[str, Count]) -> None:
+        changed = [(name, count) for name, count in counts.items() if self._reported.get(name) != count]
+        for batch in batches(changed):
+            moved = [
+                name for name, count in batch if (count == _NOBODY) != (self._reported.get(name) in (None, _NOBODY))
+            ]
             await self._thread.run(presence.tell, self._process, dict(batch), moved)
-            self._told.update(batch)
+            self._reported.update(batch)
 
     async def _drop(self, channels: list[str]) -> None:
-        for batch in _batches(channels):
+        for batch in batches(channels):
             await self._thread.run(presence.drop, self._process, batch)
             for name in batch:
-                del self._told[name], self._idle_since[name]
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    items = iter(items)
-    while batch := list(itertools.islice(items, _BATCH)):
-        yield batch
+                del self._reported[name], self._idle_since[name]

@@ -85,7 +85,7 @@ async def test_a_stop_closes_the_threads_that_streams_used(runtime, ana):
     application = runtime._stream
     await runtime.stop()
     with pytest.raises(RuntimeError, match="shutdown"):
-        await application._doorkeeper.grant("chave")
+        await application._authoriser.grant("chave")
     await stream.close()
 
 

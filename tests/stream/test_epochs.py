@@ -166,9 +166,9 @@ async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, mon
         assert retention.trim() == 2
 
     await in_database(trim_two)
-    await eventually(lambda: site.hub.people.trimmed_to == 2)
+    await eventually(lambda: site.hub.counts.trimmed_to == 2)
     monkeypatch.setattr(access_refresh, "SWEEP", 0.0)
-    await site.hub.people.sweep()
+    await site.hub._sweep()
     assert await stream.counted(1)
     assert "resync" not in stream.names()
 

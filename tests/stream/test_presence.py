@@ -112,20 +112,20 @@ async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_to
             return await in_database(work, *args)
 
     crowd = Crowd(10_000)
-    taking = presence_reporter.PresenceReporter(crowd, Here())
+    reporter = presence_reporter.PresenceReporter(crowd, Here())
     monkeypatch.setattr(presence_reporter, "EVERY", 0)
-    await taking.take()
+    await reporter.report()
     assert await in_database(ActiveChannel.objects.count) == 10_000
     crowd.subscribers_of.popitem()
-    assert await in_database(statements, taking) == 2, "the beat, and the one that changed"
-    assert await in_database(statements, taking) == 1, "the beat alone"
+    assert await in_database(statements, reporter) == 2, "the beat, and the one that changed"
+    assert await in_database(statements, reporter) == 1, "the beat alone"
 
 
-def statements(taking) -> int:
+def statements(reporter) -> int:
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        async_to_sync(taking.take)()
+        async_to_sync(reporter.report)()
     return len([query for query in captured if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")])
 
 
