@@ -49,16 +49,16 @@ def end_all_logins(by: str, reason: str) -> int:
     return logins
 
 
-def before(change: Model, person_pks: Iterable[int]) -> None:
+def record_before(change: Model, person_pks: Iterable[int]) -> None:
     """The row `change` is about to be written or deleted; these people may lose something by it."""
-    change._watch = AccessDiff(person_pks)  # type: ignore[attr-defined]
+    change._access_diff = AccessDiff(person_pks)  # type: ignore[attr-defined]
 
 
-def after(change: Model) -> None:
+def settle_after(change: Model) -> None:
     """It was, in the same transaction."""
-    watch = change.__dict__.pop("_watch", None)
-    if watch is not None:
-        watch.settle()
+    diff = change.__dict__.pop("_access_diff", None)
+    if diff is not None:
+        diff.settle()
 
 
 def everybody_with_a_role() -> list[int]:
@@ -69,14 +69,14 @@ class AccessDiff:
     """What some people hear, and with which password, before a change; afterwards it knows what they have lost."""
 
     def __init__(self, person_pks: Iterable[int]):
-        self._heard = audiences.channels_of(person_pks)
-        self._accounts = _accounts(self._heard)
+        self._channels_before = audiences.channels_of(person_pks)
+        self._accounts = _accounts(self._channels_before)
 
     def settle(self) -> None:
         """Take back the tokens of those who lost a channel or their logins; renew the keys of the lost channels."""
-        heard, accounts = audiences.channels_of(self._heard), _accounts(self._heard)
-        lost = {pk: channels.keys() - heard.get(pk, {}).keys() for pk, channels in self._heard.items()}
-        losers = [pk for pk in self._heard if lost[pk] or accounts.get(pk) != self._accounts[pk]]
+        channels_now, accounts = audiences.channels_of(self._channels_before), _accounts(self._channels_before)
+        lost = {pk: channels.keys() - channels_now.get(pk, {}).keys() for pk, channels in self._channels_before.items()}
+        losers = [pk for pk in self._channels_before if lost[pk] or accounts.get(pk) != self._accounts[pk]]
         if losers:
             touch(losers)
             revocations.ask([revocations.of_person(self._accounts[pk][0]) for pk in losers], "access")

@@ -64,7 +64,7 @@ def client_id_for(person) -> str:
 
 
 class Reach(Enum):
-    """How far a role hears."""
+    """How far a role reach."""
 
     NONE = "none"
     OWN = "own"
@@ -72,21 +72,21 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True)
-class Hears:
+class RoleReach:
     units: Reach = Reach.NONE
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
-MATRIX: dict[str, Hears] = {
-    Role.CIDADAO: Hears(),
-    Role.TECNICO: Hears(units=Reach.OWN),
-    Role.ASSISTENTE_SOCIAL: Hears(units=Reach.OWN),
-    Role.COORDENADOR: Hears(units=Reach.OWN, benefits=Reach.OWN),
-    Role.TECNICO_SEMTAS: Hears(units=Reach.ALL, benefits=Reach.ALL),
-    Role.GESTOR: Hears(units=Reach.ALL, benefits=Reach.ALL),
-    Role.AUDITOR: Hears(),
-    Role.ADMIN: Hears(units=Reach.ALL, benefits=Reach.ALL),
+# The capability matrix of docs/ably/channels.md. Everybody reach their personal channel and the system's.
+MATRIX: dict[str, RoleReach] = {
+    Role.CIDADAO: RoleReach(),
+    Role.TECNICO: RoleReach(units=Reach.OWN),
+    Role.ASSISTENTE_SOCIAL: RoleReach(units=Reach.OWN),
+    Role.COORDENADOR: RoleReach(units=Reach.OWN, benefits=Reach.OWN),
+    Role.TECNICO_SEMTAS: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
+    Role.GESTOR: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
+    Role.AUDITOR: RoleReach(),
+    Role.ADMIN: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
 }
 
 
@@ -96,18 +96,18 @@ def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
     `since` is the seq from which on (exclusive) that channel's rows are theirs; 0 on the personal channel.
     """
     people = Person.objects.filter(pk__in=list(person_pks), is_active=True)
-    heard = {
+    channels_by_person = {
         pk: {_name("user", public_id): 0, SYSTEM_CHANNEL: since}
         for pk, public_id, since in people.values_list("pk", "public_id", "since")
     }
     shared = _SharedChannels()
-    memberships = Membership.objects.filter(person_id__in=heard)
+    memberships = Membership.objects.filter(person_id__in=channels_by_person)
     columns = ("person_id", "since", "role", "unit_id", "unit__public_id")
     for pk, since, role, unit_pk, unit_public_id in memberships.values_list(*columns):
-        channels = heard[pk]
+        channels = channels_by_person[pk]
         for channel in shared.of(role, unit_pk, unit_public_id):
             channels[channel] = min(since, channels.get(channel, since))
-    return heard
+    return channels_by_person
 
 
 class _SharedChannels:
@@ -121,17 +121,17 @@ class _SharedChannels:
         self._of_units: dict[int, str] = {}
 
     def of(self, role: str, unit_pk: int | None, unit_public_id: str | None) -> list[str]:
-        hears = MATRIX[role]
+        reach = MATRIX[role]
         channels: list[str] = []
-        if hears.units is Reach.ALL:
+        if reach.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN and unit_pk and unit_public_id:  # a unit goes before its members
+        elif reach.units is Reach.OWN and unit_pk and unit_public_id:  # a unit goes before its members
             if unit_pk not in self._of_units:
                 self._of_units[unit_pk] = _name("unit", unit_public_id)
             channels.append(self._of_units[unit_pk])
-        if hears.benefits is Reach.ALL:
+        if reach.benefits is Reach.ALL:
             channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
-        elif hears.benefits is Reach.OWN:
+        elif reach.benefits is Reach.OWN:
             channels += self._read("of_unit", _benefit_channels_by_unit).get(unit_pk, [])
         return channels
 
@@ -150,7 +150,7 @@ def _benefit_channels_by_unit() -> dict[int, list[str]]:
 
 
 def _roles(attribute: str, reach: Reach) -> list[str]:
-    return [role for role, hears in MATRIX.items() if getattr(hears, attribute) is reach]
+    return [role for role, role_reach in MATRIX.items() if getattr(role_reach, attribute) is reach]
 
 
 def listeners(channel: str) -> QuerySet[Person]:

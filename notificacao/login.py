@@ -14,7 +14,7 @@ from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
-_refusals = Denials(AuditEvent.Action.LOGIN_FAILED)
+_denials = Denials(AuditEvent.Action.LOGIN_FAILED)
 
 
 def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -29,7 +29,7 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, *args, **kwargs)
         if wait := _take(request):
             note_failure(request.POST.get("username", ""), request, "throttled")
-            return _refusal(request, math.ceil(wait))
+            return _too_many_requests(request, math.ceil(wait))
         answer = view(request, *args, **kwargs)
         if answer.status_code == 302 and request.user.is_authenticated:
             audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
@@ -42,7 +42,7 @@ def note_failure(name: str, request: HttpRequest | None, reason: str = "invalid_
     """On record, by the person's id. A name that is nobody's is not kept: somebody may have typed a password there."""
     person = Person.objects.filter(username=name.strip()).only("public_id").first()
     ip = audit.address_of(request) if request else None
-    _refusals.record(who=person.public_id if person else "", ip=ip, reason=reason)
+    _denials.record(who=person.public_id if person else "", ip=ip, reason=reason)
 
 
 def _take(request: HttpRequest) -> float:
@@ -59,7 +59,7 @@ def _take(request: HttpRequest) -> float:
     )
 
 
-def _refusal(request: HttpRequest, seconds: int) -> HttpResponse:
+def _too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     answer = render(request, "notificacao/aguarde.html", {"seconds": seconds}, status=429)
     answer["Retry-After"] = seconds
     answer["Cache-Control"] = "no-store"

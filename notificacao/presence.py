@@ -1,6 +1,6 @@
-"""Which channels are listened to, by how many people, since when: told by each web process, read by staff.
+"""Which channels are listened to, by how many people, since when: reported by each web process, read by staff.
 
-A process writes that it lives every few seconds, and of its channels only what changed; what a process told counts as
+A process writes that it lives every few seconds, and of its channels only what changed; what a process reported counts as
 long as it lives, by the database's clock.
 """
 
@@ -28,15 +28,15 @@ class Count(NamedTuple):
     on_ably: int
 
 
-def beat(process: str) -> bool:
-    """`process` lives; False where it was forgotten meanwhile, and what it told with it."""
-    told = WebProcess.objects.filter(pk=process).update(seen_at=Now())
-    if not told:
+def record_process(process: str) -> bool:
+    """`process` lives; False where it was forgotten meanwhile, and what it reported with it."""
+    reported = WebProcess.objects.filter(pk=process).update(seen_at=Now())
+    if not reported:
         WebProcess.objects.create(pk=process)
-    return bool(told)
+    return bool(reported)
 
 
-def tell(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
+def write_counts(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
     """Write `counts` of some channels of `process`; for those in `moved` a new `since` begins."""
     rows = {
         name: ActiveChannel(process_id=process, channel=name, on_sse=count.on_sse, on_ably=count.on_ably, since=Now())
@@ -58,7 +58,7 @@ def drop(process: str, channels: Iterable[str]) -> None:
     ActiveChannel.objects.filter(process=process, channel__in=list(channels)).delete()
 
 
-def forget_the_dead() -> None:
+def delete_silent_processes() -> None:
     """Delete what nobody counts any more."""
     WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR).delete()
 
@@ -84,20 +84,20 @@ class ChannelPresence:
 
 def active_channels(after: str = "") -> list[ChannelPresence]:
     """Those whose name comes after `after`, by name. A person with pages at two processes counts at both."""
-    told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _told_by_the_living().values("channel", "on_sse", "on_ably", "since"):
-        told[row["channel"]].append(row)
+    reported: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in _reported_by_live_processes().values("channel", "on_sse", "on_ably", "since"):
+        reported[row["channel"]].append(row)
     tokens = _tokens_in_force()
-    names = sorted(name for name in told.keys() | tokens.keys() if name > after)
-    return [_sum(name, told[name], tokens.get(name, {})) for name in names]
+    names = sorted(name for name in reported.keys() | tokens.keys() if name > after)
+    return [_sum(name, reported[name], tokens.get(name, {})) for name in names]
 
 
 def count_on_ably() -> int:
     """How many channels somebody on Ably listens to."""
-    return _told_by_the_living().filter(on_ably__gt=0).values("channel").distinct().count()
+    return _reported_by_live_processes().filter(on_ably__gt=0).values("channel").distinct().count()
 
 
-def _told_by_the_living() -> QuerySet[ActiveChannel]:
+def _reported_by_live_processes() -> QuerySet[ActiveChannel]:
     return ActiveChannel.objects.filter(process__seen_at__gte=Now() - LIVES_FOR)
 
 
@@ -114,10 +114,10 @@ def _tokens_in_force() -> dict[str, dict[str, datetime]]:
     return tokens
 
 
-def _sum(name: str, told: list[Mapping[str, Any]], tokens: Mapping[str, datetime]) -> ChannelPresence:
-    on_sse, on_ably = (sum(row[lane] for row in told) for lane in ("on_sse", "on_ably"))
-    listening = [row["since"] for row in told if row["on_sse"] or row["on_ably"]]
-    since = min([*listening, *tokens.values()], default=None) or max(row["since"] for row in told)
+def _sum(name: str, reported: list[Mapping[str, Any]], tokens: Mapping[str, datetime]) -> ChannelPresence:
+    on_sse, on_ably = (sum(row[lane] for row in reported) for lane in ("on_sse", "on_ably"))
+    listening = [row["since"] for row in reported if row["on_sse"] or row["on_ably"]]
+    since = min([*listening, *tokens.values()], default=None) or max(row["since"] for row in reported)
     return ChannelPresence(name, on_sse, on_ably, len(tokens), since)
 
 

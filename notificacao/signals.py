@@ -23,31 +23,31 @@ def tell_who_publishes_and_who_streams(**kwargs) -> None:
 
 @receiver([pre_save, pre_delete], sender=Membership)
 def membership_changes(instance: Membership, **kwargs) -> None:
-    access.before(instance, Membership.objects.filter(pk=instance.pk).values_list("person_id", flat=True))
+    access.record_before(instance, Membership.objects.filter(pk=instance.pk).values_list("person_id", flat=True))
 
 
 @receiver([post_save, post_delete], sender=Membership)
 def membership_changed(instance: Membership, **kwargs) -> None:
     access.touch([instance.person_id])
-    access.after(instance)
+    access.settle_after(instance)
 
 
 @receiver([pre_save, pre_delete], sender=Person)
 def person_changes(instance: Person, update_fields=None, **kwargs) -> None:
     if not instance._state.adding and set(update_fields or ()) != {"last_login"}:
-        access.before(instance, [instance.pk])
+        access.record_before(instance, [instance.pk])
 
 
 @receiver(post_save, sender=Person)
 def person_changed(instance: Person, created: bool, update_fields, **kwargs) -> None:
     if not created and set(update_fields or ()) != {"last_login"}:
         access.touch([instance.pk])
-        access.after(instance)
+        access.settle_after(instance)
 
 
 @receiver(post_delete, sender=Person)
 def person_went(instance: Person, **kwargs) -> None:
-    access.after(instance)
+    access.settle_after(instance)
 
 
 @receiver(user_login_failed)
@@ -64,21 +64,21 @@ def session_ended(instance: Session, **kwargs) -> None:
 @receiver([pre_save, pre_delete], sender=BenefitType)
 def structure_changes(instance: Unit | BenefitType, **kwargs) -> None:
     if not instance._state.adding:
-        access.before(instance, access.everybody_with_a_role())
+        access.record_before(instance, access.everybody_with_a_role())
 
 
 @receiver([post_save, post_delete], sender=Unit)
 @receiver([post_save, post_delete], sender=BenefitType)
 def structure_changed(instance: Unit | BenefitType, **kwargs) -> None:
     access.touch_everybody_with_a_role()
-    access.after(instance)
+    access.settle_after(instance)
 
 
 @receiver(m2m_changed, sender=Unit.benefits.through)
 def handling_changed(instance: Unit | BenefitType, action: str, **kwargs) -> None:
     match action:
         case "pre_remove" | "pre_clear":
-            access.before(instance, access.everybody_with_a_role())
+            access.record_before(instance, access.everybody_with_a_role())
         case "post_add" | "post_remove" | "post_clear":
             access.touch_everybody_with_a_role()
-            access.after(instance)
+            access.settle_after(instance)

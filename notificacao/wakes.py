@@ -1,6 +1,6 @@
 """Wakes: hints that something in the database changed. Nothing depends on one; each only spares a poll's wait.
 
-A doorbell rings within its own process, from any thread. Between processes a carrier takes the hint over the channel
+A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
 layer: never waited for by whoever wakes, many wakes as one message, at most once.
 """
 
@@ -74,7 +74,7 @@ class Outage:
         self._task = task
         self._pause = 0.0
 
-    def goes_on(self, error: Exception) -> float:
+    def retry_after(self, error: Exception) -> float:
         """Seconds until the next attempt."""
         first, longest = _BACK_OFF
         if not self._pause:
@@ -82,7 +82,7 @@ class Outage:
         self._pause = min(2 * self._pause, longest) or first
         return self._pause
 
-    def is_over(self) -> None:
+    def note_success(self) -> None:
         if self._pause:
             logger.info("wakes_cross_again", task=self._task)
         self._pause = 0.0
@@ -98,30 +98,30 @@ class WakeRelay:
         self._loop = loop
         self._origin = uuid.uuid4().hex
         self._waiting: set[str] = set()
-        self._news = asyncio.Event()
+        self._has_topics = asyncio.Event()
         self._sending = asyncio.Lock()
 
-    def carry(self, topic: str) -> None:
+    def add(self, topic: str) -> None:
         """Raises RuntimeError where the loop is closed."""
         if topic not in self._waiting:
             self._waiting.add(topic)
-            self._loop.call_soon_threadsafe(self._news.set)
+            self._loop.call_soon_threadsafe(self._has_topics.set)
 
     async def send(self) -> None:
         """Until cancelled: what waits, as it comes."""
         outage = Outage("send")
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._has_topics.wait()
+            self._has_topics.clear()
             try:
-                await self._send_what_waits()
+                await self._send_waiting()
             except Exception as error:
-                await asyncio.sleep(outage.goes_on(error))
+                await asyncio.sleep(outage.retry_after(error))
             else:
-                outage.is_over()
+                outage.note_success()
                 await asyncio.sleep(_TOGETHER)
 
-    async def _send_what_waits(self) -> None:
+    async def _send_waiting(self) -> None:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
             while self._waiting:  # emptied one by one: `carry` adds from other threads meanwhile
                 topic = self._waiting.pop()
@@ -137,11 +137,11 @@ class WakeRelay:
         while True:
             try:
                 channel = await self._subscribe(topics)
-                outage.is_over()
+                outage.note_success()
                 while True:
-                    self._heard(await get_channel_layer().receive(channel))
+                    self._ring_for(await get_channel_layer().receive(channel))
             except Exception as error:
-                await asyncio.sleep(outage.goes_on(error))
+                await asyncio.sleep(outage.retry_after(error))
 
     async def _subscribe(self, topics: Collection[str]) -> str:
         layer = get_channel_layer()
@@ -151,7 +151,7 @@ class WakeRelay:
             await layer.group_add(_group(topic), channel)
         return channel
 
-    def _heard(self, message: dict) -> None:
+    def _ring_for(self, message: dict) -> None:
         if message["origin"] != self._origin:
             ring(message["topic"])
 
@@ -159,12 +159,12 @@ class WakeRelay:
         """Give what waits a moment to leave, from another thread than the loop's."""
         if self._waiting or self._sending.locked():
             with contextlib.suppress(Exception):
-                asyncio.run_coroutine_threadsafe(self._send_what_waits(), self._loop).result(_FLUSH_WITHIN)
+                asyncio.run_coroutine_threadsafe(self._send_waiting(), self._loop).result(_FLUSH_WITHIN)
 
 
 _lock = threading.Lock()
 _doorbells: dict[str, set[Doorbell]] = {}
-_carrier: WakeRelay | None = None
+_relay: WakeRelay | None = None
 
 
 def wake(topic: str) -> None:
@@ -172,9 +172,9 @@ def wake(topic: str) -> None:
     ring(topic)
     if conf.WAKES and conf.wakes_cross_processes:
         try:
-            _this_process_carrier().carry(topic)
+            _relay_of_this_process().add(topic)
         except RuntimeError:  # its loop was closed just now
-            _use(None)
+            _set_relay(None)
 
 
 def ring(topic: str) -> None:
@@ -191,34 +191,34 @@ def after_commit(topic: str) -> None:
     transaction.on_commit(lambda: wake(topic), robust=True)
 
 
-async def carry_and_listen(topics: Collection[str]) -> None:
+async def relay_and_listen(topics: Collection[str]) -> None:
     """Until cancelled: this loop carries the wakes of its process, and rings for others' wakes of `topics`."""
-    carrier = WakeRelay(asyncio.get_running_loop())
-    _use(carrier)
+    relay = WakeRelay(asyncio.get_running_loop())
+    _set_relay(relay)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(carrier.send())
-            tasks.create_task(carrier.listen(topics))
+            tasks.create_task(relay.send())
+            tasks.create_task(relay.listen(topics))
     finally:
-        _use(None)
+        _set_relay(None)
 
 
-def _use(carrier: WakeRelay | None) -> None:
-    global _carrier  # noqa: PLW0603 – one a process, like the doorbells
-    _carrier = carrier
+def _set_relay(relay: WakeRelay | None) -> None:
+    global _relay  # noqa: PLW0603 – one a process, like the doorbells
+    _relay = relay
 
 
-def _this_process_carrier() -> WakeRelay:
+def _relay_of_this_process() -> WakeRelay:
     """That of the serving loop; in a command, a script or a worker one on a thread of its own."""
     with _lock:
-        if _carrier is None:
+        if _relay is None:
             loop = asyncio.new_event_loop()
-            carrier = WakeRelay(loop)
-            threading.Thread(target=loop.run_until_complete, args=(carrier.send(),), name="wakes", daemon=True).start()
-            atexit.register(carrier.flush)
-            _use(carrier)
-        assert _carrier is not None
-        return _carrier
+            relay = WakeRelay(loop)
+            threading.Thread(target=loop.run_until_complete, args=(relay.send(),), name="wakes", daemon=True).start()
+            atexit.register(relay.flush)
+            _set_relay(relay)
+        assert _relay is not None
+        return _relay
 
 
-os.register_at_fork(after_in_child=lambda: _use(None))  # a thread does not survive a fork
+os.register_at_fork(after_in_child=lambda: _set_relay(None))  # a thread does not survive a fork

@@ -39,9 +39,9 @@ class Runtime:
             self._run("dispatcher", Dispatcher(_transport()).run())
         if conf.wakes_cross_processes:
             for_dispatcher = wakes.FOR_DISPATCHERS if conf.DISPATCHER == "embedded" else ()
-            self._run("wakes", wakes.carry_and_listen([wakes.HUBS, *for_dispatcher]))
+            self._run("wakes", wakes.relay_and_listen([wakes.HUBS, *for_dispatcher]))
         if connection.vendor == "sqlite":
-            self._run("notice", _notice_other_processes())
+            self._run("notice", _watch_other_processes())
 
     def _run(self, name: str, work) -> None:
         self._tasks[name] = asyncio.create_task(work, name=name)
@@ -107,10 +107,10 @@ async def dispatch() -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
         if conf.wakes_cross_processes:
-            tasks.create_task(wakes.carry_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
+            tasks.create_task(wakes.relay_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
 
 
-async def _notice_other_processes() -> None:
+async def _watch_other_processes() -> None:
     """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
     with contextlib.closing(database):

@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            tame_the_garbage_collector()
+            tune_garbage_collector()
             self._up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def tame_the_garbage_collector() -> None:
+def tune_garbage_collector() -> None:
     """What was loaded stays for good, and an open stream is a few objects that refer to each other in no circle.
 
     docs/decisions.md has the measurement.

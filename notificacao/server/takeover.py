@@ -39,10 +39,10 @@ class TakeoverProtocol(HttpToolsProtocol):
         self._head_due.cancel()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:  # its task has not begun
-            offered: dict[Any, Any] = {EXTENSION: partial(self._give_away, self.cycle)}
+            offered: dict[Any, Any] = {EXTENSION: partial(self._hand_over, self.cycle)}
             self.scope["extensions"] = offered
 
-    def _give_away(
+    def _hand_over(
         self, cycle: Any, stream: SocketStream, headers: Iterable[tuple[bytes, bytes]], beginning: bytes
     ) -> None:
         """Answer 200 with `headers` and the body's `beginning`; the body ends with the connection.
@@ -55,7 +55,7 @@ class TakeoverProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         self.flow.resume_reading()  # else nobody would notice that the client hangs up
         self.connections.discard(self)
-        stream.take(self.transport, self.connections)
+        stream.attach(self.transport, self.connections)
         self.transport.write(_head([*self.server_state.default_headers, *headers]) + beginning)
         self.parser = None  # type: ignore[assignment]
         cycle.scope["extensions"].clear()  # what leads back from it to here would wait for the garbage collector

@@ -83,7 +83,7 @@ class AccessRefresh:
         """Give `subscriber` the channels of `grant`; tell the browser when the set of channels changed."""
         if self._registry.subscribers.get(subscriber.pk) is not subscriber or grant.channels == subscriber.channels:
             return
-        self._registry.move(subscriber, grant)
+        self._registry.change_grant(subscriber, grant)
         subscriber.count_again = True
         subscriber.write(frames.heads(grant.position, grant.heads))
         subscriber.write(frames.session())

@@ -1,4 +1,4 @@
-"""Counts who listens to which channel in this process, and tells the others what changed."""
+"""Report who has a stream open on which channel in this process, so that staff see the presence of all processes."""
 
 import asyncio
 import time
@@ -11,15 +11,16 @@ from notificacao.presence import Count
 from notificacao.stream.batches import batches
 from notificacao.stream.registry import SubscriberRegistry
 
-EVERY = 5.0  # seconds
-_AT_A_STRETCH = 2_000  # listeners counted before the loop may turn to others
+EVERY = 5.0  # seconds between two reports
+_AT_A_STRETCH = 2_000  # subscribers that are counted before the loop may do something else
 
 _NOBODY = Count(0, 0)
 
 
 class PresenceReporter:
-    """Of one life of a process, on the loop of its hub. What it told the others is `_reported`; only what differs is
-    written. A channel that nobody listens to any more is told as such, and dropped after CHANNEL_IDLE.
+    """Write this process's counts to the database, on the loop of its hub: only what differs from the last report.
+
+    A channel that nobody is subscribed to any more is reported as empty, and dropped after CHANNEL_IDLE seconds.
     """
 
     def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread):
@@ -30,8 +31,8 @@ class PresenceReporter:
         self._idle_since: dict[str, float] = {}
 
     async def report(self) -> None:
-        """One round, and the pause after it."""
-        if not await self._thread.run(presence.beat, self._process):
+        """Report once, then pause for EVERY seconds."""
+        if not await self._thread.run(presence.record_process, self._process):
             self._reported.clear()
         counts = await self._count()
         now = time.monotonic()
@@ -42,6 +43,7 @@ class PresenceReporter:
         await asyncio.sleep(EVERY)
 
     async def _count(self) -> dict[str, Count]:
+        """Return the people on SSE and on Ably of each channel that has subscribers."""
         counts: dict[str, Count] = {}
         counted = 0
         for name, subscribers in self._registry.channels():
@@ -55,15 +57,17 @@ class PresenceReporter:
         return counts
 
     async def _write(self, counts: dict[str, Count]) -> None:
+        """Write the counts that changed; `since` moves where a channel's first person came or its last one left."""
         changed = [(name, count) for name, count in counts.items() if self._reported.get(name) != count]
         for batch in batches(changed):
             moved = [
                 name for name, count in batch if (count == _NOBODY) != (self._reported.get(name) in (None, _NOBODY))
             ]
-            await self._thread.run(presence.tell, self._process, dict(batch), moved)
+            await self._thread.run(presence.write_counts, self._process, dict(batch), moved)
             self._reported.update(batch)
 
     async def _drop(self, channels: list[str]) -> None:
+        """Delete the rows of channels that were empty for long."""
         for batch in batches(channels):
             await self._thread.run(presence.drop, self._process, batch)
             for name in batch:

@@ -207,7 +207,7 @@ def listened(settings, monkeypatch):
         asked.append(tuple(topics))
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(wakes, "carry_and_listen", listen)
+    monkeypatch.setattr(wakes, "relay_and_listen", listen)
     return asked
 
 

@@ -76,8 +76,8 @@ async def test_a_process_that_was_forgotten_tells_all_again(site, ana):
 
 def test_processes_are_added_up_and_one_that_says_nothing_for_long_counts_no_more(transactional_db):
     for process, count in (("one", Count(2, 1)), ("two", Count(5, 0))):
-        presence.beat(process)
-        presence.tell(process, {SYSTEM: count}, [SYSTEM])
+        presence.record_process(process)
+        presence.write_counts(process, {SYSTEM: count}, [SYSTEM])
     assert told() == (7, 1)
     WebProcess.objects.filter(pk="two").update(seen_at=F("seen_at") - timedelta(minutes=1))
     assert told() == (2, 1)
@@ -87,8 +87,8 @@ def test_processes_are_added_up_and_one_that_says_nothing_for_long_counts_no_mor
 
 
 def test_a_wrong_clock_of_this_machine_changes_nothing(transactional_db, monkeypatch):
-    presence.beat("one")
-    presence.tell("one", {SYSTEM: Count(1, 0)}, [SYSTEM])
+    presence.record_process("one")
+    presence.write_counts("one", {SYSTEM: Count(1, 0)}, [SYSTEM])
     monkeypatch.setattr(timezone, "now", lambda: timezone.datetime(2040, 1, 1, tzinfo=timezone.get_default_timezone()))
     assert told() == (1, 0)
 
