@@ -1,4 +1,4 @@
-"""Django's signals, turned into wakes and changes of access. No logic lives here; the polls find what signals miss."""
+"""Turn Django's signals into wakes and changes of access. No logic lives here; the polls find what signals miss."""
 
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session

@@ -1,1 +1,1 @@
-"""Serve the live stream (SSE): authorise who opens it, replay what they missed, and feed all streams of this process."""
+"""Serve the live stream (SSE): authorise who opens it, replay what they missed, and feed this process's streams."""

@@ -32,7 +32,7 @@ _HEADERS = [
 
 
 class StreamApplication:
-    """Authorise each request, replay what it missed, and join the hub, which then feeds the stream until either side ends."""
+    """Authorise each request, replay what it missed, and join the hub, which feeds the stream until a side ends it."""
 
     def __init__(self, hub: Hub):
         self._hub = hub
@@ -107,7 +107,7 @@ class StreamApplication:
         self._hub.leave(stream)
 
     async def _admit(self, request: StreamRequest) -> Grant:
-        """Take a place for the stream, and return what its person may receive. Raises StreamRejected, and then holds no place."""
+        """Take a place, and return what the person may receive. Raises StreamRejected, and holds no place then."""
         if self._hub.draining:
             raise StreamRejected(NOT_READY)
         self._limits.take_place(request.address)

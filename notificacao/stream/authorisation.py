@@ -26,8 +26,8 @@ BATCH = 500  # sessions in one statement
 class Grant:
     """Hold what one person may receive, as the database had it at `position`.
 
-    `channels` is `{channel: since}`, where rows after seq `since` are theirs; `heads` is `{channel: last seq}`; `assigned`
-    says whether the rollout has them on Ably.
+    `channels` is `{channel: since}`, where rows after seq `since` are theirs; `heads` is `{channel: last seq}`;
+    `assigned` says whether the rollout has them on Ably.
     """
 
     person_pk: int

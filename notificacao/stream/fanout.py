@@ -54,9 +54,7 @@ class Fanout:
         self._subscribers_of = subscribers_of
         self._run: Run | None = None
         self._to_write: dict[Subscriber, bytes] = {}
-        self._joined: dict[
-            tuple[int, int], JoinedFrames
-        ] = {}  # by the parts' ids, which stay valid while both are kept
+        self._joined: dict[tuple[int, int], JoinedFrames] = {}  # by the parts' ids, valid while both are kept
         self.size = 0
 
     def add(self, row: Notification, epoch: str) -> str:

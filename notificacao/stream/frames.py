@@ -1,4 +1,4 @@
-"""Build server-sent events as bytes. Data is one line of JSON, ids and names are our own: no field can hold a newline."""
+"""Build server-sent events as bytes. Data is one line of JSON, ids and names are ours: no field can hold a newline."""
 
 import functools
 import json

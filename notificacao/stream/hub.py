@@ -74,7 +74,7 @@ class Hub:
             self._aside_thread.close()
 
     async def _forever(self, work) -> None:
-        """Repeat `work`, faults or not: while the database is away the streams stay open, and afterwards all goes on."""
+        """Repeat `work`, also after a fault: while the database is away the streams stay open."""
         while True:
             try:
                 await work()
@@ -124,7 +124,8 @@ class Hub:
     def _until_next_look(self, saw_all: bool) -> float:
         """Return the seconds to wait for a wake.
 
-        A wake that was answered with rows alone may have told of people too, so those are read as soon as KNOWN_FOR is over.
+        A wake that was answered with rows alone may have told of people too, so those are read as soon as KNOWN_FOR is
+        over.
         """
         if not saw_all:
             return max(0.0, self._known_until - time.monotonic())
@@ -211,9 +212,7 @@ class Hub:
 
     def join(self, grant: Grant, stream: Stream) -> None:
         """Feed `stream` with what comes after the hub's position; a stream that has ended meanwhile does not join."""
-        if self.draining or not self.is_at(
-            grant.position
-        ):  # or a new epoch began since: the grant is of the one before
+        if self.draining or not self.is_at(grant.position):  # or the grant is of an epoch that is over
             stream.shutdown()
         if stream.ended:
             return
@@ -254,7 +253,8 @@ class Hub:
     def drain(self) -> None:
         """Send every stream away for good: no stream joins from here on.
 
-        The pages come back elsewhere, at moments spread over DRAIN_SPREAD_MS or more: at most _RETURNS_A_SECOND of them a second.
+        The pages come back elsewhere, at moments spread over DRAIN_SPREAD_MS or more: at most _RETURNS_A_SECOND of them
+        a second.
         """
         self.draining = True
         streams = self.registry.streams()

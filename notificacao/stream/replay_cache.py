@@ -37,10 +37,11 @@ class _CachedRow:
 
 
 class ReplayCache:
-    """Hold every row from beyond a place in the log up to the hub's position, for KEPT_FOR seconds and at most KEPT rows.
+    """Hold each row from beyond a place in the log up to the hub's position.
 
-    It answers nothing where its answer could differ from the log's: it has no row from before that place, none of another
-    epoch, and whether a row has expired is for the database's clock to decide.
+    Rows are held for KEPT_FOR seconds, and no more than KEPT of them. It answers nothing where its answer could differ
+    from the log's: it has no row from before that place, none of another epoch, and whether a row has expired is for
+    the database's clock to decide.
     """
 
     def __init__(self) -> None:

@@ -35,8 +35,8 @@ class StandbyLane:
     """Decide when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
 
     A row goes at once where Ably is out of use, or was so with pages waiting less than `RETURN` ago, or where the row
-    settled as failed or skipped. It does not go where Ably took it, or where it expired meanwhile. Any other row goes when
-    it is still unsettled `PATIENCE` after it was first seen.
+    settled as failed or skipped. It does not go where Ably took it, or where it expired meanwhile. Any other row goes
+    when it is still unsettled `PATIENCE` after it was first seen.
     """
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ class Lane(StrEnum):
 
 
 class Stream:
-    """Represent one open connection. `write` never waits; a reader who leaves too much unread is told `bye` and ends."""
+    """Represent one open connection. `write` never waits; a stream whose reader leaves too much unread is ended."""
 
     __slots__ = ("address", "browser", "ended", "lane", "quiet_since", "session_key", "subscriber", "told_transport")
 

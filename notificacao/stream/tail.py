@@ -15,7 +15,7 @@ from notificacao.models import Notification, Person
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
-# This runs at each wake, where Django's compiler would take longer than the database. Clients are shown no other columns.
+# This runs at each wake, where Django's compiler would take longer than the database. Clients see no other columns.
 _ROWS = f"""
     SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
         seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
@@ -34,18 +34,16 @@ class News:
     rows: list[Notification]  # each with `expired`, as the database's clock has it
     more: bool
     settled: dict[int, str]  # seq → dispatch state, of the rows asked for
-    people: dict[
-        int, tuple[datetime, datetime]
-    ]  # person pk → (access, reading) changed at, where one of them is recent
+    people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, where one is recent
     rollout: Rollout
 
 
 def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], known: Rollout | None = None) -> News:
     """Read what is new after `since`, at most BATCH rows of it.
 
-    The head is read before the rows: all rows up to it are visible. Where the epoch has changed the answer is the new head,
-    without rows. `unsettled` are the seqs whose dispatch state is asked for, `connected` the pks of connected people. With
-    `known`, a rollout that was read a moment ago, neither it nor people are asked for again.
+    The head is read before the rows: all rows up to it are visible. Where the epoch has changed the answer is the new
+    head, without rows. `unsettled` are the seqs whose dispatch state is asked for, `connected` the pks of connected
+    people. With `known`, a rollout that was read a moment ago, neither it nor people are asked for again.
     """
     head = eventlog.head()
     position = Cursor.of(head)

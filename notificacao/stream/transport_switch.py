@@ -55,9 +55,10 @@ class TransportSwitch:
         return should, should == "ably" != stream.told_transport
 
     def note_join(self, subscriber: Subscriber, stream: Stream) -> bool:
-        """Note that `stream` has joined; return whether the rollout has to be read anew, since the page may know it better.
+        """Note that `stream` has joined; return whether the rollout has to be read anew.
 
-        The lane that a page opens says what it believes: the flag may have moved since it asked.
+        The lane that a page opens says what the page believes, and that may be newer than `rollout`: the flag may have
+        moved since.
         """
         stream.told_transport = "ably" if stream.lane is Lane.STANDBY else "sse"
         _, is_news = self._transport_for(subscriber, stream)
