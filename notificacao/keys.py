@@ -12,7 +12,7 @@ from django.utils import timezone
 from notificacao.conf import conf
 
 GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes at Ably, and our own retries
-_OLD_EPOCHS = 3  # people who leave together renew a key once each
+_OLD_EPOCHS = 3  # key epochs back: people who leave together renew a key once each
 
 
 def channel_key(channel: str, key_epoch: int, secret: str | None = None) -> bytes:

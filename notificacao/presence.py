@@ -82,7 +82,7 @@ class ChannelPresence:
 
     @property
     def listeners(self) -> int:
-        """Return how many people listen: who holds a token and has a page open counts once, as most do."""
+        """Return how many people listen; a person with both a token and an open page counts once, as most have both."""
         return max(self.on_sse + self.on_ably, self.tokens)
 
 

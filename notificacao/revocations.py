@@ -14,7 +14,7 @@ from notificacao import wakes
 from notificacao.conf import conf
 from notificacao.models import Person, Revocation
 
-TARGETS_MAX = 100  # in one call: Ably's limit
+TARGETS_MAX = 100  # targets in one call: Ably's limit
 _OUTLIVED = timedelta(hours=1)  # the longest life of a token that Ably can revoke, and how far back it looks
 _LONGEST_PAUSE = 60  # seconds between two attempts
 

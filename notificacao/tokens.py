@@ -14,7 +14,7 @@ from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
 SUBSCRIBE = ["subscribe"]
-_FRESH = 2 / 3  # of its life, during which a token is given again to the same login at the same address
+_FRESH = 2 / 3  # the part of its life during which a token is given again to the same login at the same address
 _LONGEST_WAIT = 2.0  # seconds; longer only where the clocks of two processes disagree
 
 

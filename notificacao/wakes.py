@@ -1,7 +1,7 @@
-"""Wake whoever waits for a change in the database. Nothing depends on a wake; each only spares a poll's wait.
+"""Wake loops that wait for a change in the database. Nothing depends on a wake; each only spares a poll's wait.
 
 A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
-layer: whoever wakes never waits for that, many wakes leave as one message, and each is delivered at most once.
+layer: the caller of `wake` never waits for that, many wakes leave as one message, and each is delivered at most once.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Doorbell:
         """Set the event, from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._event.set)
-        except RuntimeError:  # its loop is closed
+        except RuntimeError:  # the doorbell's loop is closed
             self.close()
 
     async def wait(self, timeout: float) -> bool:
@@ -131,7 +131,7 @@ class WakeRelay:
 
     async def _send_waiting(self) -> None:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
-            while self._waiting:  # emptied one by one: `carry` adds from other threads meanwhile
+            while self._waiting:  # emptied one by one: `add` adds from other threads meanwhile
                 topic = self._waiting.pop()
                 message = {"type": "wake", "topic": topic, "origin": self._origin}
                 await get_channel_layer().group_send(_group(topic), message)
@@ -184,7 +184,7 @@ def wake(topic: str) -> None:
     if conf.WAKES and conf.wakes_cross_processes:
         try:
             _relay_of_this_process().add(topic)
-        except RuntimeError:  # its loop was closed just now
+        except RuntimeError:  # the relay's loop was closed just now
             _set_relay(None)
 
 

@@ -70,10 +70,7 @@ class Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on `sockets` until a signal comes."""
         self._loop = asyncio.get_running_loop()
-        for number in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # uvicorn raises them again at its end
+        for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end
             signal.signal(number, lambda *_: None)
         await super().serve(sockets)
 

@@ -162,7 +162,7 @@ class StreamApplication:
 
     def _read_recent(self, cursor: Cursor, grant: Grant) -> ReplayPage | None:
         """Return the next page from the hub's cache; None where the log has to be asked."""
-        if cursor.seq < grant.trimmed_to:  # the hub may not know yet
+        if cursor.seq < grant.trimmed_to:  # the hub may not have read of the trim yet
             return None
         return self._hub.replay_cache.read_after(cursor, grant.channels, _PAGE, self._hub.position)
 

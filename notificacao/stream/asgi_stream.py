@@ -26,6 +26,7 @@ class AsgiStream(Stream):
         self._limit = limit
 
     def write(self, data: bytes) -> None:
+        """Queue `data`, or end the stream where more than `limit` bytes would be unread."""
         if self.ended:
             return
         if self._buffer and self._size + len(data) > self._limit:  # a client that keeps up may be sent any amount
@@ -37,10 +38,12 @@ class AsgiStream(Stream):
         self.wanted.set()
 
     async def send(self, data: bytes) -> None:
+        """Pass `data` to the server, waiting for the socket. Raises OSError where the client is gone."""
         if data:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     def end(self, reason: str, after_ms: int = 0) -> None:
+        """Queue the goodbye; `pump` ends after it. The first reason stands."""
         if not self.ended:
             self.ended = True
             self._buffer.append(frames.bye(reason, after_ms))

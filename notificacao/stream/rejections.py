@@ -24,7 +24,7 @@ class RejectionRecorder:
     """Write rejections on a database thread of its own."""
 
     def __init__(self) -> None:
-        self._thread = DatabaseThread("refused")
+        self._thread = DatabaseThread("rejections")
         self._writing: set[asyncio.Task] = set()
 
     def note(self, rejected: StreamRejected, scope: Mapping) -> None:

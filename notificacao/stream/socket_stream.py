@@ -51,6 +51,7 @@ class SocketStream(Stream, asyncio.Protocol):
         transport.set_protocol(self)
 
     def write(self, data: bytes) -> None:
+        """Write `data`, or end the stream where more than `limit` bytes would be unread."""
         if self.ended or self._transport is None:
             return
         if self._paused and self._transport.get_write_buffer_size() + len(data) > self._limit:
@@ -60,6 +61,7 @@ class SocketStream(Stream, asyncio.Protocol):
         self.quiet_since = time.monotonic()
 
     async def send(self, data: bytes) -> None:
+        """Write `data`, and wait while a quarter of the limit is unread. Raises OSError where the stream has ended."""
         if self.ended or self._transport is None:
             raise ConnectionResetError("the stream has ended")
         if data:
@@ -77,6 +79,7 @@ class SocketStream(Stream, asyncio.Protocol):
             raise ConnectionResetError("the stream has ended")
 
     def end(self, reason: str, after_ms: int = 0) -> None:
+        """Write the goodbye and close; after a grace the connection is cut. The first reason stands."""
         if self.ended:
             return
         self.ended = True

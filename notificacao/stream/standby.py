@@ -10,7 +10,7 @@ from notificacao.models import DispatchState, Notification
 from notificacao.rollout import Rollout
 from notificacao.stream import frames
 
-PATIENCE = 1.0  # seconds from first sight until an unsettled row goes out anyway
+PATIENCE = 1.0  # seconds after which a row that is still unsettled is written anyway
 # Seconds until the pages are back on an Ably that is in use again: its SDK gives up an attempt after 10, and makes the
 # next one up to 30 later. What Ably takes meanwhile does not reach them.
 RETURN = 40.0
@@ -28,6 +28,7 @@ class OwedRow:
 
     @property
     def expired(self) -> bool:
+        """Tell whether the row has expired by this process's clock."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
