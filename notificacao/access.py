@@ -1,4 +1,4 @@
-"""What follows when somebody may hear something else: open streams ask again, and what was lost is taken back."""
+"""Follow up on a change of access: have open streams authorised again, revoke tokens, and renew keys."""
 
 from collections.abc import Iterable
 
@@ -13,19 +13,25 @@ from notificacao.models import AuditEvent, Channel, Person
 
 
 def touch(person_pks: Iterable[int]) -> None:
-    """Make every open stream of these people ask again, once the transaction is committed."""
+    """Have every open stream of these people authorised again, once the transaction is committed."""
     Person.objects.filter(pk__in=list(person_pks)).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 
 def touch_everybody_with_a_role() -> None:
-    """A unit or a benefit came, went, or changed what it handles: whoever holds a role may hear other channels."""
+    """Have the streams of everybody with a role authorised again.
+
+    A unit or a benefit came, went, or changed what it handles: each role may reach other channels now.
+    """
     Person.objects.filter(memberships__isnull=False).update(access_changed_at=Now())
     wakes.after_commit(wakes.HUBS)
 
 
 def end_login(session: Session) -> None:
-    """A login is over. Django's `user_logged_out` comes before the session is gone: a hub that looks then finds it."""
+    """Follow up on the end of a login: its streams end, and its tokens are revoked.
+
+    Django's `user_logged_out` would be too early: a hub that looks then still finds the session.
+    """
     owner = session.get_decoded().get(SESSION_KEY)
     if owner is not None:
         touch([int(owner)])
@@ -34,11 +40,11 @@ def end_login(session: Session) -> None:
 
 @transaction.atomic
 def end_all_logins(by: str, reason: str) -> int:
-    """Everybody has to log in again; what anybody holds of tokens and channels' keys is worth nothing; how many logins.
+    """End every login, revoke every token, renew every channel's key; return how many logins there were.
 
-    Tokens are asked back by person too: a session that was deleted by SQL took none with it.
+    Tokens are revoked by person too: a session that was deleted by SQL had none revoked with it.
     """
-    logins, _ = Session.objects.all().delete()  # each with its signal
+    logins, _ = Session.objects.all().delete()  # each sends its signal
     people = Person.objects.only("public_id")
     touch(person.pk for person in people)
     revocations.ask((revocations.of_person(audiences.client_id_for(person)) for person in people), "all_logins")
@@ -49,34 +55,35 @@ def end_all_logins(by: str, reason: str) -> int:
     return logins
 
 
-def before(change: Model, person_pks: Iterable[int]) -> None:
-    """The row `change` is about to be written or deleted; these people may lose something by it."""
-    change._watch = AccessDiff(person_pks)  # type: ignore[attr-defined]
+def record_before(change: Model, person_pks: Iterable[int]) -> None:
+    """Record what these people may receive, before the row `change` is written or deleted."""
+    change._access_diff = AccessDiff(person_pks)  # type: ignore[attr-defined]
 
 
-def after(change: Model) -> None:
-    """It was, in the same transaction."""
-    watch = change.__dict__.pop("_watch", None)
-    if watch is not None:
-        watch.settle()
+def settle_after(change: Model) -> None:
+    """Revoke what people lost by the row `change`, now that it is written or deleted, in the same transaction."""
+    diff = change.__dict__.pop("_access_diff", None)
+    if diff is not None:
+        diff.settle()
 
 
 def everybody_with_a_role() -> list[int]:
+    """Return the pks of the people who hold a role."""
     return list(Person.objects.filter(memberships__isnull=False).distinct().values_list("pk", flat=True))
 
 
 class AccessDiff:
-    """What some people hear, and with which password, before a change; afterwards it knows what they have lost."""
+    """Hold what some people may receive, and their passwords' hashes, before a change; find what they lost by it."""
 
     def __init__(self, person_pks: Iterable[int]):
-        self._heard = audiences.channels_of(person_pks)
-        self._accounts = _accounts(self._heard)
+        self._channels_before = audiences.channels_of(person_pks)
+        self._accounts = _accounts(self._channels_before)
 
     def settle(self) -> None:
-        """Take back the tokens of those who lost a channel or their logins; renew the keys of the lost channels."""
-        heard, accounts = audiences.channels_of(self._heard), _accounts(self._heard)
-        lost = {pk: channels.keys() - heard.get(pk, {}).keys() for pk, channels in self._heard.items()}
-        losers = [pk for pk in self._heard if lost[pk] or accounts.get(pk) != self._accounts[pk]]
+        """Revoke the tokens of the people who lost a channel or their logins; renew the keys of the lost channels."""
+        channels_now, accounts = audiences.channels_of(self._channels_before), _accounts(self._channels_before)
+        lost = {pk: channels.keys() - channels_now.get(pk, {}).keys() for pk, channels in self._channels_before.items()}
+        losers = [pk for pk in self._channels_before if lost[pk] or accounts.get(pk) != self._accounts[pk]]
         if losers:
             touch(losers)
             revocations.ask([revocations.of_person(self._accounts[pk][0]) for pk in losers], "access")
@@ -84,13 +91,13 @@ class AccessDiff:
 
 
 def _accounts(person_pks: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """`{pk: (client id, password's hash)}`: another hash ends every login."""
+    """Return `{pk: (client id, password's hash)}`: another hash ends every login."""
     people = Person.objects.filter(pk__in=list(person_pks)).only("public_id", "password")
     return {person.pk: (audiences.client_id_for(person), person.password) for person in people}
 
 
 def renew_keys(channels: Iterable[str]) -> None:
-    """Encrypt what is published on `channels` from now on with other keys, and have those who listen fetch them.
+    """Encrypt what is published on `channels` from now on with other keys, and have subscribers fetch them.
 
     The rows are locked in the order in which the stamper writes them.
     """

@@ -1,4 +1,4 @@
-"""Who may listen to what. The only place that builds or reads a channel's name.
+"""Decide who may subscribe to which channel. No other module builds or reads a channel's name.
 
 An id in a name matches `ID`, which the tables demand too (`*`, `:`, `[` and `,` would widen a capability); names are
 compared whole, never by prefix.
@@ -17,34 +17,40 @@ from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
-PROBE_CHANNEL = "system:probe"  # the canary's: nobody's capability names it
+PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
 
 
 class InvalidId(ValueError):
-    """An id that may not stand in a channel's name."""
+    """Report an id that may not stand in a channel's name."""
 
 
 def _name(scope: str, identifier: str) -> str:
+    """Return the channel's name for an id of a scope. Raises InvalidId."""
     if not _ID.fullmatch(identifier):
         raise InvalidId(f"{identifier!r} may not stand in a channel's name: use 1 to 64 of A-Z a-z 0-9 _ -.")
     return f"private:{scope}:{identifier}:notifications"
 
 
 def channel_for_user(person) -> str:
-    """The personal channel of `person`; they alone listen to it."""
+    """Return the personal channel of `person`; they alone may subscribe to it. Raises InvalidId."""
     return _name("user", person.public_id)
 
 
 def channel_for_unit(unit) -> str:
+    """Return the channel of `unit`. Raises InvalidId."""
     return _name("unit", unit.public_id)
 
 
 def channel_for_benefit(benefit) -> str:
+    """Return the channel of `benefit`. Raises InvalidId."""
     return _name("benefit", benefit.slug)
 
 
 def _parts(channel: str) -> tuple[str, str]:
-    """`(scope, id)` of a name that `_name` may have built; of any other a pair of nothing: no database sees that id."""
+    """Return `(scope, id)` of a name that `_name` may have built.
+
+    Any other name gives two empty strings, so that no database sees its id.
+    """
     match channel.split(":"):
         case ["private", scope, identifier, "notifications"] if _ID.fullmatch(identifier):
             return scope, identifier
@@ -52,19 +58,19 @@ def _parts(channel: str) -> tuple[str, str]:
 
 
 def is_personal(channel: str) -> bool:
-    """Whether exactly one person listens to `channel`."""
+    """Tell whether `channel` is the channel of exactly one person."""
     return _parts(channel)[0] == "user"
 
 
 def client_id_for(person) -> str:
-    """The Ably clientId of `person`: opaque, the same on every device."""
+    """Return the Ably clientId of `person`: opaque, the same on every device. Raises InvalidId."""
     if not _ID.fullmatch(person.public_id):
         raise InvalidId(f"{person.public_id!r} may not be a clientId.")
     return person.public_id
 
 
 class Reach(Enum):
-    """How far a role hears."""
+    """Name how far a role reaches: to nothing, to what belongs to the membership's unit, or to everything."""
 
     NONE = "none"
     OWN = "own"
@@ -72,48 +78,51 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True)
-class Hears:
+class RoleReach:
+    """Hold to which units and benefits a role may subscribe."""
+
     units: Reach = Reach.NONE
     benefits: Reach = Reach.NONE
 
 
-# The capability matrix of docs/ably/channels.md. Everybody hears their personal channel and the system's.
-MATRIX: dict[str, Hears] = {
-    Role.CIDADAO: Hears(),
-    Role.TECNICO: Hears(units=Reach.OWN),
-    Role.ASSISTENTE_SOCIAL: Hears(units=Reach.OWN),
-    Role.COORDENADOR: Hears(units=Reach.OWN, benefits=Reach.OWN),
-    Role.TECNICO_SEMTAS: Hears(units=Reach.ALL, benefits=Reach.ALL),
-    Role.GESTOR: Hears(units=Reach.ALL, benefits=Reach.ALL),
-    Role.AUDITOR: Hears(),
-    Role.ADMIN: Hears(units=Reach.ALL, benefits=Reach.ALL),
+# The capability matrix of docs/ably/channels.md. Everybody may subscribe to their personal channel and the system's.
+MATRIX: dict[str, RoleReach] = {
+    Role.CIDADAO: RoleReach(),
+    Role.TECNICO: RoleReach(units=Reach.OWN),
+    Role.ASSISTENTE_SOCIAL: RoleReach(units=Reach.OWN),
+    Role.COORDENADOR: RoleReach(units=Reach.OWN, benefits=Reach.OWN),
+    Role.TECNICO_SEMTAS: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
+    Role.GESTOR: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
+    Role.AUDITOR: RoleReach(),
+    Role.ADMIN: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
 }
 
 
 def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
-    """`{person pk: {channel: since}}` of the active people among `person_pks`, in at most five queries for all.
+    """Return `{person pk: {channel: since}}` of the active people among `person_pks`.
 
-    `since` is the seq from which on (exclusive) that channel's rows are theirs; 0 on the personal channel.
+    `since` is the seq from which on (exclusive) that channel's rows are theirs; 0 on the personal channel. At most five
+    queries serve them all.
     """
     people = Person.objects.filter(pk__in=list(person_pks), is_active=True)
-    heard = {
+    channels_by_person = {
         pk: {_name("user", public_id): 0, SYSTEM_CHANNEL: since}
         for pk, public_id, since in people.values_list("pk", "public_id", "since")
     }
     shared = _SharedChannels()
-    memberships = Membership.objects.filter(person_id__in=heard)
+    memberships = Membership.objects.filter(person_id__in=channels_by_person)
     columns = ("person_id", "since", "role", "unit_id", "unit__public_id")
     for pk, since, role, unit_pk, unit_public_id in memberships.values_list(*columns):
-        channels = heard[pk]
+        channels = channels_by_person[pk]
         for channel in shared.of(role, unit_pk, unit_public_id):
             channels[channel] = min(since, channels.get(channel, since))
-    return heard
+    return channels_by_person
 
 
 class _SharedChannels:
-    """The shared channels of one membership; units and benefits are read once, and only when a role needs them.
+    """Find the shared channels of memberships; units and benefits are read once, and only when a role needs them.
 
-    Each name is one object, however many hear it.
+    Each name is one string object, however many people subscribe to it.
     """
 
     def __init__(self):
@@ -121,17 +130,18 @@ class _SharedChannels:
         self._of_units: dict[int, str] = {}
 
     def of(self, role: str, unit_pk: int | None, unit_public_id: str | None) -> list[str]:
-        hears = MATRIX[role]
+        """Return the shared channels of one membership."""
+        reach = MATRIX[role]
         channels: list[str] = []
-        if hears.units is Reach.ALL:
+        if reach.units is Reach.ALL:
             channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif hears.units is Reach.OWN and unit_pk and unit_public_id:  # a unit goes before its members
+        elif reach.units is Reach.OWN and unit_pk and unit_public_id:  # a unit is deleted before its memberships
             if unit_pk not in self._of_units:
                 self._of_units[unit_pk] = _name("unit", unit_public_id)
             channels.append(self._of_units[unit_pk])
-        if hears.benefits is Reach.ALL:
+        if reach.benefits is Reach.ALL:
             channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
-        elif hears.benefits is Reach.OWN:
+        elif reach.benefits is Reach.OWN:
             channels += self._read("of_unit", _benefit_channels_by_unit).get(unit_pk, [])
         return channels
 
@@ -142,6 +152,7 @@ class _SharedChannels:
 
 
 def _benefit_channels_by_unit() -> dict[int, list[str]]:
+    """Return `{unit pk: channels of the benefits that the unit handles}`."""
     by_unit: dict[int, list[str]] = defaultdict(list)
     for benefit in BenefitType.objects.prefetch_related("units"):
         for unit in benefit.units.all():
@@ -150,11 +161,12 @@ def _benefit_channels_by_unit() -> dict[int, list[str]]:
 
 
 def _roles(attribute: str, reach: Reach) -> list[str]:
-    return [role for role, hears in MATRIX.items() if getattr(hears, attribute) is reach]
+    """Return the roles that reach that far; `attribute` is `units` or `benefits`."""
+    return [role for role, role_reach in MATRIX.items() if getattr(role_reach, attribute) is reach]
 
 
 def listeners(channel: str) -> QuerySet[Person]:
-    """The active people who may listen to `channel`; nobody where no such channel exists."""
+    """Return the active people who may subscribe to `channel`; nobody where no such channel exists."""
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:
         return people
@@ -171,14 +183,17 @@ def listeners(channel: str) -> QuerySet[Person]:
 
 
 def persons_of(channels: Iterable[str]) -> dict[str, int]:
-    """`{channel: pk}` of the personal ones of `channels` whose person is active, in one query."""
+    """Return `{channel: pk}` of the personal ones of `channels` whose person is active, in one query."""
     ids = {channel.split(":")[2] for channel in channels if is_personal(channel)}
     people = Person.objects.filter(public_id__in=ids, is_active=True).only("public_id")
     return {channel_for_user(person): person.pk for person in people}
 
 
 def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
-    """Whose each of `channels` is, in at most three queries; the system's and nobody's are left out."""
+    """Return `{channel: person, unit or benefit}`, in at most three queries.
+
+    The system's channel is left out, and so are names that belong to nothing.
+    """
     people, units, benefits = _named_in(channels)
     people = people.only("public_id", "username", "first_name", "last_name")
     return {
@@ -189,7 +204,7 @@ def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
 
 
 def unknown(channels: Iterable[str]) -> set[str]:
-    """Those of `channels` that are the name of nobody's and nothing's channel, in at most three queries."""
+    """Return those of `channels` that belong to no person, unit or benefit, in at most three queries."""
     wanted = set(channels) - {SYSTEM_CHANNEL}
     people, units, benefits = _named_in(wanted)
     return (
@@ -201,7 +216,7 @@ def unknown(channels: Iterable[str]) -> set[str]:
 
 
 def _named_in(channels: Iterable[str]) -> tuple[QuerySet[Person], QuerySet[Unit], QuerySet[BenefitType]]:
-    """Who and what the ids in the channels' names belong to."""
+    """Return the people, units and benefits that the ids in the channels' names belong to."""
     ids: dict[str, set[str]] = defaultdict(set)
     for channel in channels:
         scope, identifier = _parts(channel)

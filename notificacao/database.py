@@ -1,5 +1,7 @@
-"""A thread of its own for database work that must neither block the event loop nor queue behind requests; and the word
-that an SQLite file is served by one process.
+"""Run database work on a thread of its own, which neither blocks the event loop nor queues behind requests.
+
+This module also locks an SQLite file for the one process that serves it, and sends several statements in one round
+trip.
 """
 
 import asyncio
@@ -17,14 +19,14 @@ NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%
 
 
 class ServedAlready(Exception):
-    """Another process serves this SQLite file."""
+    """Report that another process serves this SQLite file."""
 
 
 @contextlib.contextmanager
 def served_here_alone() -> Iterator[None]:
     """Hold the lock beside the SQLite file, until the end of the block or of the process. Raises ServedAlready.
 
-    Two would each have streams that the other's wakes do not reach. PostgreSQL is for many: no lock there.
+    Each of two processes would have streams that the other's wakes do not reach. PostgreSQL is for many: no lock there.
     """
     name = str(connection.settings_dict["NAME"])
     if connection.vendor != "sqlite" or ":memory:" in name:
@@ -39,7 +41,7 @@ def served_here_alone() -> Iterator[None]:
 
 
 def at_once(*statements: str) -> list[list[tuple]]:
-    """The rows that each statement answers. They have no parameters.
+    """Return the rows that each statement answers. They have no parameters.
 
     PostgreSQL gets them in one round trip; each still sees what was committed before it, not before the first.
     """
@@ -58,13 +60,13 @@ def _rows(cursor) -> list[tuple]:
 
 
 class DatabaseThread:
-    """One thread, and so one connection a database, kept between calls; a call that fails drops it."""
+    """Run queries on one thread, and so on one connection a database, kept between calls; an error drops it."""
 
     def __init__(self, name: str):
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def run(self, work: Callable[..., Answer], *args) -> Answer:
-        """What `work(*args)` returns, computed on this thread. Raises what it raises."""
+        """Return what `work(*args)` returns, computed on this thread. Raises what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._guarded, work, args)
 
     @staticmethod
@@ -76,5 +78,6 @@ class DatabaseThread:
             raise
 
     def close(self) -> None:
+        """Close the connection and end the thread, once the work that waits is done."""
         self._executor.submit(connections.close_all)
         self._executor.shutdown(wait=False)

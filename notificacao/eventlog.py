@@ -1,4 +1,4 @@
-"""The log: cursors, heads, and reading what lies after a cursor."""
+"""Read the log of notifications: cursors, heads, and the rows that lie after a cursor."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,19 @@ from django.db.models.functions import Now
 from notificacao.database import at_once
 from notificacao.models import Channel, LogHead, Notification
 
-_LATELY = timedelta(seconds=10)  # within which a hub that was told has looked
+_RECENT = timedelta(seconds=10)  # within this time each hub has looked at a change that it was told of
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
 
 
 class InvalidCursor(ValueError):
-    """Not `epoch.seq`."""
+    """Report a text that is not `epoch.seq`."""
 
 
 class ResyncNeeded(Exception):
-    """The log cannot answer from that cursor: another epoch, beyond the head, or trimmed. `position` is the log's."""
+    """Report a cursor from which the log cannot answer: of another epoch, beyond the head, or trimmed.
+
+    `position` is the log's own.
+    """
 
     def __init__(self, position: "Cursor"):
         super().__init__(f"resync from {position}")
@@ -29,14 +32,14 @@ class ResyncNeeded(Exception):
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in the log: whoever has all up to `seq` lacks what lies after it."""
+    """Name a place in the log: a client that has all rows up to `seq` lacks those after it."""
 
     epoch: str
     seq: int
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Raises InvalidCursor."""
+        """Read `epoch.seq`. Raises InvalidCursor."""
         match = _CURSOR.fullmatch(text)
         if not match:
             raise InvalidCursor(f"{text[:40]!r} is not a cursor: use epoch.seq, as the session or the stream gave it.")
@@ -44,7 +47,7 @@ class Cursor:
 
     @classmethod
     def of(cls, head: LogHead) -> "Cursor":
-        """Where the log ends."""
+        """Return the place where the log ends."""
         return cls(head.epoch, head.seq)
 
     def __str__(self) -> str:
@@ -52,29 +55,32 @@ class Cursor:
 
 
 def place_of(row: Notification, epoch: str) -> Cursor:
-    """Where a stamped `row` lies in the log."""
+    """Return the place of a stamped `row` in the log."""
     assert row.seq is not None
     return Cursor(epoch, row.seq)
 
 
 def head() -> LogHead:
-    """The log's own state, now. Asked at each look of each hub, so in SQL that nobody has to compile first."""
+    """Return the log's own state, now.
+
+    Each look of each hub asks for it, so it is SQL that Django does not have to compile first.
+    """
     ((row,),) = at_once(f"SELECT id, epoch, seq, trimmed_to, home FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
     return LogHead(*row)
 
 
 def position() -> Cursor:
-    """The log's head, now."""
+    """Return the place where the log ends, now."""
     return Cursor.of(head())
 
 
 def answers(head: LogHead, cursor: Cursor) -> bool:
-    """Whether the log holds all that lies after `cursor`: of its own epoch, not beyond its head, not trimmed."""
+    """Tell whether the log holds all that lies after `cursor`: of its own epoch, not beyond its head, not trimmed."""
     return cursor.epoch == head.epoch and head.trimmed_to <= cursor.seq <= head.seq
 
 
 def check(cursor: Cursor) -> Cursor:
-    """The log's head, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
+    """Return the log's end, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
     now = head()
     if not answers(now, cursor):
         raise ResyncNeeded(Cursor.of(now))
@@ -82,24 +88,27 @@ def check(cursor: Cursor) -> Cursor:
 
 
 def now() -> datetime:
-    """By the database's clock, which is the one that counts."""
+    """Return the time by the database's clock, which all processes share."""
     return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
 
 
 def heads(channels: Mapping[str, int]) -> dict[str, int]:
-    """`{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
+    """Return `{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
 
 
 def keys_renewed_recently(channels: Iterable[str]) -> set[str]:
-    """Those of `channels` whose key is new; a page that is told of one twice only fetches its session twice."""
-    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _LATELY)
+    """Return those of `channels` whose key was renewed in the last ten seconds.
+
+    A page that is told of one key twice only fetches its session twice.
+    """
+    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _RECENT)
     return set(renewed.values_list("pk", flat=True))
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
-    """The stamped, unexpired rows that somebody who hears `channels` (`{name: since}`) may see."""
+    """Return the stamped, unexpired rows that a person with `channels` (`{name: since}`) may see."""
     may_see = Q(pk__in=[])
     by_since: dict[int, list[str]] = {}
     for name, since in channels.items():
@@ -112,7 +121,7 @@ def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
 
 @dataclass(frozen=True)
 class Page:
-    """Ascending rows; all that is permitted up to `complete_to` is in this page or before it."""
+    """Hold ascending rows; all that is permitted up to `complete_to` is in this page or before it."""
 
     rows: list[Notification]
     complete_to: Cursor
@@ -120,14 +129,15 @@ class Page:
 
 
 def read_after(cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: Cursor | None = None) -> Page:
-    """At most `limit` permitted rows after `cursor`, none beyond `up_to` or the head. Raises ResyncNeeded.
+    """Return at most `limit` permitted rows after `cursor`, none beyond `up_to` or the head. Raises ResyncNeeded.
 
-    The head is read before the rows: seq is given under one lock, so all up to it is visible by then.
+    `channels` is `{name: since}`. The head is read before the rows: seq is given under one lock, so all up to it is
+    visible by then.
     """
     head = check(cursor)
     if up_to is not None and up_to.epoch == head.epoch and up_to.seq < head.seq:
         head = up_to
-    # Asked in the same statement as the rows: a trim or a restore between the two would leave a hole that nobody sees.
+    # One statement reads this and the rows: a trim or a restore between two would leave a hole that nobody sees.
     whole = LogHead.objects.filter(pk=1, epoch=cursor.epoch, trimmed_to__lte=cursor.seq, seq__gte=cursor.seq)
     wanted = permitted(channels).filter(Exists(whole), seq__gt=cursor.seq, seq__lte=head.seq).order_by("seq")
     rows = list(wanted[: limit + 1])

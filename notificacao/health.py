@@ -1,5 +1,6 @@
-"""Health, for those who watch from outside: does the process serve, is it ready, is Ably in use. No login, no secret,
-no last slash.
+"""Answer health checks: does the process serve, is it ready, is Ably in use.
+
+They need no login, hold no secret, and their addresses have no last slash.
 """
 
 from datetime import timedelta
@@ -25,14 +26,17 @@ logger = structlog.get_logger(__name__)
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
-    """`{"status": "ok"}`, 200 as long as the process answers at all: a restart cures nothing that lies elsewhere."""
+    """Answer `{"status": "ok"}` with 200 as long as the process answers at all.
+
+    A restart cures nothing that lies elsewhere, so nothing else is checked.
+    """
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """`{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name]}`; 503 where a check fails."""
+    """Answer `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name]}`; 503 where a check fails."""
     checks = {"database": database_answers(), **tasks_of_this_process()}
     failing = [name for name, passed in checks.items() if not passed]
     body = {"status": "failing" if failing else "ok", "checks": checks, "failing": failing}
@@ -42,9 +46,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ably(request: HttpRequest) -> JsonResponse:
-    """What the canary and the breaker know of Ably, the same in every process; 503 where it is out of use.
+    """Answer what the canary and the breaker know of Ably, the same in every process; 503 where it is out of use.
 
-    Not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
+    It is not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
     """
     try:
         body = _of_ably()
@@ -55,33 +59,37 @@ def ably(request: HttpRequest) -> JsonResponse:
 
 
 def _of_ably() -> dict[str, Any]:
-    """`connected`: the latest probe arrived, and is younger than three of them and the time that one may take."""
+    """Return the body of `ably`.
+
+    `connected` where the latest probe arrived, and is younger than three intervals of the canary and the time that one
+    probe may take.
+    """
     if not conf.ably_configured:
         return {"status": "not_configured"}
     latest = CanaryProbe.objects.order_by("-pk").first()
-    heard = CanaryProbe.objects.filter(round_trip_ms__isnull=False).order_by("-pk").first()
+    arrived = CanaryProbe.objects.filter(round_trip_ms__isnull=False).order_by("-pk").first()
     stale_after = timedelta(seconds=3 * conf.CANARY_EVERY + conf.ABLY_PUBLISH_TIMEOUT)
-    connected = latest is not None and latest == heard and now() - latest.at < stale_after
-    round_trip = heard.round_trip_ms if heard else None
+    connected = latest is not None and latest == arrived and now() - latest.at < stale_after
+    round_trip = arrived.round_trip_ms if arrived else None
     breaker = rollout.current().breaker
     return {
         "status": "ok" if connected and breaker == BreakerState.State.CLOSED else "failing",
         "connected": connected,
         "round_trip_ms": None if round_trip is None else round(round_trip, 1),
-        "last_success": heard.at if heard else None,
+        "last_success": arrived.at if arrived else None,
         "breaker": breaker,
         "active_channels": presence.count_on_ably(),
     }
 
 
 def tasks_of_this_process() -> dict[str, bool]:
-    """Whether each of them is alive; one that was never started is not."""
+    """Return `{task: whether it is alive}`; one that was never started is not."""
     expected = ["hub", "dispatcher"] if conf.DISPATCHER == "embedded" else ["hub"]
     return {**dict.fromkeys(expected, False), **runtime.status()}
 
 
 def database_answers() -> bool:
-    """Whether the database answers the smallest of questions. The log tells why not; the answer never does."""
+    """Tell whether the database answers the smallest query. The process's log says why not; the answer never does."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""Keys of the channels' encryption: HKDF (RFC 5869) from one master secret, per channel and key epoch."""
+"""Derive the keys of the channels' encryption: HKDF (RFC 5869) from one master secret, per channel and key epoch."""
 
 import base64
 import hashlib
@@ -11,19 +11,22 @@ from django.utils import timezone
 
 from notificacao.conf import conf
 
-GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes of Ably's, and our own retries
-_OLD_EPOCHS = 3  # people who leave in one go renew a key once each
+GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes at Ably, and our own retries
+_OLD_EPOCHS = 3  # key epochs back: people who leave together renew a key once each
 
 
 def channel_key(channel: str, key_epoch: int, secret: str | None = None) -> bytes:
-    """32 bytes for AES-256, the same in every process for the same master secret."""
+    """Return 32 bytes for AES-256, the same in every process for the same master secret."""
     info = f"semtas/{channel}/{key_epoch}".encode()
     hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
     return hkdf.derive((secret or conf.ENCRYPTION_SECRET).encode())
 
 
 def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None) -> list[bytes]:
-    """What else a message may still be encrypted with: epochs that ended within `GRACE`, and the secret's fallbacks."""
+    """Return the other keys with which a message may still be encrypted.
+
+    They are those of key epochs that ended within `GRACE`, and those of the secret's fallbacks.
+    """
     epochs = [key_epoch]
     if renewed_at is not None and timezone.now() - renewed_at < GRACE:
         epochs += range(key_epoch - 1, max(0, key_epoch - 1 - _OLD_EPOCHS), -1)
@@ -32,10 +35,13 @@ def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None) -> list[
 
 
 def as_text(key: bytes) -> str:
-    """base64, as both SDKs' `cipher: {key}` take it."""
+    """Return `key` in base64, as both SDKs' `cipher: {key}` take it."""
     return base64.b64encode(key).decode()
 
 
 def initialisation_vector(key: bytes, message_id: str) -> bytes:
-    """16 bytes that nobody without `key` can foresee, and the same on each attempt: same id, same bytes."""
+    """Return 16 bytes that nobody without `key` can foresee.
+
+    They are the same on each attempt, so that one message id always means the same bytes.
+    """
     return hmac.digest(key, message_id.encode(), hashlib.sha256)[:16]

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in, on the site's page or the admin's."""
+"""Limit how often somebody may try to log in, on the site's page or the admin's."""
 
 import functools
 import hashlib
@@ -14,13 +14,13 @@ from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
-_refusals = Denials(AuditEvent.Action.LOGIN_FAILED)
+_denials = Denials(AuditEvent.Action.LOGIN_FAILED)
 
 
 def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """`view` logs in at POST: 429 with Retry-After for who tries too often.
+    """Return `view`, which logs in at POST, answering 429 with Retry-After after too many attempts.
 
-    By user name and address, and, more generously, by address: a whole house may be behind one.
+    Attempts are counted by user name and address, and, more generously, by address: a whole house may be behind one.
     """
 
     @functools.wraps(view)
@@ -29,7 +29,7 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, *args, **kwargs)
         if wait := _take(request):
             note_failure(request.POST.get("username", ""), request, "throttled")
-            return _refusal(request, math.ceil(wait))
+            return _too_many_requests(request, math.ceil(wait))
         answer = view(request, *args, **kwargs)
         if answer.status_code == 302 and request.user.is_authenticated:
             audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
@@ -39,14 +39,17 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 def note_failure(name: str, request: HttpRequest | None, reason: str = "invalid_login") -> None:
-    """On record, by the person's id. A name that is nobody's is not kept: somebody may have typed a password there."""
+    """Record a failed login in the audit trail, by the person's id.
+
+    A name that belongs to no person is not kept: somebody may have typed a password there.
+    """
     person = Person.objects.filter(username=name.strip()).only("public_id").first()
     ip = audit.address_of(request) if request else None
-    _refusals.record(who=person.public_id if person else "", ip=ip, reason=reason)
+    _denials.record(who=person.public_id if person else "", ip=ip, reason=reason)
 
 
 def _take(request: HttpRequest) -> float:
-    """Seconds to wait. The name is hashed: now and then somebody types a password there."""
+    """Return the seconds to wait. The name is hashed: now and then somebody types a password there."""
     address = audit.address_of(request) or ""
     name = hashlib.sha256(request.POST.get("username", "").strip().lower().encode()).hexdigest()
     return max(
@@ -59,7 +62,8 @@ def _take(request: HttpRequest) -> float:
     )
 
 
-def _refusal(request: HttpRequest, seconds: int) -> HttpResponse:
+def _too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Return the page that says how many seconds to wait."""
     answer = render(request, "notificacao/aguarde.html", {"seconds": seconds}, status=429)
     answer["Retry-After"] = seconds
     answer["Cache-Control"] = "no-store"

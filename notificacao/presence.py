@@ -1,7 +1,7 @@
-"""Which channels are listened to, by how many people, since when: told by each web process, read by staff.
+"""Keep presence: who has a stream open on which channel, reported by each web process and read by staff.
 
-A process writes that it lives every few seconds, and of its channels only what changed; what a process told counts as
-long as it lives, by the database's clock.
+A process writes every few seconds that it is alive, and of its channels only what changed. What it reported counts as
+long as it is alive, by the database's clock.
 """
 
 from collections import defaultdict
@@ -18,25 +18,28 @@ from notificacao import audiences
 from notificacao.conf import conf
 from notificacao.models import ActiveChannel, AuditEvent, WebProcess
 
-LIVES_FOR = timedelta(seconds=30)  # without a word from it
+LIVES_FOR = timedelta(seconds=30)  # a process that wrote nothing for this long is not alive
 
 
 class Count(NamedTuple):
-    """People of one process who listen to a channel; who has a page in standby is on Ably."""
+    """Hold the people of one process who are subscribed to a channel; a person with a page in standby is on Ably."""
 
     on_sse: int
     on_ably: int
 
 
-def beat(process: str) -> bool:
-    """`process` lives; False where it was forgotten meanwhile, and what it told with it."""
-    told = WebProcess.objects.filter(pk=process).update(seen_at=Now())
-    if not told:
+def record_process(process: str) -> bool:
+    """Record that `process` is alive.
+
+    False where it was deleted meanwhile, with all that it reported: it has to report everything again.
+    """
+    reported = WebProcess.objects.filter(pk=process).update(seen_at=Now())
+    if not reported:
         WebProcess.objects.create(pk=process)
-    return bool(told)
+    return bool(reported)
 
 
-def tell(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
+def write_counts(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
     """Write `counts` of some channels of `process`; for those in `moved` a new `since` begins."""
     rows = {
         name: ActiveChannel(process_id=process, channel=name, on_sse=count.on_sse, on_ably=count.on_ably, since=Now())
@@ -54,20 +57,21 @@ def tell(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> Non
 
 
 def drop(process: str, channels: Iterable[str]) -> None:
-    """`channels` of `process` are listed no more."""
+    """Delete `channels` of `process`."""
     ActiveChannel.objects.filter(process=process, channel__in=list(channels)).delete()
 
 
-def forget_the_dead() -> None:
-    """Delete what nobody counts any more."""
+def delete_silent_processes() -> None:
+    """Delete the processes that are no longer alive, with what they reported."""
     WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR).delete()
 
 
 @dataclass(frozen=True)
 class ChannelPresence:
-    """One channel over all processes: people with a page in the live lane, with one on Ably, with a token in force.
+    """Hold one channel over all processes.
 
-    `since`: when the first of them came; with none of them, when the last one left.
+    `on_sse` are people with a page in the live lane, `on_ably` people with one on Ably, `tokens` people with a token in
+    force. `since` is when the first of them came; with none of them, when the last one left.
     """
 
     channel: str
@@ -78,31 +82,35 @@ class ChannelPresence:
 
     @property
     def listeners(self) -> int:
-        """Whoever holds a token and has a page open counts once: most do."""
+        """Return how many people listen; a person with both a token and an open page counts once, as most have both."""
         return max(self.on_sse + self.on_ably, self.tokens)
 
 
 def active_channels(after: str = "") -> list[ChannelPresence]:
-    """Those whose name comes after `after`, by name. A person with pages at two processes counts at both."""
-    told: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _told_by_the_living().values("channel", "on_sse", "on_ably", "since"):
-        told[row["channel"]].append(row)
+    """Return the channels whose name comes after `after`, by name.
+
+    A person with pages at two processes counts at both.
+    """
+    reported: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in _reported_by_live_processes().values("channel", "on_sse", "on_ably", "since"):
+        reported[row["channel"]].append(row)
     tokens = _tokens_in_force()
-    names = sorted(name for name in told.keys() | tokens.keys() if name > after)
-    return [_sum(name, told[name], tokens.get(name, {})) for name in names]
+    names = sorted(name for name in reported.keys() | tokens.keys() if name > after)
+    return [_sum(name, reported[name], tokens.get(name, {})) for name in names]
 
 
 def count_on_ably() -> int:
-    """How many channels somebody on Ably listens to."""
-    return _told_by_the_living().filter(on_ably__gt=0).values("channel").distinct().count()
+    """Return how many channels have somebody on Ably."""
+    return _reported_by_live_processes().filter(on_ably__gt=0).values("channel").distinct().count()
 
 
-def _told_by_the_living() -> QuerySet[ActiveChannel]:
+def _reported_by_live_processes() -> QuerySet[ActiveChannel]:
+    """Return the counts of the processes that are alive."""
     return ActiveChannel.objects.filter(process__seen_at__gte=Now() - LIVES_FOR)
 
 
 def _tokens_in_force() -> dict[str, dict[str, datetime]]:
-    """`{channel: {who: first issued}}` of the tokens that have not expired, as they were put on record."""
+    """Return `{channel: {who: first issued}}` of the tokens that have not expired, from the audit trail."""
     now = timezone.now()
     issued = AuditEvent.objects.filter(
         Q(action=AuditEvent.Action.TOKEN_ISSUED), at__gt=now - timedelta(seconds=conf.ABLY_TOKEN_TTL)
@@ -114,14 +122,15 @@ def _tokens_in_force() -> dict[str, dict[str, datetime]]:
     return tokens
 
 
-def _sum(name: str, told: list[Mapping[str, Any]], tokens: Mapping[str, datetime]) -> ChannelPresence:
-    on_sse, on_ably = (sum(row[lane] for row in told) for lane in ("on_sse", "on_ably"))
-    listening = [row["since"] for row in told if row["on_sse"] or row["on_ably"]]
-    since = min([*listening, *tokens.values()], default=None) or max(row["since"] for row in told)
+def _sum(name: str, reported: list[Mapping[str, Any]], tokens: Mapping[str, datetime]) -> ChannelPresence:
+    """Add up one channel's counts and tokens."""
+    on_sse, on_ably = (sum(row[lane] for row in reported) for lane in ("on_sse", "on_ably"))
+    listening = [row["since"] for row in reported if row["on_sse"] or row["on_ably"]]
+    since = min([*listening, *tokens.values()], default=None) or max(row["since"] for row in reported)
     return ChannelPresence(name, on_sse, on_ably, len(tokens), since)
 
 
 def owners_of(channels: Iterable[str]) -> dict[str, str]:
-    """Whose each is, in words for staff."""
+    """Return `{channel: its owner's name}`, in words for staff."""
     names = {channel: str(owner) for channel, owner in audiences.owners(channels).items()}
     return names | {audiences.SYSTEM_CHANNEL: "Todos"}

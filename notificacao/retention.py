@@ -59,7 +59,7 @@ def clear_the_rest() -> None:
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     survey.forget_the_old()
-    presence.forget_the_dead()
+    presence.delete_silent_processes()
     idempotency.forget_old_answers()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)

@@ -1,4 +1,4 @@
-"""Taking back Ably's tokens: what is asked for is a row, written with the change that calls for it."""
+"""Revoke Ably's tokens: each request for that is a row, written with the change that calls for it."""
 
 import hashlib
 import math
@@ -14,28 +14,34 @@ from notificacao import wakes
 from notificacao.conf import conf
 from notificacao.models import Person, Revocation
 
-TARGETS_MAX = 100  # in one call: Ably's limit
-_OUTLIVED = timedelta(hours=1)  # the longest life of a token that can be revoked; and how far back Ably looks
-_LONGEST_PAUSE = 60  # seconds
+TARGETS_MAX = 100  # targets in one call: Ably's limit
+_OUTLIVED = timedelta(hours=1)  # the longest life of a token that Ably can revoke, and how far back it looks
+_LONGEST_PAUSE = 60  # seconds between two attempts
 
 
 def revocation_key(session_key: str) -> str:
-    """One per login, so that a logout revokes what that login was given; the session's key cannot be read from it."""
+    """Return the revocation key of one login, so that a logout revokes what that login was given.
+
+    The session's key cannot be read from it.
+    """
     return hashlib.sha256(f"revocation:{session_key}".encode()).hexdigest()[:32]
 
 
 def of_login(session_key: str) -> str:
-    """The target that is every token of one login."""
+    """Return the target that covers every token of one login."""
     return f"revocationKey:{revocation_key(session_key)}"
 
 
 def of_person(client_id: str) -> str:
-    """The target that is every token of one person."""
+    """Return the target that covers every token of one person."""
     return f"clientId:{client_id}"
 
 
 def ask(targets: Iterable[str], reason: str) -> None:
-    """Have the tokens of `targets` revoked once this transaction is committed. Nothing where the key cannot do that."""
+    """Have the tokens of `targets` revoked once this transaction is committed.
+
+    Nothing happens where Ably's key cannot revoke tokens.
+    """
     if not (conf.ably_configured and conf.ABLY_KEY_REVOCABLE):
         return
     Revocation.objects.bulk_create(Revocation(target=target, reason=reason) for target in targets)
@@ -43,7 +49,7 @@ def ask(targets: Iterable[str], reason: str) -> None:
 
 
 def blocked_until(targets: Iterable[str]) -> float:
-    """The moment (seconds since 1970) from which on a token for `targets` is not one of those revoked; 0: any is not.
+    """Return the time from which on a token for `targets` is not among those revoked: seconds since 1970, or 0.
 
     A JWT tells whole seconds: what is issued in the second of a revocation would be revoked with the rest.
     """
@@ -53,20 +59,23 @@ def blocked_until(targets: Iterable[str]) -> float:
 
 
 def due() -> list[Revocation]:
-    """What one call can do now: rows of one `issued_before`, at most `TARGETS_MAX`. Sets that of those seen first."""
+    """Return what one call to Ably can do now: rows of one `issued_before`, at most `TARGETS_MAX`.
+
+    Rows that are seen for the first time get theirs here.
+    """
     now = timezone.now()
     to_do = Revocation.objects.filter(done_at=None, try_at__lte=now)
     if not to_do.exists():
         return []
     Revocation.objects.filter(created_at__lt=now - _OUTLIVED).delete()
-    _see(list(to_do.filter(issued_before=None)), now)
+    _set_issued_before(list(to_do.filter(issued_before=None)), now)
     first = to_do.order_by("try_at", "pk").first()
     return list(to_do.filter(issued_before=first.issued_before).order_by("pk")[:TARGETS_MAX]) if first else []
 
 
 @transaction.atomic
-def _see(rows: list[Revocation], now: datetime) -> None:
-    """From here on a token is issued late enough, and no process gives out again what it issued before."""
+def _set_issued_before(rows: list[Revocation], now: datetime) -> None:
+    """Set `issued_before` to now: tokens are issued later from here on, and no process reuses one from before."""
     moment = int(now.timestamp() * 1000)
     Revocation.objects.filter(pk__in=[row.pk for row in rows]).update(issued_before=moment)
     people = [row.target.removeprefix("clientId:") for row in rows if row.target.startswith("clientId:")]
@@ -74,13 +83,13 @@ def _see(rows: list[Revocation], now: datetime) -> None:
 
 
 def done(rows: Iterable[Revocation]) -> None:
-    """Ably took `rows`."""
+    """Settle `rows`, which Ably took."""
     taken = Revocation.objects.filter(pk__in=[row.pk for row in rows])
     taken.update(done_at=timezone.now(), attempts=F("attempts") + 1, error="")
 
 
 def failed(rows: Iterable[Revocation], error: str) -> None:
-    """Try `rows` again, ever more seldom, until their tokens have expired by themselves."""
+    """Have `rows` tried again, ever more rarely, until their tokens have expired by themselves."""
     now = timezone.now()
     for row in rows:
         pause = timedelta(seconds=min(_LONGEST_PAUSE, 2**row.attempts))

@@ -1,4 +1,4 @@
-"""Ably tokens: who gets one, for which channels, for how long. The facts are in Ably's documentation of JWTs."""
+"""Issue Ably tokens: to whom, for which channels, for how long. The facts are in Ably's documentation of JWTs."""
 
 import hashlib
 import json
@@ -14,13 +14,13 @@ from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
 SUBSCRIBE = ["subscribe"]
-_FRESH = 2 / 3  # of its life: so long a token is given again to the same login at the same address
-_LONGEST_WAIT = 2.0  # seconds; longer only where two clocks of ours disagree
+_FRESH = 2 / 3  # the part of its life during which a token is given again to the same login at the same address
+_LONGEST_WAIT = 2.0  # seconds; longer only where the clocks of two processes disagree
 
 
 @dataclass(frozen=True)
 class Token:
-    """A signed JWT, and what it says."""
+    """Hold a signed JWT, and what it says."""
 
     token: str
     expires_at: datetime
@@ -28,22 +28,25 @@ class Token:
 
 
 def generate_token(person: Person, session_key: str, ip: str | None = None) -> Token:
-    """A token for exactly the channels that `person` may hear, to subscribe and nothing else.
+    """Return a token for exactly the channels that `person` may subscribe to, and for nothing else.
 
-    The same one for the same login, address and access until it nears its end. `person` is as just read: whatever may
-    change the channels changes `access_changed_at`.
+    The same token is returned for the same login, address and access until it nears its end. `person` is as just read:
+    whatever may change the channels changes `access_changed_at`.
     """
-    ours = f"{person.pk}/{person.access_changed_at.timestamp()}/{session_key}/{ip}"
-    place = hashlib.sha256(ours.encode()).hexdigest()
-    token = caches["tokens"].get(place)
+    identity = f"{person.pk}/{person.access_changed_at.timestamp()}/{session_key}/{ip}"
+    cache_key = hashlib.sha256(identity.encode()).hexdigest()
+    token = caches["tokens"].get(cache_key)
     if token is None:
         token = _issue(person, session_key, ip)
-        caches["tokens"].set(place, token, timeout=conf.ABLY_TOKEN_TTL * _FRESH)
+        caches["tokens"].set(cache_key, token, timeout=conf.ABLY_TOKEN_TTL * _FRESH)
     return token
 
 
 def _issue(person: Person, session_key: str, ip: str | None) -> Token:
-    """`iat` is taken before the memberships are read: what revokes it after a change of theirs revokes it for sure."""
+    """Sign a new token, and record it in the audit trail.
+
+    `iat` is taken before the memberships are read: what revokes the token after a change of theirs covers it for sure.
+    """
     client_id = audiences.client_id_for(person)
     issued_at = _moment_after_revocations(client_id, session_key)
     expires_at = issued_at + conf.ABLY_TOKEN_TTL
@@ -70,7 +73,7 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
 
 
 def _moment_after_revocations(client_id: str, session_key: str) -> int:
-    """Now, in whole seconds since 1970; right after a revocation, once its second is over."""
+    """Return now, in whole seconds since 1970; right after a revocation, wait until its second is over."""
     targets = (revocations.of_person(client_id), revocations.of_login(session_key))
     wait = revocations.blocked_until(targets) - time.time()
     if wait > 0:
@@ -79,5 +82,5 @@ def _moment_after_revocations(client_id: str, session_key: str) -> int:
 
 
 def validate_channel_access(person: Person, channel: str) -> bool:
-    """Whether `person` may subscribe to `channel`: names are compared whole."""
+    """Tell whether `person` may subscribe to `channel`: names are compared whole."""
     return channel in audiences.channels_of([person.pk]).get(person.pk, {})

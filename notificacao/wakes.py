@@ -1,7 +1,7 @@
-"""Wakes: hints that something in the database changed. Nothing depends on one; each only spares a poll's wait.
+"""Wake loops that wait for a change in the database. Nothing depends on a wake; each only spares a poll's wait.
 
-A doorbell rings within its own process, from any thread. Between processes a carrier takes the hint over the channel
-layer: never waited for by whoever wakes, many wakes as one message, at most once.
+A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
+layer: the caller of `wake` never waits for that, many wakes leave as one message, and each is delivered at most once.
 """
 
 import asyncio
@@ -25,18 +25,19 @@ HUBS = "hubs"
 REVOCATIONS = "revocations"
 FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 
-_TOGETHER = 0.003  # seconds: the first wake leaves at once, what follows within this time leaves as one message
-_SEND_WITHIN = 1.0  # seconds
-_FLUSH_WITHIN = 0.3  # seconds that a process which ends may wait for its last wake
-_BACK_OFF = (0.25, 5.0)  # seconds, the first and the longest
+_TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
+_SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
+_FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
+_BACK_OFF = (0.25, 5.0)  # seconds: the first pause of an outage, and the longest
 
 
 def _group(topic: str) -> str:
+    """Return the name of the channel layer's group for `topic`."""
     return f"wakes.{topic}"
 
 
 class Doorbell:
-    """An event of one loop that any thread may ring."""
+    """Wrap an event of one loop, which any thread may ring."""
 
     def __init__(self, topic: str):
         self._loop = asyncio.get_running_loop()
@@ -46,13 +47,17 @@ class Doorbell:
             _doorbells.setdefault(topic, set()).add(self)
 
     def ring(self) -> None:
+        """Set the event, from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._event.set)
-        except RuntimeError:  # its loop is closed
+        except RuntimeError:  # the doorbell's loop is closed
             self.close()
 
     async def wait(self, timeout: float) -> bool:
-        """Until it rings, or `timeout` seconds: the poll. True where it rang. One ring is answered once."""
+        """Wait until it rings, or for `timeout` seconds: the poll. Return True where it rang.
+
+        One ring is answered once.
+        """
         try:
             async with asyncio.timeout(timeout):
                 await self._event.wait()
@@ -63,87 +68,92 @@ class Doorbell:
         return True
 
     def close(self) -> None:
+        """Take the doorbell out of those that `ring` rings."""
         with _lock:
             _doorbells.get(self._topic, set()).discard(self)
 
 
 class Outage:
-    """The channel layer fails: told once, asked again ever more seldom."""
+    """Log that the channel layer fails once an outage, and pause ever longer between attempts."""
 
     def __init__(self, task: str):
         self._task = task
         self._pause = 0.0
 
-    def goes_on(self, error: Exception) -> float:
-        """Seconds until the next attempt."""
+    def retry_after(self, error: Exception) -> float:
+        """Return the seconds until the next attempt after `error`."""
         first, longest = _BACK_OFF
         if not self._pause:
             logger.warning("wakes_do_not_cross", task=self._task, error=f"{type(error).__name__}: {error}")
         self._pause = min(2 * self._pause, longest) or first
         return self._pause
 
-    def is_over(self) -> None:
+    def note_success(self) -> None:
+        """Note that the channel layer works; the next failure is a new outage."""
         if self._pause:
             logger.info("wakes_cross_again", task=self._task)
         self._pause = 0.0
 
 
 class WakeRelay:
-    """Takes this process's wakes to the others, and rings here for theirs. Runs on one loop; any thread may `carry`.
+    """Take this process's wakes to the others, and ring here for theirs.
 
-    What waits is a set of topics, so a Redis that is gone costs nobody anything; what fails is dropped.
+    It runs on one loop; any thread may `add`. What waits is a set of topics, so it stays small while Redis is gone;
+    what cannot be sent is dropped.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
         self._loop = loop
         self._origin = uuid.uuid4().hex
         self._waiting: set[str] = set()
-        self._news = asyncio.Event()
+        self._has_topics = asyncio.Event()
         self._sending = asyncio.Lock()
 
-    def carry(self, topic: str) -> None:
-        """Raises RuntimeError where the loop is closed."""
+    def add(self, topic: str) -> None:
+        """Have `topic` sent. Raises RuntimeError where the loop is closed."""
         if topic not in self._waiting:
             self._waiting.add(topic)
-            self._loop.call_soon_threadsafe(self._news.set)
+            self._loop.call_soon_threadsafe(self._has_topics.set)
 
     async def send(self) -> None:
-        """Until cancelled: what waits, as it comes."""
+        """Send the topics that wait, as they come, until cancelled."""
         outage = Outage("send")
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._has_topics.wait()
+            self._has_topics.clear()
             try:
-                await self._send_what_waits()
+                await self._send_waiting()
             except Exception as error:
-                await asyncio.sleep(outage.goes_on(error))
+                await asyncio.sleep(outage.retry_after(error))
             else:
-                outage.is_over()
+                outage.note_success()
                 await asyncio.sleep(_TOGETHER)
 
-    async def _send_what_waits(self) -> None:
+    async def _send_waiting(self) -> None:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
-            while self._waiting:  # emptied one by one: `carry` adds from other threads meanwhile
+            while self._waiting:  # emptied one by one: `add` adds from other threads meanwhile
                 topic = self._waiting.pop()
                 message = {"type": "wake", "topic": topic, "origin": self._origin}
                 await get_channel_layer().group_send(_group(topic), message)
 
     async def listen(self, topics: Collection[str]) -> None:
-        """Until cancelled: ring for what other processes send of `topics`; a message costs even who does not need it.
+        """Ring for what other processes send of `topics`, until cancelled.
 
-        Once subscribed the layer reconnects by itself.
+        Each process subscribes only to topics that it needs, since every message costs its receivers. Once subscribed
+        the layer reconnects by itself.
         """
         outage = Outage("listen")
         while True:
             try:
                 channel = await self._subscribe(topics)
-                outage.is_over()
+                outage.note_success()
                 while True:
-                    self._heard(await get_channel_layer().receive(channel))
+                    self._ring_for(await get_channel_layer().receive(channel))
             except Exception as error:
-                await asyncio.sleep(outage.goes_on(error))
+                await asyncio.sleep(outage.retry_after(error))
 
     async def _subscribe(self, topics: Collection[str]) -> str:
+        """Return a new channel of the layer that is in the groups of `topics`."""
         layer = get_channel_layer()
         await layer.flush()
         channel = await layer.new_channel()
@@ -151,30 +161,31 @@ class WakeRelay:
             await layer.group_add(_group(topic), channel)
         return channel
 
-    def _heard(self, message: dict) -> None:
+    def _ring_for(self, message: dict) -> None:
+        """Ring the doorbells of the message's topic, where another process sent it."""
         if message["origin"] != self._origin:
             ring(message["topic"])
 
     def flush(self) -> None:
-        """Give what waits a moment to leave, from another thread than the loop's."""
+        """Give the topics that wait a moment to leave, called from another thread than the loop's."""
         if self._waiting or self._sending.locked():
             with contextlib.suppress(Exception):
-                asyncio.run_coroutine_threadsafe(self._send_what_waits(), self._loop).result(_FLUSH_WITHIN)
+                asyncio.run_coroutine_threadsafe(self._send_waiting(), self._loop).result(_FLUSH_WITHIN)
 
 
 _lock = threading.Lock()
 _doorbells: dict[str, set[Doorbell]] = {}
-_carrier: WakeRelay | None = None
+_relay: WakeRelay | None = None
 
 
 def wake(topic: str) -> None:
-    """Ring every doorbell of `topic`, here at once, in other processes a moment later. Waits for nothing."""
+    """Ring every doorbell of `topic`, here at once, in other processes a moment later. It never waits."""
     ring(topic)
     if conf.WAKES and conf.wakes_cross_processes:
         try:
-            _this_process_carrier().carry(topic)
-        except RuntimeError:  # its loop was closed just now
-            _use(None)
+            _relay_of_this_process().add(topic)
+        except RuntimeError:  # the relay's loop was closed just now
+            _set_relay(None)
 
 
 def ring(topic: str) -> None:
@@ -187,38 +198,42 @@ def ring(topic: str) -> None:
 
 
 def after_commit(topic: str) -> None:
-    """Wake `topic` once what this transaction wrote can be seen; a wake that fails never fails the producer."""
+    """Wake `topic` once other connections can see what this transaction wrote; a failing wake fails no producer."""
     transaction.on_commit(lambda: wake(topic), robust=True)
 
 
-async def carry_and_listen(topics: Collection[str]) -> None:
-    """Until cancelled: this loop carries the wakes of its process, and rings for others' wakes of `topics`."""
-    carrier = WakeRelay(asyncio.get_running_loop())
-    _use(carrier)
+async def relay_and_listen(topics: Collection[str]) -> None:
+    """Relay this process's wakes on this loop, and ring for others' wakes of `topics`, until cancelled."""
+    relay = WakeRelay(asyncio.get_running_loop())
+    _set_relay(relay)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(carrier.send())
-            tasks.create_task(carrier.listen(topics))
+            tasks.create_task(relay.send())
+            tasks.create_task(relay.listen(topics))
     finally:
-        _use(None)
+        _set_relay(None)
 
 
-def _use(carrier: WakeRelay | None) -> None:
-    global _carrier  # noqa: PLW0603 – one a process, like the doorbells
-    _carrier = carrier
+def _set_relay(relay: WakeRelay | None) -> None:
+    """Make `relay` this process's one; None for none."""
+    global _relay  # noqa: PLW0603 – one a process, like the doorbells
+    _relay = relay
 
 
-def _this_process_carrier() -> WakeRelay:
-    """That of the serving loop; in a command, a script or a worker one on a thread of its own."""
+def _relay_of_this_process() -> WakeRelay:
+    """Return the relay of the serving loop.
+
+    A command, a script or a worker has none, and gets one on a thread of its own.
+    """
     with _lock:
-        if _carrier is None:
+        if _relay is None:
             loop = asyncio.new_event_loop()
-            carrier = WakeRelay(loop)
-            threading.Thread(target=loop.run_until_complete, args=(carrier.send(),), name="wakes", daemon=True).start()
-            atexit.register(carrier.flush)
-            _use(carrier)
-        assert _carrier is not None
-        return _carrier
+            relay = WakeRelay(loop)
+            threading.Thread(target=loop.run_until_complete, args=(relay.send(),), name="wakes", daemon=True).start()
+            atexit.register(relay.flush)
+            _set_relay(relay)
+        assert _relay is not None
+        return _relay
 
 
-os.register_at_fork(after_in_child=lambda: _use(None))  # a thread does not survive a fork
+os.register_at_fork(after_in_child=lambda: _set_relay(None))  # a thread does not survive a fork

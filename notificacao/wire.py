@@ -1,4 +1,4 @@
-"""The one shape of a notification on every path: API, SSE, Ably. The contract's page documents it."""
+"""Encode a notification in the one shape that every path carries: API, SSE, Ably. docs/contract.md documents it."""
 
 import uuid
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from notificacao.models import Kind, Notification, Priority
 
 
 def to_iso(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds and a Z."""
+    """Return `moment` as RFC 3339 in UTC, with milliseconds and a Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -18,7 +18,7 @@ Moment = Annotated[datetime, PlainSerializer(to_iso, return_type=str)]
 
 
 class WireNotification(BaseModel):
-    """One row of the log, as a browser receives it."""
+    """Hold one row of the log, as a browser receives it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class WireNotification(BaseModel):
 
     @classmethod
     def of(cls, row: Notification) -> "WireNotification":
-        """The stamped `row`, not validated again: what is in the log was validated on its way in."""
+        """Build it from the stamped `row`, without validating again: that was done on the row's way into the log."""
         assert row.seq is not None
         assert row.prev_seq is not None
         return cls.model_construct(
@@ -59,10 +59,10 @@ class WireNotification(BaseModel):
 
 
 def reference(row: Notification) -> dict[str, Any]:
-    """What tells a browser that the stamped `row` is there, and nothing of what it says."""
+    """Return `{id, seq}`: what tells a browser that the stamped `row` exists, and nothing of its content."""
     return {"id": str(row.public_id), "seq": row.seq}
 
 
 def encode(row: Notification) -> str:
-    """One line of JSON: json escapes every newline within a field, so none can end an SSE line."""
+    """Return the row as one line of JSON: json escapes every newline within a field, so none can end an SSE line."""
     return WireNotification.of(row).model_dump_json()

@@ -108,8 +108,8 @@ def ask(client):
 
 
 def test_ably_is_well_while_the_canary_hears_itself_and_the_breaker_is_closed(client, in_use):
-    presence.beat("one")
-    presence.tell("one", {"a": Count(0, 2), "b": Count(1, 0)}, ["a", "b"])
+    presence.record_process("one")
+    presence.write_counts("one", {"a": Count(0, 2), "b": Count(1, 0)}, ["a", "b"])
     in_use.refresh_from_db()
     assert ask(client) == (
         200,

@@ -234,13 +234,13 @@ def layer(settings, monkeypatch):
     monkeypatch.setattr(wakes, "_BACK_OFF", (0.01, 0.02))
     monkeypatch.setattr(wakes, "_SEND_WITHIN", 0.05)
     yield layer
-    wakes._use(None)
+    wakes._set_relay(None)
 
 
 @pytest.fixture
 async def carrying(layer):
-    task = asyncio.create_task(wakes.carry_and_listen(["test"]))
-    await eventually(lambda: wakes._carrier)
+    task = asyncio.create_task(wakes.relay_and_listen(["test"]))
+    await eventually(lambda: wakes._relay)
     yield layer
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -269,7 +269,7 @@ async def test_wakes_of_many_threads_leave_as_few_messages_and_the_last_one_is_n
 
 
 async def test_what_another_process_sends_rings_and_what_came_from_here_does_not(carrying, doorbell):
-    carrying.queue.put_nowait({"topic": "test", "origin": wakes._carrier._origin})
+    carrying.queue.put_nowait({"topic": "test", "origin": wakes._relay._origin})
     assert not await doorbell.wait(SOON)
     carrying.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
     assert await doorbell.wait(LATE)
@@ -298,8 +298,8 @@ async def test_a_layer_that_is_gone_costs_the_waker_nothing_and_is_used_again_wh
 
 async def test_a_layer_that_is_gone_at_the_start_is_listened_to_when_it_is_back(layer, doorbell):
     layer.fails = True
-    task = asyncio.create_task(wakes.carry_and_listen(["test"]))
-    await eventually(lambda: wakes._carrier)
+    task = asyncio.create_task(wakes.relay_and_listen(["test"]))
+    await eventually(lambda: wakes._relay)
     layer.fails = False
     layer.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
     assert await doorbell.wait(LATE)
@@ -317,15 +317,15 @@ def test_a_script_without_a_loop_is_heard_by_others(layer):
 
 def test_a_script_that_ends_gives_its_last_wake_a_moment(layer):
     wakes.wake("test")
-    wakes._carrier.flush()
+    wakes._relay.flush()
     assert layer.sent == ["test"]
 
 
 def test_a_loop_that_was_closed_meanwhile_fails_nobody(layer):
     loop = asyncio.new_event_loop()
-    wakes._use(wakes.WakeRelay(loop))
+    wakes._set_relay(wakes.WakeRelay(loop))
     loop.close()
     wakes.wake("test")
     wakes.wake("test")
-    wakes._carrier.flush()
+    wakes._relay.flush()
     assert layer.sent == ["test"]

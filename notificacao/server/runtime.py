@@ -1,4 +1,4 @@
-"""What runs in a web process beside its requests: the stream hub and, embedded, the dispatcher. Wired here alone."""
+"""Run what a web process does beside its requests: the stream hub and, embedded, the dispatcher. Wired here alone."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,14 @@ from notificacao.transports import Transport
 
 logger = structlog.get_logger(__name__)
 
-_NOTICE_EVERY = 0.02  # seconds; a look costs 3 µs
+_NOTICE_EVERY = 0.02  # seconds between two looks at the SQLite file; one costs 3 µs
 
 
 class Runtime:
-    """Starts once, on the loop that serves: from ASGI's lifespan, or at the first request where a server has none."""
+    """Hold the tasks of this process.
+
+    They start once, on the loop that serves: from ASGI's lifespan, or at the first request where a server has none.
+    """
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task] = {}
@@ -29,7 +32,7 @@ class Runtime:
         self._stream: StreamApplication | None = None
 
     def start(self) -> None:
-        """Idempotent. Needs a running loop."""
+        """Start the tasks; without effect where they have started. Raises RuntimeError without a running loop."""
         if self._tasks:
             return
         self._hub = Hub()
@@ -39,14 +42,15 @@ class Runtime:
             self._run("dispatcher", Dispatcher(_transport()).run())
         if conf.wakes_cross_processes:
             for_dispatcher = wakes.FOR_DISPATCHERS if conf.DISPATCHER == "embedded" else ()
-            self._run("wakes", wakes.carry_and_listen([wakes.HUBS, *for_dispatcher]))
+            self._run("wakes", wakes.relay_and_listen([wakes.HUBS, *for_dispatcher]))
         if connection.vendor == "sqlite":
-            self._run("notice", _notice_other_processes())
+            self._run("notice", _watch_other_processes())
 
     def _run(self, name: str, work) -> None:
         self._tasks[name] = asyncio.create_task(work, name=name)
 
     async def stop(self) -> None:
+        """Cancel the tasks, wait for their end, and close the stream application."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -61,17 +65,17 @@ class Runtime:
             self._hub.drain()
 
     def status(self) -> dict[str, bool]:
-        """Which of the tasks are alive; empty before the start."""
+        """Return `{task: whether it is alive}`; empty before the start."""
         return {name: not task.done() for name, task in self._tasks.items()}
 
     async def stream(self, scope, receive, send) -> None:
-        """The ASGI application behind `/api/v1/stream/`."""
+        """Serve `/api/v1/stream/`, as an ASGI application."""
         self.start()
         assert self._stream is not None
         await self._stream(scope, receive, send)
 
     def around(self, application):
-        """`application` with this runtime's life tied to the server's."""
+        """Return `application` as an ASGI application that starts and stops this runtime with the server."""
 
         async def with_runtime(scope, receive, send) -> None:
             if scope["type"] == "lifespan":
@@ -95,6 +99,7 @@ class Runtime:
 
 
 def _transport() -> Transport | None:
+    """Return the transport that the dispatcher publishes to; None where Ably is not configured."""
     if not conf.ably_configured:
         return None
     from notificacao.transports.ably import AblyTransport
@@ -103,15 +108,18 @@ def _transport() -> Transport | None:
 
 
 async def dispatch() -> None:
-    """The dispatcher without a site around it, until cancelled."""
+    """Run the dispatcher without a site around it, until cancelled."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
         if conf.wakes_cross_processes:
-            tasks.create_task(wakes.carry_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
+            tasks.create_task(wakes.relay_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
 
 
-async def _notice_other_processes() -> None:
-    """SQLite: wake when another process has written; `PRAGMA data_version` moves with every such commit."""
+async def _watch_other_processes() -> None:
+    """Wake this process when another one has written to the SQLite file, until cancelled.
+
+    `PRAGMA data_version` moves with every such commit.
+    """
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
     with contextlib.closing(database):
         seen = None

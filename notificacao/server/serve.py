@@ -1,4 +1,4 @@
-"""The production server: uvicorn that gives streams their connection, and sends them away before it ends."""
+"""Run the production server: uvicorn that gives streams their connection, and sends them away before it ends."""
 
 import asyncio
 import gc
@@ -14,17 +14,17 @@ from notificacao.server.takeover import http_protocol
 
 GRACE = 10  # seconds until what is still open is cut off
 BACKLOG = 2_048  # connections that wait to be accepted
-_KEEPALIVE = {  # seconds, probes: a connection whose other side vanished is closed by the kernel
+_KEEPALIVE = {  # seconds, probes: the kernel closes a connection whose other side has vanished
     socket.TCP_KEEPIDLE: 60,
     socket.TCP_KEEPINTVL: 15,
     socket.TCP_KEEPCNT: 4,
-    socket.TCP_USER_TIMEOUT: 60_000,  # milliseconds for what was written to be acknowledged
+    socket.TCP_USER_TIMEOUT: 60_000,  # milliseconds within which what was written must be acknowledged
 }
-_COLLECT_AT = (50_000, 20, 50)
+_COLLECT_AT = (50_000, 20, 50)  # the thresholds of the garbage collector's generations
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything is loaded. Raises OSError; port 0 takes a free one.
+    """Return a listening socket, taken before anything is loaded. Port 0 takes a free one. Raises OSError.
 
     What is set on it holds for each connection that it accepts.
     """
@@ -37,12 +37,16 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
+    """Return the URL at which `listener` answers."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def configuration() -> uvicorn.Config:
-    """One process; no access log, since a line there carries a person's address; no WebSocket, since none is served."""
+    """Return uvicorn's configuration for one process.
+
+    There is no access log, since a line there carries a person's address, and no WebSocket, since none is served.
+    """
     return uvicorn.Config(
         "semtas.asgi:application",
         loop="uvloop",
@@ -57,32 +61,36 @@ def configuration() -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Ends with exit code 0 on SIGTERM and SIGINT. `up` is called once, when requests are answered."""
+    """Serve until SIGTERM or SIGINT, then end with exit code 0. `up` is called once, when requests are answered."""
 
     def __init__(self, config: uvicorn.Config, up: Callable[[], None]):
         super().__init__(config)
         self._up = up
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve on `sockets` until a signal comes."""
         self._loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end, for whoever came before
+        for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end
             signal.signal(number, lambda *_: None)
         await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, then tune the garbage collector and report that the server is up."""
         await super().startup(sockets)
         if self.started:
-            tame_the_garbage_collector()
+            tune_garbage_collector()
             self._up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Send the open streams away, then end as uvicorn does."""
         self._loop.call_soon_threadsafe(runtime.drain)
         super().handle_exit(sig, frame)
 
 
-def tame_the_garbage_collector() -> None:
-    """What was loaded stays for good, and an open stream is a few objects that refer to each other in no circle.
+def tune_garbage_collector() -> None:
+    """Freeze what is loaded, and collect more rarely.
 
+    What was loaded stays for good, and an open stream is a few objects that refer to each other in no circle.
     docs/decisions.md has the measurement.
     """
     gc.collect()

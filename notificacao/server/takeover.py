@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, taught to give a connection away: what `notificacao/stream/taken.py` calls the takeover.
+"""Extend uvicorn's HTTP protocol so that it can give a connection away to a `SocketStream`: the takeover.
 
-It leans on names of uvicorn's own that no promise covers; `tests/server/test_takeover.py` holds them, and with another
-release than the known ones streams are served plainly, through `send`.
+It uses names of uvicorn's own that no promise covers; `tests/server/test_takeover.py` checks them. With another release
+than KNOWN streams are served through ASGI's `send`.
 """
 
 import asyncio
@@ -19,15 +19,21 @@ from notificacao.stream.socket_stream import EXTENSION, SocketStream
 
 logger = structlog.get_logger(__name__)
 
-KNOWN = "0.54."
-HEAD_WITHIN = 10.0  # seconds: whoever says less than a request's head in that time is cut off
+KNOWN = "0.54."  # the releases of uvicorn that the takeover is tested with
+HEAD_WITHIN = 10.0  # seconds: a client that sends less than a request's head in that time is cut off
 
 
 class TakeoverProtocol(HttpToolsProtocol):
-    """Offers the takeover with each request. Whoever accepts it has the transport; all of this is then garbage."""
+    """Offer the takeover with each request.
+
+    An application that accepts it owns the transport from then on; nothing refers to this protocol any more.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """As uvicorn's own, but for the addresses: asked its way, each transport keeps a socket object for good."""
+        """Do as uvicorn does, but for the addresses.
+
+        uvicorn's way of asking for them makes each transport keep a socket object for good.
+        """
         self.connections.add(self)
         self.transport = transport
         self.flow = FlowControl(transport)
@@ -36,31 +42,33 @@ class TakeoverProtocol(HttpToolsProtocol):
         self._head_due = self.loop.call_later(HEAD_WITHIN, transport.close)
 
     def on_headers_complete(self) -> None:
+        """Add the takeover to the request's scope, where the request's task has not begun."""
         self._head_due.cancel()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:  # its task has not begun
-            offered: dict[Any, Any] = {EXTENSION: partial(self._give_away, self.cycle)}
+            offered: dict[Any, Any] = {EXTENSION: partial(self._hand_over, self.cycle)}
             self.scope["extensions"] = offered
 
-    def _give_away(
+    def _hand_over(
         self, cycle: Any, stream: SocketStream, headers: Iterable[tuple[bytes, bytes]], beginning: bytes
     ) -> None:
         """Answer 200 with `headers` and the body's `beginning`; the body ends with the connection.
 
-        Raises ConnectionError where that is gone.
+        Raises ConnectionError where the client is gone.
         """
         if cycle.disconnected or self.transport.is_closing():
             raise ConnectionResetError("the client is gone")
         cycle.response_started = cycle.response_complete = True
         self.pipeline.clear()
-        self.flow.resume_reading()  # else nobody would notice that the client hangs up
+        self.flow.resume_reading()  # else the end of the connection would go unnoticed
         self.connections.discard(self)
-        stream.take(self.transport, self.connections)
+        stream.attach(self.transport, self.connections)
         self.transport.write(_head([*self.server_state.default_headers, *headers]) + beginning)
         self.parser = None  # type: ignore[assignment]
-        cycle.scope["extensions"].clear()  # what leads back from it to here would wait for the garbage collector
+        cycle.scope["extensions"].clear()  # else a reference circle would wait for the garbage collector
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Do as uvicorn does, and drop the offer, which refers back to this protocol."""
         self._head_due.cancel()
         super().connection_lost(exc)
         if self.scope is not None:
@@ -68,18 +76,19 @@ class TakeoverProtocol(HttpToolsProtocol):
 
 
 def _address(transport: asyncio.Transport, which: str) -> Any:
-    """`(host, port)`; None where a socket has none."""
+    """Return `(host, port)`; None where a socket has none."""
     address = transport.get_extra_info(which)
     return address[:2] if isinstance(address, tuple) else None
 
 
 def _head(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the response's status line and headers."""
     lines = [b"%s: %s\r\n" % header for header in headers]
     return b"".join([STATUS_LINE[200], *lines, b"connection: close\r\n\r\n"])
 
 
 def http_protocol() -> type[asyncio.Protocol] | str:
-    """For `uvicorn.Config(http=…)`."""
+    """Return what `uvicorn.Config(http=…)` takes: the takeover with the known uvicorn, else uvicorn's own protocol."""
     if uvicorn.__version__.startswith(KNOWN):
         return TakeoverProtocol
     logger.warning("takeover_not_offered", uvicorn=uvicorn.__version__, known=KNOWN)

@@ -1,1 +1,1 @@
-"""The live stream (SSE): who may open it, what flows in it, and the hub that feeds all streams of this process."""
+"""Serve the live stream (SSE): authorise who opens it, replay what they missed, and feed this process's streams."""

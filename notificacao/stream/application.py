@@ -1,4 +1,4 @@
-"""`GET /api/v1/stream/` as a bare ASGI application: no middleware, no request, no database connection is held."""
+"""Answer `GET /api/v1/stream/` as a bare ASGI application: no middleware runs, and no database connection is held."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.stream import frames
 from notificacao.stream.asgi_stream import AsgiStream
-from notificacao.stream.authorisation import Doorkeeper, Grant
+from notificacao.stream.authorisation import Grant, StreamAuthoriser
 from notificacao.stream.hub import Hub
 from notificacao.stream.limits import Limits
 from notificacao.stream.rejections import RejectionRecorder
@@ -23,7 +23,7 @@ from notificacao.stream.subscribers import Lane, Stream
 
 logger = structlog.get_logger(__name__)
 
-_PAGE = 500
+_PAGE = 500  # rows of a replay in one piece
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -32,23 +32,25 @@ _HEADERS = [
 
 
 class StreamApplication:
-    """Authorise, replay, join the hub; then the stream writes until either side ends it."""
+    """Authorise each request, replay what it missed, and join the hub, which feeds the stream until a side ends it."""
 
     def __init__(self, hub: Hub):
         self._hub = hub
         self._limits = Limits()
-        self._doorkeeper = Doorkeeper()
+        self._authoriser = StreamAuthoriser()
         self._replaying = DatabaseThread("replay")
         self._rejected = RejectionRecorder()
         self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
-        self._doorkeeper.close()
+        """Stop the threads of this application; queries that run go on to their end."""
+        self._authoriser.close()
         self._replaying.close()
         self._rejected.close()
         self._limits.close()
 
     async def __call__(self, scope, receive, send) -> None:
+        """Serve one ASGI request: a stream, or a rejection as problem details."""
         try:
             request = StreamRequest.of(scope)
             grant = await self._admit(request)
@@ -65,7 +67,7 @@ class StreamApplication:
             await self._hand_over(request, grant, take_over)
 
     async def _serve(self, request: StreamRequest, grant: Grant, receive, send) -> None:
-        """Under any server: this task lives as long as the stream."""
+        """Serve the stream under any ASGI server: this task lives as long as the stream."""
         stream = AsgiStream(request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, send=send)
         stream.address = request.address
         watch = asyncio.create_task(_until_gone(receive, stream))
@@ -81,7 +83,7 @@ class StreamApplication:
             self._gone(stream)
 
     async def _hand_over(self, request: StreamRequest, grant: Grant, take_over) -> None:
-        """Under a server that gives the connection away: this task ends as soon as the stream has joined."""
+        """Serve the stream under a server that gives its connection away: this task ends once the stream has joined."""
         stream = SocketStream(
             request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
@@ -94,17 +96,18 @@ class StreamApplication:
         try:
             await self._replay_and_join(request, grant, stream)
         except OSError:
-            pass  # the other side hung up, or was sent away
+            pass  # the other side hung up, or the stream was ended
         except BaseException:
             stream.abort()
             raise
 
     def _gone(self, stream: Stream) -> None:
+        """Give back the place of a `stream` whose connection is gone, and take it out of the hub."""
         self._limits.give_back(stream.address)
         self._hub.leave(stream)
 
     async def _admit(self, request: StreamRequest) -> Grant:
-        """Raises Refused; else a place is taken."""
+        """Take a place, and return what the person may receive. Raises StreamRejected, and holds no place then."""
         if self._hub.draining:
             raise StreamRejected(NOT_READY)
         self._limits.take_place(request.address)
@@ -115,9 +118,9 @@ class StreamApplication:
             raise
 
     async def _authorise(self, request: StreamRequest) -> Grant:
-        """Raises Refused."""
+        """Return what the person of the request's session may receive, once the hub is there. Raises StreamRejected."""
         try:
-            grant = await self._doorkeeper.grant(request.session_key)
+            grant = await self._authoriser.grant(request.session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
             raise StreamRejected(NOT_READY) from None
@@ -131,7 +134,7 @@ class StreamApplication:
         return grant
 
     async def _replay_and_join(self, request: StreamRequest, grant: Grant, stream: Stream) -> None:
-        """In the live lane what lies after the cursor; then join, with no await in between."""
+        """Replay what lies after the cursor, in the live lane alone; then join, with no `await` in between."""
         if request.lane is Lane.LIVE:
             try:
                 await self._replay(request.cursor or grant.position, grant, stream)
@@ -140,13 +143,13 @@ class StreamApplication:
                 stream.write(frames.resync(self._hub.position))
         joined_at = self._hub.position
         self._hub.join(grant, stream)
-        if request.lane is Lane.STANDBY and joined_at != grant.position:  # what came meanwhile is told by the heads
+        if request.lane is Lane.STANDBY and joined_at != grant.position:  # the heads tell what came meanwhile
             stream.write(frames.heads(joined_at, await self._replaying.run(eventlog.heads, grant.channels)))
 
     async def _replay(self, cursor: Cursor, grant: Grant, stream: Stream) -> None:
-        """Page through what was missed at the socket's own pace, up to where the hub is by then. Raises ResyncNeeded.
+        """Send what lies after `cursor`, page by page at the socket's own pace, up to where the hub is by then.
 
-        Nothing is buffered meanwhile: the log holds it.
+        Nothing is buffered meanwhile: the log holds it. Raises ResyncNeeded.
         """
         replayed = 0
         while cursor != self._hub.position:
@@ -158,12 +161,13 @@ class StreamApplication:
             cursor = missed.complete_to
 
     def _read_recent(self, cursor: Cursor, grant: Grant) -> ReplayPage | None:
-        if cursor.seq < grant.trimmed_to:  # the hub may not know yet
+        """Return the next page from the hub's cache; None where the log has to be asked."""
+        if cursor.seq < grant.trimmed_to:  # the hub may not have read of the trim yet
             return None
         return self._hub.replay_cache.read_after(cursor, grant.channels, _PAGE, self._hub.position)
 
     async def _read_log(self, cursor: Cursor, grant: Grant) -> ReplayPage:
-        """Raises ResyncNeeded."""
+        """Return the next page from the log. Raises ResyncNeeded."""
         if not self._hub.is_at(cursor):
             await self._replaying.run(eventlog.check, cursor)
             await self._hub.reached(cursor)
@@ -172,6 +176,7 @@ class StreamApplication:
 
 
 def _beginning(grant: Grant) -> bytes:
+    """Return the first bytes of a stream: the retry time, and the heads of its channels."""
     return frames.RETRY + frames.heads(grant.position, grant.heads)
 
 
@@ -180,6 +185,7 @@ def _frame(row, epoch: str) -> bytes:
 
 
 async def _until_gone(receive, stream: Stream) -> None:
+    """Wait until the client disconnects, then end `stream`."""
     with contextlib.suppress(OSError):
         while (await receive())["type"] != "http.disconnect":
             pass

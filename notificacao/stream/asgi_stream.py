@@ -1,4 +1,4 @@
-"""A stream under any ASGI server: a bounded buffer that the request's own task empties through `send`."""
+"""Stream under any ASGI server: the request's own task empties a bounded buffer through `send`."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from notificacao.stream import frames
 from notificacao.stream.subscribers import Lane, Stream
 
-SLOW_AFTER_MS = 1_000  # a slow reader comes back after that
+SLOW_AFTER_MS = 1_000  # the `after_ms` of the goodbye to a slow reader: it comes back after that
 
 Send = Callable[[dict], Awaitable[None]]
 
 
 class AsgiStream(Stream):
-    """`limit` is in bytes."""
+    """Buffer at most `limit` bytes that the client has not read; a client that leaves more unread is sent away."""
 
     __slots__ = ("_buffer", "_limit", "_send", "_size", "wanted")
 
@@ -26,9 +26,10 @@ class AsgiStream(Stream):
         self._limit = limit
 
     def write(self, data: bytes) -> None:
+        """Queue `data`, or end the stream where more than `limit` bytes would be unread."""
         if self.ended:
             return
-        if self._buffer and self._size + len(data) > self._limit:  # who keeps up may be sent any amount
+        if self._buffer and self._size + len(data) > self._limit:  # a client that keeps up may be sent any amount
             self._buffer.clear()
             self.end("slow", after_ms=SLOW_AFTER_MS)
             return
@@ -37,17 +38,19 @@ class AsgiStream(Stream):
         self.wanted.set()
 
     async def send(self, data: bytes) -> None:
+        """Pass `data` to the server, waiting for the socket. Raises OSError where the client is gone."""
         if data:
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
 
     def end(self, reason: str, after_ms: int = 0) -> None:
+        """Queue the goodbye; `pump` ends after it. The first reason stands."""
         if not self.ended:
             self.ended = True
             self._buffer.append(frames.bye(reason, after_ms))
             self.wanted.set()
 
-    def take(self) -> bytes:
-        """All that is queued, in one piece."""
+    def take_queued(self) -> bytes:
+        """Return all that is queued, in one piece, and empty the queue."""
         self.wanted.clear()
         taken = b"".join(self._buffer)
         self._buffer.clear()
@@ -55,11 +58,11 @@ class AsgiStream(Stream):
         return taken
 
     async def pump(self) -> None:
-        """Until it ends. Raises OSError where the other side is gone."""
+        """Send what is queued, as it comes, until the stream ends. Raises OSError where the client is gone."""
         ended = False
         while not ended:
             await self.wanted.wait()
             ended = self.ended
-            await self.send(self.take())
+            await self.send(self.take_queued())
             self.quiet_since = time.monotonic()
         await self._send({"type": "http.response.body", "body": b""})

@@ -1,6 +1,6 @@
-"""Who may open a stream and what flows in it: the site's own login, checked for many people at once.
+"""Authorise streams: check the site's own login for many people at once, and read what they may receive.
 
-A thousand returning browsers must not queue one behind the other: all who ask while one batch is read make the next.
+A thousand returning browsers must not queue one behind the other: all that ask while one batch is read make the next.
 """
 
 import asyncio
@@ -19,23 +19,27 @@ from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
 from notificacao.models import Person
 
-BATCH = 500  # people asked for in one statement
+BATCH = 500  # sessions in one statement
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one person may hear, as the database had it at `position`."""
+    """Hold what one person may receive, as the database had it at `position`.
+
+    `channels` is `{channel: since}`, where rows after seq `since` are theirs; `heads` is `{channel: last seq}`;
+    `assigned` says whether the rollout has them on Ably.
+    """
 
     person_pk: int
     channels: Mapping[str, int]
     heads: Mapping[str, int]
     position: Cursor
     assigned: bool
-    trimmed_to: int = 0  # retention took the log up to there
+    trimmed_to: int = 0  # the seq up to which retention took the log
 
 
 def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
-    """`{session key: person}` of the sessions that are alive, of active people, with today's password."""
+    """Return `{session key: person}` of the sessions that are in force, of active people, with today's password."""
     alive = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
     store = SessionStore()
     data = {key: store.decode(text) for key, text in alive.values_list("session_key", "session_data")}
@@ -49,7 +53,7 @@ def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
 
 
 def _password_unchanged(person: Person, session: Mapping[str, str]) -> bool:
-    """As django.contrib.auth.get_user does, `SECRET_KEY_FALLBACKS` honoured."""
+    """Tell whether the session was made with today's password, as `django.contrib.auth.get_user` does."""
     held = session.get(HASH_SESSION_KEY, "")
     if constant_time_compare(held, person.get_session_auth_hash()):
         return True
@@ -57,13 +61,13 @@ def _password_unchanged(person: Person, session: Mapping[str, str]) -> bool:
 
 
 def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
-    """`{person pk: grant}` of the active ones, in a bounded number of queries.
+    """Return `{person pk: grant}` of the active people among `person_pks`, in a bounded number of queries.
 
-    The position comes first: what is stamped after it will be seen by the hub.
+    The position is read first: the hub will see what is stamped after it.
     """
     head = eventlog.head()
-    heard = audiences.channels_of(person_pks)
-    heads = eventlog.heads({name: 0 for channels in heard.values() for name in channels})
+    channels_by_person = audiences.channels_of(person_pks)
+    heads = eventlog.heads({name: 0 for channels in channels_by_person.values() for name in channels})
     now = rollout.current()
     return {
         pk: Grant(
@@ -74,33 +78,36 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             assigned=now.assigned(pk),
             trimmed_to=head.trimmed_to,
         )
-        for pk, channels in heard.items()
+        for pk, channels in channels_by_person.items()
     }
 
 
-def unread_of(heard: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
-    """`(seq, {person pk: events not read})`: all rows up to `seq` are counted, and none after it."""
+def unread_of(channels_by_person: Mapping[int, Mapping[str, int]]) -> tuple[int, dict[int, int]]:
+    """Return `(seq, {person pk: unread events})`: every row up to `seq` is counted, and none after it.
+
+    `channels_by_person` is `{person pk: {channel: since}}`.
+    """
     seq = eventlog.position().seq
-    return seq, reading.unread(heard, seq)
+    return seq, reading.unread(channels_by_person, seq)
 
 
 def grants_for(session_keys: list[str]) -> dict[str, Grant]:
-    """`{session key: grant}` of those who are logged in."""
+    """Return `{session key: grant}` of the sessions that are logged in."""
     people = people_of(session_keys)
     grants = grants_of({person.pk for person in people.values()})
     return {key: grants[person.pk] for key, person in people.items() if person.pk in grants}
 
 
-class Doorkeeper:
-    """Answers `grant(session key)` for many at once, on a database thread of its own."""
+class StreamAuthoriser:
+    """Read the grants of many sessions at once, on a database thread of its own."""
 
     def __init__(self) -> None:
-        self._thread = DatabaseThread("doorkeeper")
+        self._thread = DatabaseThread("authoriser")
         self._waiting: dict[str, list[asyncio.Future[Grant | None]]] = {}
         self._reading: asyncio.Task | None = None
 
     async def grant(self, session_key: str) -> Grant | None:
-        """What the person of that session may hear; None where nobody is logged in. Raises DatabaseError."""
+        """Return what the person of that session may receive; None where nobody is logged in. Raises DatabaseError."""
         if not session_key:
             return None
         answer: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
@@ -110,6 +117,7 @@ class Doorkeeper:
         return await answer
 
     async def _read_batches(self) -> None:
+        """Read the grants of the waiting sessions, at most BATCH at once, until none waits."""
         while self._waiting:
             batch = dict(itertools.islice(self._waiting.items(), BATCH))
             self._waiting = dict(itertools.islice(self._waiting.items(), BATCH, None))
@@ -124,8 +132,10 @@ class Doorkeeper:
                         answer.set_result(grants.get(key))
 
     def close(self) -> None:
+        """Stop the thread; a query that runs goes on to its end."""
         self._thread.close()
 
 
 def _still_wanted(answers: Iterable[asyncio.Future]) -> list[asyncio.Future]:
+    """Return the futures that nobody has cancelled or answered."""
     return [answer for answer in answers if not answer.done()]

@@ -1,7 +1,7 @@
-"""Rows to live streams: all that a stream is to get of one look is joined and written once.
+"""Write rows to live streams: all rows that a stream is to get after one read of the log are joined and written once.
 
-Consecutive rows of one channel are one run. Listeners whose runs are the same share one bytes object: a channel with a
-thousand listeners costs one join and a thousand writes.
+Consecutive rows of one channel are one run. Subscribers whose runs are the same share one bytes object: a channel with
+a thousand subscribers costs one join and a thousand writes.
 """
 
 from collections.abc import Callable, Collection
@@ -12,11 +12,11 @@ from notificacao.models import Notification
 from notificacao.stream import frames
 from notificacao.stream.subscribers import Lane, Subscriber
 
-Share = tuple[bytes, bytes, bytes]
+JoinedFrames = tuple[bytes, bytes, bytes]  # what was joined, and its two parts
 
 
 class Run:
-    """Consecutive rows of one channel, for those who hear it."""
+    """Collect consecutive rows of one channel, for the channel's subscribers."""
 
     __slots__ = ("channel", "counted", "data", "first", "frames", "many_rows", "seqs")
 
@@ -24,10 +24,11 @@ class Run:
         self.channel = channel
         self.frames: list[bytes] = []
         self.seqs: list[int] = []
-        self.counted: list[int] = []  # seqs of those that are an event of their own
-        self.many_rows = False  # one is of an event that other channels carry too
+        self.counted: list[int] = []  # seqs of the rows that are an event of their own
+        self.many_rows = False  # whether one row's event is on other channels too
 
     def add(self, seq: int, frame: bytes, one_row_event: bool) -> None:
+        """Add the frame of the row `seq`; `one_row_event` where no other channel carries the same event."""
         self.frames.append(frame)
         self.seqs.append(seq)
         if one_row_event:
@@ -36,27 +37,28 @@ class Run:
             self.many_rows = True
 
     def close(self) -> None:
+        """Join the frames; `data` and `first` are set from here on."""
         self.data = b"".join(self.frames)
         self.first = self.seqs[0]
 
     def after(self, since: int) -> tuple[bytes, list[int]]:
-        """For the rare listener who may see only what came after `since`."""
+        """Return frames and counted seqs for the rare subscriber who may see only what came after the seq `since`."""
         seen = [frame for frame, seq in zip(self.frames, self.seqs, strict=True) if seq > since]
         return b"".join(seen), [seq for seq in self.counted if seq > since]
 
 
 class Fanout:
-    """What is to be written to whom; `size` is how many bytes the longest can be."""
+    """Collect what each subscriber is to get; `size` is the most bytes that one of them can get."""
 
     def __init__(self, subscribers_of: Callable[[str], Collection[Subscriber]]):
         self._subscribers_of = subscribers_of
         self._run: Run | None = None
-        self._shares: dict[Subscriber, bytes] = {}
-        self._joined: dict[tuple[int, int], Share] = {}  # by identity; the parts are kept, so ids stay theirs
+        self._to_write: dict[Subscriber, bytes] = {}
+        self._joined: dict[tuple[int, int], JoinedFrames] = {}  # by the parts' ids, valid while both are kept
         self.size = 0
 
     def add(self, row: Notification, epoch: str) -> str:
-        """Somebody hears the stamped `row`; its line of JSON."""
+        """Add the stamped `row`, whose channel has subscribers, and return its line of JSON."""
         assert row.seq is not None
         if self._run is None or self._run.channel != row.channel:
             self._close_run()
@@ -68,17 +70,18 @@ class Fanout:
         return line
 
     def write(self) -> None:
-        """Hand everything to the streams, and begin anew."""
+        """Write what was collected to the live streams, and begin anew."""
         self._close_run()
-        for subscriber, data in self._shares.items():
+        for subscriber, data in self._to_write.items():
             for stream in subscriber.streams:
                 if stream.lane is Lane.LIVE:
                     stream.write(data)
-        self._shares.clear()
+        self._to_write.clear()
         self._joined.clear()
         self.size = 0
 
     def _close_run(self) -> None:
+        """Give the finished run to each subscriber of its channel, and count it for them."""
         run, self._run = self._run, None
         if run is None:
             return
@@ -92,11 +95,12 @@ class Fanout:
                 self._append(subscriber, data)
 
     def _append(self, subscriber: Subscriber, data: bytes) -> None:
-        before = self._shares.get(subscriber)
+        """Append `data` to what `subscriber` gets; equal parts are joined once for all subscribers."""
+        before = self._to_write.get(subscriber)
         if before is None:
-            self._shares[subscriber] = data
+            self._to_write[subscriber] = data
             return
-        share = self._joined.get((id(before), id(data)))
-        if share is None:
-            share = self._joined[id(before), id(data)] = (before + data, before, data)
-        self._shares[subscriber] = share[0]
+        joined = self._joined.get((id(before), id(data)))
+        if joined is None:
+            joined = self._joined[id(before), id(data)] = (before + data, before, data)
+        self._to_write[subscriber] = joined[0]

@@ -1,4 +1,4 @@
-"""Server-sent events as bytes. Data is one line of JSON, ids and names are our own: no field can hold a newline."""
+"""Build server-sent events as bytes. Data is one line of JSON, ids and names are ours: no field can hold a newline."""
 
 import functools
 import json
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from notificacao.eventlog import Cursor
 
-RETRY = b"retry: 3000\n\n"
-COMMENT = b":\n\n"
+RETRY = b"retry: 3000\n\n"  # milliseconds until the browser opens a broken stream again
+COMMENT = b":\n\n"  # the standby lane's heartbeat
 
 
-_compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: `json.dumps` makes one a call
+_compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: `json.dumps` would make an encoder at each call
 
 
 def _event(name: str, data: object) -> bytes:
@@ -18,39 +18,45 @@ def _event(name: str, data: object) -> bytes:
 
 
 def notification(line: str, position: Cursor | None) -> bytes:
-    """One row; `line` is its JSON. With its place in the log in the live lane, without in standby."""
+    """Return one row, whose JSON is `line`; `position` is its place in the log in the live lane, None in standby."""
     where = f"id: {position}\n" if position else ""
     return f"event: notification\n{where}data: {line}\n\n".encode()
 
 
 def heads(position: Cursor, channels: Mapping[str, int]) -> bytes:
+    """Return the last seq of each of `channels`, as of `position`."""
     return _event("heads", {"position": str(position), "channels": channels})
 
 
-@functools.lru_cache(maxsize=1_000)  # many people have few unread
+@functools.lru_cache(maxsize=1_000)  # few different counts serve many people
 def counts(unread: int) -> bytes:
+    """Return how many events the person has not read."""
     return _event("counts", {"unread": unread})
 
 
 def session() -> bytes:
-    """Fetch the session again: flag, membership, keys or role changed."""
+    """Return the event that has the page fetch its session again: flag, membership, keys or role changed."""
     return _event("session", {})
 
 
 def leave_ably() -> bytes:
-    """The session changed in its transport alone, which is SSE now: nothing is to be fetched."""
+    """Return the event that moves the page to SSE: nothing else of the session changed, so nothing is to be fetched."""
     return _event("session", {"transport": "sse"})
 
 
 def resync(position: Cursor) -> bytes:
-    """Drop the list and fetch the inbox; the stream goes on from `position`."""
+    """Return the event that has the page drop its list and fetch the inbox; the stream goes on from `position`."""
     return f"id: {position}\n".encode() + _event("resync", {"position": str(position)})
 
 
 def bye(reason: str, after_ms: int) -> bytes:
+    """Return the last event of a stream: why it ends, and after how many milliseconds the page may come back."""
     return _event("bye", {"reason": reason, "after_ms": after_ms})
 
 
 def heartbeat(position: Cursor) -> bytes:
-    """In the live lane: all up to `position` was sent. The comment is for parsers that hide an id without data."""
+    """Return the live lane's heartbeat: all rows up to `position` were sent.
+
+    The comment repeats the position for parsers that hide an id without data.
+    """
     return f"id: {position}\n: {position}\n\n".encode()

@@ -1,4 +1,4 @@
-"""What open streams are told once a second: unread counts, heads that moved, and, in silence, a heartbeat."""
+"""Write what open streams are told once a second: unread counts, heads that moved, and, after silence, a heartbeat."""
 
 import asyncio
 import time
@@ -10,11 +10,14 @@ from notificacao.stream import frames
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Lane, Stream
 
-_AT_ONCE = 500  # streams written to before the loop may do something else
+_AT_ONCE = 500  # streams that are written to before the loop may do something else
 
 
 class Heartbeat:
-    """`position` is asked for at each write: what it says must have been written before."""
+    """Write to the streams of `registry` at each tick.
+
+    `position` is called at each write: a heartbeat claims that all rows up to there were written before it.
+    """
 
     def __init__(self, registry: SubscriberRegistry, position: Callable[[], Cursor]):
         self._registry = registry
@@ -22,12 +25,15 @@ class Heartbeat:
         self._moved_heads: dict[str, int] = {}
 
     def head_moved(self, channel: str, seq: int) -> None:
+        """Note that the last seq of `channel` is now `seq`, for the next `beat` to write."""
         self._moved_heads[channel] = seq
 
     def forget_heads(self) -> None:
+        """Drop the heads that were noted: they belong to an epoch that is over."""
         self._moved_heads.clear()
 
     async def beat(self) -> None:
+        """Write changed counts, then moved heads to the standby lane, then heartbeats to the streams that are quiet."""
         await self._write_counts()
         self._write_heads()
         await self._write_heartbeats()
@@ -57,5 +63,6 @@ class Heartbeat:
                 await asyncio.sleep(0)
 
     def _quiet(self, now: float) -> Iterator[Stream]:
+        """Yield the streams to which nothing was written for STREAM_HEARTBEAT seconds."""
         quiet_from = now - conf.STREAM_HEARTBEAT
         yield from [stream for stream in self._registry.streams() if stream.quiet_since <= quiet_from]

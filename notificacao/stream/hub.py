@@ -1,7 +1,7 @@
-"""The hub: one per process. It tails the log, encodes each row once, and writes it to the streams that may have it.
+"""Feed all streams of this process: tail the log, encode each row once, and write it to the streams that may have it.
 
-Everything here runs on the event loop, without an `await` between reading the hub's state and changing it; what the
-database is asked runs on threads of the hub's own. Wakes make it fast; the poll makes it true.
+Everything here runs on the event loop, without an `await` between reading the hub's state and changing it; queries run
+on threads of the hub's own. Wakes make it fast; the poll makes it true.
 """
 
 import asyncio
@@ -25,53 +25,56 @@ from notificacao.stream.replay_cache import ReplayCache
 from notificacao.stream.standby import PATIENCE, StandbyLane
 from notificacao.stream.subscribers import DRAIN_SPREAD_MS, Lane, Stream, Subscriber
 from notificacao.stream.transport_switch import TransportSwitch
+from notificacao.stream.unread_counts import UnreadCounts
 
 logger = structlog.get_logger(__name__)
 
-TICK = 1.0  # seconds: heads and counts at most this often
+TICK = 1.0  # seconds: heads and counts are written at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
-ASIDE = 0.05  # seconds for which people and rollout count as known while rows come
-_PIECE = 65_536  # bytes written to one stream before the loop may send them
-_AFTER_A_FAULT = 0.5  # seconds
-_RETURNS_A_SECOND = 4_000
+KNOWN_FOR = 0.05  # seconds for which people and rollout are not read again while rows come
+_PIECE_BYTES = 65_536  # bytes that are written to one stream before the loop may send them
+_AFTER_A_FAULT = 0.5  # seconds until a task that failed is tried again
+_RETURNS_A_SECOND = 4_000  # pages that come back after a drain
 
 
 class Hub:
-    """The streams of this process and the position in the log up to which they were fed."""
+    """Hold the streams of this process, and the position in the log up to which they were fed."""
 
     def __init__(self) -> None:
         self.position = Cursor("", 0)
         self.registry = SubscriberRegistry()
         self.draining = False
-        self.people = AccessRefresh(self.registry)
-        self._presence = PresenceReporter(self.registry, self.people.thread)
+        self._aside_thread = DatabaseThread("hub-aside")  # for queries that rows must not wait for
+        self.access = AccessRefresh(self.registry, self._aside_thread)
+        self.counts = UnreadCounts(self.registry, self._aside_thread)
+        self._presence = PresenceReporter(self.registry, self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
         self.replay_cache = ReplayCache()
         self._transport_switch = TransportSwitch(self.registry)
         self._known_until = 0.0
-        self._thread = DatabaseThread("hub")
+        self._tail_thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run all tasks of the hub until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (
                     self._tail,
                     self._tick,
                     self._recount,
-                    self.people.sweep,
-                    self.people.count_newcomers,
-                    self._presence.take,
+                    self._sweep,
+                    self.counts.count_newcomers,
+                    self._presence.report,
                 ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
-            self._thread.close()
-            self.people.close()
+            self._tail_thread.close()
+            self._aside_thread.close()
 
     async def _forever(self, work) -> None:
-        """While the database is away the streams stay open; when it is back, all goes on."""
+        """Repeat `work`, also after a fault: while the database is away the streams stay open."""
         while True:
             try:
                 await work()
@@ -80,31 +83,38 @@ class Hub:
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _tick(self) -> None:
-        """Asks the database nothing: streams hear their heartbeat while it is away, or hangs."""
+        """Write what streams are told once a second. It asks the database nothing, so heartbeats go on without one."""
         await asyncio.sleep(TICK)
         await self._heartbeat.beat()
-        self._transport_switch.send()
+        self._transport_switch.tell_next()
 
     async def _recount(self) -> None:
+        """Count again, once a second, where a subscriber is marked for it."""
         await asyncio.sleep(TICK)
-        await self.people.count_again()
+        await self.counts.count_again()
+
+    async def _sweep(self) -> None:
+        """Authorise everybody again once, then have them counted again where retention trimmed the log meanwhile."""
+        await self.access.sweep()
+        self.counts.mark_trimmed()
 
     # --- Tailing the log
 
     async def _tail(self) -> None:
+        """Read what is new in the log at each wake or poll, and apply it."""
         doorbell = wakes.Doorbell(wakes.HUBS)
         try:
             if not self.position.epoch:
-                self.position = await self._thread.run(eventlog.position)
+                self.position = await self._tail_thread.run(eventlog.position)
             while True:
                 began = time.monotonic()
                 known = self._transport_switch.rollout if began < self._known_until else None
-                news = await self._thread.run(
+                news = await self._tail_thread.run(
                     tail.read, self.position, self._standby.unsettled, self.registry.subscribers.keys(), known
                 )
                 if known is None:
-                    self._known_until = began + ASIDE
-                await self._take(news)
+                    self._known_until = began + KNOWN_FOR
+                await self._apply(news)
                 if not news.more:
                     await doorbell.wait(self._until_next_look(known is None))
                     await asyncio.sleep(max(0.0, began + JOIN - time.monotonic()))
@@ -112,47 +122,53 @@ class Hub:
             doorbell.close()
 
     def _until_next_look(self, saw_all: bool) -> float:
-        """A wake that was answered with rows alone may have told of people: they are looked at next."""
+        """Return the seconds to wait for a wake.
+
+        A wake that was answered with rows alone may have told of people too, so those are read as soon as KNOWN_FOR is
+        over.
+        """
         if not saw_all:
             return max(0.0, self._known_until - time.monotonic())
         return min(conf.DISPATCH_POLL, PATIENCE / 4) if self._standby.unsettled else conf.DISPATCH_POLL
 
-    async def _take(self, news: tail.News) -> None:
-        changed_access = self.people.note(news.people)
+    async def _apply(self, news: tail.News) -> None:
+        """Write what is new to the streams, and move to its position."""
+        changed_access = self.access.note(news.people)
         metrics.BREAKER.state(news.rollout.breaker)
-        self._transport_switch.follow(news.rollout)
+        self._transport_switch.update(news.rollout)
         if news.epoch_changed:
             await self._begin_new_epoch(news.position)
         else:
-            self.replay_cache.see(self.position, news.rows, news.trimmed_to)
-            await self._spread(news.rows)
+            self.replay_cache.add(self.position, news.rows, news.trimmed_to)
+            await self._write_live(news.rows)
             self.position = news.position
-        self.people.trimmed_to = news.trimmed_to
+        self.counts.trimmed_to = news.trimmed_to
         self._write_standby(news)
         self._advanced.set()
         if changed_access:
-            await self.people.authorise(changed_access)
+            await self.access.authorise(changed_access)
 
-    async def _spread(self, rows: list[Any]) -> None:
+    async def _write_live(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
         epoch = self.position.epoch
-        spread = Fanout(self.registry.subscribers_of)
+        fanout = Fanout(self.registry.subscribers_of)
         for row in rows:
             assert row.seq is not None
             self._heartbeat.head_moved(row.channel, row.seq)
             subscribers = self.registry.subscribers_of(row.channel)
             if not subscribers or row.expired:
                 continue
-            line = spread.add(row, epoch)
+            line = fanout.add(row, epoch)
             if any(subscriber.in_standby for subscriber in subscribers):
-                self._standby.see(row, line, time.monotonic())
-            if spread.size >= _PIECE:
-                spread.write()
+                self._standby.add(row, line, time.monotonic())
+            if fanout.size >= _PIECE_BYTES:
+                fanout.write()
                 self.position = eventlog.place_of(row, epoch)
                 await asyncio.sleep(0)
-        spread.write()
+        fanout.write()
 
     def _write_standby(self, news: tail.News) -> None:
+        """Write to the standby lane the rows that are due there."""
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
         pages = self.registry.in_standby
         for owed in self._standby.due(states, news.rollout, time.monotonic(), pages=pages):
@@ -161,21 +177,24 @@ class Hub:
                     subscriber.write(owed.frame, Lane.STANDBY)
 
     async def _begin_new_epoch(self, position: Cursor) -> None:
-        """The log was set back, or given another epoch: who may hear what is asked anew before anything is sent."""
-        logger.warning("log_begins_another_life", before=str(self.position), now=str(position))
-        await self.people.authorise(list(self.registry.subscribers))
+        """Begin at `position` of a log that was set back, trimmed, or given another epoch.
+
+        Access is authorised anew before anything is sent: the restored database may permit less.
+        """
+        logger.warning("log_epoch_changed", before=str(self.position), now=str(position))
+        await self.access.authorise(self.registry.subscribers)
         self.position = position
         self._standby.clear()
-        self.replay_cache.begin(position)
+        self.replay_cache.restart(position)
         self._heartbeat.forget_heads()
         for subscriber in self.registry.subscribers.values():
             subscriber.write(frames.resync(position))
-            subscriber.count_again = True
+        self.counts.mark_all()
 
     # --- Joining and leaving
 
     async def reached(self, position: Cursor) -> bool:
-        """Wait until the hub is at `position` or beyond, at most two polls; whether it is."""
+        """Wait, at most two polls, until the hub is at `position` or beyond; return whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
         while not self.is_at(position):
             wakes.ring(wakes.HUBS)
@@ -188,32 +207,33 @@ class Hub:
         return True
 
     def is_at(self, position: Cursor) -> bool:
-        """At `position` or beyond."""
+        """Tell whether the hub is at `position` or beyond, in the same epoch."""
         return self.position.epoch == position.epoch and self.position.seq >= position.seq
 
     def join(self, grant: Grant, stream: Stream) -> None:
-        """From here on `stream` gets what comes after `position`; one that has ended meanwhile does not join."""
-        if self.draining or not self.is_at(grant.position):  # or another life began since: who is this, there?
+        """Feed `stream` with what comes after the hub's position; a stream that has ended meanwhile does not join."""
+        if self.draining or not self.is_at(grant.position):  # or the grant is of an epoch that is over
             stream.shutdown()
         if stream.ended:
             return
         subscriber = self.registry.subscribers.get(grant.person_pk)
         if subscriber is None:
-            subscriber = self.registry.enter(grant)
-            self.people.welcome()
+            subscriber = self.registry.add_subscriber(grant)
+            self.counts.welcome()
         else:
-            self.people.regrant(subscriber, grant)
-            self.people.forget(subscriber.pk)  # the grant may be older than what was acted upon
+            self.access.regrant(subscriber, grant)
+            self.access.forget(subscriber.pk)  # the grant may be older than the change that was acted upon
         self._make_room(subscriber, stream)
-        self.registry.add(subscriber, stream)
+        self.registry.add_stream(subscriber, stream)
         stream.quiet_since = time.monotonic()
         if subscriber.counted_to >= 0:
             stream.write(frames.counts(subscriber.unread))
-        if self._transport_switch.welcome(subscriber, stream):
+        if self._transport_switch.note_join(subscriber, stream):
             wakes.ring(wakes.HUBS)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
 
     def _make_room(self, subscriber: Subscriber, new: Stream) -> None:
+        """End the streams that `new` replaces: those of the same browser, and the oldest beyond STREAMS_PER_PERSON."""
         for stream in subscriber.streams:
             if new.browser and stream.browser == new.browser:
                 stream.end("replaced")
@@ -222,16 +242,20 @@ class Hub:
             stream.end("limit", after_ms=60_000)
 
     def leave(self, stream: Stream) -> None:
-        """`stream` is gone."""
-        subscriber = self.registry.remove(stream)
+        """Forget `stream`, whose connection is gone; without effect where it never joined."""
+        subscriber = self.registry.remove_stream(stream)
         if subscriber is None:
             return
         metrics.OPEN_STREAMS.labels(stream.lane).dec()
         if not subscriber.streams:
-            self.people.forget(subscriber.pk)
+            self.access.forget(subscriber.pk)
 
     def drain(self) -> None:
-        """Send everybody away for good, to come back, elsewhere, at moments spread over two seconds or more."""
+        """Send every stream away for good: no stream joins from here on.
+
+        The pages come back elsewhere, at moments spread over DRAIN_SPREAD_MS or more: at most _RETURNS_A_SECOND of them
+        a second.
+        """
         self.draining = True
         streams = self.registry.streams()
         spread_ms = max(DRAIN_SPREAD_MS, 1_000 * len(streams) // _RETURNS_A_SECOND)

@@ -1,4 +1,4 @@
-"""How many streams this process holds, how many for one address, and how fast one person may open them."""
+"""Limit how many streams this process holds, how many one address holds, and how fast one person may open them."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from notificacao.stream.request import Rejection, StreamRejected
 
 
 class OpenRateLimiter:
-    """Takes a token for each opening; all who ask while one batch is asked of Redis make the next."""
+    """Take a token for each stream that is opened; all that ask while Redis answers one batch make the next."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openings")
@@ -21,7 +21,7 @@ class OpenRateLimiter:
         self._asking: asyncio.Task | None = None
 
     async def take(self, person_pk: int) -> float:
-        """Seconds that they have to wait; 0 where they may open one."""
+        """Return the seconds that the person has to wait; 0 where they may open a stream."""
         if not conf.REDIS_URL:
             return _take([person_pk])[0]
         answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
@@ -47,16 +47,18 @@ class OpenRateLimiter:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _take, person_pks)
 
     def close(self) -> None:
+        """Stop the thread that asks Redis."""
         self._thread.shutdown(wait=False)
 
 
 def _take(person_pks: list[int]) -> list[float]:
+    """Return the seconds that each person has to wait, in the order of `person_pks`."""
     rate = Rate(*conf.RATE_STREAMS)
     return rates.take_many([(f"streams:{pk}", rate) for pk in person_pks])
 
 
 class Limits:
-    """A place for each stream, taken before anybody is authorised and given back when the connection is gone."""
+    """Count a place for each stream: taken before anybody is authorised, given back when the connection is gone."""
 
     def __init__(self) -> None:
         self._taken = 0
@@ -64,7 +66,7 @@ class Limits:
         self._rate_limiter = OpenRateLimiter()
 
     def take_place(self, address: str) -> None:
-        """Raises Refused."""
+        """Take a place for a stream of `address`, which may be empty. Raises StreamRejected."""
         if self._taken >= conf.STREAMS_PER_PROCESS:
             raise StreamRejected(_full())
         if address and self._by_address[address] >= conf.STREAMS_PER_ADDRESS:
@@ -73,13 +75,14 @@ class Limits:
         self._by_address[address] += 1
 
     def give_back(self, address: str) -> None:
+        """Give back the place of a stream of `address`."""
         self._taken -= 1
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
 
     async def note_opening(self, person_pk: int) -> None:
-        """Raises Refused."""
+        """Take a token of the person's rate of opening streams. Raises StreamRejected."""
         wait = await self._rate_limiter.take(person_pk)
         if wait:
             raise StreamRejected(
@@ -94,6 +97,7 @@ class Limits:
             )
 
     def close(self) -> None:
+        """Stop the thread of the rate limiter."""
         self._rate_limiter.close()
 
 

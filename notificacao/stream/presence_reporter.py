@@ -1,51 +1,49 @@
-"""Counts who listens to which channel in this process, and tells the others what changed."""
+"""Report who has a stream open on which channel in this process, so that staff see the presence of all processes."""
 
 import asyncio
-import itertools
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
 from notificacao import presence
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.presence import Count
+from notificacao.stream.batches import batches
 from notificacao.stream.registry import SubscriberRegistry
 
-EVERY = 5.0  # seconds
-_BATCH = 500  # channels written at once
-_AT_A_STRETCH = 2_000  # listeners counted before the loop may turn to others
+EVERY = 5.0  # seconds between two reports
+_AT_A_STRETCH = 2_000  # subscribers that are counted before the loop may do something else
 
-Item = TypeVar("Item")
 _NOBODY = Count(0, 0)
 
 
 class PresenceReporter:
-    """Of one life of a process, on the loop of its hub. What it told the others is `_told`; only what differs is
-    written. A channel that nobody listens to any more is told as such, and dropped after CHANNEL_IDLE.
+    """Write this process's counts to the database, on the loop of its hub: only what differs from the last report.
+
+    A channel that nobody is subscribed to any more is reported as empty, and dropped after CHANNEL_IDLE seconds.
     """
 
     def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread):
         self._registry = registry
         self._thread = thread
         self._process = uuid.uuid4().hex
-        self._told: dict[str, Count] = {}
+        self._reported: dict[str, Count] = {}
         self._idle_since: dict[str, float] = {}
 
-    async def take(self) -> None:
-        """One round, and the pause after it."""
-        if not await self._thread.run(presence.beat, self._process):
-            self._told.clear()
+    async def report(self) -> None:
+        """Report once, then pause for EVERY seconds."""
+        if not await self._thread.run(presence.record_process, self._process):
+            self._reported.clear()
         counts = await self._count()
         now = time.monotonic()
-        gone = dict.fromkeys(self._told.keys() - counts.keys(), _NOBODY)
+        gone = dict.fromkeys(self._reported.keys() - counts.keys(), _NOBODY)
         self._idle_since = {name: self._idle_since.get(name, now) for name in gone}
-        await self._tell(counts | gone)
+        await self._write(counts | gone)
         await self._drop([name for name, since in self._idle_since.items() if now - since >= conf.CHANNEL_IDLE])
         await asyncio.sleep(EVERY)
 
     async def _count(self) -> dict[str, Count]:
+        """Return the people on SSE and on Ably of each channel that has subscribers."""
         counts: dict[str, Count] = {}
         counted = 0
         for name, subscribers in self._registry.channels():
@@ -58,21 +56,19 @@ class PresenceReporter:
                 await asyncio.sleep(0)
         return counts
 
-    async def _tell(self, counts: dict[str, Count]) -> None:
-        changed = [(name, count) for name, count in counts.items() if self._told.get(name) != count]
-        for batch in _batches(changed):
-            moved = [name for name, count in batch if (count == _NOBODY) != (self._told.get(name) in (None, _NOBODY))]
-            await self._thread.run(presence.tell, self._process, dict(batch), moved)
-            self._told.update(batch)
+    async def _write(self, counts: dict[str, Count]) -> None:
+        """Write the counts that changed; `since` moves where a channel's first person came or its last one left."""
+        changed = [(name, count) for name, count in counts.items() if self._reported.get(name) != count]
+        for batch in batches(changed):
+            moved = [
+                name for name, count in batch if (count == _NOBODY) != (self._reported.get(name) in (None, _NOBODY))
+            ]
+            await self._thread.run(presence.write_counts, self._process, dict(batch), moved)
+            self._reported.update(batch)
 
     async def _drop(self, channels: list[str]) -> None:
-        for batch in _batches(channels):
+        """Delete the rows of channels that were empty for long."""
+        for batch in batches(channels):
             await self._thread.run(presence.drop, self._process, batch)
             for name in batch:
-                del self._told[name], self._idle_since[name]
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    items = iter(items)
-    while batch := list(itertools.islice(items, _BATCH)):
-        yield batch
+                del self._reported[name], self._idle_since[name]

@@ -1,4 +1,4 @@
-"""Who has a stream open in this process, and who hears which channel."""
+"""Keep a registry of who has a stream open in this process, by person and by channel."""
 
 from collections.abc import Collection, Iterable
 
@@ -8,58 +8,63 @@ from notificacao.stream.subscribers import Stream, Subscriber
 
 
 class SubscriberRegistry:
-    """The listeners, by person and by channel; nothing is kept of who left."""
+    """Index the subscribers by person and by channel; nothing is kept of a person whose last stream is gone."""
 
     def __init__(self) -> None:
         self.subscribers: dict[int, Subscriber] = {}
-        self.in_standby = 0  # how many of them
+        self.in_standby = 0  # how many subscribers have a stream in the standby lane
         self._by_shared: dict[str, set[Subscriber]] = {}
-        self._by_personal: dict[str, Subscriber] = {}  # a set for each would weigh more than the listener
+        self._by_personal: dict[str, Subscriber] = {}  # a set for each would weigh more than the subscriber
 
     def streams(self) -> list[Stream]:
+        """Return all open streams."""
         return [stream for subscriber in self.subscribers.values() for stream in subscriber.streams]
 
     def channels(self) -> list[tuple[str, Collection[Subscriber]]]:
-        """Each channel that somebody hears, and who does."""
+        """Return each channel that has subscribers, with them."""
         return [*self._by_shared.items(), *((name, (owner,)) for name, owner in self._by_personal.items())]
 
     def subscribers_of(self, channel: str) -> Collection[Subscriber]:
-        """Whoever hears `channel`."""
+        """Return the subscribers of `channel`."""
         if not audiences.is_personal(channel):
             return self._by_shared.get(channel, ())
         owner = self._by_personal.get(channel)
         return () if owner is None else (owner,)
 
     def subscribers_of_any(self, channels: Iterable[str]) -> set[Subscriber]:
+        """Return the subscribers of at least one of `channels`."""
         return {subscriber for name in channels for subscriber in self.subscribers_of(name)}
 
-    def enter(self, grant: Grant) -> Subscriber:
+    def add_subscriber(self, grant: Grant) -> Subscriber:
+        """Add the person of `grant`, who has no stream yet, and return their subscriber."""
         subscriber = self.subscribers[grant.person_pk] = Subscriber(grant)
         self._index(subscriber, grant.channels)
         return subscriber
 
-    def add(self, subscriber: Subscriber, stream: Stream) -> None:
-        self._hold(subscriber, (*subscriber.streams, stream))
+    def add_stream(self, subscriber: Subscriber, stream: Stream) -> None:
+        """Give `subscriber` one more stream."""
+        self._set_streams(subscriber, (*subscriber.streams, stream))
         stream.subscriber = subscriber
 
-    def remove(self, stream: Stream) -> Subscriber | None:
-        """Whose it was; None where it never joined, or has left."""
+    def remove_stream(self, stream: Stream) -> Subscriber | None:
+        """Remove `stream`, and return the subscriber that owned it; None where it never joined, or has left."""
         subscriber, stream.subscriber = stream.subscriber, None
         if subscriber is None:
             return None
-        self._hold(subscriber, tuple(other for other in subscriber.streams if other is not stream))
+        self._set_streams(subscriber, tuple(other for other in subscriber.streams if other is not stream))
         if not subscriber.streams:
             del self.subscribers[subscriber.pk]
             self._forget(subscriber, subscriber.channels)
         return subscriber
 
-    def _hold(self, subscriber: Subscriber, streams: tuple[Stream, ...]) -> None:
+    def _set_streams(self, subscriber: Subscriber, streams: tuple[Stream, ...]) -> None:
+        """Give `subscriber` these streams, and keep the number of those in standby."""
         self.in_standby -= subscriber.in_standby
-        subscriber.hold(streams)
+        subscriber.set_streams(streams)
         self.in_standby += subscriber.in_standby
 
-    def move(self, subscriber: Subscriber, grant: Grant) -> None:
-        """`listener` hears what `grant` says, and nothing else."""
+    def change_grant(self, subscriber: Subscriber, grant: Grant) -> None:
+        """Subscribe `subscriber` to the channels of `grant`, and to no others."""
         self._forget(subscriber, subscriber.channels.keys() - grant.channels.keys())
         self._index(subscriber, grant.channels)
         subscriber.channels = grant.channels
@@ -76,7 +81,7 @@ class SubscriberRegistry:
             if audiences.is_personal(name):
                 del self._by_personal[name]
                 continue
-            subscribers_of = self._by_shared[name]
-            subscribers_of.discard(subscriber)
-            if not subscribers_of:
+            subscribers = self._by_shared[name]
+            subscribers.discard(subscriber)
+            if not subscribers:
                 del self._by_shared[name]

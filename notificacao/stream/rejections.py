@@ -1,4 +1,4 @@
-"""Streams that were refused, put on record: neither the page nor the event loop waits for it."""
+"""Record streams that were rejected, in the audit trail: neither the page nor the event loop waits for it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,18 +14,21 @@ from notificacao.stream.request import StreamRejected
 
 logger = structlog.get_logger(__name__)
 
-_ON_RECORD = {401, 403, 429}
-_AT_ONCE = 100  # under a flood the rest is not counted
+_ON_RECORD = {401, 403, 429}  # the statuses that are recorded
+_AT_ONCE = 100  # rejections that wait to be written; under a flood the rest is not recorded
 
-_refusals = Denials(AuditEvent.Action.STREAM_REFUSED)
+_denials = Denials(AuditEvent.Action.STREAM_REFUSED)
 
 
 class RejectionRecorder:
+    """Write rejections on a database thread of its own."""
+
     def __init__(self) -> None:
-        self._thread = DatabaseThread("refused")
+        self._thread = DatabaseThread("rejections")
         self._writing: set[asyncio.Task] = set()
 
     def note(self, rejected: StreamRejected, scope: Mapping) -> None:
+        """Have the rejection recorded, with the address in the ASGI `scope`; under a flood the rest is not."""
         if rejected.rejection.status not in _ON_RECORD or len(self._writing) >= _AT_ONCE:
             return
         task = asyncio.create_task(self._write(rejected.person_pk, audit.address_in(scope), rejected.rejection.code))
@@ -35,16 +38,17 @@ class RejectionRecorder:
     async def _write(self, person_pk: int | None, address: str | None, code: str) -> None:
         try:
             await self._thread.run(_record, person_pk, address, code)
-        except Exception as error:  # the database is away: the page was refused all the same
+        except Exception as error:  # the database is away: the page was rejected all the same
             logger.warning("refusal_not_recorded", error=type(error).__name__)
 
     def close(self) -> None:
+        """Stop the thread; a write that runs goes on to its end."""
         self._thread.close()
 
 
 def _record(person_pk: int | None, address: str | None, code: str) -> None:
     who = _public_id_of(person_pk) if person_pk is not None else ""
-    _refusals.record(who=who, ip=address, reason=code)
+    _denials.record(who=who, ip=address, reason=code)
 
 
 @lru_cache(1_000)

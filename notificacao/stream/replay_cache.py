@@ -1,4 +1,4 @@
-"""The rows that the hub saw last: who comes back after a short absence is answered from here, without a query."""
+"""Cache the rows that the hub saw last: a page that returns after a short absence is answered without a query."""
 
 import time
 from bisect import bisect_right
@@ -17,13 +17,15 @@ KEPT = 1_000  # rows
 
 @dataclass(frozen=True, slots=True)
 class ReplayPage:
-    """Frames in the log's order; all that is permitted up to `complete_to` is in this piece or before it."""
+    """Hold frames in the log's order; all that is permitted up to `complete_to` is in this page or before it."""
 
     frames: list[bytes]
     complete_to: Cursor
 
 
-class _Seen:
+class _CachedRow:
+    """Hold a row, the monotonic time at which the hub saw it, and its frame once a page asked for that."""
+
     __slots__ = ("at", "frame", "row", "seq")
 
     def __init__(self, row: Notification, at: float):
@@ -31,58 +33,65 @@ class _Seen:
         self.row = row
         self.seq = row.seq
         self.at = at
-        self.frame = b""  # once somebody asked for it
+        self.frame = b""  # encoded once a page asks for it
 
 
 class ReplayCache:
-    """Each row from beyond a place in the log up to the hub's position, whoever may see it.
+    """Hold each row from beyond a place in the log up to the hub's position.
 
-    Where it could say anything else than the log it says nothing: it knows no row from before that place, none of
-    another life of the log, and whether a row has expired is for the database's clock to decide.
+    Rows are held for KEPT_FOR seconds, and no more than KEPT of them. It answers nothing where its answer could differ
+    from the log's: it has no row from before that place, none of another epoch, and whether a row has expired is for
+    the database's clock to decide.
     """
 
     def __init__(self) -> None:
-        self.begin(Cursor("", 0))
+        self.restart(Cursor("", 0))
 
-    def begin(self, after: Cursor) -> None:
-        """In another life of the log: nothing of the one before is told."""
+    def restart(self, after: Cursor) -> None:
+        """Drop all rows, and hold from here on those after `after`, in its epoch."""
         self._epoch = after.epoch
         self._after = after.seq
-        self._seen: list[_Seen] = []
+        self._rows: list[_CachedRow] = []
 
-    def see(self, since: Cursor, rows: list[Notification], trimmed_to: int) -> None:
-        """`rows` are all that were stamped after `since`, in order; the hub is about to go through them."""
+    def add(self, since: Cursor, rows: list[Notification], trimmed_to: int) -> None:
+        """Add `rows`, all that were stamped after `since`, in order; the hub is about to go through them."""
         if since.epoch != self._epoch:
-            self.begin(since)
+            self.restart(since)
         now = time.monotonic()
-        del self._seen[self._place(since.seq) :]  # a look that failed is repeated
-        self._seen += [_Seen(row, now) for row in rows]
-        too_old = bisect_right(self._seen, now - KEPT_FOR, key=attrgetter("at"))
-        if forgotten := max(0, too_old, len(self._seen) - KEPT):
-            self._after = self._seen[forgotten - 1].seq
-            del self._seen[:forgotten]
+        del self._rows[self._place(since.seq) :]  # the hub repeats a read that failed
+        self._rows += [_CachedRow(row, now) for row in rows]
+        too_old = bisect_right(self._rows, now - KEPT_FOR, key=attrgetter("at"))
+        if forgotten := max(0, too_old, len(self._rows) - KEPT):
+            self._after = self._rows[forgotten - 1].seq
+            del self._rows[:forgotten]
         self._after = max(self._after, trimmed_to)
 
     def read_after(self, cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: Cursor) -> ReplayPage | None:
-        """At most `limit` permitted rows after `cursor`, up to the hub's position `up_to`; None: ask the log."""
+        """Return at most `limit` permitted rows after `cursor`, none beyond the hub's position `up_to`.
+
+        `channels` is `{channel: since}`. None: the log has to be asked.
+        """
         if not cursor.epoch == up_to.epoch == self._epoch or not self._after <= cursor.seq <= up_to.seq:
             return None
         found: list[bytes] = []
-        for seen in self._seen[self._place(cursor.seq) : self._place(up_to.seq)]:
-            since = channels.get(seen.row.channel)
-            if since is None or seen.seq <= since:
+        for cached in self._rows[self._place(cursor.seq) : self._place(up_to.seq)]:
+            since = channels.get(cached.row.channel)
+            if since is None or cached.seq <= since:
                 continue
-            if seen.row.expires_at is not None:
+            if cached.row.expires_at is not None:
                 return None
-            found.append(self._frame_of(seen))
+            found.append(self._frame_of(cached))
             if len(found) == limit:
-                return ReplayPage(found, Cursor(self._epoch, seen.seq))
+                return ReplayPage(found, Cursor(self._epoch, cached.seq))
         return ReplayPage(found, up_to)
 
     def _place(self, seq: int) -> int:
-        """Of the first row beyond `seq`."""
-        return bisect_right(self._seen, seq, key=attrgetter("seq"))
+        """Return the index of the first row beyond `seq`."""
+        return bisect_right(self._rows, seq, key=attrgetter("seq"))
 
-    def _frame_of(self, seen: _Seen) -> bytes:
-        seen.frame = seen.frame or frames.notification(wire.encode(seen.row), eventlog.place_of(seen.row, self._epoch))
-        return seen.frame
+    def _frame_of(self, cached: _CachedRow) -> bytes:
+        """Return the row's frame, which is encoded once."""
+        cached.frame = cached.frame or frames.notification(
+            wire.encode(cached.row), eventlog.place_of(cached.row, self._epoch)
+        )
+        return cached.frame

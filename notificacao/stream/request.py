@@ -1,4 +1,4 @@
-"""What a request for a stream asks, read from the ASGI scope and checked; and the refusals it may get."""
+"""Read what a request for a stream asks from the ASGI scope, check it, and build the rejections that it may get."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
 
 @dataclass(frozen=True)
 class Rejection:
-    """Answered as RFC 9457 problem details, before the stream begins."""
+    """Hold an answer given instead of a stream, as RFC 9457 problem details."""
 
     status: int
     code: str
@@ -31,6 +31,7 @@ class Rejection:
     retry_after: int | None = None
 
     def body(self) -> bytes:
+        """Return the problem details as JSON."""
         problem = {
             "type": "about:blank",
             "title": self.title,
@@ -41,6 +42,7 @@ class Rejection:
         return json.dumps(problem, ensure_ascii=False).encode()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the ASGI headers that go with the body."""
         headers = [
             (b"content-type", b"application/problem+json"),
             (b"content-length", str(len(self.body())).encode()),
@@ -54,7 +56,10 @@ class Rejection:
 
 
 class StreamRejected(Exception):
-    """One for each request: an exception that is raised again and again keeps the frames of all its raises."""
+    """Carry a rejection, and whose request it was where that is known.
+
+    Each request gets an exception of its own: one that is raised again and again keeps the frames of all its raises.
+    """
 
     def __init__(self, rejection: Rejection, person_pk: int | None = None):
         super().__init__(rejection.detail)
@@ -71,7 +76,10 @@ NOT_READY = Rejection(503, "not_ready", "Indisponível", "O fluxo ainda não est
 
 @dataclass(frozen=True, slots=True)
 class StreamRequest:
-    """`cursor` is None where the stream is to begin now; `address` is empty where the connection has none."""
+    """Hold what a request asks.
+
+    `cursor` is None where the stream is to begin now; `address` is empty where the connection has none.
+    """
 
     session_key: str
     lane: Lane
@@ -81,7 +89,7 @@ class StreamRequest:
 
     @classmethod
     def of(cls, scope: Mapping) -> "StreamRequest":
-        """Raises Refused."""
+        """Read the request of an ASGI `scope`. Raises StreamRejected."""
         if scope["method"] != "GET":
             raise StreamRejected(Rejection(405, "method_not_allowed", "Método não permitido", "Use GET."))
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
@@ -94,7 +102,7 @@ class StreamRequest:
             lane=_lane(query.get("lane", Lane.LIVE)),
             cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),
-            address=sys.intern(audit.address_in(scope) or ""),  # one text for a thousand streams
+            address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
         )
 
 

@@ -1,4 +1,4 @@
-"""A stream that was given its connection: one slotted protocol on a transport, with no task, scope or queue.
+"""Stream on a connection that the server has given away: one slotted protocol, with no task, scope or queue.
 
 A server that can do so offers `EXTENSION` in `scope["extensions"]`: a callable that takes a `SocketStream`, the
 response's headers and the first bytes of its body, answers 200, and leaves the transport to the stream. It raises
@@ -16,14 +16,17 @@ from notificacao.stream.subscribers import Lane, Stream
 
 EXTENSION = "semtas.takeover"
 
-_GRACE = 5.0  # seconds for the goodbye to be read, then the connection is cut
-_PATIENCE = 30.0  # seconds for one page of the replay to be read
+_GRACE = 5.0  # seconds until the connection is cut, so that the goodbye can be read
+_PATIENCE = 30.0  # seconds that a client may take to read one page of the replay
 
 
 class SocketStream(Stream, asyncio.Protocol):
-    """`limit` bounds what the transport may hold unwritten, in bytes. `lost` is called once the connection is gone."""
+    """Write to the transport itself.
 
-    __slots__ = ("_limit", "_lost", "_paused", "_siblings", "_transport", "_writable")
+    `limit` bounds what the transport may hold unwritten, in bytes. `lost` is called once the connection is gone.
+    """
+
+    __slots__ = ("_connections", "_limit", "_lost", "_paused", "_transport", "_writable")
 
     def __init__(
         self, lane: Lane, session_key: str, browser: str, *, limit: int, lost: Callable[["SocketStream"], None]
@@ -32,22 +35,23 @@ class SocketStream(Stream, asyncio.Protocol):
         self._limit = limit
         self._lost = lost
         self._paused = False
-        self._siblings: set[Any] = set()
+        self._connections: set[Any] = set()
         self._transport: asyncio.Transport | None = None
         self._writable: asyncio.Future[None] | None = None
 
-    def take(self, transport: asyncio.Transport, siblings: set[Any]) -> None:
-        """Own `transport` from here on; `siblings` are the server's connections, of which this is one while it lives.
+    def attach(self, transport: asyncio.Transport, connections: set[Any]) -> None:
+        """Own `transport` from here on, and be one of the server's `connections` while it lives.
 
-        The transport says when a quarter of the limit is unread: from there on each write is weighed.
+        The transport reports when a quarter of the limit is unread: from there on the size of each write is checked.
         """
         self._transport = transport
-        self._siblings = siblings
-        siblings.add(self)
+        self._connections = connections
+        connections.add(self)
         transport.set_write_buffer_limits(high=self._limit // 4)
         transport.set_protocol(self)
 
     def write(self, data: bytes) -> None:
+        """Write `data`, or end the stream where more than `limit` bytes would be unread."""
         if self.ended or self._transport is None:
             return
         if self._paused and self._transport.get_write_buffer_size() + len(data) > self._limit:
@@ -57,6 +61,7 @@ class SocketStream(Stream, asyncio.Protocol):
         self.quiet_since = time.monotonic()
 
     async def send(self, data: bytes) -> None:
+        """Write `data`, and wait while a quarter of the limit is unread. Raises OSError where the stream has ended."""
         if self.ended or self._transport is None:
             raise ConnectionResetError("the stream has ended")
         if data:
@@ -74,6 +79,7 @@ class SocketStream(Stream, asyncio.Protocol):
             raise ConnectionResetError("the stream has ended")
 
     def end(self, reason: str, after_ms: int = 0) -> None:
+        """Write the goodbye and close; after a grace the connection is cut. The first reason stands."""
         if self.ended:
             return
         self.ended = True
@@ -83,26 +89,30 @@ class SocketStream(Stream, asyncio.Protocol):
             asyncio.get_running_loop().call_later(_GRACE, self._transport.abort)
 
     def abort(self) -> None:
+        """Cut the connection, without a goodbye."""
         self.ended = True
         if self._transport is not None:
             self._transport.abort()
 
-    # --- What the transport tells
+    # --- Called by the transport
 
     def data_received(self, data: bytes) -> None:
-        """A stream is one answer: whatever a client sends after its request has no meaning."""
+        """Ignore what a client sends after its request: a stream is one answer."""
 
     def pause_writing(self) -> None:
+        """Note that a quarter of the limit is unread."""
         self._paused = True
 
     def resume_writing(self) -> None:
+        """Note that the client has caught up, and let `send` go on."""
         self._paused = False
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Leave the server's connections, and report the end to `lost`."""
         self.ended = True
         self.resume_writing()
-        self._siblings.discard(self)
+        self._connections.discard(self)
         self._lost(self)
         self._transport = None

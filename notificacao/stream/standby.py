@@ -1,4 +1,4 @@
-"""What the standby lane still owes: rows that Ably was to carry and has not settled."""
+"""Decide which rows the standby lane still owes: those that Ably was to carry and has not settled."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,16 @@ from notificacao.models import DispatchState, Notification
 from notificacao.rollout import Rollout
 from notificacao.stream import frames
 
-PATIENCE = 1.0  # seconds from first sight until an unsettled row goes out anyway
+PATIENCE = 1.0  # seconds after which a row that is still unsettled is written anyway
 # Seconds until the pages are back on an Ably that is in use again: its SDK gives up an attempt after 10, and makes the
 # next one up to 30 later. What Ably takes meanwhile does not reach them.
 RETURN = 40.0
 
 
 @dataclass(frozen=True)
-class Owed:
+class OwedRow:
+    """Hold a row that may still have to go down the standby lane; `seen_at` is on the caller's monotonic clock."""
+
     channel: str
     seq: int
     frame: bytes
@@ -26,35 +28,37 @@ class Owed:
 
     @property
     def expired(self) -> bool:
+        """Tell whether the row has expired by this process's clock."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class StandbyLane:
-    """Decides when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
+    """Decide when a row goes down the standby streams. Time is the caller's monotonic clock, in seconds.
 
-    At once: Ably is out of use, or was so with pages waiting less than `RETURN` ago, or the row settled as failed or
-    skipped. Not at all: Ably took it, or it expired meanwhile. Else: when it is still unsettled `PATIENCE` after it was
-    first seen.
+    A row goes at once where Ably is out of use, or was so with pages waiting less than `RETURN` ago, or where the row
+    settled as failed or skipped. It does not go where Ably took it, or where it expired meanwhile. Any other row goes
+    when it is still unsettled `PATIENCE` after it was first seen.
     """
 
     def __init__(self) -> None:
-        self._owed: dict[int, Owed] = {}
+        self._owed: dict[int, OwedRow] = {}
         self._pages_are_back_at = -math.inf
 
     @property
     def unsettled(self) -> list[int]:
+        """Return the seqs of the rows that are owed."""
         return list(self._owed)
 
-    def see(self, row: Notification, line: str, now: float) -> None:
-        """A row that somebody in standby may see has come."""
+    def add(self, row: Notification, line: str, now: float) -> None:
+        """Hold a new row that somebody in standby may see; `line` is its JSON."""
         assert row.seq is not None
         if row.dispatch_state != DispatchState.PUBLISHED or now < self._pages_are_back_at:
-            self._owed[row.seq] = Owed(row.channel, row.seq, frames.notification(line, None), now, row.expires_at)
+            self._owed[row.seq] = OwedRow(row.channel, row.seq, frames.notification(line, None), now, row.expires_at)
 
-    def due(self, states: dict[int, str], rollout: Rollout, now: float, *, pages: int = 1) -> list[Owed]:
-        """The rows to write now, in order.
+    def due(self, states: dict[int, str], rollout: Rollout, now: float, *, pages: int = 1) -> list[OwedRow]:
+        """Return the rows to write now, in the log's order, and owe them no more.
 
-        `states` is `{seq: dispatch state}` as last read, `pages` how many people have one in standby.
+        `states` is `{seq: dispatch state}` as last read, `pages` the number of people with a page in standby.
         """
         out_of_use = rollout.off or not rollout.ably_up
         if out_of_use and pages:
@@ -71,4 +75,5 @@ class StandbyLane:
         return due
 
     def clear(self) -> None:
+        """Drop all rows that are owed: they belong to an epoch that is over."""
         self._owed.clear()

@@ -1,4 +1,4 @@
-"""What the hub holds of each open stream and of each person who has one: slotted, since there are many."""
+"""Hold what the hub keeps of each open stream and of each person who has one: slotted, since there are many."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -7,48 +7,50 @@ from enum import StrEnum
 from notificacao.stream import frames
 from notificacao.stream.authorisation import Grant
 
-DRAIN_SPREAD_MS = 2_000  # over which those who were sent away come back
+DRAIN_SPREAD_MS = 2_000  # pages that were sent away come back within this time
 
 
 class Lane(StrEnum):
+    """Name what a stream carries."""
+
     LIVE = "live"  # every row, in the log's order
     STANDBY = "standby"  # heads, and the rows that Ably did not take
 
 
 class Stream:
-    """One open connection. `write` never waits; a reader who leaves too much unread is told `bye` and ends."""
+    """Represent one open connection. `write` never waits; a stream whose reader leaves too much unread is ended."""
 
-    __slots__ = ("address", "browser", "ended", "lane", "quiet_since", "session_key", "subscriber", "told")
+    __slots__ = ("address", "browser", "ended", "lane", "quiet_since", "session_key", "subscriber", "told_transport")
 
     def __init__(self, lane: Lane, session_key: str, browser: str):
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
-        self.address = ""  # whose place it holds
+        self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
-        self.told = ""  # the transport that this page was told last
+        self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
         self.quiet_since = 0.0
 
     def write(self, data: bytes) -> None:
-        """One or more whole frames."""
+        """Write one or more whole frames, or end the stream where too much is unread."""
         raise NotImplementedError
 
     async def send(self, data: bytes) -> None:
-        """At the socket's own pace. Raises OSError where the other side is gone."""
+        """Send at the socket's own pace. Raises OSError where the client is gone."""
         raise NotImplementedError
 
     def end(self, reason: str, after_ms: int = 0) -> None:
-        """Say `bye` and close; the first reason stands."""
+        """Say `bye` with `reason`, and close; the first reason stands. The page may come back after `after_ms`."""
         raise NotImplementedError
 
     def shutdown(self) -> None:
-        """The server is about to end."""
+        """End the stream because the server is about to end; pages come back at moments spread over DRAIN_SPREAD_MS."""
         self.end("drain", after_ms=random.randrange(DRAIN_SPREAD_MS))  # noqa: S311
 
 
 class Subscriber:
-    """A person with at least one open stream in this process."""
+    """Represent a person with at least one open stream in this process."""
 
     __slots__ = (
         "_since_count",
@@ -66,23 +68,25 @@ class Subscriber:
         self.pk = grant.person_pk
         self.channels: Mapping[str, int] = grant.channels
         self.streams: tuple[Stream, ...] = ()
-        self.in_standby = False  # any of the streams
+        self.in_standby = False  # whether any of the streams is
         self.unread = 0
-        self.counted_to = -1  # the database counted the rows up to this seq; not yet
+        self.counted_to = -1  # the seq up to which the database counted; -1: not yet
         self.count_told = -1
         self.count_again = False
-        self._since_count: list[int] | None = None  # rows that came while the database is counting
+        self._since_count: list[int] | None = None  # seqs that came while the database counts
 
     def may_see(self, channel: str, seq: int) -> bool:
+        """Tell whether the row `seq` of `channel` is theirs."""
         since = self.channels.get(channel)
         return since is not None and seq > since
 
-    def hold(self, streams: tuple[Stream, ...]) -> None:
+    def set_streams(self, streams: tuple[Stream, ...]) -> None:
+        """Replace the streams of this person."""
         self.streams = streams
         self.in_standby = any(stream.lane is Lane.STANDBY for stream in streams)
 
     def count(self, seqs: Sequence[int]) -> None:
-        """Unread rows came, in ascending order, each an event of its own."""
+        """Add unread rows, by their seqs in ascending order; each is an event of its own."""
         if self._since_count is not None:
             self._since_count.extend(seqs)
         if seqs and seqs[0] > self.counted_to:
@@ -92,26 +96,29 @@ class Subscriber:
 
     @property
     def count_is_due(self) -> bool:
-        """Whether `unread` waits for the database's answer."""
+        """Tell whether `unread` waits for the database's answer."""
         return self.count_again or self._since_count is not None
 
     def begin_count(self) -> None:
+        """Collect the rows that come while the database counts."""
         self.count_again = False
         self._since_count = []
 
     def end_count(self, unread: int, seq: int) -> None:
-        """The database counted `unread`, all up to `seq` included; what came after that is added."""
+        """Take the database's count of `unread` events up to `seq`, and add the rows that came after that."""
         came = self._since_count or []
         self.counted_to = seq
         self.unread = unread + sum(each > seq for each in came)
         self._since_count = None
 
     def tell_count(self) -> None:
+        """Write the count to all streams where it is known and differs from the last one that was written."""
         if self.counted_to >= 0 and not self.count_is_due and self.unread != self.count_told:
             self.count_told = self.unread
             self.write(frames.counts(self.unread))
 
     def write(self, data: bytes, *lanes: Lane) -> None:
+        """Write `data` to the streams of `lanes`, or of every lane where none is named."""
         for stream in self.streams:
             if not lanes or stream.lane in lanes:
                 stream.write(data)

@@ -1,4 +1,4 @@
-"""What the hub asks the database at each wake or poll, in one go, on the hub's own thread."""
+"""Read what the hub needs at each wake or poll, in one go, on the hub's own thread."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from notificacao.eventlog import Cursor
 from notificacao.models import Notification, Person
 from notificacao.rollout import Rollout
 
-BATCH = 1_000
-# Asked at each wake: Django's compiler would take longer than the database. Clients are shown no other columns.
+BATCH = 1_000  # rows in one read
+# This runs at each wake, where Django's compiler would take longer than the database. Clients see no other columns.
 _ROWS = f"""
     SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
         seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
@@ -26,22 +26,24 @@ _LOOK_BACK = timedelta(seconds=10)  # how late a change of a person may become v
 
 @dataclass(frozen=True)
 class News:
-    """What is new since the hub's position."""
+    """Hold what is new since the hub's position."""
 
     position: Cursor
-    epoch_changed: bool  # the log cannot go on from there: another epoch, set back, or trimmed
+    epoch_changed: bool  # the log cannot go on from the hub's position: another epoch, set back, or trimmed
     trimmed_to: int
     rows: list[Notification]  # each with `expired`, as the database's clock has it
     more: bool
     settled: dict[int, str]  # seq → dispatch state, of the rows asked for
-    people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, of those changed of late
+    people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, where one is recent
     rollout: Rollout
 
 
 def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], known: Rollout | None = None) -> News:
-    """The head is read before the rows: all up to it is visible. Another life of the log gives its head and no rows.
+    """Read what is new after `since`, at most BATCH rows of it.
 
-    With `known`, a rollout read a moment ago, neither it nor people are asked for again.
+    The head is read before the rows: all rows up to it are visible. Where the epoch has changed the answer is the new
+    head, without rows. `unsettled` are the seqs whose dispatch state is asked for, `connected` the pks of connected
+    people. With `known`, a rollout that was read a moment ago, neither it nor people are asked for again.
     """
     head = eventlog.head()
     position = Cursor.of(head)
@@ -59,11 +61,13 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], 
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:
+    """Return `{seq: dispatch state}`."""
     asked = Notification.objects.filter(seq__in=seqs).values_list("seq", "dispatch_state")
     return {seq: state for seq, state in asked if seq is not None}
 
 
 def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:
+    """Return `{person pk: (access, reading) changed at}` of the connected people who changed recently."""
     if not connected:
         return {}
     lately = Now() - _LOOK_BACK

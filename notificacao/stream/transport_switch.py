@@ -1,4 +1,4 @@
-"""Which transport each page should use, and that it is told where it should change."""
+"""Decide which transport each page should use, and tell the pages that should change."""
 
 from collections import deque
 
@@ -7,13 +7,13 @@ from notificacao.stream import frames
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Lane, Stream, Subscriber
 
-AT_ONCE = 100  # pages sent to Ably in one tick: each fetches its session, then asks for a token
+AT_ONCE = 100  # pages that go to Ably in one tick: each fetches its session, then asks for a token
 
 
 class TransportSwitch:
-    """Off Ably at once; to Ably a few at a time: whoever waits for that is served by the live lane meanwhile.
+    """Move pages off Ably at once, and to Ably a few at a time: the live lane serves those that still wait.
 
-    `rollout` is as it was last looked up; None: it has to be looked up anew.
+    `rollout` is as it was last read; None: it has to be read anew.
     """
 
     def __init__(self, registry: SubscriberRegistry):
@@ -21,52 +21,57 @@ class TransportSwitch:
         self.rollout: Rollout | None = None
         self._waiting: deque[Stream] = deque()
 
-    def follow(self, now: Rollout) -> None:
-        """Find out whose page should change, where the rollout did."""
+    def update(self, now: Rollout) -> None:
+        """Take the rollout as it is now; where it changed, find the pages that should change."""
         changed = self.rollout is None or now.key != self.rollout.key
         self.rollout = now
         if changed:
             self._waiting.clear()
             for subscriber in self._registry.subscribers.values():
                 for stream in subscriber.streams:
-                    self._judge(subscriber, stream)
+                    self._decide(subscriber, stream)
 
-    def _judge(self, subscriber: Subscriber, stream: Stream) -> None:
+    def _decide(self, subscriber: Subscriber, stream: Stream) -> None:
+        """Tell the page to leave Ably, or put it in the queue of those that go to Ably, where either is news to it."""
         should, is_news = self._transport_for(subscriber, stream)
         if is_news and should == "ably":
             self._waiting.append(stream)
             return
         if is_news:
             stream.write(frames.leave_ably())
-        stream.told = should
+        stream.told_transport = should
 
     def _transport_for(self, subscriber: Subscriber, stream: Stream) -> tuple[str, bool]:
-        """What the page should use, and whether it has to be told; an outage of Ably moves nobody out of standby."""
+        """Return what the page should use, and whether it has to be told.
+
+        An outage of Ably moves no page out of standby.
+        """
         if self.rollout is None:
-            return stream.told, False
+            return stream.told_transport, False
         if stream.lane is Lane.STANDBY:
             should = "ably" if self.rollout.assigned(subscriber.pk) else "sse"
-            return should, should == "sse" != stream.told
+            return should, should == "sse" != stream.told_transport
         should = self.rollout.transport_for(subscriber.pk)
-        return should, should == "ably" != stream.told
+        return should, should == "ably" != stream.told_transport
 
-    def welcome(self, subscriber: Subscriber, stream: Stream) -> bool:
-        """`stream` has joined; whether the rollout is to be looked up anew, since the page may know it better.
+    def note_join(self, subscriber: Subscriber, stream: Stream) -> bool:
+        """Note that `stream` has joined; return whether the rollout has to be read anew.
 
-        What a page believes is told by the lane that it opens: the flag may have moved since it asked.
+        The lane that a page opens says what the page believes, and that may be newer than `rollout`: the flag may have
+        moved since.
         """
-        stream.told = "ably" if stream.lane is Lane.STANDBY else "sse"
+        stream.told_transport = "ably" if stream.lane is Lane.STANDBY else "sse"
         _, is_news = self._transport_for(subscriber, stream)
         if is_news:
             self.rollout = None
         return is_news
 
-    def send(self) -> None:
-        """The next few to Ably. Call it at each tick."""
+    def tell_next(self) -> None:
+        """Tell the next AT_ONCE pages to go to Ably. Call it at each tick."""
         sent = 0
         while self._waiting and sent < AT_ONCE:
             stream = self._waiting.popleft()
-            if stream.subscriber is not None:  # else it left while it waited
+            if stream.subscriber is not None:  # else the page left while it waited
                 stream.write(frames.session())
-                stream.told = "ably"
+                stream.told_transport = "ably"
                 sent += 1

@@ -23,8 +23,8 @@ def as_bia(client, db):
 def told(cras_norte):
     """What one process told."""
     channels = {audiences.channel_for_unit(cras_norte): Count(3, 2), "system:notifications": Count(4, 2)}
-    presence.beat("one")
-    presence.tell("one", channels, channels)
+    presence.record_process("one")
+    presence.write_counts("one", channels, channels)
     return channels
 
 

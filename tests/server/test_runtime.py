@@ -85,7 +85,7 @@ async def test_a_stop_closes_the_threads_that_streams_used(runtime, ana):
     application = runtime._stream
     await runtime.stop()
     with pytest.raises(RuntimeError, match="shutdown"):
-        await application._doorkeeper.grant("chave")
+        await application._authoriser.grant("chave")
     await stream.close()
 
 
@@ -207,7 +207,7 @@ def listened(settings, monkeypatch):
         asked.append(tuple(topics))
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(wakes, "carry_and_listen", listen)
+    monkeypatch.setattr(wakes, "relay_and_listen", listen)
     return asked
 
 

@@ -93,7 +93,7 @@ async def test_a_new_key_is_nothing_to_those_on_sse(site, ana, bia):
     stays = await site.open(bia)
     await in_database(leave, ana)
     changed_at = await in_database(lambda: Person.objects.get(pk=bia.pk).access_changed_at)
-    await eventually(lambda: site.hub.people._seen.get(bia.pk, [None])[0] == changed_at)
+    await eventually(lambda: site.hub.access._acted_upon.get(bia.pk, [None])[0] == changed_at)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     await stays.next("notification")
     assert "session" not in stays.names()
@@ -163,7 +163,7 @@ async def test_the_sweep_finds_what_no_signal_told(site, ana, monkeypatch):
     stream = await site.open(ana)
     await in_database(lambda: Session.objects.all().delete())
     monkeypatch.setattr(access_refresh, "SWEEP", 0.0)
-    await site.hub.people.sweep()
+    await site.hub.access.sweep()
     assert (await stream.next("bye")).data["reason"] == "signed_out"
 
 
@@ -237,7 +237,7 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
     await site.open(ana)
     site.another_device(ana)
     cookie = await site.cookie(ana)
-    authorise, held, go_on = site.hub.people.thread.run, asyncio.Event(), asyncio.Event()
+    authorise, held, go_on = site.hub._aside_thread.run, asyncio.Event(), asyncio.Event()
 
     async def slow(work, *args):
         answer = await authorise(work, *args)
@@ -247,7 +247,7 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
         return answer
 
     await eventually(lambda: not site.hub.registry.subscribers[ana.pk].count_again)
-    monkeypatch.setattr(site.hub.people.thread, "run", slow)
+    monkeypatch.setattr(site.hub._aside_thread, "run", slow)
     await in_database(access.touch, [ana.pk])
     await held.wait()
     stream = await site.request(cookie)
@@ -268,4 +268,4 @@ async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
         await stream.close()
     assert site.hub.registry.subscribers == {}
     assert (site.hub.registry._by_shared, site.hub.registry._by_personal) == ({}, {})
-    assert site.hub.people._seen == {}
+    assert site.hub.access._acted_upon == {}

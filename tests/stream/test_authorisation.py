@@ -13,7 +13,7 @@ from django.utils import timezone
 from notificacao import audiences, eventlog
 from notificacao.models import Membership, Person, ReadMark, Role
 from notificacao.stream import authorisation
-from notificacao.stream.authorisation import Doorkeeper, grants_for, grants_of, people_of
+from notificacao.stream.authorisation import StreamAuthoriser, grants_for, grants_of, people_of
 from tests.asgi import log_in, publish, set_rollout
 from tests.conftest import make_person
 from tests.waiting import eventually
@@ -145,14 +145,14 @@ def test_fifty_people_cost_as_many_queries_as_one(ana, cras_norte, cras_sul):
 
 @pytest.fixture
 async def door():
-    doorkeeper = Doorkeeper()
-    yield doorkeeper
-    doorkeeper.close()
+    authoriser = StreamAuthoriser()
+    yield authoriser
+    authoriser.close()
 
 
 @pytest.fixture
 def batches(monkeypatch):
-    """Each batch that the doorkeeper reads; everybody is let in by name."""
+    """Each batch that the authoriser reads; everybody is let in by name."""
     read = []
 
     def grants_for_names(keys):

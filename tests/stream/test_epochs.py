@@ -141,7 +141,7 @@ async def test_who_was_authorised_in_the_past_life_comes_back_to_be_authorised_i
     late = AsgiStream(Lane.LIVE, "a session", "", limit=1_000, send=None)
     site.hub.join(grant, late)
     assert late.ended
-    assert b"event: bye" in late.take()
+    assert b"event: bye" in late.take_queued()
 
 
 async def test_counts_go_on_from_what_the_new_life_holds(site, ana, norte):
@@ -166,9 +166,9 @@ async def test_a_trim_takes_what_is_gone_out_of_the_counts(site, ana, norte, mon
         assert retention.trim() == 2
 
     await in_database(trim_two)
-    await eventually(lambda: site.hub.people.trimmed_to == 2)
+    await eventually(lambda: site.hub.counts.trimmed_to == 2)
     monkeypatch.setattr(access_refresh, "SWEEP", 0.0)
-    await site.hub.people.sweep()
+    await site.hub._sweep()
     assert await stream.counted(1)
     assert "resync" not in stream.names()
 

@@ -43,9 +43,9 @@ def joins(registry):
 
     def join(lane=Lane.LIVE, **channels):
         pk = len(registry.subscribers) + 1
-        subscriber = registry.enter(Grant(pk, channels, {}, Cursor("0a1b", 0), False))
+        subscriber = registry.add_subscriber(Grant(pk, channels, {}, Cursor("0a1b", 0), False))
         stream = Paper(lane)
-        registry.add(subscriber, stream)
+        registry.add_stream(subscriber, stream)
         subscriber.end_count(0, 0)
         return subscriber, stream
 
@@ -113,10 +113,10 @@ async def test_between_two_pieces_of_one_look_the_hub_is_where_its_streams_are(j
     monkeypatch.setattr(hub_module, "_PIECE", 1)
     hub = Hub()
     hub.position = Cursor("0a1b", 0)
-    subscriber = hub.registry.enter(Grant(1, {"a": 0}, {}, hub.position, False))
+    subscriber = hub.registry.add_subscriber(Grant(1, {"a": 0}, {}, hub.position, False))
     stream = Paper()
-    hub.registry.add(subscriber, stream)
-    spreading = asyncio.create_task(hub._spread([row(seq, "a") for seq in (1, 2, 3)]))
+    hub.registry.add_stream(subscriber, stream)
+    spreading = asyncio.create_task(hub._write_live([row(seq, "a") for seq in (1, 2, 3)]))
     seen = []
     while not spreading.done():
         seen.append((hub.position.seq, stream.seqs))

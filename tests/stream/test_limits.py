@@ -219,12 +219,12 @@ async def test_a_stream_that_is_not_quiet_gets_no_heartbeat(site, ana, settings)
 
 
 async def test_thirty_open_streams_hold_no_connection_of_their_own(site, ana, bia, settings):
-    """The hub, its people, the doorkeeper and the replay have one each."""
+    """The hub has two, the authoriser and the replay one each."""
     settings.STREAMS_PER_PERSON = 30
     cursor = f"{site.hub.position.epoch}.0"
     await site.publish("Uma", to=audiences.SYSTEM_CHANNEL)
     await site.open(ana, cursor=cursor)
-    await site.hub.people.authorise([ana.pk])
+    await site.hub.access.authorise([ana.pk])
     await site.cookie(bia)
     made = []
 

@@ -240,7 +240,7 @@ async def test_an_event_of_several_rows_counts_once(site, ana, norte):
 
 async def test_a_page_that_is_ahead_of_this_process_is_served_once_that_has_caught_up(site, ana, norte, monkeypatch):
     """It was told by another one; nothing that it has comes again."""
-    take, reached, go_on, asked = site.hub._take, site.hub.reached, asyncio.Event(), []
+    take, reached, go_on, asked = site.hub._apply, site.hub.reached, asyncio.Event(), []
 
     async def held_up(news):
         await go_on.wait()
@@ -252,7 +252,7 @@ async def test_a_page_that_is_ahead_of_this_process_is_served_once_that_has_caug
             go_on.set()
         return len(asked) == 1 or await reached(position)
 
-    monkeypatch.setattr(site.hub, "_take", held_up)
+    monkeypatch.setattr(site.hub, "_apply", held_up)
     monkeypatch.setattr(site.hub, "reached", reached_at_last)
     epoch = site.hub.position.epoch
     await site.publish("Já vista", to=norte)

@@ -76,8 +76,8 @@ async def test_a_process_that_was_forgotten_tells_all_again(site, ana):
 
 def test_processes_are_added_up_and_one_that_says_nothing_for_long_counts_no_more(transactional_db):
     for process, count in (("one", Count(2, 1)), ("two", Count(5, 0))):
-        presence.beat(process)
-        presence.tell(process, {SYSTEM: count}, [SYSTEM])
+        presence.record_process(process)
+        presence.write_counts(process, {SYSTEM: count}, [SYSTEM])
     assert told() == (7, 1)
     WebProcess.objects.filter(pk="two").update(seen_at=F("seen_at") - timedelta(minutes=1))
     assert told() == (2, 1)
@@ -87,8 +87,8 @@ def test_processes_are_added_up_and_one_that_says_nothing_for_long_counts_no_mor
 
 
 def test_a_wrong_clock_of_this_machine_changes_nothing(transactional_db, monkeypatch):
-    presence.beat("one")
-    presence.tell("one", {SYSTEM: Count(1, 0)}, [SYSTEM])
+    presence.record_process("one")
+    presence.write_counts("one", {SYSTEM: Count(1, 0)}, [SYSTEM])
     monkeypatch.setattr(timezone, "now", lambda: timezone.datetime(2040, 1, 1, tzinfo=timezone.get_default_timezone()))
     assert told() == (1, 0)
 
@@ -112,20 +112,20 @@ async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_to
             return await in_database(work, *args)
 
     crowd = Crowd(10_000)
-    taking = presence_reporter.PresenceReporter(crowd, Here())
+    reporter = presence_reporter.PresenceReporter(crowd, Here())
     monkeypatch.setattr(presence_reporter, "EVERY", 0)
-    await taking.take()
+    await reporter.report()
     assert await in_database(ActiveChannel.objects.count) == 10_000
     crowd.subscribers_of.popitem()
-    assert await in_database(statements, taking) == 2, "the beat, and the one that changed"
-    assert await in_database(statements, taking) == 1, "the beat alone"
+    assert await in_database(statements, reporter) == 2, "the beat, and the one that changed"
+    assert await in_database(statements, reporter) == 1, "the beat alone"
 
 
-def statements(taking) -> int:
+def statements(reporter) -> int:
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        async_to_sync(taking.take)()
+        async_to_sync(reporter.report)()
     return len([query for query in captured if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")])
 
 

@@ -42,14 +42,14 @@ def limit():
 
 @pytest.fixture
 async def ends(limit):
-    """`(stream, browser, siblings, lost)`: the stream owns a connection to the browser."""
+    """`(stream, browser, connections, lost)`: the stream owns a connection to the browser."""
     here, there = socket.socketpair()
-    lost, siblings = [], set()
+    lost, connections = [], set()
     stream = SocketStream(Lane.LIVE, "chave", "", limit=limit, lost=lost.append)
     transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, here)
-    stream.take(transport, siblings)
+    stream.attach(transport, connections)
     with contextlib.closing(there):
-        yield stream, Browser(there), siblings, lost
+        yield stream, Browser(there), connections, lost
     stream.abort()
 
 
@@ -111,18 +111,18 @@ async def test_who_reads_on_in_time_may_be_written_to_again(ends):
 
 async def test_a_goodbye_that_nobody_reads_is_not_waited_for_for_ever(ends, monkeypatch):
     monkeypatch.setattr(socket_stream, "_GRACE", 0.0)
-    stream, _, siblings, lost = ends
+    stream, _, connections, lost = ends
     stream.write(MUCH)
     stream.end("drain")
     await eventually(lambda: lost == [stream])
-    assert siblings == set()
+    assert connections == set()
 
 
 async def test_a_stream_that_is_cut_off_says_no_goodbye(ends):
-    stream, browser, siblings, lost = ends
+    stream, browser, connections, lost = ends
     stream.abort()
     assert await browser.read() == b""
-    assert (siblings, lost) == (set(), [stream])
+    assert (connections, lost) == (set(), [stream])
 
 
 async def test_the_replay_of_who_hangs_up_ends_at_once(ends):
@@ -136,8 +136,8 @@ async def test_the_replay_of_who_hangs_up_ends_at_once(ends):
 
 
 async def test_once_the_connection_is_lost_nothing_is_asked_of_it(ends):
-    stream, browser, siblings, lost = ends
-    assert siblings == {stream}
+    stream, browser, connections, lost = ends
+    assert connections == {stream}
     browser.connection.close()
     await eventually(lambda: lost)
     stream.write(b"a\n\n")
@@ -145,4 +145,4 @@ async def test_once_the_connection_is_lost_nothing_is_asked_of_it(ends):
     stream.abort()
     with pytest.raises(ConnectionResetError):
         await stream.send(b"b\n\n")
-    assert (siblings, lost) == (set(), [stream])
+    assert (connections, lost) == (set(), [stream])

@@ -38,8 +38,8 @@ def test_what_is_written_is_taken_once_in_order():
     one.write(b"a\n\n")
     one.write(b"b\n\n")
     assert one.wanted.is_set()
-    assert one.take() == b"a\n\nb\n\n"
-    assert one.take() == b""
+    assert one.take_queued() == b"a\n\nb\n\n"
+    assert one.take_queued() == b""
     assert not one.wanted.is_set()
 
 
@@ -47,7 +47,7 @@ def test_a_buffer_may_be_filled_to_its_limit():
     one = stream(limit=10)
     one.write(b"x" * 10)
     assert not one.ended
-    assert one.take() == b"x" * 10
+    assert one.take_queued() == b"x" * 10
 
 
 def test_a_reader_who_leaves_more_than_the_limit_is_sent_away_with_nothing_else():
@@ -55,7 +55,7 @@ def test_a_reader_who_leaves_more_than_the_limit_is_sent_away_with_nothing_else(
     one.write(b"x" * 6)
     one.write(b"x" * 5)
     assert one.ended
-    assert one.take() == frames.bye("slow", 1_000)
+    assert one.take_queued() == frames.bye("slow", 1_000)
 
 
 def test_a_reader_who_keeps_up_may_be_sent_any_amount():
@@ -63,7 +63,7 @@ def test_a_reader_who_keeps_up_may_be_sent_any_amount():
     taken = []
     for size in (9, 11, 500):
         one.write(b"x" * size)
-        taken.append(one.take())
+        taken.append(one.take_queued())
     assert not one.ended
     assert [len(each) for each in taken] == [9, 11, 500]
 
@@ -74,7 +74,7 @@ def test_nothing_follows_a_goodbye_and_the_first_reason_stands():
     one.end("drain", after_ms=7)
     one.end("limit", after_ms=60_000)
     one.write(b"b\n\n")
-    assert one.take() == b"a\n\n" + frames.bye("drain", 7)
+    assert one.take_queued() == b"a\n\n" + frames.bye("drain", 7)
     assert one.wanted.is_set() is False
 
 
@@ -87,8 +87,8 @@ def test_a_stream_never_holds_more_than_its_limit_and_one_goodbye(steps):
         if step is not None:
             one.write(b"x" * step)
             continue
-        assert len(one.take()) <= most
-    rest = one.take()
+        assert len(one.take_queued()) <= most
+    rest = one.take_queued()
     assert len(rest) <= most
     if one.ended and rest:
         assert json.loads(rest.split(b"data: ")[1])["reason"] == "slow"
@@ -100,8 +100,8 @@ def test_a_frame_for_one_lane_stays_in_it():
     person.hold((live, standby))
     person.write(b"s\n\n", Lane.STANDBY)
     person.write(b"both\n\n")
-    assert live.take() == b"both\n\n"
-    assert standby.take() == b"s\n\nboth\n\n"
+    assert live.take_queued() == b"both\n\n"
+    assert standby.take_queued() == b"s\n\nboth\n\n"
 
 
 @pytest.mark.parametrize(

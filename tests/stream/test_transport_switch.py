@@ -36,19 +36,21 @@ def registry():
 
 
 @pytest.fixture
-def invitations(registry):
+def switch(registry):
     return TransportSwitch(registry)
 
 
 @pytest.fixture
-def join(registry, invitations):
+def join(registry, switch):
     """A page of a person of its own, in that lane."""
 
     def one(lane):
         page = Page(lane)
-        subscriber = registry.enter(Grant(len(registry.subscribers) + 1, {}, {}, Cursor("e", 0), assigned=True))
-        registry.add(subscriber, page)
-        invitations.welcome(subscriber, page)
+        subscriber = registry.add_subscriber(
+            Grant(len(registry.subscribers) + 1, {}, {}, Cursor("e", 0), assigned=True)
+        )
+        registry.add_stream(subscriber, page)
+        switch.note_join(subscriber, page)
         return page
 
     return one
@@ -58,64 +60,64 @@ def told(pages):
     return sum(page.heard.count(SESSION) for page in pages)
 
 
-def test_pages_go_to_ably_a_few_at_a_time_each_told_once(join, invitations):
+def test_pages_go_to_ably_a_few_at_a_time_each_told_once(join, switch):
     pages = [join(Lane.LIVE) for _ in range(2 * AT_ONCE + 1)]
-    invitations.follow(ON)
+    switch.update(ON)
     assert told(pages) == 0
     for so_far in (AT_ONCE, 2 * AT_ONCE, 2 * AT_ONCE + 1, 2 * AT_ONCE + 1):
-        invitations.send()
-        invitations.follow(ON)
+        switch.tell_next()
+        switch.update(ON)
         assert told(pages) == so_far
     assert {page.heard.count(SESSION) for page in pages} == {1}
 
 
-def test_pages_leave_ably_at_once(join, invitations):
+def test_pages_leave_ably_at_once(join, switch):
     pages = [join(Lane.STANDBY) for _ in range(AT_ONCE + 1)]
-    invitations.follow(OFF)
+    switch.update(OFF)
     assert all(page.heard == [LEAVE_ABLY] for page in pages)
 
 
 @pytest.mark.parametrize("meanwhile", [OFF, AWAY])
-def test_whoever_waits_stays_when_ably_goes_out_of_use_meanwhile(join, invitations, meanwhile):
+def test_whoever_waits_stays_when_ably_goes_out_of_use_meanwhile(join, switch, meanwhile):
     page = join(Lane.LIVE)
-    invitations.follow(ON)
-    invitations.follow(meanwhile)
-    invitations.send()
+    switch.update(ON)
+    switch.update(meanwhile)
+    switch.tell_next()
     assert page.heard == []
-    invitations.follow(ON)
-    invitations.send()
+    switch.update(ON)
+    switch.tell_next()
     assert page.heard == [SESSION]
 
 
-def test_whoever_leaves_while_waiting_takes_nobodys_place(join, invitations, registry):
+def test_whoever_leaves_while_waiting_takes_nobodys_place(join, switch, registry):
     gone = [join(Lane.LIVE) for _ in range(AT_ONCE)]
     stays = join(Lane.LIVE)
-    invitations.follow(ON)
+    switch.update(ON)
     for page in gone:
-        registry.remove(page)
-    invitations.send()
+        registry.remove_stream(page)
+    switch.tell_next()
     assert told(gone) == 0
     assert stays.heard == [SESSION]
 
 
-def test_an_outage_moves_nobody_out_of_standby(join, invitations):
+def test_an_outage_moves_nobody_out_of_standby(join, switch):
     page = join(Lane.STANDBY)
-    invitations.follow(ON)
-    invitations.follow(AWAY)
-    invitations.send()
+    switch.update(ON)
+    switch.update(AWAY)
+    switch.tell_next()
     assert page.heard == []
 
 
-def test_a_page_in_the_other_lane_than_the_rollout_has_it_looked_up_anew(join, invitations):
-    invitations.follow(ON)
+def test_a_page_in_the_other_lane_than_the_rollout_has_it_looked_up_anew(join, switch):
+    switch.update(ON)
     join(Lane.STANDBY)
-    assert invitations.rollout is ON
+    assert switch.rollout is ON
     join(Lane.LIVE)
-    assert invitations.rollout is None
+    assert switch.rollout is None
 
 
 def test_the_roster_knows_how_many_are_in_standby(join, registry):
     page, _ = join(Lane.STANDBY), join(Lane.LIVE)
     assert registry.in_standby == 1
-    registry.remove(page)
+    registry.remove_stream(page)
     assert registry.in_standby == 0
