@@ -110,7 +110,7 @@ def test_an_event_of_several_rows_is_left_to_the_database(registry, joins):
 
 async def test_between_two_pieces_of_one_look_the_hub_is_where_its_streams_are(joins, monkeypatch):
     """Whoever joins there, with the hub's position, lacks nothing and gets nothing twice."""
-    monkeypatch.setattr(hub_module, "_PIECE", 1)
+    monkeypatch.setattr(hub_module, "_PIECE_BYTES", 1)
     hub = Hub()
     hub.position = Cursor("0a1b", 0)
     subscriber = hub.registry.add_subscriber(Grant(1, {"a": 0}, {}, hub.position, False))

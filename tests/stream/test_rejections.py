@@ -93,7 +93,7 @@ async def test_a_hub_that_does_not_get_as_far_as_the_log_takes_nobody(site, ana,
 
 
 async def test_each_refusal_is_on_record_with_whom_it_kept_out(site, ana, settings, time_stands_still, monkeypatch):
-    monkeypatch.setattr(rejections, "_refusals", Denials(AuditEvent.Action.STREAM_REFUSED))
+    monkeypatch.setattr(rejections, "_denials", Denials(AuditEvent.Action.STREAM_REFUSED))
     settings.RATE_STREAMS = (1, 1)
     cookie = await site.cookie(ana)
     statuses = [(await site.request(*asked)).status for asked in ([], [cookie], [cookie])]

@@ -97,7 +97,7 @@ def test_a_stream_never_holds_more_than_its_limit_and_one_goodbye(steps):
 def test_a_frame_for_one_lane_stays_in_it():
     person = subscriber()
     live, standby = stream(), stream(Lane.STANDBY)
-    person.hold((live, standby))
+    person.set_streams((live, standby))
     person.write(b"s\n\n", Lane.STANDBY)
     person.write(b"both\n\n")
     assert live.take_queued() == b"both\n\n"
