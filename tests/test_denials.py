@@ -57,7 +57,7 @@ def test_what_is_kept_of_refusals_is_bounded(clock):
 @pytest.fixture(autouse=True)
 def nobody_was_refused_yet(monkeypatch):
     monkeypatch.setattr(denials, "_access", Denials(AuditEvent.Action.ACCESS_DENIED))
-    monkeypatch.setattr(login, "_refusals", Denials(AuditEvent.Action.LOGIN_FAILED))
+    monkeypatch.setattr(login, "_denials", Denials(AuditEvent.Action.LOGIN_FAILED))
 
 
 def recorded() -> list[tuple[str, str, str, str]]:
