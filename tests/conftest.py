@@ -9,11 +9,12 @@ from django.core.cache import caches
 from django.db import connections
 from django.utils import translation
 
-from notificacao import audiences, rates
+from notificacao import audiences, denials, login, rates
+from notificacao.api import ably, producing
 from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.rates import Buckets, Memory
-from notificacao.stream import hub
+from notificacao.stream import hub, rejections
 from tests.asgi import running_site
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
@@ -103,6 +104,13 @@ def empty_caches():
     rates.forget()
     for cache in caches.all(initialized_only=True):
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_denials():
+    """Forget the refusals of earlier tests: one that is alike within a minute would be folded into them."""
+    for kept in (denials._access, login._denials, ably._refusals, producing._refusals, rejections._denials):
+        kept._lately.clear()
 
 
 @pytest.fixture
