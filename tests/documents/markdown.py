@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.documents import renames
+
 _FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```[ ]*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n\s*\n).)+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -47,7 +49,7 @@ class Document:
 
 
 def read(path: Path, root: Path) -> Document:
-    return parse(path.read_text(), path.relative_to(root).as_posix())
+    return parse(renames.without_old_names(path, path.read_text()), path.relative_to(root).as_posix())
 
 
 def parse(text: str, path: str) -> Document:

@@ -7,7 +7,7 @@ import pytest
 from notificacao import audit
 from notificacao.demo import people as demo
 from notificacao.models import AuditEvent, DispatchState, Person
-from tests.documents import commands, judging, labels, markdown, others
+from tests.documents import commands, judging, labels, markdown, others, renames
 from tests.documents.product import ROOT
 from tests.producers import make_key, make_producer
 from tests.rows import write_stamped
@@ -74,6 +74,22 @@ def test_each_document_can_be_reached_from_the_readme():
         named = {(ROOT / code.text).resolve() for code in by_path[path].codes if code.text.endswith(".md")}
         ahead += [target for target in (targets | named) & set(PATHS) if target not in reached]
     assert reached == set(PATHS)
+
+
+def test_old_names_are_exempt_in_the_renames_left_column_alone(to_pytest):
+    table = "| Old | New |\n|---|---|\n| `gone.py` | `gone_too.py` |\n"
+    told = [
+        [finding.text for finding in judging.findings(markdown.parse(text, name), to_pytest)]
+        for name in ("docs/renames.md", "docs/other.md")
+        for text in [renames.without_old_names(ROOT / name, table)]
+    ]
+    assert told == [["gone_too.py"], ["gone.py", "gone_too.py"]]
+
+
+def test_what_the_renames_call_old_is_gone():
+    old = list(renames.old_paths((ROOT / "docs" / "renames.md").read_text()))
+    assert len(old) > 100
+    assert [path for path in old if (ROOT / path).exists()] == []
 
 
 def test_what_is_named_as_somebody_elses_is_named_in_a_document():
@@ -176,7 +192,7 @@ def test_a_label_that_no_page_has_is_found(text, why):
 
 @pytest.mark.parametrize(("line", "what"), [("# design.md, Latency", "design.md"), ("# rule 7 grants it", "rule 7")])
 def test_a_comment_on_a_document_that_is_not_there_is_found(line, what):
-    (finding,) = judging.in_comments("notificacao/log.py", f"\n{line}\n")
+    (finding,) = judging.in_comments("notificacao/eventlog.py", f"\n{line}\n")
     assert (finding.text, finding.line) == (what, 2)
 
 
