@@ -1,6 +1,6 @@
 """A thousand rollouts at once, judged by the guard's own statistics and decision: what it finds out, and how soon.
 
-`python -m tests.rollout.guard.simulated_rollouts` prints the table of docs/decisions.md.
+`python -m tests.rollout.guard.simulated_rollouts` prints the table of docs/measurements.md.
 """
 
 from collections.abc import Callable, Iterator
