@@ -26,9 +26,10 @@ class Hurried(DispatcherProcess):
 def main() -> None:
     django.setup()
     from notificacao.rollout import guard
+
+    guard.LOOK_EVERY = 1.0  # before any other module takes it over
     from notificacao.rollout.guard import counting
 
-    guard.LOOK_EVERY = 1.0  # before the dispatcher takes it over
     counting.RIPE_AFTER = timedelta(seconds=3)
     execute_from_command_line(["manage.py", "dispatch"])
 
