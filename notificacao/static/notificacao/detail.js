@@ -1,4 +1,4 @@
-/** A notification's own page: this person's other tabs learn that it is read. Escape leads back to the list. */
+/** Tell this person's other tabs that the notification of this page is read; let Escape lead back to the list. */
 
 import { part } from "./inbox/part.js";
 

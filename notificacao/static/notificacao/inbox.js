@@ -1,4 +1,4 @@
-/** The page `/notificacoes/`: who does what in it. What flows in is the client's matter; each part is in inbox/. */
+/** Wire the parts of the page `/notificacoes/`, which are in inbox/, to each other and to the client in live/. */
 
 import { loadSdk } from "./live/ably.js";
 import { Api } from "./live/api.js";
@@ -45,7 +45,7 @@ const toasts = new Toasts({
   addressOf,
 });
 
-// --- The list, and what it shows of all
+// --- The list
 
 const dates = new Dates({ language: lang, timeZone: page.time_zone });
 const items = new Items({ template: the("item"), page, dates, words: { unread: gettext("Não lida") } });
@@ -60,9 +60,9 @@ const older = new Older({
 let loading = 0; // how often the list was asked for
 /** @type {News[]?} rows that come while it is fetched */
 let meanwhile = null;
-let outside = 0; // rows that came and do not belong into it
+let outside = 0; // rows that came and do not belong in the list
 
-/** The list that the address asks for. An answer that a later question overtook is not shown. */
+/** Fetch and show the list that the address asks for. An answer that a later request overtook is not shown. */
 async function load() {
   const number = ++loading;
   meanwhile ??= [];
@@ -123,7 +123,7 @@ function onChange() {
 const acts = new Acts({ api, list, showsArchive, showCount: counts.show, complain, reload: load, tabs });
 const selection = new Selection({ list, bar: the("selection"), act, showsArchive });
 
-/** One after the other; what left the list can be brought back. */
+/** Do `act` to the items one after the other; offer to bring back what left the list. */
 async function act(/** @type {string} */ name, /** @type {HTMLElement[]} */ chosen) {
   selection.clear();
   /** @type {HTMLElement[]} */
@@ -179,7 +179,7 @@ new Question({ place: the("question"), fetch: api.fetch, complain, after: the("c
 the("open-preferences").addEventListener("click", () => preferences.open());
 the("open-help").addEventListener("click", () => the("help").showModal());
 
-// --- What flows in
+// --- What the client brings
 
 const client = new SharedClient({
   person: page.person,

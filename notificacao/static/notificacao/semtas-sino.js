@@ -1,7 +1,8 @@
 /**
- * `<semtas-sino>`: the bell that any page of the site embeds with one tag. docs/client.md has its attributes and events.
+ * Define `<semtas-sino>`, the bell that any page of the site embeds with one tag. docs/client.md has its attributes and
+ * events.
  *
- * It is one more page of its login: all of them, tabs with the inbox too, share one connection.
+ * A bell is one more page of its login: all of them, tabs with the inbox too, share one connection.
  */
 
 import { loadSdk } from "./live/ably.js";
@@ -20,7 +21,7 @@ const SDK = new URL("../ably/ably.min.js", import.meta.url).href;
  */
 
 class Bell extends HTMLElement {
-  /** Aborted when the element leaves the page: nothing that was asked before is shown after. */
+  /** Aborted when the element leaves the page: no answer to an earlier request is shown after. */
   #life = new AbortController();
   /** @type {View?} */
   #view = null;
@@ -54,12 +55,12 @@ class Bell extends HTMLElement {
     this.#client = null;
   }
 
-  /** How many are unread, by the server's count. */
+  /** Return how many are unread, by the server's count. */
   get unread() {
     return this.#unread;
   }
 
-  /** ably, sse, standby, polling, connecting, offline, signed-out */
+  /** Return ably, sse, standby, polling, connecting, offline or signed-out. */
   get status() {
     return this.#status;
   }
@@ -74,7 +75,7 @@ class Bell extends HTMLElement {
 
   // --- The client
 
-  /** The session first, for its position; then the list. */
+  /** Fetch the session first, for its position; then the list. */
   async #begin() {
     const { signal } = this.#life;
     const api = new Api({ csrfToken });
@@ -113,7 +114,7 @@ class Bell extends HTMLElement {
     });
   }
 
-  /** What the person does in a list elsewhere. */
+  /** Follow what the person does in a list elsewhere. */
   #follow(/** @type {string} */ person, /** @type {Api} */ api, /** @type {AbortSignal} */ signal) {
     const tabs = new BroadcastChannel(`notificacoes:${person}`);
     signal.addEventListener("abort", () => tabs.close());
@@ -136,7 +137,7 @@ class Bell extends HTMLElement {
     this.#showStatus("signed-out");
   }
 
-  /** The person may have logged in elsewhere meanwhile. */
+  /** Start again where the person is signed out here: they may have logged in elsewhere meanwhile. */
   #lookAgain() {
     if (document.hidden || this.#status !== "signed-out") return;
     this.#life.abort();
@@ -178,7 +179,7 @@ class Bell extends HTMLElement {
   }
 }
 
-/** Asked for at each call: a login in another tab makes a new one. */
+/** Read the CSRF token, at each call: a login in another tab makes a new one. */
 function csrfToken() {
   return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
 }

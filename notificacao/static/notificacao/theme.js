@@ -1,4 +1,4 @@
-/** The colours that this person chose, set before anything is painted. A classic script, since a module comes later. */
+/** Set the colours that this person chose before anything is painted. A classic script, since a module runs later. */
 {
   const root = document.documentElement;
   try {

@@ -1,21 +1,21 @@
-/** The words of the scripts: Portuguese as it is written there, or what the page's catalogue has for it. */
+/** Translate the scripts' words: Portuguese as it is written there, or what the page's catalogue has for it. */
 
 /** @type {Record<string, string | string[]>} */
 let catalogue = {};
 let plurals = new Intl.PluralRules("pt-BR");
 
-/** From here on in `language`, by `words`: `{portuguese: translated}`, a list where a number decides. */
+/** Speak `language` from here on, by `words`: `{portuguese: translated}`, a list where a number decides. */
 export function speak(/** @type {string} */ language, /** @type {Record<string, string | string[]>} */ words) {
   catalogue = words;
   plurals = new Intl.PluralRules(language);
 }
 
-/** `text` with each `{name}` in it filled from `values`. */
+/** Return `text` with each `{name}` in it filled from `values`. */
 export function gettext(/** @type {string} */ text, /** @type {Record<string, unknown>} */ values = {}) {
   return fill(String(catalogue[text] ?? text), values);
 }
 
-/** By `count`, which fills `{count}`. */
+/** Return the form that `count` asks for; `count` fills `{count}`. */
 export function ngettext(
   /** @type {string} */ one,
   /** @type {string} */ more,

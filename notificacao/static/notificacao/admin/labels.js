@@ -1,4 +1,4 @@
-/** Names, for screen readers, for what Django's admin and its select2 leave without one. */
+/** Name, for screen readers, what Django's admin and its select2 leave without one. */
 
 function giveName(/** @type {Element?} */ element, /** @type {string} */ name) {
   element?.setAttribute("aria-label", name.replace(/:\s*$/, ""));

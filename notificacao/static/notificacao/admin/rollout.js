@@ -1,4 +1,4 @@
-/** The admin's page "Rollout": what it shows is renewed every few seconds, its charts are drawn. */
+/** Renew what the admin's page "Rollout" shows every few seconds, and draw its charts. */
 
 import uPlot from "../../uplot/uPlot.esm.js";
 
@@ -19,7 +19,7 @@ const charts = new Map();
  * @typedef {{at: string, ably?: Counts, control?: Counts}} Minute
  */
 
-/** Seconds since 1970, then by arm the share of `name`, null where nothing was shown. */
+/** Return seconds since 1970, then by arm the share of `name`, null where nothing was shown. */
 function series(/** @type {Minute[]} */ minutes, /** @type {keyof Counts} */ name) {
   const share = (/** @type {Counts | undefined} */ counts) => (counts?.shown ? counts[name] / counts.shown : null);
   return [
@@ -71,7 +71,7 @@ function drawWhatIsShown() {
   draw(JSON.parse(document.getElementById("minutes")?.textContent ?? "[]"));
 }
 
-/** What does not come is asked for the next time. */
+/** Fetch and show the figures; an answer that does not come is asked for the next time. */
 async function renew() {
   try {
     const part = await fetch("?part=state");

@@ -1,4 +1,4 @@
-// The admin's forms that send: the second click of a double click would send again.
+// Hold back the second click of a double click in the admin's forms that send: it would send again.
 let under_way = false;
 addEventListener("submit", (event) => {
   if (under_way) event.preventDefault();

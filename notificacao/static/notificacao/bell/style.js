@@ -1,4 +1,4 @@
-/** The bell's looks: a sheet that is constructed, which no content security policy refuses. Made when first asked for. */
+/** Make the bell's style sheet when it is first asked for: no content security policy refuses a constructed sheet. */
 
 const CSS = `
 :host {

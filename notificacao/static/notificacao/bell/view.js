@@ -1,4 +1,4 @@
-/** What is seen of the bell: the button with its count and its dot, the panel, the link for who is not logged in. */
+/** Show the bell: the button with its count and its dot, the panel, and a link to the login for who is signed out. */
 
 import { styleSheet } from "./style.js";
 
@@ -55,7 +55,7 @@ export class View {
     if (isOut) this.close();
   }
 
-  /** Newest first. What has the focus keeps it. */
+  /** Show the rows, newest first. The item that has the focus keeps it. */
   showRows(/** @type {Row[]} */ rows) {
     const { id } = /** @type {HTMLElement?} */ (this.root.activeElement?.closest("li")) ?? {};
     this.list.replaceChildren(...rows.map((row) => this.#item(row)));
@@ -84,7 +84,7 @@ export class View {
     this.bell.onclick = () => (this.panel.hidden ? this.#open(true) : this.close());
     this.panel.onkeydown = this.bell.onkeydown = (event) => {
       if (event.key !== "Escape" || this.panel.hidden) return;
-      event.stopPropagation(); // it is not meant for the page as well
+      event.stopPropagation(); // the page must not act on it as well
       this.close();
     };
     this.panel.addEventListener("focusout", ({ relatedTarget }) => {

@@ -1,4 +1,4 @@
-/** What the bell says. It stands on pages that have no catalogue of ours: both languages are here. */
+/** Hold the bell's words in both languages: the pages that embed it have no catalogue of ours. */
 
 const PORTUGUESE = {
   bell: (/** @type {number} */ unread) =>

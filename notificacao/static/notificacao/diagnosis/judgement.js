@@ -1,5 +1,5 @@
 /**
- * Which link between the server and this page is broken. It judges what `Probes` measures; the page has the sentences.
+ * Judge which link between the server and this page is broken, from what `Probes` measures. The page has the sentences.
  *
  * A finding's `code` names the page's sentence, `figures` are the numbers in it, `ms` is how long the measuring took.
  * Nothing but numbers leaves a measurement, so that a report can hold neither a secret nor a person.
@@ -21,13 +21,13 @@ const AFTER_TOKEN = ["sdk", ...AFTER_SDK];
 /** @type {Link[]} */
 const AFTER_SESSION = ["stream", "buffering", "token", ...AFTER_TOKEN];
 /**
- * In the order of the page, and of the chain: the first that fails is the one to mend.
+ * List the links in the order of the page and of the chain: the first that fails is the one to mend.
  *
  * @type {Link[]}
  */
 export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "tabs", "storage"];
 
-/** Each code that there is, and how bad it is. */
+/** Map each code to how bad it is. */
 export const STATUS = {
   untried: "skipped", // a link before it is broken
   not_on_ably: "skipped",
@@ -96,7 +96,7 @@ export const judge = {
     return found(online ? "server.unreachable" : "server.offline");
   },
 
-  /** `serverTime` and `localTime` in ms since 1970, both of the middle of the question. */
+  /** Compare clocks: `serverTime` and `localTime` in ms since 1970, both of the middle of the request. */
   clock(/** @type {{serverTime: number, localTime: number}} */ { serverTime, localTime }) {
     if (!Number.isFinite(serverTime)) return found("clock.unknown");
     const ahead = Math.round((localTime - serverTime) / 1_000);
@@ -110,7 +110,7 @@ export const judge = {
   },
 
   /**
-   * `first`: ms from the request to the first bytes of the body; null where none came in `waited` ms.
+   * Judge the opening. `first`: ms from the request to the first bytes of the body; null where none came in `waited`.
    *
    * @param {{status: number, isStream: boolean, isHeld: boolean, first: number?, waited: number}} measured
    */
@@ -126,7 +126,8 @@ export const judge = {
   },
 
   /**
-   * `next`: ms of silence before bytes that came after the opening, null where none came; `heartbeat` in s.
+   * Judge whether a proxy buffers. `next`: ms of silence before bytes that came after the opening, null where none did;
+   * `heartbeat` in s.
    *
    * @param {{next: number?, ended: boolean, waited: number}} measured
    */
@@ -145,7 +146,7 @@ export const judge = {
 
   sdk: (/** @type {{loaded: boolean}} */ { loaded }) => found(loaded ? "sdk.ok" : "sdk.blocked"),
 
-  /** `errorCode`: Ably's, 0 where it gave none. */
+  /** Judge the connection. `errorCode`: Ably's, 0 where it gave none. */
   connection(/** @type {{state: string, errorCode: number, ms: number}} */ { state, errorCode, ms }) {
     if (state === "connected") return found(ms > SLOW_CONNECTION ? "connection.slow" : "connection.ok", { ms });
     return found(isRefusal(errorCode) ? "connection.refused" : "connection.blocked", { code: errorCode });
@@ -158,7 +159,7 @@ export const judge = {
     return found(refused ? "channels.refused" : "channels.late", figures);
   },
 
-  /** Of the channels on which something lately sent was heard again: how many could, and could not, be read. */
+  /** Judge the keys. `read` and `unread`: channels whose recent message came again, and could or could not be read. */
   keys(/** @type {{canDecrypt: boolean, read: number, unread: number}} */ { canDecrypt, read, unread }) {
     if (!canDecrypt) return found("keys.insecure");
     if (unread) return found("keys.wrong", { channels: unread });
@@ -236,7 +237,7 @@ export async function diagnose(probes, { assigned, heartbeat }, tell) {
   await Promise.all([tryServer(), look("tabs", probes.tabs()), look("storage", probes.storage())]);
 }
 
-/** Of all findings the one that counts: the first failure, else the first warning, else null. */
+/** Return the finding that counts: the first failure, else the first warning, else null. */
 export function worst(/** @type {Finding[]} */ findings) {
   const inOrder = sorted(findings);
   const first = (/** @type {string} */ status) => inOrder.find((finding) => finding.status === status);
@@ -247,7 +248,7 @@ function sorted(/** @type {Finding[]} */ findings) {
   return [...findings].sort((a, b) => LINKS.indexOf(a.link) - LINKS.indexOf(b.link));
 }
 
-/** `sentence` with a number of `figures` for each `{name}`. */
+/** Fill each `{name}` of `sentence` with its number of `figures`. */
 export function fill(/** @type {string} */ sentence, /** @type {Figures} */ figures, locale = "pt-BR") {
   const shown = (/** @type {number} */ figure) =>
     figure.toLocaleString(locale, { maximumFractionDigits: 1, useGrouping: false });
@@ -255,7 +256,7 @@ export function fill(/** @type {string} */ sentence, /** @type {Figures} */ figu
 }
 
 /**
- * What a person may paste into a message to the operator: a line for each finding, in the page's words.
+ * Write what a person may paste into a message to the operator: a line for each finding, in the page's words.
  *
  * @param {Finding[]} findings
  * @param {string[]} head lines above them

@@ -1,4 +1,4 @@
-/** The page `/notificacoes/diagnostico/`: shows each finding as it comes, and the report of all. */
+/** Run the page `/notificacoes/diagnostico/`: show each finding as it comes, and the report of all. */
 
 import { loadSdk } from "../live/ably.js";
 import { Api } from "../live/api.js";
@@ -24,7 +24,7 @@ function textOf(/** @type {string} */ id) {
   return part(id).textContent ?? "";
 }
 
-/** The part of a link's row with that class. */
+/** Return the part of a link's row with that class. */
 function partOf(/** @type {Element} */ item, /** @type {string} */ name) {
   return /** @type {HTMLElement} */ (item.querySelector(`.${name}`));
 }
@@ -67,7 +67,7 @@ function advise(/** @type {Element} */ item, /** @type {string} */ name, /** @ty
   /** @type {HTMLElement} */ (place.closest(".advice")).hidden = !advice;
 }
 
-/** Names the link to mend, if there is one. */
+/** Name the link to mend, if there is one. */
 function conclude() {
   const found = worst(findings);
   const status = found?.status ?? "ok";
@@ -79,7 +79,7 @@ function showVerdict(/** @type {string} */ status, /** @type {string} */ sentenc
   part("verdict").textContent = sentence;
 }
 
-/** Without https there is no clipboard: then the text is there to be copied by hand. */
+/** Copy the report. Without https there is no clipboard: then the text is there to be copied by hand. */
 async function copy() {
   const head = [document.title, new Date().toISOString(), navigator.userAgent];
   const text = report(findings, head, page, LANGUAGE);

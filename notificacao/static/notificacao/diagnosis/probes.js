@@ -1,5 +1,5 @@
 /**
- * Measures each link between the server and this page. What it finds is judged by diagnosis.js.
+ * Measure each link between the server and this page. judgement.js judges the figures.
  *
  * @typedef {import("../live/types.js").Session} Session
  * @typedef {import("../live/ably.js").Message} Message
@@ -14,7 +14,7 @@ const FIRST_EVENT_WITHIN = 5_000; // ms
 const OPENING = 500; // ms from a stream's first bytes, in which it says how things stand
 const CONNECT_WITHIN = 12_000; // ms
 const ATTACH_WITHIN = 8_000; // ms
-const REWIND_WITHIN = 800; // ms in which what was lately sent comes again after attaching
+const REWIND_WITHIN = 800; // ms in which recent messages come again after attaching
 
 export class Probes {
   /** @param {{api: import("../live/api.js").Api, loadSdk: () => Promise<any>, fetch?: typeof globalThis.fetch}} options */
@@ -24,7 +24,7 @@ export class Probes {
     this.fetch = fetch;
   }
 
-  /** The clocks' times are those of the middle of the question; the server tells whole seconds. */
+  /** Ask the server. Both times are those of the middle of the request; the server tells whole seconds. */
   async server() {
     const start = performance.now();
     const signal = AbortSignal.timeout(ANSWER_WITHIN);
@@ -59,7 +59,7 @@ export class Probes {
     return new AblyProbe(this.Ably.Realtime, session, token);
   }
 
-  /** A lock that is given, and a message that another listener of this name hears. */
+  /** Take a lock, and send a message to another BroadcastChannel of the same name. */
   async tabs() {
     const isSecure = globalThis.isSecureContext;
     const name = `diagnostico:${browserId()}`;
@@ -89,7 +89,7 @@ export class Probes {
   }
 }
 
-/** A stream of the diagnosis's own, read as bytes: a proxy is known by when it lets them through. */
+/** Measure a stream of the diagnosis's own, read as bytes: when bytes come through tells whether a proxy buffers. */
 class StreamProbe {
   /** @type {ReadableStreamDefaultReader<Uint8Array>=} */
   #reader;
@@ -114,7 +114,7 @@ class StreamProbe {
     return { ...answered, first: chunk?.value ? Math.round(this.#firstAt - start) : null, waited: FIRST_EVENT_WITHIN };
   }
 
-  /** What comes with the opening, as one piece or several, proves nothing of what comes later. */
+  /** Wait for bytes after the opening: what comes with it, in one piece or several, proves nothing of the rest. */
   async next(/** @type {number} */ patience) {
     for (let before = this.#firstAt; ; ) {
       const chunk = await within(this.#read(), patience);
@@ -124,7 +124,7 @@ class StreamProbe {
     }
   }
 
-  /** A connection that breaks is a stream that ends. */
+  /** Read one piece. A connection that breaks counts as a stream that ends. */
   async #read() {
     const read = await this.#reader?.read().catch(() => null);
     return { value: read?.value ?? null };
@@ -135,9 +135,9 @@ class StreamProbe {
   }
 }
 
-/** A connection of the diagnosis's own to Ably. Each channel is asked for the last that was sent on it. */
+/** Measure a connection of the diagnosis's own to Ably, which asks each channel for its last message. */
 class AblyProbe {
-  /** @type {Map<string, Message>} channel → the last of what was heard on it */
+  /** @type {Map<string, Message>} channel → the last message that came on it */
   #messages = new Map();
 
   constructor(/** @type {any} */ Realtime, /** @type {Session} */ session, /** @type {string} */ token) {
@@ -151,7 +151,7 @@ class AblyProbe {
     const start = performance.now();
     const { connection } = this.realtime;
     const errorCode = () => connection.errorReason?.code ?? 0;
-    // Told no, the SDK asks for another token and tries again, for ever.
+    // After a refusal the SDK asks for another token and tries again, for ever.
     const settled = until(connection, () => connection.state === "connected" || isRefusal(errorCode()));
     await within(settled, CONNECT_WITHIN);
     return { state: connection.state, errorCode: errorCode(), ms: Math.round(performance.now() - start) };
@@ -185,7 +185,7 @@ class AblyProbe {
     return { canDecrypt: canDecrypt(), read, unread: readable.length - read };
   }
 
-  /** What is left of a message's encoding may be of a key that was renewed since. */
+  /** Tell whether any key opens the message: it may be encrypted with a key that was renewed since. */
   async #isReadable(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
     if (!encoding) return true;
     for (const key of this.channels.find((channel) => channel.name === name)?.old_keys ?? []) {
@@ -204,7 +204,7 @@ function canDecrypt() {
 }
 
 /**
- * `status` 0 is no answer at all.
+ * Return status and answer of a call; `status` 0 means no answer at all.
  *
  * @template Answer
  * @param {Promise<Answer>} asking
@@ -218,7 +218,7 @@ async function statusOf(asking) {
 }
 
 /**
- * What `promise` resolves to; null where that takes longer than `ms`.
+ * Resolve to what `promise` resolves to, or to null where that takes longer than `ms`.
  *
  * @template Answer
  * @param {Promise<Answer>} promise
@@ -232,7 +232,7 @@ function within(promise, ms) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Resolves once `isSo()`; looks when `emitter`, one of Ably's, says that its state changed. */
+/** Resolve once `isSo()` is true; ask it whenever `emitter`, one of Ably's, says that its state changed. */
 function until(/** @type {{on: (look: () => void) => void}} */ emitter, /** @type {() => boolean} */ isSo) {
   return new Promise((resolve) => {
     const look = () => isSo() && resolve(undefined);

@@ -1,4 +1,4 @@
-/** What the person does to notifications: shown at once, undone where the server refuses; their other tabs follow. */
+/** Act on notifications: show each act at once, undo it where the server refuses, tell the person's other tabs. */
 
 import { isRead } from "./item.js";
 
@@ -28,7 +28,7 @@ export class Acts {
     tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
   }
 
-  /** Whether the server took it. */
+  /** Send the act; resolve to whether the server took it. */
   async do(/** @type {string} */ act, /** @type {HTMLElement} */ item) {
     const undo = this.#show(act, item);
     try {
@@ -42,7 +42,7 @@ export class Acts {
     }
   }
 
-  /** Everything up to `upTo`, the page's safe cursor: what it has not shown stays unread. */
+  /** Mark everything up to `upTo`, the page's safe cursor, as read: what the page has not shown stays unread. */
   async readAll(/** @type {string} */ upTo) {
     const seq = Number(upTo.split(".")[1]);
     try {
@@ -55,7 +55,7 @@ export class Acts {
     }
   }
 
-  /** The page as after `act`; what is returned makes it as it was. */
+  /** Show the page as after `act`; return a function that undoes it. */
   #show(/** @type {string} */ act, /** @type {HTMLElement} */ item) {
     const { list } = this;
     if (act === "read" || act === "unread") {
@@ -76,6 +76,6 @@ export class Acts {
   #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
     const known = eventIds.map((id) => this.list.find(id)).filter((item) => item !== undefined);
     known.forEach((item) => this.#show(act, item));
-    if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // it came into this list
+    if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // an item came into this list
   }
 }

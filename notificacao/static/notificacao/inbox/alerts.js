@@ -1,4 +1,4 @@
-/** Notices of the system and the sound: for who asked for them, once however many tabs are open. */
+/** Show notices of the system and play the sound for who asked for them, once however many tabs are open. */
 
 import { gettext, ngettext } from "../words.js";
 
@@ -34,7 +34,7 @@ export class Alerts {
     this.#tellWhetherVisible();
   }
 
-  /** A row that has just come. */
+  /** Alert of a row that has just come. */
   take(/** @type {News} */ row) {
     const { sound, notices } = this.preferences;
     if (!this.alerts || !(sound || notices)) return;
@@ -62,7 +62,7 @@ export class Alerts {
     };
   }
 
-  /** Each visible tab holds a lock; the others see it. */
+  /** Hold a lock while this tab is visible, which the other tabs see. */
   #tellWhetherVisible() {
     if (document.visibilityState !== "visible") return;
     this.locks?.request(this.visibleLock, { mode: "shared" }, () => {
@@ -81,7 +81,7 @@ export class Alerts {
 /** @type {AudioContext?} */
 let audio = null;
 
-/** Two short notes; silence where the browser wants a click first. */
+/** Play two short notes; play nothing where the browser wants a click first. */
 export function beep() {
   try {
     const context = (audio ??= new AudioContext());

@@ -1,4 +1,4 @@
-/** The count of what is unread, as the server says it: on the badge, and in the window's title. */
+/** Show the server's count of unread notifications on the badge and in the window's title. */
 
 export class Counts {
   constructor(/** @type {HTMLElement} */ badge) {

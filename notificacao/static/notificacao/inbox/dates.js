@@ -1,4 +1,4 @@
-/** Moments as people say them, in the site's time zone; the same words as the server's first paint (pages/lines.py). */
+/** Write moments in words, in the site's time zone, the same as the server's first paint does (pages/lines.py). */
 
 import { gettext, ngettext } from "../words.js";
 
@@ -17,7 +17,7 @@ export class Dates {
     this.numbers = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
   }
 
-  /** `há 5 min`; of another day the time alone, since the list says which day. */
+  /** Write `há 5 min`; of another day the time alone, since the list says which day. */
   ago(/** @type {Date} */ at, now = new Date()) {
     if (this.#key(at) !== this.#key(now)) return this.time.format(at);
     const minutes = Math.floor((now.getTime() - at.getTime()) / MINUTE);
@@ -26,12 +26,12 @@ export class Dates {
     return ngettext("há {count} h", "há {count} h", Math.floor(minutes / 60));
   }
 
-  /** `24/11/2026 às 12:00`. */
+  /** Write `24/11/2026 às 12:00`. */
   exact(/** @type {Date} */ at) {
     return gettext("{day} às {time}", { day: this.date.format(at), time: this.time.format(at) });
   }
 
-  /** `Hoje`, `Ontem`, `segunda-feira, 23 de novembro`, of another year with its year. */
+  /** Write `Hoje`, `Ontem`, `segunda-feira, 23 de novembro`, of another year with its year. */
   day(/** @type {Date} */ at, now = new Date()) {
     const days = (Date.parse(this.#key(now)) - Date.parse(this.#key(at))) / DAY;
     if (days === 0) return gettext("Hoje");
@@ -40,7 +40,7 @@ export class Dates {
     return (sameYear ? this.dayOfYear : this.dayOfAnotherYear).format(at);
   }
 
-  /** `2026-11-24`, where the site is. */
+  /** Write the day `2026-11-24` in the site's time zone. */
   #key(/** @type {Date} */ at) {
     return this.numbers.format(at);
   }

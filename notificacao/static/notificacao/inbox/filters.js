@@ -1,4 +1,4 @@
-/** What the person wants to see, as the address says it: the form, the history, and which live row belongs in the list. */
+/** Keep form, address and history the same filter, and tell which live row belongs in the list. */
 
 import { fold } from "./fold.js";
 import { part } from "./part.js";
@@ -6,7 +6,7 @@ import { part } from "./part.js";
 const TYPING = 300; // ms of silence after which what was typed is searched for
 const LINKS = "#views a, #everything, #newer, #outside a";
 
-/** Whether a row that has just come belongs into the list that `query` asks for: it is unread, and not archived. */
+/** Tell whether a row that has just come belongs in the list that `query` asks for: it is unread, and not archived. */
 export function fits(/** @type {Record<string, any>} */ row, /** @type {URLSearchParams} */ query) {
   const isOneOf = (/** @type {string} */ name) => {
     const wanted = query.getAll(name).filter(Boolean);
@@ -19,7 +19,7 @@ export function fits(/** @type {Record<string, any>} */ row, /** @type {URLSearc
   return fold(query.get("q") ?? "").split(/\s+/).every((word) => text.includes(word));
 }
 
-/** Whether `query` leaves out something of the inbox, or of the archive. */
+/** Tell whether `query` leaves out something of the inbox, or of the archive. */
 export function narrows(/** @type {URLSearchParams} */ query) {
   return ["q", "kind", "priority", "channel", "unread"].some((name) => query.get(name));
 }
@@ -45,7 +45,7 @@ export class Filters {
     return new URLSearchParams(location.search);
   }
 
-  /** To the list that `query` asks for; `again`: in place of the address that is shown. */
+  /** Go to the list that `query` asks for; `again`: in place of the address that is shown. */
   go(/** @type {URLSearchParams} */ query, again = false) {
     clearTimeout(this.waiting);
     if (String(query) === String(this.query)) return;
@@ -56,7 +56,7 @@ export class Filters {
     this.#follow(document.activeElement);
   }
 
-  /** The form says what the address says, and so does the page; `used`, in which somebody writes, is left alone. */
+  /** Make form and page say what the address says; leave `used`, the field in which somebody writes, alone. */
   #follow(/** @type {Element?} */ used) {
     const { query, form, fields } = this;
     for (const name of ["q", "kind", "priority", "channel"]) {
@@ -76,7 +76,7 @@ export class Filters {
     this.show();
   }
 
-  /** What the form says, as an address; within the archive it stays there. */
+  /** Return what the form says as an address; an address within the archive stays there. */
   #chosen() {
     const { query, form } = this;
     const chosen = [...new FormData(form)].filter(([name, value]) => name !== "archived" && String(value).trim());
@@ -89,7 +89,7 @@ export class Filters {
     this.go(this.#chosen());
   }
 
-  /** One entry of the history for all that is typed in one go. */
+  /** Make one entry of the history for all that is typed in one go. */
   #typed() {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {

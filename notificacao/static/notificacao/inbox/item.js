@@ -1,8 +1,8 @@
-/** One notification of the list: made from the page's own template, and shown as read or not, archived or not. */
+/** Make an item of the list from the page's own template, and show it as read or not, archived or not. */
 
 import { part } from "./part.js";
 
-/** A path of this site or https; anything that runs is none. */
+/** Tell whether `link` is a path of this site or an https address; other schemes could run code. */
 export function isSafe(/** @type {string} */ link) {
   return /^(\/(?![/\\])|https:\/\/)/.test(link);
 }
@@ -23,7 +23,7 @@ export class Items {
     this.words = words;
   }
 
-  /** The element of `row`, as the API or a stream has it. */
+  /** Make the element of `row`, as the API or a stream has it. */
   render(/** @type {import("../live/types.js").News} */ row) {
     /** @type {HTMLElement} */
     const item = part(this.template.content, ".item").cloneNode(true);

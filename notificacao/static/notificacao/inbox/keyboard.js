@@ -1,4 +1,4 @@
-/** The keyboard, as Gmail and GitHub have it. One letter each; none while somebody writes, or in a dialog. */
+/** Handle the keyboard as Gmail and GitHub do: one letter each, none while somebody writes or in a dialog. */
 
 import { part } from "./part.js";
 
@@ -41,7 +41,7 @@ export class Keyboard {
     document.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** The item that has the focus, or in which something has it. */
+  /** Return the item that has the focus, or in which something has it. */
   get current() {
     return /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest(".item"));
   }
@@ -51,14 +51,14 @@ export class Keyboard {
     const target = /** @type {Element} */ (event.target);
     if (target === this.search && event.key === "Escape") return this.search.blur();
     if (target.matches("input:not([type=checkbox]), select, textarea")) return;
-    if (event.key === "Enter" && !target.matches(".item")) return; // a button's or a link's own
+    if (event.key === "Enter" && !target.matches(".item")) return; // buttons and links handle it themselves
     const work = this.keys[this.#chord(event.key)];
     if (!work) return;
     event.preventDefault();
     work();
   }
 
-  /** `key`, or `g key` soon after a `g`. */
+  /** Return `key`, or `g key` soon after a `g`. */
   #chord(/** @type {string} */ key) {
     const afterG = this.g && Date.now() - this.g < CHORD;
     this.g = key === "g" ? Date.now() : 0;

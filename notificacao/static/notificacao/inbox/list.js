@@ -1,4 +1,4 @@
-/** The list: newest first by seq, each event once, under the heading of its day. An item that stays is never moved. */
+/** Keep the list: newest first by seq, each event once, under its day. An item that stays is never moved. */
 
 import { when } from "./item.js";
 
@@ -30,7 +30,7 @@ export class List {
     return this.items.find(({ dataset }) => dataset.eventId === eventId);
   }
 
-  /** Show `row`, or an item that was here, where it belongs; nothing where its event is there already. */
+  /** Show `row`, or an item that was here, where it belongs; do nothing where its event is there already. */
   place(/** @type {News} */ row) {
     if (!this.find(row.event_id)) this.placeItem(this.makes.render(row));
   }
@@ -42,7 +42,7 @@ export class List {
     this.#changed();
   }
 
-  /** Take `item` out. Where it had the focus its neighbour gets it. */
+  /** Take `item` out. Its neighbour gets the focus where it had it. */
   remove(/** @type {HTMLElement} */ item) {
     const hadFocus = item.contains(document.activeElement);
     const { items } = this;
@@ -53,13 +53,13 @@ export class List {
     this.#changed();
   }
 
-  /** `rows` in place of all that was shown. */
+  /** Show `rows` in place of all that was shown. */
   replace(/** @type {News[]} */ rows) {
     this.element.replaceChildren(...rows.map((row) => this.makes.render(row)));
     this.#changed();
   }
 
-  /** What time does to the list. */
+  /** Renew ages and headings of days, which change with time. */
   age(now = new Date()) {
     this.items.forEach((item) => this.makes.showAge(item, now));
     this.#group(now);
@@ -70,11 +70,11 @@ export class List {
     this.onChange();
   }
 
-  /** A heading before the first item of each day, and nowhere else. */
+  /** Put a heading before the first item of each day, and nowhere else. */
   #group(/** @type {Date} */ now) {
     let day = "";
     /** @type {Element?} */
-    let heading = null; // one that stands right before the node in hand
+    let heading = null; // a heading that stands right before the current node
     for (const node of /** @type {HTMLElement[]} */ ([...this.element.children])) {
       if (!node.classList.contains("item")) {
         heading?.remove();

@@ -1,4 +1,4 @@
-/** Older pages: fetched when the end of the list comes near, or at a click where nothing watches for that. */
+/** Fetch older pages when the end of the list comes near, or at a click where nothing watches for that. */
 
 const AHEAD = "600px";
 
@@ -28,7 +28,7 @@ export class Older {
     this.#watch();
   }
 
-  /** The list is another: `next` is what follows it, or null. */
+  /** Begin with another list: `next` is what follows it, or null. */
   follow(/** @type {string | null} */ next) {
     this.life += 1;
     this.busy = false;
@@ -45,7 +45,7 @@ export class Older {
       this.show(results);
       this.#point(next);
     } catch (error) {
-      if (life === this.life) this.observer.disconnect(); // from here on by hand
+      if (life === this.life) this.observer.disconnect(); // from here on the person clicks
       this.complain(error);
     } finally {
       if (life === this.life) this.busy = false;
@@ -58,7 +58,7 @@ export class Older {
     this.#watch();
   }
 
-  /** Watched anew it tells at once whether it is still in sight. */
+  /** Watch the link anew: the observer then tells at once whether it is still in sight. */
   #watch() {
     this.observer.disconnect();
     if (!this.link.hidden) this.observer.observe(this.link);

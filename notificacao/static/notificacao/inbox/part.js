@@ -1,4 +1,4 @@
-/** What the site's own templates hold. Their types are not the scripts' to know: what an element can do is taken on trust. */
+/** Find parts of the site's own templates. Scripts do not know their types and trust what an element can do. */
 
 /** @returns {any} */
 export function part(/** @type {ParentNode} */ whole, /** @type {string} */ selector) {

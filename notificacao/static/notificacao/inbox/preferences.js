@@ -1,4 +1,4 @@
-/** What this person wants of this browser: colours, sound, notices of the system. Off until they ask. */
+/** Keep this person's preferences in this browser: colours, sound, notices of the system. All are off at first. */
 
 import { part } from "./part.js";
 
@@ -48,7 +48,7 @@ export class Preferences {
     try {
       localStorage.setItem(this.key, JSON.stringify(this.kept));
     } catch {
-      // no storage here: until the page is closed
+      // no storage here: the choice lasts until the page is closed
     }
     if (field.name === "sound" && field.checked) this.onSound();
   }

@@ -1,4 +1,4 @@
-/** This week's question: its form goes without a reload; where the server does not take it, as any form does. */
+/** Send the form of this week's question without a reload; where the server does not take it, as any form is sent. */
 
 import { part } from "./part.js";
 

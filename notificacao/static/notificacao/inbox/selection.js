@@ -1,4 +1,4 @@
-/** Several at once: what is ticked in the list, and the bar that says how many and what can be done. */
+/** Keep which items are ticked, and the bar that says how many and what can be done with them. */
 
 import { ngettext } from "../words.js";
 import { part } from "./part.js";
@@ -39,7 +39,7 @@ export class Selection {
     this.show();
   }
 
-  /** Called too when items came or went. */
+  /** Show the selection; also called when items came or went. */
   show() {
     const { length } = this.items;
     this.bar.hidden = length === 0;

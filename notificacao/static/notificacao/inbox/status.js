@@ -1,4 +1,4 @@
-/** The chip that says how this page is connected. It leads to the diagnosis. */
+/** Show how this page is connected, in a chip that leads to the diagnosis. */
 
 import { gettext } from "../words.js";
 

@@ -1,4 +1,4 @@
-/** What is told beside the list: alta and urgente as they come, what was refused, what can be undone. */
+/** Show toasts beside the list: rows of alta and urgente as they come, what was refused, what can be undone. */
 
 import { gettext, ngettext } from "../words.js";
 import { part } from "./part.js";
@@ -14,7 +14,7 @@ export class Toasts {
   /**
    * @param {{
    *   polite: HTMLElement, assertive: HTMLElement, // live regions in which toasts are shown
-   *   announcer: HTMLElement, // a live region that is heard and not seen
+   *   announcer: HTMLElement, // a live region for screen readers alone
    *   addressOf: (id: string) => string,
    * }} options
    */
@@ -29,19 +29,19 @@ export class Toasts {
     this.quiet = [];
   }
 
-  /** A row that has just come. */
+  /** Tell of a row that has just come. */
   tell(/** @type {News} */ row) {
     if (LOUD.includes(row.priority)) this.#tellLoudly(row);
     else this.#announce(row);
   }
 
-  /** Why something could not be done. */
+  /** Say why something could not be done. */
   complain(/** @type {{status?: number, message: string}} */ error) {
     const offline = gettext("Sem conexão: tente de novo quando a rede voltar.");
     this.#add(this.assertive, "refused", error.status ? error.message : offline);
   }
 
-  /** That something was done, and how to undo it. */
+  /** Say that something was done, and offer to undo it. */
   offer(/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ act) {
     this.polite.querySelectorAll(".offer").forEach((toast) => toast.remove());
     const toast = this.#add(this.polite, "offer", text);
@@ -54,7 +54,7 @@ export class Toasts {
     part(toast, ".close").before(button);
   }
 
-  /** Up to EACH one by one; then all of that priority that still stand become one, and it grows. */
+  /** Show up to EACH rows one by one; then replace what still stands of that priority by one toast with the count. */
   #tellLoudly(/** @type {News} */ row) {
     const loud = this.loud[row.priority];
     loud.toasts = loud.toasts.filter((toast) => toast.isConnected);
@@ -101,7 +101,7 @@ export class Toasts {
     return toast;
   }
 
-  /** By itself, but not under somebody's hand or eye. */
+  /** Remove the toast after a while, but not while the pointer or the focus is on it. */
   #leave(/** @type {HTMLElement} */ toast) {
     setTimeout(() => (toast.matches(":hover, :focus-within") ? this.#leave(toast) : toast.remove()), STAYS);
   }

@@ -1,4 +1,4 @@
-/** The link to Ably: the official SDK, one channel for each that the person hears, each with its own key. */
+/** Link the page to Ably by the official SDK: one channel for each of the person's, with its own key. */
 
 /**
  * @typedef {import("./types.js").Session} Session
@@ -25,7 +25,7 @@ export function loadSdk(/** @type {string} */ address) {
   return loading;
 }
 
-/** What the SDK's client is made with: the address of the session, and `token`, which is asked whenever it wants one. */
+/** Return the options of the SDK's client: the session's address, and `token`, which is called for each token. */
 export function clientOptions(
   /** @type {import("./types.js").AblyAddress} */ { endpoint, port, tls },
   /** @type {() => Promise<string>} */ token,
@@ -44,7 +44,7 @@ export function clientOptions(
   };
 }
 
-/** Whether an error is Ably's own no; all others are of the way to it. */
+/** Tell whether an error is Ably's own refusal; all others come from the way to Ably. */
 export function isRefusal(/** @type {number} */ errorCode) {
   return errorCode >= 40_000 && errorCode < 50_000;
 }
@@ -84,7 +84,7 @@ export class AblyLink {
     return this.state === "attached";
   }
 
-  /** Connect, and listen to the session's channels. */
+  /** Connect, and subscribe to the session's channels. */
   async start(/** @type {Session} */ session) {
     this.channels = session.channels;
     try {
@@ -101,14 +101,14 @@ export class AblyLink {
     this.#listen();
   }
 
-  /** The session changed: other channels, or other keys. */
+  /** Take over a changed session: other channels, or other keys. */
   async update(/** @type {Session} */ session) {
     this.channels = session.channels; // also for whoever is still waiting, for the SDK or for a token
     if (!this.realtime) return;
     const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
     for (const name of [...this.keys.keys()].filter((name) => !wanted.has(name))) this.#forget(name);
     const joined = session.channels.some(({ name }) => !this.keys.has(name));
-    // The token that the connection holds does not name what the person may hear only now.
+    // The token that the connection holds does not name the channels that are new.
     if (joined) await this.realtime.auth.authorize().catch(() => {});
     if (!this.closed) this.#listen();
   }
@@ -154,7 +154,7 @@ export class AblyLink {
     else this.#hear(name, message);
   }
 
-  /** What is left of a message's encoding was encrypted with another key than the one that is set. */
+  /** Try the old keys: a message that keeps its encoding was encrypted with another key than the one that is set. */
   async #readWithOldKeys(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
     for (const key of this.oldKeys.get(name) ?? []) {
       const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
@@ -164,7 +164,7 @@ export class AblyLink {
     this.#hear(name, { extras });
   }
 
-  /** A message without the row tells where the row lies. */
+  /** Pass the row on, or its place where the message has no row. */
   #hear(/** @type {string} */ name, /** @type {Message} */ { data, extras }) {
     if (this.closed || !this.keys.has(name)) return;
     const { seq, epoch } = extras?.headers ?? {};
@@ -173,12 +173,12 @@ export class AblyLink {
     else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq: Number(seq), epoch });
   }
 
-  /** One word for the connection and all its channels. */
+  /** Sum up the state of the connection and all its channels in one word. */
   #judge() {
     if (this.closed) return;
     const connection = this.realtime.connection.state;
     const channels = [...this.keys.keys()].map((name) => this.realtime.channels.get(name).state);
-    // Once: it stays failed until the session says otherwise.
+    // Told once: the link stays failed until the session says otherwise.
     if (channels.includes("failed") && this.state !== "failed") this.onStale();
     if (connection === "failed" || channels.includes("failed")) this.#enter("failed");
     else if (connection === "suspended" || channels.includes("suspended")) this.#enter("suspended");

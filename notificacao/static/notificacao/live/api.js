@@ -1,6 +1,6 @@
-/** Calls of the API with the site's session. */
+/** Call the API with the site's session. */
 
-/** An answer that is an error; `status` 0 is no answer at all. `retryAfter` is milliseconds, or null. */
+/** Hold an answer that is an error; `status` 0 means no answer at all. `retryAfter` is milliseconds, or null. */
 export class ApiError extends Error {
   constructor(
     /** @type {number} */ status,
@@ -14,7 +14,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The error that `response` is. */
+/** Return the error that `response` is. */
 export async function errorOf(/** @type {Response} */ response) {
   const problem = await response.json().catch(() => ({}));
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
@@ -45,7 +45,7 @@ export class Api {
   }
 
   /**
-   * What lies after `cursor`, ascending; `channel`: of that one alone.
+   * Fetch what lies after `cursor`, ascending; with `channel`, of that channel alone.
    *
    * @returns {Promise<import("./types.js").Page>}
    */
@@ -55,7 +55,7 @@ export class Api {
   }
 
   /**
-   * A page of the inbox; `address` is the `next` of the page before.
+   * Fetch a page of the inbox; `address` is the `next` of the page before.
    *
    * @returns {Promise<import("./types.js").Inbox>}
    */
@@ -64,7 +64,7 @@ export class Api {
   }
 
   /**
-   * `action`: read, unread, archive or acknowledge.
+   * Change one notification; `action`: read, unread, archive, unarchive or acknowledge.
    *
    * @returns {Promise<import("./types.js").Counts>}
    */
@@ -77,7 +77,7 @@ export class Api {
     return this.#call("POST", "/api/v1/notifications/read-all/", { up_to: upTo });
   }
 
-  /** Goes out even when the page is closing. */
+  /** Send receipts, even when the page is closing. */
   receipts(/** @type {import("./types.js").Delivery[]} */ deliveries) {
     return this.#call("POST", "/api/v1/receipts/", deliveries, true);
   }
@@ -104,7 +104,7 @@ export class Api {
       response = await this.fetch(address, { method, headers, body: json, keepalive, signal });
       if (response.ok) return await response.json();
     } catch (error) {
-      throw new ApiError(0, { detail: String(error) }); // cut off within the body as well
+      throw new ApiError(0, { detail: String(error) }); // also where the answer was cut off within its body
     }
     throw await errorOf(response);
   }

@@ -1,4 +1,4 @@
-/** Fetches what is known to be lacking, after a while in which it may come by itself. */
+/** Fetch what is known to be lacking, after a while in which it may come by itself. */
 
 import * as completeness from "./completeness.js";
 
@@ -26,7 +26,7 @@ export class CatchUp {
     this.running = null;
   }
 
-  /** Fetch what is new, whether or not anything is known to be lacking. How many rows that were. */
+  /** Fetch what is new, whether or not anything is known to be lacking; resolve to how many rows that were. */
   look() {
     return this.#run(true);
   }
@@ -43,7 +43,7 @@ export class CatchUp {
     return state ? completeness.lacking(state) : [];
   }
 
-  /** One run at a time; where the log is not so far yet, again in a while. */
+  /** Make one run at a time; run again in a while where the log is not so far yet. */
   #run(anyhow = false) {
     this.running ??= this.#fetch(anyhow).finally(() => {
       this.running = null;
@@ -52,7 +52,7 @@ export class CatchUp {
     return this.running;
   }
 
-  /** Page after page; how many rows. */
+  /** Fetch page after page; resolve to how many rows. */
   async #fetch(/** @type {boolean} */ anyhow) {
     let rows = 0;
     for (let more = anyhow; more || this.#lacking.length; ) {
@@ -64,7 +64,7 @@ export class CatchUp {
     return rows;
   }
 
-  /** Null where it did not bring the tab forward. */
+  /** Fetch one page; resolve to null where it did not bring the tab forward. */
   async #fetchPage() {
     const state = this.state();
     if (!state) return null;
@@ -75,7 +75,7 @@ export class CatchUp {
     if (!page) return null;
     const from = completeness.parseCursor(cursor);
     const to = completeness.parseCursor(page.complete_to);
-    if (to.epoch !== this.state()?.epoch) return null; // begun again meanwhile
+    if (to.epoch !== this.state()?.epoch) return null; // the tab has begun again meanwhile
     this.onPage(page.results, from, to, only);
     return to.seq > from.seq ? page : null;
   }

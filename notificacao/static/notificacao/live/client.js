@@ -1,9 +1,10 @@
 /**
- * The client of one page. Of all tabs of one login one leads: it holds the connection, and tells the others each row
- * that comes and what it knows of the log. The others show these, fetch by themselves what they find lacking, and go on
- * from there when one of them has to lead.
+ * Run the client of one page. Of all tabs of one login one leads: it holds the connection, and tells the others each
+ * row that comes and what it knows of the log. The others show these, fetch by themselves what they find lacking, and
+ * go on from there when one of them has to lead.
  *
- * The tabs' words to each other, beside the Tabs' own: `row` and `state` by whoever leads, `woke` to it, `signedOut`.
+ * Messages between tabs, beside those of `Tabs`: the leader sends `row` and `state`, any tab sends `woke` to the leader
+ * and `signedOut` to all.
  */
 
 import { parseCursor } from "./completeness.js";
@@ -38,7 +39,7 @@ export class SharedClient {
     this.connection = null;
     /** @type {import("./types.js").Status?} */
     this.status = null;
-    /** What the leader told last: how many are unread, and which of its words on that it was. */
+    /** What the leader told last: how many are unread, and by which of its messages. */
     this.counts = { unread: /** @type {number?} */ (null), word: "" };
     this.patience = FETCH_PATIENCE;
     this.timers = new Timers();
@@ -75,31 +76,31 @@ export class SharedClient {
     this.tabs.join();
   }
 
-  /** The network came back, or the machine woke up: what is open may be dead. */
+  /** Connect afresh: the network came back, or the machine woke up, and what is open may be dead. */
   reconnect() {
     if (this.connection) this.connection.reconnect();
     else this.tabs.post({ kind: "woke" });
     this.tabs.look();
   }
 
-  /** The page came into sight, or went out of it. */
+  /** Note that the page came into sight, or went out of it. */
   look() {
     this.tabs.look();
   }
 
-  /** The network went away. */
+  /** Note that the network went away. */
   offline() {
     this.#showStatus("offline");
   }
 
-  /** The page goes into a cache, or is frozen: another tab has to lead. */
+  /** Let another tab lead: the page goes into a cache, or is frozen. */
   suspend() {
     this.receipts.flush();
     this.tabs.leave();
     this.#disconnect();
   }
 
-  /** The page is back. */
+  /** Go on: the page is back. */
   resume() {
     if (this.stopped) return;
     this.patience = FETCH_PATIENCE;
@@ -117,7 +118,7 @@ export class SharedClient {
     then();
   }
 
-  /** `epoch.seq` up to which the page lacks nothing. */
+  /** Return the `epoch.seq` up to which the page lacks nothing. */
   get safeCursor() {
     return this.incoming.safeCursor;
   }
@@ -159,7 +160,7 @@ export class SharedClient {
     if (this.connection) this.timers.after("tell", TELL_WITHIN, () => this.#tell(), { again: false });
   }
 
-  /** The other tabs hear how things are. */
+  /** Tell the other tabs status, counts and what is known of the log. */
   #tell() {
     if (!this.connection) return;
     this.tabs.post({ kind: "state", status: this.status, counts: this.counts, facts: this.incoming.facts });
@@ -172,7 +173,7 @@ export class SharedClient {
 
   // --- Following
 
-  /** Another tab has taken the lead. */
+  /** Follow: another tab has taken the lead. */
   #follow() {
     this.#disconnect();
     this.patience = FETCH_PATIENCE;
@@ -196,7 +197,7 @@ export class SharedClient {
   }
 
   #hearState(/** @type {{status: any, counts: any, facts: any}} */ { status, counts, facts }) {
-    if (this.connection) return; // what leads by mistake, or did so long ago, has nothing to say to a leader
+    if (this.connection) return; // a leader ignores a tab that leads by mistake, or led long ago
     this.#showStatus(status);
     if (counts.unread !== null && counts.word !== this.counts.word) this.on.counts(counts.unread);
     this.counts = counts;

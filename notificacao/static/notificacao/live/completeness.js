@@ -1,6 +1,6 @@
 /**
- * Up to where nothing is missing. Pure functions on one small state, the only judge for rows of either lane, of Ably,
- * and of catch-up.
+ * Judge up to where nothing is missing. These are pure functions on one small state, and the only judge for rows of
+ * either lane, of Ably, and of catch-up.
  *
  * Of each channel: `since`, from where on (exclusive) it is the person's; `complete`, the seq up to which everything was
  * shown; `head`, the last seq known to exist; `headAt`, the position up to which there is none beyond `head`; `covered`,
@@ -21,7 +21,7 @@ export function parseCursor(/** @type {string} */ text) {
   return { epoch, seq: Number(seq) };
 }
 
-/** The state of a page whose list was read after `position`: all up to there is in the list. */
+/** Return the state of a page whose list was read after `position`: all up to there is in the list. */
 export function begin(/** @type {string} */ position, /** @type {{name: string, since: number}[]} */ channels) {
   const { epoch, seq } = parseCursor(position);
   const states = channels.map(({ name, since }) => [name, fresh(since, Math.max(since, seq))]);
@@ -32,7 +32,7 @@ function fresh(/** @type {number} */ since, complete = since) {
   return { since, complete, head: complete, headAt: complete, covered: false, ahead: [] };
 }
 
-/** The person hears `channels` now: a new one, or one joined again, is missing everything since the membership began. */
+/** Set the channels to `channels`: a new one, or one joined again, lacks everything since the membership began. */
 export function hear(/** @type {State} */ state, /** @type {{name: string, since: number, head: number}[]} */ channels) {
   const heard = channels.map(({ name, since, head }) => {
     const known = state.channels[name];
@@ -42,7 +42,7 @@ export function hear(/** @type {State} */ state, /** @type {{name: string, since
   return { ...state, channels: Object.fromEntries(heard) };
 }
 
-/** A stream was opened at `cursor`: from there on it speaks for the channels `names`. */
+/** Note that a stream was opened at `cursor`: from there on it speaks for the channels `names`. */
 export function openStream(/** @type {State} */ state, /** @type {Cursor} */ cursor, /** @type {string[]} */ names) {
   return each(state, (channel, name) => ({
     ...channel,
@@ -50,17 +50,17 @@ export function openStream(/** @type {State} */ state, /** @type {Cursor} */ cur
   }));
 }
 
-/** The stream ended. */
+/** Note that the stream ended. */
 export function closeStream(/** @type {State} */ state) {
   return each(state, (channel) => ({ ...channel, covered: false }));
 }
 
-/** The live stream, in the log's order, has sent everything up to `seq`. */
+/** Note that the live stream, in the log's order, has sent everything up to `seq`. */
 export function sentTo(/** @type {State} */ state, /** @type {number} */ seq) {
   return each(state, (channel) => (channel.covered ? completeTo(channel, seq) : channel));
 }
 
-/** A row was shown, by whatever path, in whatever order: it counts once its predecessor does. */
+/** Note that a row was shown, by whatever path, in whatever order: it counts once its predecessor does. */
 export function shown(/** @type {State} */ state, /** @type {{channel: string, seq: number, prev_seq: number}} */ row) {
   const channel = state.channels[row.channel];
   if (!channel || row.seq <= channel.complete) return state;
@@ -69,14 +69,14 @@ export function shown(/** @type {State} */ state, /** @type {{channel: string, s
   return { ...state, channels: { ...state.channels, [row.channel]: next } };
 }
 
-/** A row is there that nothing has shown yet. */
+/** Note that a row exists that was not shown yet. */
 export function told(/** @type {State} */ state, /** @type {string} */ name, /** @type {number} */ seq) {
   return each(state, (channel, other) => (other === name ? { ...channel, head: Math.max(channel.head, seq) } : channel));
 }
 
 /**
- * The open stream says how far channels reach: each for which it speaks has no row between its head and the position.
- * A channel that only the session has told of may be news to the stream, whose silence then proves nothing.
+ * Note how far channels reach, as the open stream says: each for which it speaks has no row between its head and the
+ * position. A channel that only the session has told of may be news to the stream, whose silence then proves nothing.
  */
 export function reach(/** @type {State} */ state, /** @type {Cursor} */ position, /** @type {Record<string, number>} */ heads) {
   return each(state, (channel, name) => {
@@ -87,8 +87,8 @@ export function reach(/** @type {State} */ state, /** @type {Cursor} */ position
 }
 
 /**
- * Catch-up brought everything after `from` up to `to`, of all channels or of the one named. What was complete only up to
- * before `from` was not asked for: such a channel was heard of while the answer was on its way.
+ * Note that catch-up brought everything after `from` up to `to`, of all channels or of the one named. A channel that
+ * was complete only up to before `from` was not asked for: the page learned of it while the answer was on its way.
  */
 export function caughtUp(
   /** @type {State} */ state,
@@ -101,8 +101,8 @@ export function caughtUp(
 }
 
 /**
- * What the page knows of the log itself, true for whoever hears it, whenever: no row lies in (head, at]. A row up to
- * `complete` was told of before it was complete, so none of them lies beyond `head`.
+ * Return what the page knows of the log itself, which is true for any receiver at any time: no row lies in (head, at].
+ * A row up to `complete` was told of before it was complete, so none of them lies beyond `head`.
  *
  * @returns {import("./types.js").Fact[]}
  */
@@ -112,7 +112,7 @@ export function facts(/** @type {State} */ state) {
   });
 }
 
-/** Such facts come from another page. */
+/** Take over such facts from another page. */
 export function report(/** @type {State} */ state, /** @type {import("./types.js").Fact[]} */ facts) {
   const known = new Map(facts.map((fact) => [fact.name, fact]));
   return each(state, (channel, name) => {
@@ -123,23 +123,23 @@ export function report(/** @type {State} */ state, /** @type {import("./types.js
   });
 }
 
-/** The channels of which something is known to be missing. */
+/** Return the channels of which something is known to be missing. */
 export function lacking(/** @type {State} */ state) {
   return Object.keys(state.channels).filter((name) => state.channels[name].head > state.channels[name].complete);
 }
 
-/** Whether there is a channel for which no open stream speaks. */
+/** Tell whether there is a channel for which no open stream speaks. */
 export function uncovered(/** @type {State} */ state) {
   return Object.values(state.channels).some((channel) => !channel.covered);
 }
 
-/** `epoch.seq` up to which every channel, or each of `names`, is complete: where to go on from. */
+/** Return the `epoch.seq` up to which every channel, or each of `names`, is complete: where to go on from. */
 export function safeCursor(/** @type {State} */ state, names = Object.keys(state.channels)) {
   const seqs = names.map((name) => state.channels[name].complete);
   return `${state.epoch}.${seqs.length ? Math.min(...seqs) : 0}`;
 }
 
-/** `channel` with everything up to `seq`, each row ahead whose predecessor that completes, and what has no rows. */
+/** Return `channel` complete up to `seq`, then over each row ahead that follows and over what has no rows. */
 function completeTo(/** @type {ChannelState} */ channel, /** @type {number} */ seq) {
   let complete = Math.max(channel.complete, seq);
   for (let link; (link = channel.ahead.find((link) => link.seq > complete && link.prev <= complete)); ) {

@@ -1,6 +1,6 @@
 /**
- * The connection of the tab that leads: session, stream, Ably, polling, and the choice among them. What comes in goes to
- * incoming.js, which is there before and after.
+ * Hold the connection of the tab that leads: session, stream, Ably, polling, and the choice among them. Rows go to
+ * incoming.js, which outlives the connection.
  *
  * @typedef {import("./types.js").Session} Session
  * @typedef {import("./types.js").LaneName} LaneName
@@ -16,8 +16,8 @@ const ATTACH_WITHIN = 3_000; // ms; else the live lane
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
 const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
-const ENOUGH = { late: 1, failed: 3, silent: 2 }; // in a row, and no stream seems to come through
-const RECONNECT_PAUSE = 1_000; // ms in which many words that the network is back are one
+const ENOUGH = { late: 1, failed: 3, silent: 2 }; // so many in a row mean that no stream comes through
+const RECONNECT_PAUSE = 1_000; // ms in which several events that the network is back count as one
 
 export class Connection {
   /**
@@ -65,7 +65,7 @@ export class Connection {
     });
     this.doubts = { late: 0, failed: 0, silent: 0 };
     this.polling = new Polling({
-      look: async () => (await this.incoming.look()) && this.#refreshSoon(), // the count is another now
+      look: async () => (await this.incoming.look()) && this.#refreshSoon(), // the count has changed
       refresh: () => this.#refreshSoon(),
       onChange: () => this.#tellStatus(),
     });
@@ -76,7 +76,7 @@ export class Connection {
     if (!this.incoming.meanwhile) this.#refresh();
   }
 
-  /** The network came back, or the machine woke up: what is open may be dead. */
+  /** Connect afresh: the network came back, or the machine woke up, and what is open may be dead. */
   reconnect() {
     const now = performance.now();
     if (now - this.reconnectedAt >= RECONNECT_PAUSE) {
@@ -87,7 +87,7 @@ export class Connection {
     this.#tellStatus();
   }
 
-  /** The tab begins again, and will `follow` the session from which it does. */
+  /** Stop while the tab begins again; it will `follow` the session from which it does. */
   pause() {
     this.sessionsAsked += 1;
     this.lane.close();
@@ -111,7 +111,7 @@ export class Connection {
     else this.#useStream();
   }
 
-  /** A new link has its time to attach; from the live lane the page goes to standby once it did. */
+  /** Make a link, which has its time to attach; from the live lane the page goes to standby once it did. */
   #useAbly(/** @type {Session} */ session) {
     const isNew = !this.link;
     if (isNew) this.#startLink(session);
@@ -133,20 +133,20 @@ export class Connection {
     this.timers.after("attach", ATTACH_WITHIN, () => this.link && !this.link.wasAttached && this.#goLive());
   }
 
-  /** Nothing else changed, so nothing is asked; but what was asked before may be answered with how it was. */
+  /** Leave Ably without a request, since nothing else changed; an answer to an earlier request may be out of date. */
   #leaveAbly() {
     this.wantsAbly = false;
     this.#useStream();
     if (this.asking) this.#refreshSoon();
   }
 
-  /** Ably is left only once the live stream is there. */
+  /** Open the live stream, and leave Ably only once it is there. */
   #useStream() {
     if (this.lane.wanted !== "live" || this.#mustReopen) this.lane.open("live");
     else if (this.lane.isOpen) this.#dropLink();
   }
 
-  /** The open stream does not speak for all channels; one that is yet to open will. */
+  /** Tell whether the open stream does not speak for all channels; one that is yet to open will. */
   get #mustReopen() {
     return this.lane.isOpen && this.incoming.isUncovered;
   }
@@ -185,7 +185,7 @@ export class Connection {
     if (this.lane.wanted !== "live") this.lane.open("live");
   }
 
-  /** From the live lane, when Ably is attached and nothing is lacking; spread in time. */
+  /** Go from the live lane to standby when Ably is attached and nothing is lacking, at a random moment. */
   #returnToStandby() {
     if (this.lane.wanted !== "live") return;
     this.timers.after("standby", 200 + Math.random() * 1_500, () => {
@@ -199,14 +199,14 @@ export class Connection {
     this.timers.after("session", Math.random() * 500, () => this.#refresh(), { again: false });
   }
 
-  /** An answer that a later question overtook is not applied. */
+  /** Fetch the session. An answer that a later request overtook is not applied. */
   async #refresh() {
     const number = ++this.sessionsAsked;
     this.asking += 1;
     const session = await this.incoming.askSession();
     this.asking -= 1;
     if (!session || this.closed || number !== this.sessionsAsked) return;
-    if (this.incoming.meanwhile) this.#refreshSoon(); // the state that it would change is about to go
+    if (this.incoming.meanwhile) this.#refreshSoon(); // the state that it would change is about to be replaced
     else this.follow(session);
   }
 
@@ -265,7 +265,7 @@ export class Connection {
     if (this.doubts[trouble] >= ENOUGH[trouble]) this.polling.start();
   }
 
-  /** What fell silent twice has to be heard again after its opening. */
+  /** Clear these doubts, and stop polling; after two silent streams one has to send something after its opening first. */
   #trust(/** @type {import("./lane.js").Trouble[]} */ ...troubles) {
     for (const trouble of troubles) this.doubts[trouble] = 0;
     if (this.doubts.silent < ENOUGH.silent) this.polling.stop();

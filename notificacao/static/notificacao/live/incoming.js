@@ -1,6 +1,6 @@
 /**
- * What came to this tab: each event is shown once, and what is lacking is known and fetched. By which path a row came,
- * and whether this tab or another one holds the connection, makes no difference here.
+ * Take what comes to this tab: show each event once, know what is lacking and fetch it. By which path a row came, and
+ * whether this tab or another one holds the connection, makes no difference here.
  *
  * @typedef {import("./types.js").Row} Row
  * @typedef {import("./types.js").Session} Session
@@ -14,7 +14,7 @@ import { SeenIds } from "./seen_ids.js";
 import { Timers } from "./timers.js";
 
 const REMEMBERED = 10_000; // ids
-const RESTART_PAUSE = 2_000; // ms, so that a log that answers to nothing is not asked for ever
+const RESTART_PAUSE = 2_000; // ms between two starts, for a log that answers no cursor
 
 export class Incoming {
   /**
@@ -24,7 +24,7 @@ export class Incoming {
    *   on: {
    *     notification: (row: Row) => void,
    *     reset: (inbox: import("./types.js").Inbox) => void,
-   *     row: (row: Row) => void, // each that this tab fetched or heard itself
+   *     row: (row: Row) => void, // each that this tab fetched or received itself
    *     moved: () => void, // more is known
    *     restart: () => void, // it begins again: no stream may speak meanwhile
    *     begun: (session: Session) => void, // and has begun again
@@ -59,7 +59,7 @@ export class Incoming {
     });
   }
 
-  /** `epoch.seq` up to which the tab lacks nothing. */
+  /** Return the `epoch.seq` up to which the tab lacks nothing. */
   get safeCursor() {
     return this.state ? completeness.safeCursor(this.state) : this.position;
   }
@@ -68,12 +68,12 @@ export class Incoming {
     return this.state !== null && completeness.lacking(this.state).length > 0;
   }
 
-  /** Whether there is a channel for which no open stream speaks. */
+  /** Tell whether there is a channel for which no open stream speaks. */
   get isUncovered() {
     return this.state !== null && completeness.uncovered(this.state);
   }
 
-  /** What this tab can tell others of the log; null: nothing yet. */
+  /** Return what this tab can tell others of the log; null: nothing yet. */
   get facts() {
     if (!this.state || this.meanwhile) return null;
     return { position: this.safeCursor, channels: completeness.facts(this.state) };
@@ -87,7 +87,7 @@ export class Incoming {
   // --- What is known of the log
 
   /**
-   * The person hears these channels now. Whether they are this tab's log's; if not, it begins again.
+   * Set the channels to those of the session. Tell whether they are of this tab's log; if not, the tab begins again.
    *
    * @param {{position: string, channels: {name: string, since: number, head: number}[]}} session
    */
@@ -100,7 +100,7 @@ export class Incoming {
     return true;
   }
 
-  /** Another tab tells what it knows; `patience` in ms is its time to bring what is lacking here. */
+  /** Take over what another tab knows; `patience` in ms is its time to bring what is lacking here. */
   hearFacts(
     /** @type {{position: string, channels: import("./types.js").Fact[]}} */ facts,
     /** @type {number} */ patience,
@@ -110,7 +110,7 @@ export class Incoming {
     this.catchUp.ifLacking(patience);
   }
 
-  /** If not, it begins again. */
+  /** Tell whether `epoch` is that of this tab's log; if not, the tab begins again. */
   isOfThisLog(/** @type {string | undefined} */ epoch) {
     if (epoch === this.#epoch) return true;
     this.restart();
@@ -125,7 +125,7 @@ export class Incoming {
     return names.every((name) => this.state?.channels[name]);
   }
 
-  /** A stream that was asked to begin at `cursor` speaks for the channels `names`. */
+  /** Note that a stream that was asked to begin at `cursor` speaks for the channels `names`. */
   openStream(/** @type {string} */ cursor, /** @type {string[]} */ names) {
     this.#move((state) => completeness.openStream(state, completeness.parseCursor(cursor), names));
   }
@@ -134,7 +134,7 @@ export class Incoming {
     this.#move(completeness.closeStream);
   }
 
-  /** The live stream has sent everything up to `cursor`. */
+  /** Note that the live stream has sent everything up to `cursor`. */
   sentTo(/** @type {string} */ cursor) {
     this.#move((state) => completeness.sentTo(state, completeness.parseCursor(cursor).seq));
   }
@@ -144,13 +144,13 @@ export class Incoming {
     this.catchUp.ifLacking();
   }
 
-  /** A row is there whose content did not come: it is fetched within `patience` ms. */
+  /** Note a row whose content did not come, and fetch it within `patience` ms. */
   told(/** @type {{channel: string, seq: number}} */ { channel, seq }, /** @type {number} */ patience) {
     this.#move((state) => completeness.told(state, channel, seq));
     this.catchUp.ifLacking(patience);
   }
 
-  /** Fetch what is new, where no stream tells. How many rows that were. */
+  /** Fetch what is new where no stream tells; resolve to how many rows that were. */
   look() {
     return this.catchUp.look();
   }
@@ -182,7 +182,8 @@ export class Incoming {
   // --- Questions
 
   /**
-   * What `question` answers, however long it takes; null once stopped, signed out, or where the log wants a new start.
+   * Resolve to what `question` answers, however long it takes; to null once stopped, signed out, or where the tab has
+   * to begin again.
    *
    * @template Answer
    * @param {() => Promise<Answer>} question
@@ -192,7 +193,7 @@ export class Incoming {
     return untilAnswered(question, { isOver: () => this.stopped, onFinal });
   }
 
-  /** The session, however long it takes. Null where it is another login's by now: nothing of that one is for this tab. */
+  /** Fetch the session, however long it takes. Resolve to null where it is another login's by now. */
   async askSession() {
     const session = await this.ask(() => this.api.session());
     if (!session || session.login === this.login) return session;
@@ -200,7 +201,7 @@ export class Incoming {
     return null;
   }
 
-  /** Another life of the log, or a cursor that it cannot answer: begin again, position first, then the list. */
+  /** Begin again, position first, then the list: the log has a new epoch, or cannot answer this cursor. */
   async restart() {
     if (this.meanwhile || this.stopped) return;
     this.meanwhile = [];
@@ -215,7 +216,7 @@ export class Incoming {
     const isOfThisLog = completeness.parseCursor(session.position).epoch === this.#epoch;
     const rows = this.meanwhile;
     this.meanwhile = null;
-    if (isOfThisLog) rows.forEach((row) => this.#show(row)); // else they went with their log
+    if (isOfThisLog) rows.forEach((row) => this.#show(row)); // rows of another epoch are dropped
     this.position = session.position;
     this.state = null;
     this.on.begun(session);

@@ -1,9 +1,9 @@
-/** Keeps one stream open, in the lane that is wanted, through refusals, ends and silence. */
+/** Keep one stream open, in the lane that is wanted, through refusals, ends and silence. */
 
 import { readStream } from "./stream.js";
 import { ApiError } from "./api.js";
 
-const SILENCE = 40_000; // ms; the server is heard every 15 s
+const SILENCE = 40_000; // ms; the server sends a heartbeat every 15 s
 const FIRST_EVENT = 10_000; // ms in which a stream begins to speak
 const FIRST_WAIT = 1_000; // ms
 const LONGEST_WAIT = 30_000; // ms
@@ -69,7 +69,7 @@ export class Lane {
     }
   }
 
-  /** How one stream ended; `after` in ms. */
+  /** Handle how one stream ended; `after` in ms. */
   async #readOnce(/** @type {LaneName} */ lane, /** @type {AbortSignal} */ signal) {
     /** @type {{wasOpen: boolean, refused: number?, after: number?, trouble: Trouble?}} */
     const ending = { wasOpen: false, refused: null, after: null, trouble: null };
@@ -111,7 +111,7 @@ function afterBye(/** @type {{reason: string, after_ms: number}} */ { reason, af
   return reason === "signed_out" ? { refused: 401 } : { after: after_ms };
 }
 
-/** Full jitter: anywhere up to a limit that doubles. */
+/** Return a pause by full jitter: anywhere up to a limit that doubles. */
 function backOff(/** @type {number} */ failures) {
   return Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures);
 }
@@ -128,7 +128,7 @@ function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
   });
 }
 
-/** 22 characters of A-Z a-z 0-9 _ -, made once a page: a stream of the same page ends the one before. */
+/** Make 22 characters of A-Z a-z 0-9 _ -, once a page: a stream of the same page ends the one before. */
 export function browserId() {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   return Array.from(crypto.getRandomValues(new Uint8Array(22)), (byte) => alphabet[byte % 64]).join("");

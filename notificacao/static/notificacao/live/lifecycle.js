@@ -1,11 +1,11 @@
-/** What becomes of the page itself: the network, a sleeping machine, the browser's cache of pages, a frozen tab. */
+/** Watch the page itself: the network, a sleeping machine, the browser's cache of pages, a frozen tab. */
 
 const LOOK = 5_000; // ms
 const LATE = 10_000; // ms; a timer that is so late has slept, with its machine
 const LATE_HIDDEN = 75_000; // ms; a hidden page's timers run once a minute
 
 /**
- * Tells `client` of it, until the function that is returned is called.
+ * Tell `client` of each change, until the function that is returned is called.
  *
  * @param {{
  *   reconnect: () => void, offline: () => void, suspend: () => void, resume: () => void, look: () => void,
@@ -30,7 +30,7 @@ export function watchPage(client, page = thePage()) {
   return () => unwatch.abort();
 }
 
-/** Calls `woke` when the machine has slept. */
+/** Call `woke` when the machine has slept. */
 function watchClock(/** @type {{hidden: boolean}} */ document, /** @type {() => void} */ woke) {
   let last = Date.now();
   let wasHidden = document.hidden;

@@ -1,4 +1,4 @@
-/** Asks the API until it answers. */
+/** Ask the API until it answers. */
 
 import { ApiError } from "./api.js";
 
@@ -6,14 +6,14 @@ const RETRY = 2_000; // ms, give or take half by chance; it doubles
 const LONGEST = 30_000; // ms
 const FINAL = [401, 410]; // signed out; the log cannot answer from that cursor
 
-/** Resolves after `ms`, at once where that is past. */
+/** Resolve after `ms`, at once where that is past. */
 export async function pause(/** @type {number} */ ms) {
   if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**
- * What `ask` answers, however long it takes. Null once `isOver()` says so, and after `onFinal(status)` for 401 and 410.
- * What is not an ApiError is thrown: it is a fault of ours.
+ * Resolve to what `ask` answers, however long it takes; to null once `isOver()` says so, and after `onFinal(status)`
+ * for 401 and 410. An error that is no ApiError is thrown: it is a fault of ours.
  *
  * @template Answer
  * @param {() => Promise<Answer>} ask

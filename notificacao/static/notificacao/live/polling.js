@@ -1,4 +1,4 @@
-/** In place of streams, where none comes through: what is new is asked for every few seconds. */
+/** Ask every few seconds for what is new, in place of streams, where none comes through. */
 
 import { Timers } from "./timers.js";
 
@@ -11,7 +11,7 @@ export class Polling {
    * @param {{
    *   look: () => Promise<unknown>, // asks until it is told what is new
    *   refresh: () => void, // ask for the session
-   *   onChange: () => void, // `answers` is another than before
+   *   onChange: () => void, // `answers` has changed
    * }} options
    */
   constructor({ look, refresh, onChange }) {

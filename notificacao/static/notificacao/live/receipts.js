@@ -1,4 +1,4 @@
-/** Receipts: the page's word on what was delivered to it, in batches, each spread in time. */
+/** Send receipts of what was delivered to the page, in batches, each at a random moment. */
 
 const AT_MOST = 200; // in one call
 const KEPT = 2_000; // while the server is away
@@ -44,7 +44,7 @@ export class Receipts {
     if (this.kept.length) this.#schedule();
   }
 
-  /** What the server refuses for good is dropped. */
+  /** Send one batch; drop what the server refuses for good. */
   #keep(/** @type {typeof this.kept} */ batch, /** @type {import("./api.js").ApiError} */ { status, retryAfter }) {
     if (status > 0 && status < 429) return;
     this.kept = [...batch, ...this.kept].slice(-KEPT);

@@ -1,4 +1,4 @@
-/** The last so many of what was added: a memory of ids that does not grow for ever. */
+/** Remember the last ids that were added, up to a fixed number. */
 export class SeenIds {
   constructor(/** @type {number} */ size) {
     this.size = size;
@@ -6,7 +6,7 @@ export class SeenIds {
     this.items = new Set();
   }
 
-  /** Whether `item` is new. */
+  /** Add `item`; tell whether it is new. */
   add(/** @type {string} */ item) {
     if (this.items.has(item)) return false;
     this.items.add(item);

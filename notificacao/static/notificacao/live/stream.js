@@ -1,4 +1,4 @@
-/** One stream of server-sent events, read with fetch: EventSource shows no status, no Retry-After, and takes no cursor. */
+/** Read one stream of server-sent events with fetch: EventSource shows no status and takes no cursor. */
 
 import { createParser } from "../../eventsource-parser/index.js";
 import { errorOf } from "./api.js";
@@ -8,11 +8,11 @@ import { errorOf } from "./api.js";
 const CURSOR = /^[0-9a-f]+\.\d+$/;
 
 /**
- * Read `address` until it ends. Resolves at a clean end; rejects with ApiError for a refusal, and with whatever broke
+ * Read `address` until it ends. Resolve at a clean end; reject with ApiError for a refusal, and with whatever broke
  * the connection: AbortError where `signal` did, a TimeoutError after `silence` ms without a byte.
  *
  * `onEvent({name, data, id})`: data parsed, `id` the `epoch.seq` of this event or null. A heartbeat is the event
- * `heartbeat` without data; any other comment is nothing.
+ * `heartbeat` without data; any other comment is ignored.
  */
 export async function readStream(
   /** @type {string} */ address,
@@ -46,7 +46,7 @@ function newParser(/** @type {(event: StreamEvent) => void} */ onEvent) {
   });
 }
 
-/** Aborts when nothing was heard for `silence` ms, when `outer` does, and at the end, so that no connection stays. */
+/** Abort when nothing came for `silence` ms, when `outer` aborts, and at the end, so that no connection stays. */
 class Watch {
   constructor(/** @type {number} */ silence, /** @type {AbortSignal} */ outer) {
     this.controller = new AbortController();

@@ -1,20 +1,21 @@
 /**
- * The tabs of one login in one browser. One of them leads: the browser gives the lock to one, and takes it from the
- * dead. All hear one channel. A leader that is frozen keeps its lock, and a hidden one is slowed down by the browser: so
- * whoever has not heard of it for a while asks, and takes the lock away where there is no answer.
+ * Agree which of the tabs of one login in one browser leads. The browser gives the lock to one tab, and takes it from a
+ * tab that is gone. All tabs share one BroadcastChannel. A leader that is frozen keeps its lock, and the browser slows
+ * down a hidden one: so a tab that got no message from the leader for a while asks, and takes the lock away where there
+ * is no answer.
  *
- * Each tab lives for itself where the browser has no locks (without TLS) or no channels.
+ * Each tab leads itself where the browser has no locks (without TLS) or no channels.
  *
  * @typedef {{locks?: LockManager, Channel?: typeof BroadcastChannel, isHidden: () => boolean}} Browser
  */
 
 import { Timers } from "./timers.js";
 
-const QUIET = 600; // ms without a word of the leader, after which a tab that is seen asks for one
-const QUIET_HIDDEN = 5_000; // ms; nobody looks
+const QUIET = 600; // ms without a message of the leader, after which a visible tab asks for one
+const QUIET_HIDDEN = 5_000; // ms; the tab is not visible
 const ANSWER_WITHIN = 500; // ms
 const LATE = 1_000; // ms; a timer that is so late was frozen itself, and what it waits for may be there already
-const HIDDEN_LEADER = 60_000; // ms, after which a tab that is seen takes over: timers of a hidden one get slow
+const HIDDEN_LEADER = 60_000; // ms, after which a visible tab takes over: timers of a hidden one get slow
 
 /** @returns {Browser} */
 function theBrowser() {
@@ -30,7 +31,7 @@ export class Tabs {
    * @param {{
    *   name: string, // of the lock and the channel
    *   on: {
-   *     lead: () => void, follow: () => void, // it led, and another tab has taken that from it
+   *     lead: () => void, follow: () => void, // this tab led, and another one has taken the lead
    *     asked: () => void, // the leader is to `post` its `state`
    *     hear: (word: any) => void,
    *   },
@@ -69,7 +70,7 @@ export class Tabs {
     this.look();
   }
 
-  /** Leads no more, and hears nothing. */
+  /** Give up the lead, and take no more messages. */
   leave() {
     this.timers.close();
     this.channel?.close();
@@ -83,7 +84,7 @@ export class Tabs {
     this.channel?.postMessage(this.leads ? { ...word, leads: true, hiddenFor } : word);
   }
 
-  /** The page came into sight, or went out of it, or was away: is there a leader? */
+  /** Ask whether there is a leader: the page came into sight, went out of it, or was away. */
   look() {
     if (!this.browser.isHidden()) this.hiddenSince = Infinity;
     else this.hiddenSince = Math.min(this.hiddenSince, Date.now());
@@ -120,7 +121,7 @@ export class Tabs {
     }
   }
 
-  /** Resolves when the lock is let go. */
+  /** Lead; resolve when the lock is let go. */
   #take() {
     this.timers.close();
     this.queued = null;
@@ -134,7 +135,7 @@ export class Tabs {
     this.release = null;
   }
 
-  /** The lock was stolen. */
+  /** Follow: another tab stole the lock. */
   #lose() {
     this.#letGo();
     this.timers = new Timers();
@@ -143,7 +144,7 @@ export class Tabs {
     this.#watch();
   }
 
-  // --- The leader's words
+  // --- The leader's messages
 
   #hear(/** @type {any} */ word) {
     if (word.kind === "ask") return this.leads && this.on.asked();
@@ -169,7 +170,7 @@ export class Tabs {
     });
   }
 
-  /** This tab was frozen, or is slowed down: the answer may be in its queue. */
+  /** Wait once more where this tab was frozen or is slowed down: the answer may be in its queue. */
   #askAgain() {
     this.post({ kind: "ask" });
     this.timers.after("leader", ANSWER_WITHIN, () => this.#steal());

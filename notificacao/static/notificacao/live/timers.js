@@ -1,10 +1,10 @@
-/** Timers by name: of each there is one at most. */
+/** Keep timers by name: at most one of each. */
 export class Timers {
   /** @type {Map<string, ReturnType<typeof setTimeout>>} */
   #waiting = new Map();
   #closed = false;
 
-  /** Run `work` after `ms`; `again`: in place of the one of that name that waits, else that one stands. */
+  /** Run `work` after `ms`. A timer of that name that waits already stays, or is replaced with `again`. */
   after(/** @type {string} */ name, /** @type {number} */ ms, /** @type {() => void} */ work, { again = true } = {}) {
     if (this.#closed || (this.#waiting.has(name) && !again)) return;
     clearTimeout(this.#waiting.get(name));
@@ -15,7 +15,7 @@ export class Timers {
     this.#waiting.set(name, setTimeout(run, ms));
   }
 
-  /** Nothing runs any more. */
+  /** Stop all timers. */
   close() {
     this.#closed = true;
     this.#waiting.forEach((timer) => clearTimeout(timer));

@@ -1,9 +1,9 @@
 /**
- * The shapes that cross the wire, as docs/contract.md has them, and the client's own words. Types alone.
+ * Define the shapes that cross the wire, as docs/contract.md has them, and the client's own types. Types alone.
  *
  * @typedef {{
  *   name: string, head: number, since: number, key: string?, key_epoch: number?, old_keys?: string[],
- * }} Channel one that the person hears; keys only for those on Ably
+ * }} Channel one that the person may subscribe to; keys only for those on Ably
  * @typedef {{endpoint: string?, port: number, tls: boolean, client_id: string}} AblyAddress
  * @typedef {{
  *   person: string, login: string, transport: "sse" | "ably", position: string, channels: Channel[], unread: number,
