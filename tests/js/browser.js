@@ -1,8 +1,8 @@
 /**
- * One browser with several tabs: the locks and the channels that they share, and tabs that freeze, and crash.
+ * Imitate one browser with several tabs: the locks and channels that they share, and tabs that freeze and crash.
  *
  * What a tab does runs within `tab.run`, so that its timers are known to be its own: while it is frozen they wait, as do
- * what it is told and what it is answered.
+ * messages and answers.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -10,7 +10,7 @@ import { vi } from "vitest";
 
 const running = new AsyncLocalStorage();
 
-/** From now on, and until vi.unstubAllGlobals(), timers are the tab's in which they are set. Use it with fake timers. */
+/** Give each timer to the tab in which it is set, until vi.unstubAllGlobals(). Use it with fake timers. */
 export function giveTimersToTabs() {
   const { setTimeout, clearTimeout } = globalThis;
   const cleared = new Set();
@@ -43,11 +43,11 @@ export class Tab {
     this.frozen = false;
     this.dead = false;
     this.hidden = false;
-    this.held = []; // what it is to hear
+    this.held = []; // messages that it is to receive
     this.due = []; // its timers, which may well be first
     this.shared = browser;
     const tab = this;
-    /** As the client's Tabs see it. */
+    /** The browser as the client's Tabs see it. */
     this.browser = {
       isHidden: () => tab.hidden,
       locks: { request: (name, options, work) => browser.locks.request(tab, name, options, work) },
@@ -63,7 +63,7 @@ export class Tab {
     return running.run(this, work);
   }
 
-  /** Now, or when the tab is frozen no more; never once it is dead. */
+  /** Run now, or when the tab is frozen no more; never once it is dead. */
   whenAwake(work, held = this.held) {
     if (this.dead) return;
     if (this.frozen) held.push(work);
@@ -83,7 +83,7 @@ export class Tab {
     for (let work; !this.frozen && (work = this.due.shift() ?? this.held.shift()); ) work();
   }
 
-  /** Closed, or crashed: it does nothing any more, and the browser takes its locks. */
+  /** Close or crash the tab: it does nothing any more, and the browser takes its locks. */
   die() {
     this.dead = true;
     for (const channels of this.shared.channels.values())
@@ -92,7 +92,7 @@ export class Tab {
   }
 }
 
-/** A BroadcastChannel: all others of its name hear, later, in order. */
+/** Imitate a BroadcastChannel: all others of its name get each message, later, in order. */
 class Channel extends EventTarget {
   constructor(name, tab, all) {
     super();
@@ -120,7 +120,7 @@ class Channel extends EventTarget {
   }
 }
 
-/** Web Locks: of each name one is held, the others wait in their order; `steal` takes it. */
+/** Imitate Web Locks: of each name one is held, the others wait in their order; `steal` takes it. */
 class Locks {
   constructor() {
     this.held = new Map(); // name → request
@@ -141,7 +141,7 @@ class Locks {
     return this.held.get(name)?.tab;
   }
 
-  /** The tab is gone. */
+  /** Take the locks of a tab that is gone. */
   forget(tab) {
     this.waiting = this.waiting.filter((request) => request.tab !== tab);
     for (const [name, request] of this.held) if (request.tab === tab) this.#free(name);
@@ -169,7 +169,7 @@ class Locks {
     queueMicrotask(() => next.tab.whenAwake(() => next.tab.run(() => this.#hold(next))));
   }
 
-  /** What comes of the work is the request's answer; then the lock is the next one's, unless it was stolen. */
+  /** Run the work: its result is the request's answer; then the lock is the next one's, unless it was stolen. */
   async #hold(request) {
     try {
       request.resolve(await request.work());

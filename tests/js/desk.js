@@ -1,4 +1,4 @@
-/** Ana's browser with several tabs on one site: what she does to them, and what must be true of them at any time. */
+/** Drive Ana's browser with several tabs on one site, and check what must be true of them at any time. */
 
 import { Browser, giveTimersToTabs } from "./browser.js";
 import { Site } from "./fakes.js";
@@ -12,7 +12,7 @@ export class Desk {
     this.pages = []; // those that are open
   }
 
-  /** A tab on the inbox; Ably takes it in as soon as it connects. */
+  /** Open a tab on the inbox; Ably attaches it as soon as it connects. */
   async open() {
     const page = new Page({ site: this.site, tab: this.browser.tab() });
     this.pages.push(page);
@@ -35,7 +35,7 @@ export class Desk {
     return this.pages.filter((page) => page !== this.leader);
   }
 
-  /** The streams that the site has open, of all tabs. */
+  /** Return the streams that the site has open, of all tabs. */
   get streams() {
     return this.pages.flatMap(({ streams }) => streams.open);
   }
@@ -49,7 +49,7 @@ export class Desk {
     await pass(0);
   }
 
-  /** A row is in the log; the hub writes it to the streams; with `byAbly` Ably delivers it. */
+  /** Write a row to the log; the hub writes it to the streams; with `byAbly` Ably delivers it. */
   async notify(channel, { byAbly = false } = {}) {
     const row = this.site.notify(channel);
     this.site.tail();
@@ -58,7 +58,7 @@ export class Desk {
     return row;
   }
 
-  /** Closed as a browser does it: the page is told that it goes. */
+  /** Close a tab as a browser does: the page is told that it goes. */
   close(page) {
     page.tab.run(() => page.client.suspend());
     this.crash(page);

@@ -1,10 +1,10 @@
-/** In place of the site, its streams, and Ably's SDK: what the modules see of them, and levers for the tests. */
+/** Stand in for the site, its streams and Ably's SDK: what the modules see of them, and levers for the tests. */
 
 export const ANA = "private:user:ana:notifications";
 export const UNIT = "private:unit:norte:notifications";
 export const SYSTEM = "system:notifications";
 
-/** The site as ana's browser knows it: a log, what she may hear of it, the calls of the API, the hub's streams. */
+/** Imitate the site as ana's browser knows it: a log, her channels, the calls of the API, the hub's streams. */
 export class Site {
   constructor({ transport = "ably" } = {}) {
     this.epoch = "e1";
@@ -46,7 +46,7 @@ export class Site {
     this.heard = others;
   }
 
-  /** The rows after `seq` that who hears `channels` may see. */
+  /** Return the rows after `seq` that whoever may subscribe to `channels` may see. */
   permitted(seq, channels = this.heard) {
     return this.rows.filter((row) => row.seq > seq && row.seq > (channels[row.channel] ?? Infinity));
   }
@@ -93,7 +93,7 @@ export class Site {
     this.streams.push(stream);
   }
 
-  /** What is new in the log goes to the live streams. */
+  /** Write what is new in the log to the live streams. */
   tail() {
     for (const stream of this.streams) {
       for (const row of this.rows.slice(stream.sent)) stream.moved[row.channel] = row.seq;
@@ -102,7 +102,7 @@ export class Site {
     }
   }
 
-  /** What a stream says now and then: the heads that moved in standby, its place in the live lane. */
+  /** Write what a stream says now and then: heads that moved in standby, its place in the live lane. */
   tick() {
     for (const stream of this.streams) {
       const channels = Object.fromEntries(Object.entries(stream.moved).filter(([name]) => name in stream.grant));
@@ -114,7 +114,7 @@ export class Site {
     }
   }
 
-  /** The hub sees that ana's channels changed. */
+  /** Let the hub see that ana's channels changed. */
   notice() {
     for (const stream of this.streams.filter(({ grant }) => grant !== this.heard)) {
       stream.grant = this.heard;
@@ -135,7 +135,7 @@ export class Site {
   }
 }
 
-/** Streams over a fetch: `admit` may write to the new connection, or answer with a refusal. */
+/** Answer fetches with streams: `admit` may write to the new connection, or answer with a refusal. */
 export class Streams {
   constructor(admit = () => {}) {
     this.admit = admit;
@@ -158,7 +158,7 @@ export class Streams {
     return this.all.filter(({ isOpen }) => isOpen);
   }
 
-  /** The ms between one attempt and the next. */
+  /** Return the ms between one attempt and the next. */
   get waits() {
     return this.all.slice(1).map(({ at }, n) => at - this.all[n].at);
   }
@@ -206,7 +206,7 @@ export function refusal(status, headers = {}) {
   return new Response(JSON.stringify({ status, detail: `refused with ${status}` }), { status, headers });
 }
 
-/** Ably's SDK: `links` are its connections, in the order in which they were made. */
+/** Imitate Ably's SDK: `links` are its connections, in the order in which they were made. */
 export class Ably {
   constructor() {
     const links = (this.links = []);
@@ -223,7 +223,7 @@ export class Ably {
   }
 }
 
-/** Something with a state that others watch. */
+/** Hold a state that others watch. */
 class Watched {
   constructor(state) {
     this.state = state;
@@ -248,7 +248,7 @@ class AblyConnection {
   constructor(options) {
     const known = new Map();
     this.options = options;
-    this.epoch = "e1"; // of what it delivers
+    this.epoch = "e1"; // of the rows that it delivers
     this.connection = new Watched("connecting");
     this.closed = false;
     this.authorized = 0;
@@ -276,7 +276,7 @@ class AblyConnection {
     return new Promise((resolve) => this.options.authCallback({}, (...answer) => resolve(answer)));
   }
 
-  /** `row` arrives; `message`: what is unusual about it. */
+  /** Deliver `row`; `message`: what is unusual about it. */
   deliver(row, message = {}) {
     const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: this.epoch };
     this.channels.get(row.channel).listener?.({ data: row, extras: { headers }, ...message });

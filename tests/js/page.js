@@ -1,4 +1,4 @@
-/** A page of ana's: the real client on the fakes, and what it did to the page. Use it with fake timers. */
+/** Make a page of ana's: the real client on the fakes, and a record of what it did. Use it with fake timers. */
 
 import { vi } from "vitest";
 import { SharedClient } from "../../notificacao/static/notificacao/live/client.js";
@@ -7,7 +7,7 @@ import { Ably, Site, Streams } from "./fakes.js";
 export const pass = (ms) => vi.advanceTimersByTimeAsync(ms);
 
 export class Page {
-  /** Its list holds what ana may see of `site`; `position` was read before it. In a browser without locks, or in `tab`. */
+  /** Make the list of what ana may see of `site`; `position` was read before it. In `tab`, or a browser without locks. */
   constructor({ transport = "ably", site = new Site({ transport }), position = site.position, tab = null } = {}) {
     this.site = site;
     this.tab = tab ?? { browser: { isHidden: () => false }, run: (work) => work(), awake: async () => {} };
@@ -56,14 +56,14 @@ export class Page {
     return this;
   }
 
-  /** Started, and on Ably with standby. */
+  /** Start the page, and bring it to Ably with standby. */
   async onAbly() {
     await this.start();
     await this.attach();
     return this;
   }
 
-  /** Ably takes the page in. */
+  /** Let Ably attach the page. */
   async attach() {
     this.ably.link.attach();
     await pass(0);
@@ -73,18 +73,18 @@ export class Page {
     return this.statuses.at(-1);
   }
 
-  /** The lanes that are open. */
+  /** Return the lanes that are open. */
   get lanes() {
     return this.streams.open.map(({ lane }) => lane);
   }
 
-  /** The server has an event for each of the page's streams. */
+  /** Send an event to each of the page's streams. */
   async hears(name, data = {}, id = null) {
     this.streams.open.forEach((stream) => stream.event(name, data, id));
     await pass(0);
   }
 
-  /** A row is in the log, and the hub has looked; `byAbly`: Ably delivered it. */
+  /** Write a row to the log, and let the hub look; `byAbly`: Ably delivered it. */
   async notify(channel, { byAbly = false, ...fields } = {}) {
     const row = this.site.notify(channel, fields);
     this.site.tail();
@@ -93,14 +93,14 @@ export class Page {
     return row;
   }
 
-  /** The flag puts ana on `transport`; the hub tells her page. */
+  /** Put ana on `transport` by the flag; the hub tells her page. */
   async flag(transport) {
     this.site.transport = transport;
     await this.hears("session", transport === "sse" ? { transport } : {});
   }
 }
 
-/** The site's API and streams for a tab that may be frozen: it hears of the answer when it is awake. */
+/** Give a tab that may be frozen the site's API and streams: it gets the answer when it is awake. */
 function answeredTo(tab, site, fetch) {
   const calls = ["session", "ablyToken", "after", "inbox", "receipts"].map((name) => {
     const call = async (...asked) => {

@@ -1,4 +1,4 @@
-/** What Django serves beside the page's modules, from where npm puts it. */
+/** Declare what Django serves beside the page's modules, from where npm puts it. */
 declare module "*/eventsource-parser/index.js" {
   export * from "eventsource-parser";
 }

@@ -5,7 +5,7 @@ const NOON = Date.parse("2026-11-24T12:00:00Z");
 const at = (seconds) => ({ serverTime: NOON, localTime: NOON + seconds * 1_000 });
 const opened = { status: 200, isStream: true, isHeld: false, first: 40, waited: 5_000 };
 
-/** What was measured of a link, and what is found. */
+/** List what was measured of a link, and what is found. */
 const CASES = [
   ["server", { status: 200, online: true, ms: 40 }, "server.ok", { ms: 40 }],
   ["server", { status: 200, online: true, ms: 1_001 }, "server.slow", { ms: 1_001 }],
@@ -76,7 +76,7 @@ describe("what is found", () => {
 const SECRET = "chave-secreta";
 const SESSION = { transport: "ably", position: "e1.7", stream: "/api/v1/stream/", person: SECRET, channels: [{ key: SECRET }] };
 
-/** Probes that find everything in order; a test breaks one link. */
+/** Make probes that find everything in order; a test breaks one link. */
 class Sound {
   closed = [];
   session$ = SESSION;

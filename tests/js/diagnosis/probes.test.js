@@ -244,7 +244,7 @@ describe("the browser", () => {
   const probes = () => new Probes({ api: null, fetch: null });
   const locks = { request: async (_name, _options, work) => work({}) };
 
-  /** As browsers do: what one of a name says is heard by all others of it. */
+  /** Send to all others of the same name, as browsers do. */
   class Channel {
     static all = [];
     constructor(name) {

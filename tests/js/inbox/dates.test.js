@@ -1,4 +1,4 @@
-/** Moments, as people in São Paulo say them. */
+/** Test that moments are written as people in São Paulo say them. */
 
 import { afterEach, expect, test } from "vitest";
 import { Dates } from "../../../notificacao/static/notificacao/inbox/dates.js";

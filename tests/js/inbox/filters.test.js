@@ -1,4 +1,4 @@
-/** Which live row belongs into the list that an address asks for, and which link is shown. */
+/** Test which live row belongs in the list that an address asks for, and which link is shown. */
 
 import { expect, test } from "vitest";
 import { fits, narrows } from "../../../notificacao/static/notificacao/inbox/filters.js";

@@ -1,4 +1,4 @@
-/** Older pages: one at a time, of the list that is shown, and by hand once one could not be fetched. */
+/** Test older pages: one at a time, of the list that is shown, and at a click once one could not be fetched. */
 
 import { beforeEach, expect, test, vi } from "vitest";
 import { Older } from "../../../notificacao/static/notificacao/inbox/older.js";

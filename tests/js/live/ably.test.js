@@ -147,7 +147,7 @@ describe("rows", () => {
 describe("old keys", () => {
   const opens = vi.fn();
 
-  /** The SDK, for which `opens` says which key opens a message. */
+  /** Make an SDK for which `opens` says which key opens a message. */
   beforeEach(async () => {
     opens.mockReset();
     ably.Realtime.Message = {

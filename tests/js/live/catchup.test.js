@@ -32,7 +32,7 @@ afterEach(() => void vi.useRealTimers());
 
 const pass = (ms) => vi.advanceTimersByTimeAsync(ms);
 
-/** The page learns how far the log's channels reach. */
+/** Tell the page how far the log's channels reach. */
 function told() {
   state = completeness.reach(state, { epoch: "e1", seq: 0 }, { [ANA]: site.headOf(ANA), [UNIT]: site.headOf(UNIT) });
 }

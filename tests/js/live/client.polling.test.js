@@ -1,4 +1,4 @@
-/** Where no stream comes through. */
+/** Test the client where no stream comes through. */
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";
@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 const asked = ({ site }, call) => site.asked.filter((name) => name === call).length;
 
-/** A page of somebody on SSE whose streams are refused from the start, and which polls. */
+/** Make a page of somebody on SSE whose streams are refused from the start, and which polls. */
 async function polling() {
   const page = new Page({ transport: "sse" });
   page.streams.admit = () => refusal(502);

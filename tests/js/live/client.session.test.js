@@ -1,4 +1,4 @@
-/** When the client asks for the session, what it makes of the answer, and how it ends when there is none any more. */
+/** Test when the client asks for the session, what it makes of the answer, and how it ends when there is none. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";

@@ -1,4 +1,4 @@
-/** What the client shows: each event once; and how it finds what it lacks. */
+/** Test what the client shows, each event once, and how it finds what it lacks. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";
@@ -134,7 +134,7 @@ describe("what is lacking", () => {
 });
 
 describe("beginning again", () => {
-  /** The log begins another life, in which two rows were there before. */
+  /** Begin a new epoch of the log, in which two rows were there before. */
   function restore(page) {
     Object.assign(page.site, { epoch: "e2", rows: [] });
     page.site.notify(UNIT);
@@ -203,7 +203,7 @@ describe("beginning again", () => {
     await page.hears("heads", { position: "e1.1", channels: { [UNIT]: 1 } });
     await page.hears("session");
     await page.hears("resync", { position: "e1.1" }, "e1.1");
-    page.site.transport = "sse"; // and so says the session that is asked for after the one that beginning again took
+    page.site.transport = "sse"; // the next session says so too, after the one with which the tab began again
     await pass(5000);
     expect(page.streams.open).toEqual([]);
     expect(page.site.asked).not.toContain("after");
@@ -233,7 +233,7 @@ it("loses nothing of a channel that is heard of while a catch-up is on its way",
   const page = await new Page().onAbly();
   page.site.join(SYSTEM);
   await page.notify(SYSTEM);
-  await page.hears("heads", { position: "e1.1", channels: { [UNIT]: 0 } }); // the hub has not seen the joining yet
+  await page.hears("heads", { position: "e1.1", channels: { [UNIT]: 0 } }); // the hub has not seen the new membership yet
   await page.notify(UNIT);
   await page.notify(ANA);
   page.site.tick();

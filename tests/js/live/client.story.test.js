@@ -1,4 +1,4 @@
-/** Any day of a page, with all that can happen to it: at its end the page has everything, once. */
+/** Test any day of a page, with all that can happen to it: at its end the page has everything, once. */
 
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -12,7 +12,7 @@ afterEach(() => void vi.useRealTimers());
 const CHANNELS = [ANA, UNIT, SYSTEM];
 const link = ({ ably }) => ably.link;
 
-/** Each with how often it happens; `pick` chooses among its variants. */
+/** List the events, each with how often it happens; `pick` chooses among its variants. */
 const HAPPENINGS = {
   row: [10, (page, pick) => page.notify(CHANNELS[pick % 3], { byAbly: pick % 2 === 0 && Boolean(link(page)) })],
   headsMove: [5, ({ site }) => site.tick()],
@@ -31,7 +31,7 @@ const HAPPENINGS = {
   resync: [1, (page) => page.hears("resync", { position: page.site.position }, page.site.position)],
 };
 
-/** A row that Ably did not take goes down the standby streams of who may see it. */
+/** Write a row that Ably did not take to the standby streams of who may see it. */
 function standby({ site, streams }, row) {
   const open = streams.open.filter(({ lane, grant }) => lane === "standby" && grant?.[row.channel] < row.seq);
   open.forEach((stream) => stream.event("notification", row));
@@ -42,7 +42,7 @@ function becomes(link, pick) {
   else link.connection.become(["disconnected", "suspended", "failed"][pick % 3]);
 }
 
-/** Something on the way refuses each new stream, or lets nothing of it through. */
+/** Refuse each new stream on the way, or let nothing of it through. */
 function blockable({ site, streams }) {
   streams.admit = (stream) => {
     if (site.blocked === "refused") return refusal(502);
@@ -50,7 +50,7 @@ function blockable({ site, streams }) {
   };
 }
 
-/** The API does not answer while the site is away. */
+/** Take the site away: the API does not answer. */
 function fallible(site) {
   for (const call of ["session", "after", "inbox", "receipts"]) {
     const answer = site[call].bind(site);

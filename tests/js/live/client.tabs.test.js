@@ -1,4 +1,4 @@
-/** Several tabs of one login: one holds the connection, all show each event once. */
+/** Test several tabs of one login: one holds the connection, all show each event once. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";
@@ -48,7 +48,7 @@ describe("seven tabs", () => {
     await desk.openMany(7);
     await desk.leader.hears("counts", { unread: 7 });
     expect(desk.pages.map(({ unread }) => unread)).toEqual(Array(7).fill(7));
-    desk.followers[0].unread = 6; // it has marked one as read, and heard so
+    desk.followers[0].unread = 6; // it has marked one as read, and got the new count
     await pass(3000);
     expect(desk.followers[0].unread).toBe(6);
     await desk.leader.hears("counts", { unread: 6 });

@@ -1,4 +1,4 @@
-/** Transport and lanes. */
+/** Test the choice of transport and lane. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";
@@ -146,7 +146,7 @@ describe("a page of somebody on SSE", () => {
 });
 
 describe("the flag", () => {
-  /** At every moment a stream is open or Ably is attached. */
+  /** Check that at every moment a stream is open or Ably is attached. */
   function watch(page) {
     const bare = [];
     const isServed = () => page.streams.open.length || page.client.connection.link?.attached;
@@ -201,7 +201,7 @@ describe("the flag", () => {
     page.streams.last.cut();
     await page.attach();
     page.site.transport = "sse";
-    page.ably.link.deliver(page.site.notify(UNIT), { encoding: "cipher" }); // which has the session asked for
+    page.ably.link.deliver(page.site.notify(UNIT), { encoding: "cipher" }); // which makes the page ask for the session
     await pass(5000);
     expect(page.streams.all.slice(2).map(({ lane }) => lane)).not.toContain("standby");
     expect(page.ably.link.closed).toBe(false);

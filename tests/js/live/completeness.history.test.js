@@ -1,4 +1,4 @@
-/** Any history: rows in any order, doubled and lost, by every path; channels that join and leave; heads at any time. */
+/** Test any history: rows in any order, doubled and lost, by every path; channels that join and leave; heads at any time. */
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { ANA, Site, UNIT } from "../fakes.js";
 
 const BENEFIT = "private:benefit:funeral:notifications";
 
-/** A page that does with completeness.js what client.js does, one small step at a time. */
+/** Imitate a page that does with completeness.js what client.js does, one small step at a time. */
 class Page {
   constructor(site, session) {
     this.site = site;
@@ -57,7 +57,7 @@ class Page {
     this.state = completeness.shown(this.state, row);
   }
 
-  /** By Ably, or in standby: any row, at any time, as often as it likes, the late ones more often. */
+  /** Deliver by Ably, or in standby: any row, at any time, as often as it likes, the late ones more often. */
   arrives(pick) {
     const rows = this.site.permitted(0);
     if (rows.length) this.show(rows.at(-1 - (pick % Math.min(rows.length, 4))));
@@ -80,21 +80,21 @@ class Page {
     this.asked = null;
   }
 
-  /** Rows that are where the page tells others that there are none. Of a channel that ana left none are hers. */
+  /** Return rows that lie where the page tells others that there are none. Of a channel that ana left none are hers. */
   denied() {
     const current = completeness.facts(this.state).filter(({ name, since }) => this.site.heard[name] === since);
     const lies = ({ name, head, at }) => this.site.rows.filter((row) => row.channel === name && head < row.seq && row.seq <= at);
     return current.flatMap(lies);
   }
 
-  /** What ana may see, was not in the page's list, and was not shown; up to where `within` says for its channel. */
+  /** Return what ana may see, was not in the list, and was not shown; up to where `within` says for its channel. */
   missing(within) {
     const due = this.site.permitted(this.start).filter((row) => row.seq <= within(row.channel));
     return due.filter((row) => !this.shown.has(row.seq));
   }
 }
 
-/** Each with how often it comes: what begins anew is rare, so that what is under way can go wrong. */
+/** List the steps, each with how often it comes: a new beginning is rare, so that what is under way can go wrong. */
 const STEPS = {
   notify: [8, ({ site }, pick) => site.notify([ANA, UNIT, BENEFIT][pick % 3])],
   row: [4, (page, pick) => page.arrives(pick)],

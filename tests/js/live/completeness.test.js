@@ -4,13 +4,13 @@ import { ANA, SYSTEM, UNIT } from "../fakes.js";
 
 const at = (seq) => ({ epoch: "e1", seq });
 
-/** A state in which each of `channels` is complete up to the seq given. */
+/** Return a state in which each of `channels` is complete up to the seq given. */
 function complete(channels) {
   const names = Object.entries(channels).map(([name, since]) => ({ name, since }));
   return completeness.begin("e1.0", names);
 }
 
-/** The same with a stream that speaks for all of them. */
+/** Return the same with a stream that speaks for all of them. */
 function covered(channels) {
   const cursor = at(Math.min(...Object.values(channels)));
   return completeness.openStream(complete(channels), cursor, Object.keys(channels));

@@ -17,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The machine sleeps: no timer runs, and the clock goes on. */
+/** Let the machine sleep: no timer runs, and the clock goes on. */
 const sleep = (ms) => vi.setSystemTime(Date.now() + ms);
 
 it.each([

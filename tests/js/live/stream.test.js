@@ -14,7 +14,7 @@ afterEach(() => void vi.useRealTimers());
 
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
-/** Once the stream is open: `ending` will be how it ended. */
+/** Open a stream; `ending` will be how it ended. */
 async function read() {
   const onEvent = (event) => heard.push(event);
   const options = { fetch: streams.fetch, signal: controller.signal, silence: 40_000, onEvent };

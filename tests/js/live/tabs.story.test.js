@@ -1,4 +1,4 @@
-/** Any day of a browser with several tabs: at its end each tab has everything, once, and one of them the connection. */
+/** Test any day of a browser with several tabs: at its end each tab has everything, once, and one the connection. */
 
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -13,7 +13,7 @@ const CHANNELS = [ANA, UNIT, SYSTEM];
 const one = ({ pages }, pick) => pages[pick % pages.length];
 const last = ({ pages }) => pages.length === 1;
 
-/** Each with how often it happens; `pick` chooses among its variants. */
+/** List the events, each with how often it happens; `pick` chooses among its variants. */
 const HAPPENINGS = {
   row: [10, (desk, pick) => desk.notify(CHANNELS[pick % 3], { byAbly: pick % 2 === 0 })],
   headsMove: [4, ({ site }) => site.tick()],
@@ -52,7 +52,7 @@ function flag(desk, transport) {
   desk.streams.forEach((stream) => stream.event("session", transport === "sse" ? { transport } : {}));
 }
 
-/** The log goes on from a backup: what was there is gone, and the streams end with the process. */
+/** Restore the log from a backup: what came later is gone, and the streams end with the process. */
 function restore({ site, streams, pages }) {
   const number = Number(site.epoch.slice(1)) + 1;
   Object.assign(site, { epoch: `e${number}`, rows: [], streams: [] });
@@ -65,7 +65,7 @@ const kinds = Object.entries(HAPPENINGS).map(([name, [weight]]) => ({ weight, ar
 const happening = fc.tuple(fc.oneof(...kinds), fc.nat(1_000), fc.constantFrom(0, 20, 300, 2_000, 70_000));
 const day = fc.array(happening, { maxLength: 40, size: "max" });
 
-/** All is well again, and a while passes. */
+/** Make all well again, and let a while pass. */
 async function evening(desk) {
   for (const page of desk.pages) {
     seen(page, true);

@@ -1,4 +1,4 @@
-/** Who leads, and how that is noticed; what they tell each other is the client's matter. */
+/** Test which tab leads, and how the others notice; the client's tests have what tabs tell each other. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Tabs } from "../../../notificacao/static/notificacao/live/tabs.js";
@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
-/** A tab of that name which tells what happens to it, and answers where it is asked. */
+/** Make a tab of that name which records what happens to it, and answers where it is asked. */
 async function join(name, change = () => {}) {
   const tab = browser.tab();
   change(tab);

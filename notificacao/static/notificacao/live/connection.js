@@ -265,7 +265,7 @@ export class Connection {
     if (this.doubts[trouble] >= ENOUGH[trouble]) this.polling.start();
   }
 
-  /** Clear these doubts, and stop polling; after two silent streams one has to send something after its opening first. */
+  /** Clear these doubts; stop polling, after two silent streams only once one sends something after its opening. */
   #trust(/** @type {import("./lane.js").Trouble[]} */ ...troubles) {
     for (const trouble of troubles) this.doubts[trouble] = 0;
     if (this.doubts.silent < ENOUGH.silent) this.polling.stop();
