@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from notificacao import audiences, personal_data, texts
 from notificacao.models import Kind, Priority
 from notificacao.models.notification import MESSAGE_MAX
+from notificacao.sentences import sentence_for
 
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
 EXPIRES_WITHIN = timedelta(days=3_653)
@@ -106,20 +107,3 @@ def _text_of(data: dict[str, Any]) -> str:
 
 def _field(place: tuple[int | str, ...]) -> str:
     return str(place[0]) if place else "message"
-
-
-def sentence_for(error: Any) -> str:
-    """In pt-BR for what staff can meet in a form; pydantic's own words for the rest."""
-    limits = error.get("ctx", {})
-    match error["type"]:
-        case "string_too_long":
-            return f"tem mais de {limits['max_length']} caracteres"
-        case "string_too_short" | "too_short" | "missing":
-            return "falta preencher"
-        case "literal_error":
-            return f"use um destes: {limits['expected']}"
-        case "extra_forbidden":
-            return "campo desconhecido"
-        case "too_long":
-            return f"tem mais de {limits['max_length']} itens"
-    return error["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from notificacao.database import at_once
 from notificacao.models import Channel, LogHead, Notification
@@ -42,7 +43,9 @@ class Cursor:
         """Read `epoch.seq`. Raises InvalidCursor."""
         match = _CURSOR.fullmatch(text)
         if not match:
-            raise InvalidCursor(f"{text[:40]!r} is not a cursor: use epoch.seq, as the session or the stream gave it.")
+            raise InvalidCursor(
+                _("%(text)r não é um cursor: use epoch.seq, tal como veio da sessão ou do fluxo.") % {"text": text[:40]}
+            )
         return cls(match[1], int(match[2]))
 
     @classmethod

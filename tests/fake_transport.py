@@ -9,11 +9,11 @@ from notificacao.transports import Envelope, Sealed, TransportError
 
 
 def transient(reason: str = "503: away") -> TransportError:
-    return TransportError(reason, permanent=False)
+    return TransportError(reason, f"o Ably falhou ({reason})", permanent=False)
 
 
 def permanent(reason: str = "40009: too large") -> TransportError:
-    return TransportError(reason, permanent=True)
+    return TransportError(reason, f"o Ably recusou o pedido ({reason})", permanent=True)
 
 
 class FakeTransport:

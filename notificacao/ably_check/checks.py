@@ -35,13 +35,13 @@ _FIX_CERTIFICATE = (
     "ABLY_PORT; se a rede troca certificados, aponte SSL_CERT_FILE para o arquivo com a autoridade dela."
 )
 _FIX_KEY = (
-    "Copie a chave inteira (appId.keyId:segredo) de «API Keys», no painel do Ably, para ABLY_API_KEY. Com o relógio "
+    "Copie a chave inteira (appId.keyId:segredo) de “API Keys”, no painel do Ably, para ABLY_API_KEY. Com o relógio "
     "errado, acerte-o antes."
 )
-_FIX_ALLOW = "No painel do Ably, dê à chave a permissão «{}» em todos os canais (*)."
+_FIX_ALLOW = "No painel do Ably, dê à chave a permissão “{}” em todos os canais (*)."
 _DO_NOT_USE = "Não use o Ably até entender por quê: o token de uma pessoa só deve ouvir, e só o que é dela."
 _FIX_REVOCABLE = (
-    "No painel do Ably, ligue «Revocable tokens» na chave. Se não for possível: ABLY_KEY_REVOCABLE=false e "
+    "No painel do Ably, ligue “Revocable tokens” na chave. Se não for possível: ABLY_KEY_REVOCABLE=false e "
     "ABLY_TOKEN_TTL curto, pois um token retirado vale até vencer."
 )
 
@@ -103,7 +103,7 @@ class AblyCheck:
             return Finding(name, False, wrong.said, wrong.to_do)
         except TransportError as error:
             to_do = _FIX_CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in str(error) else _FIX_ADDRESS
-            return Finding(name, False, f"o Ably respondeu «{error}»", to_do)
+            return Finding(name, False, _tell(error), to_do)
 
     async def _clock(self) -> str:
         began = time.time()
@@ -121,7 +121,7 @@ class AblyCheck:
         try:
             await self._transport.probe()
         except CredentialsRejected as error:
-            raise Wrong(f"{conf.ably_key_name} foi recusada: {error}", _FIX_KEY) from error
+            raise Wrong(f"{conf.ably_key_name} foi recusada: {_tell(error)}", _FIX_KEY) from error
         return f"{conf.ably_key_name} aceita"
 
     async def _publish_and_receive(self) -> str:
@@ -150,7 +150,7 @@ class AblyCheck:
                     await asyncio.sleep(_LOOK_AGAIN)
         except TransportError as error:
             if error.permanent:
-                raise Wrong(f"a chave não lê o histórico: {error}", _FIX_ALLOW.format("history")) from error
+                raise Wrong(f"a chave não lê o histórico: {_tell(error)}", _FIX_ALLOW.format("history")) from error
             raise
         except TimeoutError as error:
             raise Wrong("a mensagem não está no histórico do Ably", _FIX_ALLOW.format("history")) from error
@@ -183,7 +183,7 @@ class AblyCheck:
             except TimeoutError as error:
                 raise Wrong(f"o token vale ainda, {_REVOKED_WITHIN:g} s depois de revogado", _FIX_REVOCABLE) from error
             except TransportError as error:
-                raise Wrong(f"o Ably não revoga: {error}", _FIX_REVOCABLE) from error
+                raise Wrong(f"o Ably não revoga: {_tell(error)}", _FIX_REVOCABLE) from error
         return f"token recusado {1_000 * (time.monotonic() - began):.0f} ms depois"
 
     async def _round_trips(self) -> str:
@@ -210,7 +210,7 @@ class AblyCheck:
                 listening = await stack.enter_async_context(self._transport.subscribe(PROBE_CHANNEL, key=self._key))
             except TransportError as error:
                 to_do = _FIX_ALLOW.format("subscribe") if error.permanent else f"{_FIX_ADDRESS} É por WebSocket."
-                raise Wrong(f"não é possível ouvir: {error}", to_do) from error
+                raise Wrong(f"não é possível ouvir: {_tell(error)}", to_do) from error
             yield listening
 
     async def _send_and_hear(self, data: dict[str, Any], listening: Listening) -> tuple[str, Any]:
@@ -222,7 +222,7 @@ class AblyCheck:
                     pass
         except TransportError as error:
             to_do = _FIX_ALLOW.format("publish") if error.permanent else _FIX_ADDRESS
-            raise Wrong(f"não é possível publicar: {error}", to_do) from error
+            raise Wrong(f"não é possível publicar: {_tell(error)}", to_do) from error
         except TimeoutError as error:
             said = f"publicada, a mensagem não chegou em {conf.ABLY_PUBLISH_TIMEOUT:g} s"
             raise Wrong(said, _FIX_ALLOW.format("subscribe")) from error
@@ -239,3 +239,8 @@ def _token_for(client_id: str) -> str:
         "x-ably-clientId": client_id,
     }
     return jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers={"kid": conf.ably_key_name})
+
+
+def _tell(error: TransportError) -> str:
+    """Return what went wrong, for staff, with the technical text in quotation marks."""
+    return f"{error.told} (“{error}”)"

@@ -97,6 +97,10 @@ class ProducerKeyAdmin(admin.ModelAdmin):
     def has_revoke_permission(self, request) -> bool:
         return super().has_change_permission(request)
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        kwargs["help_texts"] = {"name": "Onde fica guardada: “servidor de benefícios”."}
+        return super().get_form(request, obj, change, **kwargs)
+
     def get_fields(self, request, obj=None):
         return self.fields if obj is None else ("prefix", *self.list_display[1:])
 

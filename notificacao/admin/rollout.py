@@ -36,7 +36,7 @@ class FlagForm(forms.ModelForm):
         labels = {"everyone": "Todos no Ably", "note": "Observação"}
         widgets = {"everyone": _EveryoneSelect}
         help_texts = {
-            "everyone": "Vale mais que o percentual. Em caso de problema com o Ably escolha «Não»: em segundos todos "
+            "everyone": "Vale mais que o percentual. Em caso de problema com o Ably escolha “Não”: em segundos todos "
             "passam ao SSE, e nada se perde.",
             "percent": "Quantos em cada 100 recebem pelo Ably: de 0 a 100, com uma casa decimal. Aumentar só "
             "acrescenta pessoas; diminuir só retira; 0 traz todos de volta ao SSE.",
@@ -64,7 +64,7 @@ class FlagForm(forms.ModelForm):
         if {"everyone", "percent"} & {*self.changed_data} and rollout_plan.newest().under_way:
             raise forms.ValidationError(
                 "Um plano de transição está em curso e é ele que muda o percentual: conduza-o, ou desligue tudo com "
-                "«Não»."
+                "“Não”."
             )
         return cleaned
 
@@ -122,4 +122,4 @@ class RolloutFlagAdmin(admin.ModelAdmin):
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return EVERYONE[value]
-    return f"«{value}»" if isinstance(value, str) else number_format(value, 1)
+    return f"“{value}”" if isinstance(value, str) else number_format(value, 1)

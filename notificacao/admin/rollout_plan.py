@@ -70,7 +70,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
         except NotNow as why:
             self.message_user(request, str(why), messages.ERROR)
         else:
-            self.message_user(request, f"Feito: o plano está «{plan.get_state_display()}».", messages.SUCCESS)
+            self.message_user(request, f"Feito: o plano está “{plan.get_state_display()}”.", messages.SUCCESS)
         return redirect(request.path)
 
 

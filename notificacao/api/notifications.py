@@ -100,7 +100,7 @@ def _as_json(reader: Reader, rows) -> list[dict]:
 
 
 def _resync(resync: ResyncNeeded) -> Problem:
-    detail = _("O registro não responde a partir deste cursor: busque a caixa.")
+    detail = _("O registro não responde a partir deste cursor: recarregue a caixa de entrada.")
     return Problem(410, "resync", detail, position=str(resync.position))
 
 

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
@@ -26,8 +27,8 @@ class BoundedJSONParser(JSONParser):
             raise TooLarge(self.limit)
         try:
             return super().parse(io.BytesIO(body), media_type, parser_context)
-        except (RecursionError, UnicodeDecodeError) as error:
-            raise ParseError from error
+        except (ParseError, RecursionError, UnicodeDecodeError) as error:
+            raise ParseError(_("O corpo do pedido não é JSON.")) from error
 
 
 class BulkJSONParser(BoundedJSONParser):

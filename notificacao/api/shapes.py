@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 from notificacao.api.problems import Problem
 from notificacao.models import Receipt
 from notificacao.reading import Entry
+from notificacao.sentences import sentence_for
 from notificacao.wire import Moment, WireNotification
 
 RECEIPTS_MAX = 200
@@ -173,4 +174,4 @@ def parse(shape: type[Shape], data: Any) -> Shape:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "body"
-        raise Problem(400, "invalid", f"{place}: {first['msg']}") from error
+        raise Problem(400, "invalid", f"{place}: {sentence_for(first)}") from error

@@ -7,12 +7,24 @@ decides. Forced, it stays as it was put, whatever happens.
 
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 CLOSED = "closed"
 OPEN = "open"
 HALF_OPEN = "half_open"
 
 _GOOD, _SLOW, _FAILED = "good", "slow", "failed"
+
+
+class Reason(NamedTuple):
+    """Why the breaker is not closed, or would not be: for staff, in Portuguese, and for the log, in English."""
+
+    staff: str
+    log: str
+
+
+NO_REASON = Reason("", "")
+NOT_REACHED_YET = Reason("o Ably ainda não foi contatado", "Ably was not reached yet.")
 
 
 class Breaker:
@@ -46,7 +58,7 @@ class Breaker:
         self._outcomes: deque[tuple[float, str]] = deque(maxlen=volume)  # (when, what), oldest first
         self._may_probe_at = clock()
         self.forced = False
-        self.reason = "" if state == CLOSED else "Ably was not reached yet."
+        self.reason = NO_REASON if state == CLOSED else NOT_REACHED_YET
 
     @property
     def state(self) -> str:
@@ -69,17 +81,17 @@ class Breaker:
 
     def success(self) -> None:
         """The other side answered and took what it was given."""
-        self._hear(_GOOD, "")
+        self._hear(_GOOD, NO_REASON)
 
-    def slow(self, reason: str) -> None:
+    def slow(self, reason: Reason) -> None:
         """The other side does not answer in time, or asks for less than it gets."""
         self._hear(_SLOW, reason)
 
-    def failure(self, reason: str) -> None:
+    def failure(self, reason: Reason) -> None:
         """The other side failed, and not by a fault of ours."""
         self._hear(_FAILED, reason)
 
-    def trip(self, reason: str) -> None:
+    def trip(self, reason: Reason) -> None:
         """Nobody can get through, that is certain: open at once."""
         if self.forced:
             self.reason = reason
@@ -90,7 +102,7 @@ class Breaker:
         """Keep it `closed` or `open` until `release()`. Forced closed, `reason` tells the last failure."""
         self.forced = True
         self._state = state
-        self.reason = ""
+        self.reason = NO_REASON
         self._outcomes.clear()
 
     def release(self) -> None:
@@ -98,12 +110,12 @@ class Breaker:
         self.forced = False
         self._may_probe_at = self._clock()
 
-    def _hear(self, what: str, reason: str) -> None:
+    def _hear(self, what: str, reason: Reason) -> None:
         if self.forced:
             self.reason = reason
         elif self._state == HALF_OPEN:
             if what == _GOOD:
-                self._state, self.reason = CLOSED, ""
+                self._state, self.reason = CLOSED, NO_REASON
             else:
                 self._open(reason)
         elif self._state == CLOSED:
@@ -125,7 +137,7 @@ class Breaker:
             failed >= self._threshold * len(heard) or failed + slow >= self._slow_threshold * len(heard)
         )
 
-    def _open(self, reason: str) -> None:
+    def _open(self, reason: Reason) -> None:
         self._state = OPEN
         self._may_probe_at = self._clock() + self._cooldown
         self._outcomes.clear()

@@ -13,7 +13,7 @@ from notificacao import metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.breaker import CLOSED, Breaker
+from notificacao.dispatcher.breaker import CLOSED, Breaker, Reason
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState
 from notificacao.rollout import BREAKER, Rollout
@@ -91,32 +91,34 @@ class BreakerMonitor:
         try:
             await self._transport.probe()
         except TransportError as error:
-            self._breaker.failure(str(error))
+            self._breaker.failure(Reason(error.told, str(error)))
             return
         except Exception as error:
             logger.exception("probe_fault", error=str(error))
-            self._breaker.failure(f"{type(error).__name__}: {error}")
+            kind = type(error).__name__
+            self._breaker.failure(Reason(f"a sondagem do Ably falhou ({kind})", f"{kind}: {error}"))
             return
         took = time.monotonic() - began
         if took < conf.ABLY_SLOW_AFTER:
             self._breaker.success()
         else:
-            self._breaker.slow(f"a probe took {took:.1f} s")
+            self._breaker.slow(Reason(f"uma sondagem do Ably levou {took:.1f} s", f"a probe took {took:.1f} s"))
 
 
-def _store(term: int, state: str, reason: str) -> None:
-    """Write state and reason where they differ. Raises LeadLost."""
+def _store(term: int, state: str, reason: Reason) -> None:
+    """Write state and reason, as staff read it, where they differ. Raises LeadLost."""
+    told = reason.staff[:300]
     row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
     changed = row.state != state
-    if not changed and row.reason == reason[:300]:
+    if not changed and row.reason == told:
         return
     with transaction.atomic():
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
-        row.state, row.reason = state, reason[:300]
+        row.state, row.reason = state, told
         row.changed_at = timezone.now() if changed else row.changed_at
         row.save(update_fields=["state", "reason", "changed_at"])
     metrics.BREAKER.state(row.in_force)
     if changed:
-        logger.info("breaker_changed", state=state, reason=reason, forced=row.forced)
+        logger.info("breaker_changed", state=state, reason=reason.log, forced=row.forced)
         wakes.wake(wakes.HUBS)

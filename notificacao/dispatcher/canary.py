@@ -15,7 +15,7 @@ from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.breaker import CLOSED, Breaker
+from notificacao.dispatcher.breaker import CLOSED, Breaker, Reason
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CanaryProbe
 from notificacao.transports import CredentialsRejected, Listening, Transport, TransportError
@@ -80,10 +80,18 @@ class Canary:
                 while (arrived := await listening.next())[0] != message_id:
                     pass
         except TimeoutError as error:
-            text = f"a probe was published and did not arrive within {conf.ABLY_PUBLISH_TIMEOUT:g} s"
-            raise TransportError(text, permanent=False) from error
+            seconds = f"{conf.ABLY_PUBLISH_TIMEOUT:g} s"
+            raise TransportError(
+                f"a probe was published and did not arrive within {seconds}",
+                f"uma sonda foi publicada e não chegou em {seconds}",
+                permanent=False,
+            ) from error
         if arrived[1] != probe:
-            raise TransportError("a probe arrived as something else than was sent", permanent=False)
+            raise TransportError(
+                "a probe arrived as something else than was sent",
+                "uma sonda chegou diferente do que foi enviado",
+                permanent=False,
+            )
         return time.monotonic() - began
 
     async def _heard(self, term: int, seconds: float) -> None:
@@ -98,12 +106,17 @@ class Canary:
         if error.permanent and not isinstance(error, CredentialsRejected):
             logger.error("canary_cannot_sing", error=str(error))  # our key may not do this: that tells nothing of Ably
             return
-        await self._thread.run(_record, term, None, str(error))
+        await self._thread.run(_record, term, None, error.told)
         metrics.CANARY.labels("missed").inc()
         self._missed += 1
         logger.warning("canary_missed", missed=self._missed, error=str(error))
         if self.silent and self._breaker.state == CLOSED:
-            self._breaker.trip(f"{self._missed} probes in a row were missed: {error}")
+            self._breaker.trip(
+                Reason(
+                    f"sondas seguidas sem volta: {self._missed} ({error.told})",
+                    f"{self._missed} probes in a row were missed: {error}",
+                )
+            )
 
 
 async def _until(moment: float) -> None:

@@ -19,6 +19,7 @@ from notificacao.rollout.guard.verdict import (
     Advance,
     AwaitApproval,
     Clock,
+    Hold,
     RollBack,
     StepDown,
     Verdict,
@@ -31,6 +32,13 @@ logger = structlog.get_logger(__name__)
 
 PROBES_COME_EVERY = timedelta(minutes=10)  # at the latest; without them nobody knows whether Ably is there
 State = RolloutPlan.State
+WORDS = {
+    Hold: "aguardar",
+    Advance: "avançar",
+    AwaitApproval: "aguardar aprovação",
+    StepDown: "voltar uma etapa",
+    RollBack: "reverter tudo",
+}
 ALERTS = {
     RollBack: ("Transição revertida pelo vigia", Priority.URGENTE),
     StepDown: ("Transição voltou uma etapa", Priority.URGENTE),
@@ -118,7 +126,7 @@ def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
 
 def _say(plan: RolloutPlan, verdict: Verdict) -> None:
     if plan.state == State.RUNNING:
-        rehearsal = f"Ensaio ({type(verdict).__name__}): " if conf.ROLLOUT_DRY_RUN else ""
+        rehearsal = f"Ensaio ({WORDS[type(verdict)]}): " if conf.ROLLOUT_DRY_RUN else ""
         RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{rehearsal}{verdict.reason}"[:1000])
 
 

@@ -5,7 +5,7 @@ is in the log, and the stream hubs read the log.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 import stamina
@@ -25,11 +25,15 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row is settled as, and why. `fallback` is the word for why SSE carries what Ably was to carry."""
+    """What a row is settled as, and why: `error` for staff, in Portuguese, `logged` for the log, in English.
+
+    `fallback` is the word for why SSE carries what Ably was to carry.
+    """
 
     state: DispatchState
     error: str = ""
     fallback: str = ""
+    logged: str = field(default="", compare=False)
 
 
 PUBLISHED = Outcome(DispatchState.PUBLISHED)
@@ -80,7 +84,7 @@ class NotificationOrchestrator:
                 notification=str(envelope.row.public_id),
                 seq=envelope.row.seq,
                 reason=outcome.fallback,
-                error=outcome.error,
+                error=outcome.logged,
             )
         return outcome
 
@@ -101,7 +105,7 @@ class NotificationOrchestrator:
         except Settled as settled:
             return settled.outcome
         except TransportError as error:
-            return Outcome(DispatchState.FAILED, str(error), _why(error))
+            return Outcome(DispatchState.FAILED, error.told, _why(error), str(error))
         return PUBLISHED
 
     async def _attempt(self, envelope: Envelope, sender: Sender) -> None:

@@ -44,7 +44,7 @@ class Revoker:
             await transport.revoke([row.target for row in rows], issued_before)
         except TransportError as error:
             logger.warning("revocation_failed", targets=len(rows), attempts=rows[0].attempts + 1, error=str(error))
-            await self._thread.run(revocations.failed, rows, str(error))
+            await self._thread.run(revocations.failed, rows, error.told)
         else:
             await self._thread.run(_settle, rows)
         return True

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from notificacao import metrics
 from notificacao.conf import conf
-from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.pace import Pace
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
@@ -121,22 +121,24 @@ class Sender:
         """In steps, so that a moment in which this process itself stood still counts as one step and no more."""
         for _ in range(_STEPS):
             await asyncio.sleep(conf.ABLY_SLOW_AFTER / _STEPS)
-        self._breaker.slow(f"slower than {conf.ABLY_SLOW_AFTER} s")
+        seconds = conf.ABLY_SLOW_AFTER
+        self._breaker.slow(Reason(f"o Ably levou mais de {seconds} s", f"slower than {seconds} s"))
 
     def _judge(self, faults: list[Exception | None], departed: float, in_time: bool) -> None:
         """Tell breaker and pace the worst that this request says of the other side."""
         told = [fault for fault in faults if isinstance(fault, TransportError)]
         for fault in told:
+            reason = Reason(fault.told, str(fault))
             if isinstance(fault, CredentialsRejected):
-                self._breaker.trip(str(fault))
+                self._breaker.trip(reason)
                 return
             if isinstance(fault, TooFast):
                 metrics.ABLY_RATE_LIMITED.inc()
                 self._pace.too_fast(departed, fault.retry_after)
-                self._breaker.slow(str(fault))
+                self._breaker.slow(reason)
                 return
             if not fault.permanent:
-                self._breaker.failure(str(fault))
+                self._breaker.failure(reason)
                 return
         if None in faults:
             self._pace.went_well(departed)

@@ -15,8 +15,9 @@ from pydantic import (
 )
 
 from notificacao import texts
-from notificacao.content import Content, sentence_for
+from notificacao.content import Content
 from notificacao.producing.faults import Fault, Faulty
+from notificacao.sentences import sentence_for
 
 ORDERS_MAX = 1_000  # a request
 PEOPLE_MAX = 200  # named in one notification

@@ -10,25 +10,29 @@ from notificacao.models import Notification
 
 
 class TransportError(Exception):
-    """A publish that did not succeed. `permanent`: the fault is ours or the message's, and a retry cannot help."""
+    """A publish that did not succeed: `message` for the log, in English, `told` for staff, in Portuguese.
 
-    def __init__(self, message: str, *, permanent: bool):
+    `permanent`: the fault is ours or the message's, and a retry cannot help.
+    """
+
+    def __init__(self, message: str, told: str, *, permanent: bool):
         super().__init__(message)
+        self.told = told
         self.permanent = permanent
 
 
 class CredentialsRejected(TransportError):
     """Our key or our account is refused: a retry cannot help, and nobody else's message gets through either."""
 
-    def __init__(self, message: str):
-        super().__init__(message, permanent=True)
+    def __init__(self, message: str, told: str):
+        super().__init__(message, told, permanent=True)
 
 
 class TooFast(TransportError):
     """We send faster than the other side allows. `retry_after`: seconds that it asks for; None where it does not."""
 
-    def __init__(self, message: str, retry_after: float | None = None):
-        super().__init__(message, permanent=False)
+    def __init__(self, message: str, told: str, retry_after: float | None = None):
+        super().__init__(message, told, permanent=False)
         self.retry_after = retry_after
 
 

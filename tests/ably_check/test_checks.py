@@ -81,7 +81,7 @@ async def test_where_all_is_well_every_line_says_so(of_each_role):
 async def test_a_wrong_key_is_told_without_its_secret_and_the_rest_is_not_tried(ably):
     ably.ABLY_API_KEY = f"{KEY_NAME}:outro-segredo-de-teste-32-letras"
     found = await findings()
-    assert "semtas.local foi recusada: 401" in found["Chave"].said
+    assert "semtas.local foi recusada: o Ably recusou a chave ou a conta (código 401" in found["Chave"].said
     assert "ABLY_API_KEY" in found["Chave"].to_do
     assert {found[name].ok for name in ("Publicar e receber", "Revogação", "Ida e volta")} == {None}
     assert "outro-segredo" not in str(found)
@@ -121,8 +121,8 @@ async def test_a_key_that_may_not_publish_is_to_be_given_publish(ably, our_token
     our_tokens_may("subscribe", "history")
     found = await findings()
     assert wrong(found) == ["Publicar e receber", "Criptografia", "Ida e volta"]
-    assert "não é possível publicar: 40160" in found["Publicar e receber"].said
-    assert "«publish»" in found["Publicar e receber"].to_do
+    assert "não é possível publicar: o Ably recusou o pedido (código 40160)" in found["Publicar e receber"].said
+    assert "“publish”" in found["Publicar e receber"].to_do
 
 
 async def test_a_key_that_may_not_subscribe_is_to_be_given_subscribe(ably, our_tokens_may):
@@ -131,15 +131,15 @@ async def test_a_key_that_may_not_subscribe_is_to_be_given_subscribe(ably, our_t
     found = await findings()
     assert wrong(found) == ["Publicar e receber", "Criptografia", "Ida e volta"]
     assert "não chegou em 0.5 s" in found["Publicar e receber"].said
-    assert "«subscribe»" in found["Publicar e receber"].to_do
+    assert "“subscribe”" in found["Publicar e receber"].to_do
 
 
 async def test_a_key_that_may_not_read_history_is_to_be_given_history(ably, our_tokens_may):
     our_tokens_may("publish", "subscribe")
     found = await findings()
     assert wrong(found) == ["Criptografia"]
-    assert "não lê o histórico: 40160" in found["Criptografia"].said
-    assert "«history»" in found["Criptografia"].to_do
+    assert "não lê o histórico: o Ably recusou o pedido (código 40160)" in found["Criptografia"].said
+    assert "“history”" in found["Criptografia"].to_do
 
 
 async def test_where_http_passes_and_websockets_do_not_that_is_told(ably, monkeypatch):
@@ -176,12 +176,12 @@ async def test_a_history_that_lags_is_waited_for(ably, monkeypatch):
 
 async def test_a_history_that_ably_cannot_give_now_is_not_blamed_on_the_key(ably, monkeypatch):
     async def fail(*args):
-        raise TransportError("50003: away", permanent=False)
+        raise TransportError("50003: away", "o Ably falhou (código 50003)", permanent=False)
 
     monkeypatch.setattr(inspection, "held", fail)
     found = await findings()
     assert wrong(found) == ["Criptografia"]
-    assert found["Criptografia"].said == "o Ably respondeu «50003: away»"
+    assert found["Criptografia"].said == "o Ably falhou (código 50003) (“50003: away”)"
 
 
 async def test_what_lies_at_ably_in_the_clear_is_told(ably, monkeypatch):

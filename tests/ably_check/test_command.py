@@ -10,7 +10,7 @@ from notificacao.ably_check.checks import Finding
 from notificacao.management.commands import ably_check
 
 WELL = Finding("Chave", True, "aceita")
-WRONG = Finding("Publicar e receber", False, "não é possível publicar", "Dê à chave «publish».")
+WRONG = Finding("Publicar e receber", False, "não é possível publicar", "Dê à chave “publish”.")
 UNSEEN = Finding("Revogação", None, "não verificado")
 
 
@@ -45,7 +45,7 @@ def test_a_line_for_each_and_beneath_it_what_to_do(tell):
     assert told.splitlines() == [
         "ok    Chave: aceita",
         "ERRO  Publicar e receber: não é possível publicar",
-        "      O que fazer: Dê à chave «publish».",
+        "      O que fazer: Dê à chave “publish”.",
         "–     Revogação: não verificado",
     ]
     assert code == 1

@@ -95,7 +95,7 @@ def test_the_history_tells_old_value_new_value_and_who(operator, flag):
     page = operator.get(f"{FLAGS}{flag.pk}/history/").content.decode()
     assert "Percentual: 50,0 → 25,0" in page
     assert "Todos no Ably: Vale o percentual → Não: ninguém, todos por SSE" in page
-    assert "Observação: «Piloto» → «Ably lento»" in page
+    assert "Observação: “Piloto” → “Ably lento”" in page
     assert "dora (Dora)" in page
 
 

@@ -45,7 +45,7 @@ def test_it_says_in_a_sentence_where_the_transition_stands(page):
     assert "A transição não começou." in page.get(PAGE).content.decode()
     shown = act(page, "start")
     assert "Etapa 1 de 4, com 5% das pessoas no Ably." in shown
-    assert "Feito: o plano está «Em andamento»." in shown
+    assert "Feito: o plano está “Em andamento”." in shown
 
 
 def test_an_act_turns_the_flag_and_is_on_record_with_who_and_why(page, operator):

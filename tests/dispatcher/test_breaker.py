@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.breaker import NO_REASON, NOT_REACHED_YET, Breaker
 
 
 class Clock:
@@ -41,7 +41,7 @@ def fail(breaker, times, reason="unreachable"):
 
 def test_a_new_breaker_is_open_and_lets_the_first_caller_probe_at_once(clock):
     breaker = Breaker(clock=clock)
-    assert (breaker.state, breaker.reason, breaker.forced) == ("open", "Ably was not reached yet.", False)
+    assert (breaker.state, breaker.reason, breaker.forced) == ("open", NOT_REACHED_YET, False)
     assert breaker.admit()
     assert breaker.state == "half_open"
 
@@ -49,7 +49,7 @@ def test_a_new_breaker_is_open_and_lets_the_first_caller_probe_at_once(clock):
 def test_a_closed_breaker_admits_all(closed):
     assert all(closed.admit() for _ in range(1000))
     assert closed.state == "closed"
-    assert closed.reason == ""
+    assert closed.reason == NO_REASON
 
 
 def test_it_stays_closed_below_the_minimum_volume_even_if_all_failed(closed):
@@ -109,7 +109,7 @@ def test_a_probe_that_succeeds_closes_it_and_forgets_the_old_failures(closed, cl
     assert closed.admit()
     closed.success()
     assert closed.state == "closed"
-    assert closed.reason == ""
+    assert closed.reason == NO_REASON
     fail(closed, 4)
     assert closed.state == "closed"
 
@@ -291,13 +291,13 @@ def test_a_share_of_failures_that_is_just_the_threshold_opens_it(clock):
 
 def test_forced_closed_it_says_what_fails(closed):
     closed.force("closed")
-    assert closed.reason == ""
+    assert closed.reason == NO_REASON
     closed.trip("40101: invalid credential")
     assert (closed.state, closed.reason) == ("closed", "40101: invalid credential")
     closed.failure("503: away")
     assert (closed.state, closed.reason) == ("closed", "503: away")
     closed.success()
-    assert closed.reason == ""
+    assert closed.reason == NO_REASON
 
 
 def test_released_from_closed_it_judges_anew_and_from_open_it_probes_at_once(closed):

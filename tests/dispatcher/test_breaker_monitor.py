@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from notificacao import rollout
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.breaker import Breaker
+from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState
@@ -85,13 +85,14 @@ async def test_a_failed_probe_leaves_the_reason_in_the_row(look, database, trans
     transport.ill = transient("503: away")
     await look()
     found = await database.run(row)
-    assert (found.state, found.reason) == ("open", "503: away")
+    assert (found.state, found.reason) == ("open", "o Ably falhou (503: away)")
 
 
 async def test_a_probe_that_ends_in_a_bug_of_ours_is_a_failed_probe(look, breaker, transport):
     transport.ill = ZeroDivisionError("a bug of ours")
     await look()
-    assert (breaker.state, breaker.reason) == ("open", "ZeroDivisionError: a bug of ours")
+    assert breaker.state == "open"
+    assert breaker.reason == ("a sondagem do Ably falhou (ZeroDivisionError)", "ZeroDivisionError: a bug of ours")
 
 
 async def test_a_probe_that_is_answered_late_does_not_close_it(look, breaker, transport, settings):
@@ -99,7 +100,8 @@ async def test_a_probe_that_is_answered_late_does_not_close_it(look, breaker, tr
     transport.probe = lambda: asyncio.sleep(0.08)
     await look()
     assert breaker.state == "open"
-    assert "a probe took" in breaker.reason
+    assert "uma sondagem do Ably levou" in breaker.reason.staff
+    assert "a probe took" in breaker.reason.log
 
 
 async def test_forced_open_ably_is_not_even_asked_and_released_it_is(look, database, transport, breaker):
@@ -115,10 +117,10 @@ async def test_forced_open_ably_is_not_even_asked_and_released_it_is(look, datab
 async def test_forced_closed_the_row_tells_what_fails(look, database, breaker):
     await database.run(force, "closed")
     await look()
-    breaker.failure("503: away")
+    breaker.failure(Reason("o Ably falhou", "503: away"))
     await look()
     found = await database.run(row)
-    assert (found.state, found.reason, found.forced) == ("closed", "503: away", "closed")
+    assert (found.state, found.reason, found.forced) == ("closed", "o Ably falhou", "closed")
 
 
 async def test_the_state_keeps_its_since_while_only_the_reason_changes(look, database, breaker, transport):
@@ -126,10 +128,10 @@ async def test_the_state_keeps_its_since_while_only_the_reason_changes(look, dat
     await look()
     before = await database.run(row)
     transport.ill = transient("second")
-    await eventually(lambda: breaker.reason == "second" or look())
+    await eventually(lambda: breaker.reason.log == "second" or look())
     await look()
     after = await database.run(row)
-    assert (after.reason, after.changed_at) == ("second", before.changed_at)
+    assert (after.reason, after.changed_at) == ("o Ably falhou (second)", before.changed_at)
 
 
 async def test_a_leader_whose_term_is_over_does_not_write_the_row(look, database):

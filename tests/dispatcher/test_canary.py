@@ -104,7 +104,10 @@ async def test_so_many_missed_in_a_row_open_the_breaker_and_say_why(canary, data
     assert breaker.state == "closed"
     await canary.probe_loop()
     assert breaker.state == "open"
-    assert breaker.reason == "3 probes in a row were missed: a probe was published and did not arrive within 0.05 s"
+    assert breaker.reason == (
+        "sondas seguidas sem volta: 3 (uma sonda foi publicada e não chegou em 0.05 s)",
+        "3 probes in a row were missed: a probe was published and did not arrive within 0.05 s",
+    )
     assert [probe.round_trip_ms for probe in await database.run(probes)] == [None] * 3
     assert transport.subscribed == 3, "each time it listened anew"
 
@@ -126,7 +129,7 @@ async def test_where_misses_are_to_open_nothing_they_are_only_kept(canary, datab
     for _ in range(5):
         await canary.probe_loop()
     assert (breaker.state, canary.silent) == ("closed", False)
-    assert {probe.error for probe in await database.run(probes)} == {"503: away"}
+    assert {probe.error for probe in await database.run(probes)} == {"o Ably falhou (503: away)"}
 
 
 async def test_an_ably_that_answers_and_delivers_nothing_stays_out_of_use_until_a_probe_arrives(
@@ -139,7 +142,7 @@ async def test_an_ably_that_answers_and_delivers_nothing_stays_out_of_use_until_
     await watch.look(canary.term, await database.run(rollout.current))
     assert transport.probes == 0
     row = await database.run(BreakerState.objects.get)
-    assert (row.state, row.reason[:32]) == ("open", "1 probes in a row were missed: a")
+    assert (row.state, row.reason[:31]) == ("open", "sondas seguidas sem volta: 1 (u")
     transport.deaf = False
     async with singing(canary):
         await eventually(lambda: not canary.silent)
@@ -160,7 +163,7 @@ async def test_what_our_key_may_not_do_tells_nothing_of_ably(canary, database, t
     await canary.probe_loop()
     assert await database.run(probes) == []
     assert breaker.state == "closed"
-    transport.ill = CredentialsRejected("40101: no such key")
+    transport.ill = CredentialsRejected("40101: no such key", "o Ably recusou a chave")
     await canary.probe_loop()
     assert breaker.state == "open"
 

@@ -125,7 +125,7 @@ def test_what_is_paused_has_no_clock_and_is_still_saved_from_harm(world):
 def test_a_rehearsal_only_says_what_it_would_do(world, settings):
     settings.ROLLOUT_DRY_RUN = True
     assert world.sees(FAILING) == ("running", 2, 25)
-    assert rollout_plan.newest().reason.startswith("Ensaio (RollBack): Limite crítico")
+    assert rollout_plan.newest().reason.startswith("Ensaio (reverter tudo): Limite crítico")
     assert Notification.objects.count() == 0
 
 

@@ -114,7 +114,7 @@ async def test_a_transient_fault_is_retried_with_the_same_envelope(orchestrator,
 async def test_a_row_fails_with_the_last_reason_once_the_attempts_are_used_up(orchestrator, transport, settings):
     settings.ABLY_PUBLISH_ATTEMPTS = 2
     transport.faults[1] = [transient("first"), transient("second"), transient("never")]
-    assert await send(orchestrator, [envelope()]) == {1: failed("second")}
+    assert await send(orchestrator, [envelope()]) == {1: failed("o Ably falhou (second)")}
     assert len(transport.attempted) == 2
 
 
@@ -122,7 +122,7 @@ async def test_a_permanent_fault_is_not_retried_and_the_breaker_does_not_hear_of
     for seq in range(1, 11):
         transport.faults[seq] = [permanent()]
     outcomes = await send(orchestrator, [envelope(seq) for seq in range(1, 11)])
-    assert set(outcomes.values()) == {failed("40009: too large", "message")}
+    assert set(outcomes.values()) == {failed("o Ably recusou o pedido (40009: too large)", "message")}
     assert len(transport.attempted) == 10
     assert breaker.state == "closed"
 
@@ -136,9 +136,9 @@ async def test_a_failed_row_does_not_hold_up_those_behind_it(orchestrator, trans
 async def test_transient_faults_open_the_breaker_and_what_is_left_is_skipped(orchestrator, transport, breaker):
     transport.faults = {seq: [transient()] * 3 for seq in range(1, 6)}
     outcomes = await send(orchestrator, [envelope(seq) for seq in range(1, 6)])
-    assert (breaker.state, breaker.reason) == ("open", "503: away")
+    assert (breaker.state, breaker.reason.log) == ("open", "503: away")
     assert len(transport.attempted) == 5, "the fifth failure opens it, and nobody asks again"
-    assert outcomes[1] == failed("503: away")
+    assert outcomes[1] == failed("o Ably falhou (503: away)")
     assert [outcomes[seq] for seq in range(2, 6)] == [BREAKER_OPEN] * 4
 
 
@@ -210,7 +210,9 @@ async def test_a_row_that_cannot_be_sealed_fails_without_an_attempt(orchestrator
         raise permanent()
 
     monkeypatch.setattr(transport, "seal", seal)
-    assert await send(orchestrator, [envelope()]) == {1: failed("40009: too large", "message")}
+    assert await send(orchestrator, [envelope()]) == {
+        1: failed("o Ably recusou o pedido (40009: too large)", "message")
+    }
     assert transport.attempted == []
 
 
@@ -230,23 +232,23 @@ async def test_a_dispatcher_that_leads_no_more_publishes_nothing_and_settles_not
 async def test_a_refused_key_fails_the_row_and_opens_the_breaker_at_once_with_that_reason(
     orchestrator, transport, breaker
 ):
-    transport.faults[1] = [CredentialsRejected("40101: invalid credential")]
+    transport.faults[1] = [CredentialsRejected("40101: invalid credential", "o Ably recusou a chave")]
     outcomes = await send(orchestrator, [envelope(1), envelope(2)])
-    assert outcomes == {1: failed("40101: invalid credential", "refused"), 2: BREAKER_OPEN}
-    assert (breaker.state, breaker.reason) == ("open", "40101: invalid credential")
+    assert outcomes == {1: failed("o Ably recusou a chave", "refused"), 2: BREAKER_OPEN}
+    assert (breaker.state, breaker.reason.log) == ("open", "40101: invalid credential")
     assert len(transport.attempted) == 1
 
 
 async def test_a_row_that_stays_too_fast_fails_as_rate_limited(orchestrator, transport):
-    transport.faults[1] = [TooFast("42910: too fast", retry_after=0)] * 3
-    assert await send(orchestrator, [envelope()]) == {1: failed("42910: too fast", "rate_limited")}
+    transport.faults[1] = [TooFast("42910: too fast", "devagar", retry_after=0)] * 3
+    assert await send(orchestrator, [envelope()]) == {1: failed("devagar", "rate_limited")}
 
 
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
         (permanent(), "message"),
-        (CredentialsRejected("40101"), "refused"),
+        (CredentialsRejected("40101", "o Ably recusou a chave"), "refused"),
         (transient(), "ably_failed"),
         (None, "breaker_open"),
     ],
@@ -261,6 +263,7 @@ async def test_each_fallback_is_a_log_line_and_counted_by_its_reason(orchestrato
         await send(orchestrator, [sent])
     [line] = [line for line in lines if line["event"] == "fallback"]
     assert (line["reason"], line["seq"], line["notification"]) == (reason, 7, str(sent.row.public_id))
+    assert line["error"] == (str(fault) if fault else ""), "logs are English"
     assert fallbacks(reason) == before + 1
 
 

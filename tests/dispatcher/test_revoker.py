@@ -75,7 +75,7 @@ async def test_while_ably_does_not_take_it_it_stays_and_is_tried_again_with_the_
         await ask("clientId:ana")
         row = await eventually(lambda: in_database(Revocation.objects.filter(attempts__gte=2).first))
         assert row.done_at is None
-        assert row.error == str(trouble)
+        assert row.error == trouble.told
         assert await in_database(AuditEvent.objects.count) == 0
         transport.ill = None
         await eventually(all_done)

@@ -173,7 +173,7 @@ async def test_a_request_is_slow_while_it_is_still_in_flight_and_no_success_afte
     settings.ABLY_SLOW_AFTER = 0.05
     [slow] = publish(sender, 1)
     await eventually(lambda: breaker.state == "open")
-    assert breaker.reason == "slower than 0.05 s"
+    assert breaker.reason == ("o Ably levou mais de 0.05 s", "slower than 0.05 s")
     assert not slow.done()
     gate.set()
     await slow
@@ -199,13 +199,13 @@ def spend(seconds):
 
 
 async def test_a_refused_key_opens_the_breaker_with_that_reason(sender, transport, breaker):
-    transport.ill = CredentialsRejected("40101: invalid credential")
+    transport.ill = CredentialsRejected("40101: invalid credential", "o Ably recusou a chave")
     await asyncio.gather(*publish(sender, 1), return_exceptions=True)
-    assert (breaker.state, breaker.reason) == ("open", "40101: invalid credential")
+    assert (breaker.state, breaker.reason) == ("open", ("o Ably recusou a chave", "40101: invalid credential"))
 
 
 async def test_too_fast_makes_everybody_wait_as_long_as_is_asked_for(sender, transport):
-    transport.faults[1] = [TooFast("42910: too fast", retry_after=0.3)]
+    transport.faults[1] = [TooFast("42910: too fast", "devagar", retry_after=0.3)]
     with pytest.raises(TooFast):
         await sender.publish(envelope(1))
     began = time.monotonic()
@@ -221,7 +221,7 @@ async def test_too_fast_once_leaves_the_breaker_closed_and_again_and_again_opens
         return lambda _: None
 
     sender = Sender(transport, breaker, look)
-    transport.faults[1] = [TooFast("42910: too fast", retry_after=0)] * 5
+    transport.faults[1] = [TooFast("42910: too fast", "devagar", retry_after=0)] * 5
     for attempt in range(1, 6):
         with pytest.raises(TooFast):
             await sender.publish(envelope(1))

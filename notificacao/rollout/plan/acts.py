@@ -196,7 +196,7 @@ def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
     if plan.version != version or newest() != plan:  # while this one was waited for, another may have followed it
         raise Stale
     if plan.state not in states:
-        raise NotNow(f"Não é possível agora: o plano está «{plan.get_state_display()}».")
+        raise NotNow(f"Não é possível agora: o plano está “{plan.get_state_display()}”.")
     return plan
 
 

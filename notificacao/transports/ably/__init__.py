@@ -85,7 +85,9 @@ class AblyTransport:
             raise fault
         refused = [item for item in answer.items if isinstance(item, dict) and item.get("failureCount")]
         if refused:
-            raise TransportError(f"not all were revoked: {refused}", permanent=True)
+            raise TransportError(
+                f"not all were revoked: {refused}", "o Ably não revogou todos os tokens", permanent=True
+            )
 
     async def close(self) -> None:
         await self._client.close()

@@ -59,12 +59,21 @@ class Client:
                     answer = await self._ask_once(method, path, body, headers)
                 return answer
         except TimeoutError as error:
-            raise TransportError(f"no answer within {conf.ABLY_PUBLISH_TIMEOUT} s", permanent=False) from error
+            seconds = f"{conf.ABLY_PUBLISH_TIMEOUT} s"
+            raise TransportError(
+                f"no answer within {seconds}", f"o Ably não respondeu em {seconds}", permanent=False
+            ) from error
         except AblyException as error:
-            raise TransportError(f"{error.code}: {error.message}", permanent=False) from error
+            raise TransportError(
+                f"{error.code}: {error.message}", f"o Ably falhou (código {error.code})", permanent=False
+            ) from error
         except Exception as error:  # httpx's own, and whatever the SDK makes of a body that is not Ably's
-            kind = "unreachable" if isinstance(error, httpx.HTTPError) else "not an answer of Ably's"
-            raise TransportError(f"{kind}: {type(error).__name__} {error}", permanent=False) from error
+            kind = kind_of(error)
+            if isinstance(error, httpx.HTTPError):
+                text, told = "unreachable", f"o Ably está fora de alcance ({kind})"
+            else:
+                text, told = "not an answer of Ably's", f"o que respondeu não foi o Ably ({kind})"
+            raise TransportError(f"{text}: {type(error).__name__} {error}", told, permanent=False) from error
 
     async def _ask_once(self, method: str, path: str, body: str | None, headers: dict[str, str] | None) -> Answer:
         response = await self._rest.request(method, path, _API_VERSION, body=body, headers=headers)
@@ -100,6 +109,12 @@ def read_error(error: Any) -> tuple[int, str]:
         return 0, ""
     code = error.get("code")
     return code if isinstance(code, int) else 0, str(error.get("message", ""))
+
+
+def kind_of(error: Exception) -> str:
+    """Return the error's class by name, and SSL where that failed: what staff are told of an error in English."""
+    name = type(error).__name__
+    return f"{name}, SSL" if "SSL" in str(error) else name
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

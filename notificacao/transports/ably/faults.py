@@ -25,7 +25,11 @@ def fault_of_each(answer: Answer, count: int) -> list[TransportError | None]:
             code, message = read_error(error)
             faults.append(_fault(error.get("statusCode") or code // 100, code, message, None) if error else None)
     if len(faults) != count:
-        raise TransportError(f"not an answer of Ably's: {len(faults)} results of {count}", permanent=False)
+        raise TransportError(
+            f"not an answer of Ably's: {len(faults)} results of {count}",
+            f"o que respondeu não foi o Ably ({len(faults)} resultados de {count})",
+            permanent=False,
+        )
     return faults
 
 
@@ -46,7 +50,9 @@ def _fault(status: int, code: int, message: str, retry_after: float | None) -> T
         return None
     text = f"{code}: {message}"
     if status == _TOO_MANY_REQUESTS:
-        return TooFast(text, retry_after)
+        return TooFast(text, f"o Ably pediu um ritmo menor (código {code})", retry_after)
     if status in _NOBODY_GETS_THROUGH and code != LACKS_CAPABILITY:
-        return CredentialsRejected(text)
-    return TransportError(text, permanent=status < _SERVER_FAULT)
+        return CredentialsRejected(text, f"o Ably recusou a chave ou a conta (código {code})")
+    if status < _SERVER_FAULT:
+        return TransportError(text, f"o Ably recusou o pedido (código {code})", permanent=True)
+    return TransportError(text, f"o Ably falhou (código {code})", permanent=False)

@@ -56,7 +56,9 @@ async def _attach(client: AblyRealtime, channel: str) -> int:
         return error.code
     except TimeoutError as error:
         raise TransportError(
-            f"no connection: {client.connection.error_reason or 'no answer'}", permanent=False
+            f"no connection: {client.connection.error_reason or 'no answer'}",
+            "o Ably não aceitou a conexão",
+            permanent=False,
         ) from error
     return TAKEN
 
@@ -88,7 +90,9 @@ async def connected(token: str, channel: str) -> AsyncIterator[asyncio.Event]:
     try:
         code = await _attach(client, channel)
         if code != TAKEN:
-            raise TransportError(f"{code}: the token was not taken", permanent=True)
+            raise TransportError(
+                f"{code}: the token was not taken", f"o Ably não aceitou o token (código {code})", permanent=True
+            )
         yield wants_another
     finally:
         await close(client)

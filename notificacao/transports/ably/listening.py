@@ -9,7 +9,7 @@ from ably import AblyException, AblyRealtime
 
 from notificacao.conf import conf
 from notificacao.transports import TransportError
-from notificacao.transports.ably.client import sign_own_token
+from notificacao.transports.ably.client import kind_of, sign_own_token
 from notificacao.transports.ably.faults import LACKS_CAPABILITY
 
 _CLOSES_WITHIN = 2.0  # seconds
@@ -46,7 +46,11 @@ async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
     except (AblyException, OSError) as error:  # TimeoutError is an OSError
         await close(client)
         ours = getattr(error, "code", 0) == LACKS_CAPABILITY
-        raise TransportError(f"cannot listen: {type(error).__name__} {error}", permanent=ours) from error
+        raise TransportError(
+            f"cannot listen: {type(error).__name__} {error}",
+            f"não foi possível ouvir o Ably ({kind_of(error)})",
+            permanent=ours,
+        ) from error
     except BaseException:
         await close(client)
         raise

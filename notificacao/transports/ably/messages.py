@@ -36,7 +36,11 @@ def seal(envelope: Envelope) -> Sealed:
         extras={"headers": headers},
     )
     if len(body) > LARGEST:
-        raise TransportError(f"40009: {len(body)} bytes are more than Ably's {LARGEST}", permanent=True)
+        raise TransportError(
+            f"40009: {len(body)} bytes are more than Ably's {LARGEST}",
+            f"a mensagem tem {len(body)} bytes; o Ably aceita até {LARGEST}",
+            permanent=True,
+        )
     return Sealed(body, len(body))
 
 

@@ -12,7 +12,7 @@ const PORTUGUESE = {
   status: {
     ably: "conectado por Ably",
     sse: "conectado por SSE",
-    standby: "Ably fora de alcance: conectado pela reserva SSE",
+    standby: "Ably indisponível: recebendo por SSE",
     polling: "sem fluxo ao vivo: consulta a cada 5 segundos",
     connecting: "conectando…",
     offline: "sem conexão",
@@ -32,7 +32,7 @@ const ENGLISH = {
   status: {
     ably: "connected by Ably",
     sse: "connected by SSE",
-    standby: "Ably out of reach: connected by the SSE reserve",
+    standby: "Ably unavailable: receiving by SSE",
     polling: "no live stream: asks every 5 seconds",
     connecting: "connecting…",
     offline: "no connection",

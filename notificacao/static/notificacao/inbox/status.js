@@ -6,7 +6,7 @@ import { gettext } from "../words.js";
 const WORDS = {
   ably: () => gettext("conectado por Ably"),
   sse: () => gettext("conectado por SSE"),
-  standby: () => gettext("Ably fora de alcance: conectado pela reserva SSE"),
+  standby: () => gettext("Ably indisponível: recebendo por SSE"),
   polling: () => gettext("sem fluxo ao vivo: consulta a cada 5 segundos"),
   connecting: () => gettext("conectando…"),
   offline: () => gettext("sem conexão"),
