@@ -58,4 +58,4 @@ def sentence_for(error: Mapping[str, Any]) -> str:
             return str(context["error"])
         case "literal_error":
             return f"use um destes: {context['expected'].replace(' or ', ' ou ')}"
-    return _BY_TYPE.get(error["type"], _OTHERWISE).format(**context)
+    return _BY_TYPE.get(error["type"], _OTHERWISE).format_map(context)

@@ -73,7 +73,7 @@ def test_any_text_is_either_refused_or_the_cursor_that_prints_just_so(text):
     ],
 )
 def test_what_is_not_epoch_and_seq_is_refused(text):
-    with pytest.raises(InvalidCursor, match="is not a cursor"):
+    with pytest.raises(InvalidCursor, match="não é um cursor"):
         Cursor.parse(text)
 
 

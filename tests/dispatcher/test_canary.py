@@ -154,7 +154,7 @@ async def test_a_probe_that_arrives_as_something_else_was_not_heard(canary, data
     transport.garble = True
     await canary.probe_loop()
     [probe] = await database.run(probes)
-    assert "something else" in probe.error
+    assert "diferente do que foi enviado" in probe.error
 
 
 async def test_what_our_key_may_not_do_tells_nothing_of_ably(canary, database, transport, breaker, settings):
