@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
 
 
 class NotificacaoConfig(AppConfig):
@@ -13,6 +14,8 @@ class NotificacaoConfig(AppConfig):
     def ready(self) -> None:
         """Load the checks and signals, and connect the search to new connections."""
         from notificacao import checks, signals  # noqa: F401
+        from notificacao.permission_names import name_in_portuguese
         from notificacao.reading import search
 
         connection_created.connect(search.prepare)
+        post_migrate.connect(name_in_portuguese, dispatch_uid="permission names")

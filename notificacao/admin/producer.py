@@ -1,5 +1,7 @@
 """Other systems that send, and their keys. A key's text is shown once, on the page that answers its making."""
 
+from datetime import datetime
+
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -78,7 +80,7 @@ class ProducerAdmin(admin.ModelAdmin):
 
 @admin.register(ProducerKey)
 class ProducerKeyAdmin(admin.ModelAdmin):
-    list_display = ("prefix", "producer", "name", "created", "expiry_date", "last_used_at", "revoked")
+    list_display = ("start", "producer", "name", "made", "expiry_date", "last_used_at", "revoked")
     list_filter = ("revoked", "producer")
     list_select_related = ("producer",)
     search_fields = ("prefix", "name")
@@ -102,7 +104,15 @@ class ProducerKeyAdmin(admin.ModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request, obj=None):
-        return self.fields if obj is None else ("prefix", *self.list_display[1:])
+        return self.fields if obj is None else self.list_display
+
+    @admin.display(description="prefixo", ordering="prefix")
+    def start(self, key: ProducerKey) -> str:
+        return key.prefix
+
+    @admin.display(description="emitida em", ordering="created")
+    def made(self, key: ProducerKey) -> datetime:
+        return key.created
 
     def save_model(self, request, obj, form, change) -> None:
         made, obj.text = api_keys.issue(

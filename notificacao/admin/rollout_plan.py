@@ -34,6 +34,8 @@ CAREFUL = ("step_down", "roll_back")
 
 @admin.register(RolloutPlan)
 class RolloutPlanAdmin(ReadOnlyAdmin):
+    fields = ("state", "position", "reason", "approval", "since", "looked_at")
+
     def get_urls(self) -> list:
         stages = self.admin_site.admin_view(never_cache(partial(rollout_stages.edit, self)))
         return [path("stages/", stages, name="notificacao_rolloutplan_stages"), *super().get_urls()]
