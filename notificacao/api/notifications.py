@@ -59,14 +59,15 @@ _PARAMETERS = [
 _PAGE = PolymorphicProxySerializer("NotificationsPage", [shapes.CatchUp, shapes.Inbox], None)
 
 
-@extend_schema(
+described = extend_schema(
     parameters=_PARAMETERS,
     responses={200: _PAGE, 400: shapes.ProblemDetails, 410: shapes.ProblemDetails},
     tags=["notifications"],
 )
-@api_view(["GET"])
-def notifications(request: Request) -> Response:
-    """With `after`: what lies after that cursor, ascending. Without: the inbox, newest first, each event once."""
+
+
+def look(request: Request) -> Response:
+    """Return the catch-up after the cursor `after` where the request names one, else a page of the inbox."""
     reader = Reader(request.user)
     return _catch_up(request, reader) if "after" in request.query_params else _inbox(request, reader)
 

@@ -9,11 +9,11 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
 from notificacao import audit, idempotency, rates
-from notificacao.api import examples, shapes
-from notificacao.api.notifications import notifications
+from notificacao.api import examples, notifications, shapes
 from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
@@ -66,32 +66,30 @@ class ProducersKeyScheme(OpenApiAuthenticationExtension):
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Api-Key PREFIX.SECRET`"}
 
 
-class NotificationsView(notifications.cls):  # type: ignore[name-defined]
-    """GET is for people, POST for other systems: what lets one in means nothing to the other."""
+class NotificationsView(APIView):
+    """Answer GET to people, by the site's login, and POST to other systems, by their keys.
+
+    What lets one in means nothing to the other.
+    """
 
     http_method_names = ["get", "post", "options"]
 
-    _posting = False
-
-    @property
-    def keeps_refusals(self) -> bool:
-        return self._posting
+    keeps_refusals = False
 
     def initialize_request(self, request, *args, **kwargs) -> Request:
-        self._posting = request.method == "POST"
+        """Choose what a POST is judged by, on this view alone: DRF makes a view for each request."""
+        if request.method == "POST":
+            self.authentication_classes = [ProducersKey]
+            self.permission_classes = []  # ProducersKey has already refused whoever has no key
+            self.throttle_classes = [ProducerThrottle]
+            self.parser_classes = [BulkJSONParser]
+            self.keeps_refusals = True
         return super().initialize_request(request, *args, **kwargs)
 
-    def get_authenticators(self) -> list:
-        return [ProducersKey()] if self._posting else super().get_authenticators()
-
-    def get_permissions(self) -> list:
-        return [] if self._posting else super().get_permissions()  # who has no key is refused before
-
-    def get_throttles(self) -> list:
-        return [ProducerThrottle()] if self._posting else super().get_throttles()
-
-    def get_parsers(self) -> list:
-        return [BulkJSONParser()] if self._posting else super().get_parsers()
+    @notifications.described
+    def get(self, request: Request) -> Response:
+        """With `after`: what lies after that cursor, ascending. Without: the inbox, newest first, each event once."""
+        return notifications.look(request)
 
     @extend_schema(
         operation_id="notifications_create",
@@ -125,7 +123,7 @@ class NotificationsView(notifications.cls):  # type: ignore[name-defined]
 
     def handle_exception(self, exc: Exception) -> Response:
         """Every refusal of a producer comes through here, and is on record."""
-        if self._posting and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
+        if self.keeps_refusals and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
             _refusals.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
         return super().handle_exception(exc)
 
