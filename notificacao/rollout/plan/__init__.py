@@ -20,13 +20,12 @@ from notificacao.rollout.plan.acts import (
 )
 from notificacao.rollout.plan.editing import Draft, Stage, edit
 from notificacao.rollout.plan.overview import GATE_STATES, overview
-from notificacao.rollout.plan.stages import TEMPLATE, newest
+from notificacao.rollout.plan.stages import newest
 
 __all__ = [
     "ACTS",
     "GATE_STATES",
     "PERMISSION",
-    "TEMPLATE",
     "Act",
     "Draft",
     "NotNow",

@@ -1,6 +1,9 @@
 """The staged plan: who may do what with it, when, and what is on record of it."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 
@@ -30,9 +33,26 @@ def led(*names):
     return plan.state, plan.position, percent()
 
 
-def test_the_first_plan_is_the_templates():
+def test_the_first_plan_is_the_migrations_draft():
+    assert rollout_plan.newest().state == "draft"
     stages = rollout_plan.newest().stages.values_list("percent", "bake_hours")
     assert list(stages) == [(5, 48), (25, 72), (75, 168), (100, 336)]
+
+
+def test_a_database_without_a_plan_is_told_so_and_stays_as_it_is():
+    RolloutPlan.objects.all().delete()
+    with pytest.raises(RolloutPlan.DoesNotExist, match="migration makes the first"):
+        rollout_plan.newest()
+    assert not RolloutPlan.objects.exists()
+
+
+@pytest.mark.parametrize("plans", [0, 1])
+def test_the_migration_makes_a_plan_only_where_there_is_none(plans):
+    if not plans:
+        RolloutPlan.objects.all().delete()
+    import_module("notificacao.migrations.0044_first_plan").make(apps, None)
+    assert RolloutPlan.objects.count() == 1
+    assert [stage.position for stage in rollout_plan.newest().stages.all()] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
