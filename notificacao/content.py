@@ -1,4 +1,4 @@
-"""What a producer may send: one validated shape for every way in."""
+"""Validate what a producer may send: one shape for every way in."""
 
 import json
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ EXPIRES_WITHIN = timedelta(days=3_653)
 
 
 class InvalidNotification(ValueError):
-    """What was sent cannot be a notification. `errors` is `{field: sentence}`, `code` what kind of error it is."""
+    """Refuse a notification: `errors` is `{field: sentence in pt-BR}`, `code` the kind of error (docs/errors.md)."""
 
     code = "invalid"
 
@@ -28,13 +28,13 @@ class InvalidNotification(ValueError):
 
 
 class PersonalData(InvalidNotification):
-    """It would tell several people what is somebody's own."""
+    """Refuse a notification that would tell several people somebody's personal data."""
 
     code = "personal_data"
 
 
 class Content(BaseModel):
-    """What a notification says, to whomever."""
+    """Hold what a notification says, without its recipients."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True, extra="forbid")
 
@@ -58,13 +58,13 @@ class Content(BaseModel):
             return None
         if timezone.is_naive(moment) or moment <= timezone.now():
             raise ValueError("use um momento futuro, com fuso horário")
-        if moment > timezone.now() + EXPIRES_WITHIN:  # in the year 9999 another time zone's year is 10000
+        if moment > timezone.now() + EXPIRES_WITHIN:  # the year 9999 is 10000 in another time zone
             raise ValueError("use um momento dentro de dez anos")
         return moment
 
 
 class Notice(Content):
-    """One event for one or more channels: a row for each, one `event_id`."""
+    """Hold one event for one or more channels: each gets a row, all with one `event_id`."""
 
     channels: Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -82,7 +82,10 @@ class Notice(Content):
 
     @classmethod
     def of(cls, *, personal_data_allowed: bool = False, **fields: Any) -> "Notice":
-        """Raises InvalidNotification, with a sentence for each field that is wrong; PersonalData where that is all."""
+        """Return the notice of these fields. Raises InvalidNotification, with a sentence for each wrong field.
+
+        Raises PersonalData where only personal data on a shared channel is wrong, and not allowed.
+        """
         try:
             notice = cls(**fields)
         except ValidationError as error:
@@ -94,7 +97,7 @@ class Notice(Content):
         return notice
 
     def personal_data(self) -> dict[str, str]:
-        """`{field: what}` of what only the person concerned may read; empty where nobody else hears it."""
+        """Return `{field: kind of personal data}`; empty where all channels are personal."""
         if all(map(audiences.is_personal, self.channels)):
             return {}
         texts = {"title": self.title, "message": self.message, "link": unquote(self.link), "data": _text_of(self.data)}

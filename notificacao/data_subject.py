@@ -1,4 +1,4 @@
-"""What is stored of one person: read out whole, or erased (LGPD, art. 18). The audit trail keeps their opaque id."""
+"""Export or erase what is stored of one person (LGPD, art. 18). The audit trail keeps the person's opaque id."""
 
 from typing import Any
 
@@ -17,7 +17,10 @@ _EVENT = ("at", "action", "who", "ip", "reason", "data")
 
 
 def export(person: Person, by: str) -> dict[str, Any]:
-    """All that is stored of `person`, for a JSON encoder of Django's; of what was sent to others, the ids alone."""
+    """Return all that is stored of `person`, for Django's JSON encoder; of what they sent to others, the ids alone.
+
+    `by` is who asks for it, for the audit trail.
+    """
     found = {
         "account": {name: getattr(person, name) for name in (*_ACCOUNT, "is_staff", "is_superuser")},
         "memberships": list(person.memberships.values("role", "unit__code", "created_at")),
@@ -37,7 +40,7 @@ def export(person: Person, by: str) -> dict[str, Any]:
 
 
 def to_erase(person: Person) -> dict[str, int]:
-    """How many rows of each kind `erase` would take."""
+    """Return `{kind of rows: how many}` that `erase` would delete."""
     return {
         "notifications": _personal_rows(person).count(),
         "sessions": len(_sessions(person)),
@@ -47,7 +50,10 @@ def to_erase(person: Person) -> dict[str, int]:
 
 @transaction.atomic
 def erase(person: Person, by: str) -> None:
-    """The account stays, without a name and closed, so that what refers to it goes on to mean nobody else."""
+    """Erase what is stored of `person`; `by` is who does it, for the audit trail.
+
+    The account stays, closed and without a name, so that what refers to it never comes to mean somebody else.
+    """
     for session in _sessions(person):
         session.delete()
     for rows in _own_rows(person):
@@ -75,7 +81,10 @@ def _personal_rows(person: Person) -> QuerySet[Notification]:
 
 
 def _own_rows(person: Person) -> list[QuerySet]:
-    """Of each table whose rows are somebody's and mean nothing without them. What they did as staff is the office's."""
+    """Return the person's rows of each table that has a row for a person and is deleted with them.
+
+    What the person did as staff belongs to the office, and stays.
+    """
     return [
         relation.related_model._default_manager.filter(**{relation.field.name: person})
         for relation in Person._meta.related_objects

@@ -1,4 +1,4 @@
-"""What the parts of a notification may hold, whoever writes it and however. Pure; each raises ValueError, in pt-BR."""
+"""Check what the parts of a notification may hold, whoever writes it. All is pure, and raises ValueError in pt-BR."""
 
 import json
 import re
@@ -7,29 +7,34 @@ from typing import Any
 from django.conf import settings
 
 DATA_MAX = 4_096  # bytes of JSON
-DATA_DEPTH_MAX = 16  # objects and lists within each other: what writes JSON for a stream gives up at some depth
+DATA_DEPTH_MAX = 16  # objects and lists within each other; the encoder of the streams fails at some depth
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _NOT_JSON = "só aceita o que cabe em JSON"
-# Unicode's category Cc without the newline, its line and paragraph separators, what turns the direction of writing
+# Unicode's category Cc without the newline, its line and paragraph separators, and what changes the writing direction
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _PATH = re.compile(r"/(?![/\\]).*")
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
 def plain(text: str) -> str:
+    """Return `text`, which may have several lines but no control characters. Raises ValueError."""
     if _CONTROL.search(text):
         raise ValueError("caracteres de controle não são aceitos")
     return text
 
 
 def one_line(text: str) -> str:
+    """Return `text`, which must be one line without control characters. Raises ValueError."""
     if "\n" in text:
         raise ValueError("use uma só linha")
     return plain(text)
 
 
 def link(link: str) -> str:
-    """A path of this site, or https on one of its own hosts: nothing that runs, nothing that leads away."""
+    """Return `link`, which must be empty, a path of this site, or https on one of its hosts. Raises ValueError.
+
+    So no link runs a script, and none leads to another site.
+    """
     if not link or _PATH.fullmatch(link):
         return one_line(link)
     host = _HTTPS.match(link)
@@ -39,7 +44,7 @@ def link(link: str) -> str:
 
 
 def data(data: Any) -> Any:
-    """An object that fits."""
+    """Return `data`, which must be a JSON object within DATA_MAX and DATA_DEPTH_MAX. Raises ValueError."""
     if not isinstance(data, dict):
         raise ValueError("use um objeto")
     text = _json(data)
@@ -51,7 +56,9 @@ def data(data: Any) -> Any:
 
 
 def _json(data: dict[str, Any]) -> bytes:
-    """What the database or a stream could not carry is refused here: NaN, half a character, NUL, a set."""
+    """Return `data` as JSON. Raises ValueError for what the database or a stream cannot carry: NaN, half a character,
+    NUL, a set.
+    """
     try:
         text = _encode(data).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -62,7 +69,7 @@ def _json(data: dict[str, Any]) -> bytes:
 
 
 def depth_of(data: Any) -> int:
-    """How many objects and lists lie within each other."""
+    """Return how many objects and lists lie within each other."""
     level, depth = [data], 0
     while level := [one for one in level if isinstance(one, dict | list | tuple)]:
         level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]

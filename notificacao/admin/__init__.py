@@ -1,4 +1,4 @@
-"""The Django admin, one file per noun. Who may do what is decided by Django's own model permissions alone."""
+"""Show staff the Django admin, one file per noun. Django's own model permissions alone decide who may do what."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""The audit trail: looked at, never edited."""
+"""Show the audit trail to staff, who search it and export it, and never edit it."""
 
 from django.contrib import admin
 from django.db.models import OuterRef
@@ -11,6 +11,8 @@ from notificacao.models import AuditEvent, Person
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
+    """List audit events, each with the user name of the person who acted."""
+
     list_display = ("at", "action", "person", "ip", "reason")
     fields = ("at", "action", "person", "who", "ip", "reason", "data")
     list_filter = ("action",)
@@ -39,5 +41,5 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="pessoa")
     def person(self, event) -> str:
-        """By today's name, where there still is one."""
+        """Return the user name that the person has today, or nothing where the account has gone."""
         return event.username or ""

@@ -1,4 +1,4 @@
-"""The breaker: what the dispatcher found out, and the staff's word over it."""
+"""Show the circuit breaker's state to staff, and let them force it open or closed."""
 
 from django.contrib import admin
 
@@ -8,6 +8,8 @@ from notificacao.rollout.breaker_override import PERMISSION, force_breaker
 
 @admin.register(BreakerState)
 class BreakerStateAdmin(admin.ModelAdmin):
+    """Show what the dispatcher wrote; only `forced` can be edited, with the permission `force_breaker`."""
+
     list_display = ("__str__", "state", "forced", "reason", "changed_at")
     fields = ("state", "reason", "changed_at", "forced", "forced_by", "forced_at")
     readonly_fields = ("state", "reason", "changed_at", "forced_by", "forced_at")
@@ -26,4 +28,4 @@ class BreakerStateAdmin(admin.ModelAdmin):
         force_breaker(BreakerState.Forced(form.cleaned_data["forced"]), request.user)
 
     def log_change(self, request, obj, message) -> None:
-        """`force_breaker` has written it, in words."""
+        """Write nothing: `force_breaker` has already written the history, in words."""

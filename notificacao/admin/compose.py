@@ -1,4 +1,4 @@
-"""The form in which staff write a notification: what `content.Notice` refuses is told at its field."""
+"""Check the form in which staff write a notification, and send it; each field shows what `content.Notice` refuses."""
 
 import math
 from uuid import uuid4
@@ -17,16 +17,17 @@ CONTENT = ("title", "message", "kind", "priority", "link", "expires_at")
 
 
 class _LinesField(forms.CharField):
-    """A browser ends a line with two characters, the log with one."""
+    """Turn the two characters with which a browser ends a line into the one that the log has."""
 
     def to_python(self, value) -> str:
         return super().to_python(value).replace("\r\n", "\n")
 
 
 class ComposeForm(forms.ModelForm):
-    """Valid, it holds `notice`, ready to be sent. `sender`, set on the class, is who fills it in.
+    """Hold a notification that staff write: once it is valid, `notice` is ready to be sent.
 
-    `once` is new in each form that is shown: the same one twice is a double click, or a page that was sent again.
+    `sender`, set on the class, is the person who fills it in. `once` is new in each form that is shown: the same value
+    twice means a double click, or a page that was sent again.
     """
 
     sender: Person
@@ -80,12 +81,15 @@ class ComposeForm(forms.ModelForm):
                 if field in self.fields and field not in self.errors:
                     self.add_error(field, sentence)
         if not self.errors:
-            self._refuse_what_was_sent_otherwise()
-            self._take_one()
+            self._refuse_other_content()
+            self._take_from_rate()
         return cleaned
 
-    def _refuse_what_was_sent_otherwise(self) -> None:
-        """Somebody went back, wrote something else and sent it: the next click means it."""
+    def _refuse_other_content(self) -> None:
+        """Refuse a form whose `once` has sent other content, and renew it.
+
+        Somebody went back and wrote something else: if they click again, they mean it.
+        """
         if idempotency.was_used_otherwise(self.owner, self.token, self.asked):
             self.data = self.data.copy()
             self.data["once"] = str(uuid4())
@@ -105,7 +109,7 @@ class ComposeForm(forms.ModelForm):
     def asked(self) -> dict:
         return self.notice.model_dump(mode="json")
 
-    def _take_one(self) -> None:
+    def _take_from_rate(self) -> None:
         wait = rates.take(f"send:{self.sender.pk}", sending_rate(self.sender))
         if wait:
             self.too_fast = math.ceil(wait)
@@ -124,7 +128,10 @@ class ComposeForm(forms.ModelForm):
 
 
 def send(form: ComposeForm, ip: str | None) -> tuple[int, bool]:
-    """`(pk of the row, whether an earlier click had sent it)`. Raises idempotency.OtherRequest, UnderWay."""
+    """Send the valid `form` once, and return `(pk of the row, whether an earlier click had sent it)`.
+
+    `ip` is the sender's address, for the audit trail. Raises idempotency.OtherRequest and idempotency.UnderWay.
+    """
     return idempotency.once(form.owner, form.token, form.asked, lambda: _send(form, ip))
 
 

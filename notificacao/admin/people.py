@@ -1,4 +1,4 @@
-"""People, units, benefits, and the memberships that join them."""
+"""Let staff manage people, units, benefits, and the memberships that join them."""
 
 from django import forms
 from django.contrib import admin
@@ -15,26 +15,29 @@ POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 _CONFIRMATION = ("Confirmação", {"fields": (reauthentication.FIELD,)})
 
 
-class _NeverChanged:
-    """A membership begins and ends: changed, it would open what its new unit was told before the person came."""
+class _Unchangeable:
+    """Forbid changing a membership, which only begins and ends.
+
+    A changed one would open what its new unit was told before the person came.
+    """
 
     def has_change_permission(self, request, obj=None) -> bool:
         return False
 
 
-class _OfPersonForm(forms.ModelForm):
-    """One of the person's memberships; whether it is held already is for the formset to say.
+class _PersonMembershipForm(forms.ModelForm):
+    """Check one membership on a person's page; the formset checks whether the person holds it already.
 
-    Django 5.2 leaves the constraints that name the parent alone. Django 6 asks the database, and finds what this same
-    form ends.
+    Django 5.2 does not check constraints that name the parent. Django 6 asks the database, and finds the memberships
+    that this same form ends.
     """
 
     def _get_validation_exclusions(self) -> set[str]:
         return {*super()._get_validation_exclusions(), "person"}
 
 
-class _OfPerson(BaseInlineFormSet):
-    """All memberships of a person; `by`, set on the class, is who gives."""
+class _PersonMembershipFormSet(BaseInlineFormSet):
+    """Check all memberships on a person's page; `by`, set on the class, is the person who grants them."""
 
     by: Person
 
@@ -45,7 +48,7 @@ class _OfPerson(BaseInlineFormSet):
             reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
-        """Refuse two alike among those that are held now and do not end, and those that begin."""
+        """Refuse two equal memberships among those that stay and those that begin."""
         ended = self.deleted_forms
         over = {form.instance.pk for form in ended}
         kept = [membership for membership in self.get_queryset() if membership.pk not in over]
@@ -54,10 +57,10 @@ class _OfPerson(BaseInlineFormSet):
             raise ValidationError("Há dois vínculos iguais: retire um.")
 
 
-class MembershipOfPerson(_NeverChanged, admin.TabularInline):
+class MembershipOfPerson(_Unchangeable, admin.TabularInline):
     model = Membership
-    form = _OfPersonForm
-    formset = _OfPerson
+    form = _PersonMembershipForm
+    formset = _PersonMembershipFormSet
     fields = ("role", "unit", "created_at")
     readonly_fields = ("created_at",)
     extra = 0
@@ -68,7 +71,7 @@ class MembershipOfPerson(_NeverChanged, admin.TabularInline):
         return formset
 
 
-class MemberOfUnit(_NeverChanged, admin.TabularInline):
+class MemberOfUnit(_Unchangeable, admin.TabularInline):
     model = Membership
     fields = readonly_fields = ("person", "role", "created_at")
     verbose_name_plural = "Membros (veja e altere em cada pessoa)"
@@ -88,7 +91,10 @@ class _NewPersonForm(AdminUserCreationForm):
 
 
 class _PersonForm(UserChangeForm):
-    """`by`, set on the class, is who changes the person."""
+    """Change a person; `by`, set on the class, is the one who does it.
+
+    Granting power asks for that one's own password.
+    """
 
     own_password = reauthentication.password_field()
     by: Person
@@ -100,12 +106,13 @@ class _PersonForm(UserChangeForm):
         return cleaned
 
     def given(self) -> list[str]:
+        """Return the names of the POWERS that this form grants."""
         return [name for name in POWERS if name in self.changed_data and self.cleaned_data.get(name)]
 
 
 @admin.register(Person)
 class PersonAdmin(UserAdmin):
-    """Somebody who leaves is made inactive: deleting them would take the history of what they did along."""
+    """Manage people. Whoever leaves is made inactive: deleting them would delete the history of what they did."""
 
     form = _PersonForm
     add_form = _NewPersonForm
@@ -118,12 +125,12 @@ class PersonAdmin(UserAdmin):
         return False
 
     def has_change_permission(self, request, obj=None) -> bool:
-        """Whoever sets a superuser's password becomes one."""
+        """Let only superusers change a superuser: whoever sets the password of one becomes one."""
         above = obj is not None and obj.is_superuser and not request.user.is_superuser
         return not above and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request, obj=None):
-        """Nobody gives what they do not have."""
+        """Keep POWERS from whoever is no superuser: nobody grants what they do not have."""
         mine = super().get_readonly_fields(request, obj)
         return mine if request.user.is_superuser else (*mine, *POWERS)
 
@@ -173,7 +180,7 @@ class BenefitTypeAdmin(admin.ModelAdmin):
     search_fields = ("name", "slug")
 
     def get_readonly_fields(self, request, obj=None):
-        """The slug names the channel: another would leave its notifications behind."""
+        """Fix the slug of a benefit that exists: another would name another channel, without its notifications."""
         return ("slug",) if obj else ()
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -181,7 +188,7 @@ class BenefitTypeAdmin(admin.ModelAdmin):
 
 
 class _MembershipForm(forms.ModelForm):
-    """`by`, set on the class, is who gives."""
+    """Grant a membership; `by`, set on the class, is the person who grants it."""
 
     own_password = reauthentication.password_field()
     by: Person
@@ -194,7 +201,7 @@ class _MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(_NeverChanged, admin.ModelAdmin):
+class MembershipAdmin(_Unchangeable, admin.ModelAdmin):
     list_display = ("person", "role", "unit", "created_at")
     list_filter = ("role", "unit")
     list_select_related = ("person", "unit")

@@ -1,4 +1,4 @@
-"""The channels that are listened to, over all web processes: a list to look at."""
+"""List the channels that have subscribers, summed over all web processes."""
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -8,13 +8,13 @@ from notificacao import presence
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.models import ActiveChannel
 
-MOST = 1_000  # in one list; the API has pages
+MOST = 1_000  # channels in the list; the API has pages
 
 
 @admin.register(ActiveChannel)
 class ActiveChannelAdmin(ReadOnlyAdmin):
     def changelist_view(self, request, extra_context=None):
-        """A row of the table is of one process; staff want the sum."""
+        """Show the sum of all processes: a row of the table is of one process."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = presence.active_channels()

@@ -1,4 +1,4 @@
-"""Other systems that send, and their keys. A key's text is shown once, on the page that answers its making."""
+"""Let staff manage the systems that send, and their keys. A key's text is shown once, on the page after its making."""
 
 from datetime import datetime
 
@@ -16,22 +16,24 @@ from notificacao.catalogue.notices import EVENTS
 from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
 from notificacao.producing import api_keys
 
-assert keys_admin.APIKeyModelAdmin  # it has registered its own keys, which mean nothing here
+assert keys_admin.APIKeyModelAdmin  # the package has registered its own keys, which mean nothing here
 admin.site.unregister(APIKey)
 
 
-class _Several(forms.MultipleChoiceField):
+class _CheckboxesField(forms.MultipleChoiceField):
     def __init__(self, choices, **kwargs):
         super().__init__(choices=choices, required=False, widget=forms.CheckboxSelectMultiple, **kwargs)
 
 
 class ProducerForm(forms.ModelForm):
-    events = _Several(
+    """Edit a producer and its scope."""
+
+    events = _CheckboxesField(
         [(name, name) for name in EVENTS],
         label="Eventos do catálogo",
         help_text="O catálogo diz quem recebe, com que texto e que prioridade.",
     )
-    kinds = _Several(Kind.choices, label="Tipos", help_text="Do que envia com palavras próprias.")
+    kinds = _CheckboxesField(Kind.choices, label="Tipos", help_text="Do que envia com palavras próprias.")
 
     class Meta:
         model = Producer
@@ -51,6 +53,8 @@ class ProducerForm(forms.ModelForm):
 
 @admin.register(Producer)
 class ProducerAdmin(admin.ModelAdmin):
+    """Manage producers; each change of a scope goes on the audit trail."""
+
     form = ProducerForm
     list_display = ("name", "slug", "is_active")
     filter_horizontal = ("units",)
@@ -59,7 +63,7 @@ class ProducerAdmin(admin.ModelAdmin):
         return False
 
     def get_readonly_fields(self, request, obj=None):
-        """The audit trail knows it by its slug."""
+        """Fix the slug of a system that exists: the audit trail names the system by it."""
         return ("slug",) if obj else ()
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -80,6 +84,8 @@ class ProducerAdmin(admin.ModelAdmin):
 
 @admin.register(ProducerKey)
 class ProducerKeyAdmin(admin.ModelAdmin):
+    """Issue, rotate and revoke keys; nobody edits or deletes one."""
+
     list_display = ("start", "producer", "name", "made", "expiry_date", "last_used_at", "revoked")
     list_filter = ("revoked", "producer")
     list_select_related = ("producer",)

@@ -1,4 +1,4 @@
-"""One's own password once more, before somebody is given power: an open session alone must not be enough for it."""
+"""Ask for one's own password again before granting power: an open session alone must not be enough for it."""
 
 from django import forms
 
@@ -12,6 +12,7 @@ FIELD = "own_password"
 
 
 def password_field() -> forms.CharField:
+    """Return the field FIELD for a form that may grant power."""
     return forms.CharField(
         label="Sua senha",
         required=False,
@@ -22,7 +23,10 @@ def password_field() -> forms.CharField:
 
 
 def demand(person: Person, data) -> None:
-    """`data`: what a form was sent with, `own_password` in it. Raises ValidationError."""
+    """Check `person`'s password in `data`, what a form was sent with, under FIELD.
+
+    Raises ValidationError where it is wrong, or after too many attempts (RATE_LOGIN).
+    """
     if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
         raise forms.ValidationError("Você tentou vezes demais: aguarde um minuto.")
     if not person.check_password(data.get(FIELD) or ""):

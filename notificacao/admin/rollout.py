@@ -1,4 +1,4 @@
-"""The flag: who is on Ably. Each change is in its history, with the old and the new value and who made it."""
+"""Let staff change the flag that decides who is on Ably. Its history has the old and the new value of each change."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class _EveryoneSelect(forms.NullBooleanSelect):
 
 
 class FlagForm(forms.ModelForm):
-    """Writes only over what was seen: somebody else may have brought everybody back meanwhile."""
+    """Change the flag only from the value that the page showed: somebody else may have changed it meanwhile."""
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -49,7 +49,10 @@ class FlagForm(forms.ModelForm):
 
     @property
     def kills(self) -> bool:
-        """It brings everybody back to SSE: done whatever the form had seen, and whatever plan is under way."""
+        """Return whether the form brings everybody back to SSE.
+
+        That is done whatever the page had shown, and whatever plan is under way.
+        """
         everyone = self.cleaned_data.get("everyone")
         return everyone is False or (everyone is None and self.cleaned_data.get("percent") == 0)
 
@@ -71,6 +74,8 @@ class FlagForm(forms.ModelForm):
 
 @admin.register(RolloutFlag)
 class RolloutFlagAdmin(admin.ModelAdmin):
+    """Show the flag with its situation in a sentence, and change it."""
+
     form = FlagForm
     list_display = ("__str__", "percent", "for_everyone", "situation")
     sortable_by = ()

@@ -1,4 +1,4 @@
-"""The page "Rollout": where the transition stands and why, and the acts on it, each with a reason."""
+"""Show where the rollout stands and why, and let staff act on it, each time with a reason."""
 
 from datetime import date, datetime
 from functools import partial
@@ -20,7 +20,7 @@ from notificacao.models import RolloutPlan
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.plan import ACTS, GATE_STATES, NotNow
 
-# What each act does, for whoever is about to do it; those that take people off Ably are marked.
+# What each act does, told to whoever is about to do it. CAREFUL names those that take people off Ably.
 EXPLAINED = {
     "start": "Põe no Ably as pessoas da primeira etapa. As demais continuam por SSE.",
     "pause": "O percentual fica como está e o relógio da etapa para. O vigia ainda reverte se houver dano.",
@@ -34,6 +34,8 @@ CAREFUL = ("step_down", "roll_back")
 
 @admin.register(RolloutPlan)
 class RolloutPlanAdmin(ReadOnlyAdmin):
+    """Replace the list of plans by one page about the newest."""
+
     fields = ("state", "position", "reason", "approval", "since", "looked_at")
 
     def get_urls(self) -> list:
@@ -42,7 +44,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
 
     @method_decorator(never_cache)
     def changelist_view(self, request, extra_context=None) -> HttpResponse:
-        """GET shows the page, with `part=state` what of it changes by itself; POST acts."""
+        """Show the page at GET, or with `part=state` only what changes by itself; carry out an act at POST."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         if request.method == "POST":
@@ -61,7 +63,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, f"admin/notificacao/rolloutplan/{part}.html", context)
 
     def _act(self, request: HttpRequest) -> HttpResponse:
-        """Permission, version and reason are the plan's to judge."""
+        """Carry out the act that was posted; the plan itself judges permission, version and reason."""
         name, version = request.POST.get("act", ""), request.POST.get("version", "")
         if name not in ACTS or not version.isdecimal():
             raise PermissionDenied
@@ -107,12 +109,12 @@ def _events(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _drafts(figures: dict[str, Any]) -> list[str]:
-    """Of an edit what was planned before, and after."""
+    """Return the stages before and after an edit, each as a line; nothing for other events."""
     return [_draft(figures[when]) for when in ("before", "after") if when in figures]
 
 
 def _draft(draft: dict[str, Any]) -> str:
-    """`5% 48 h 300, 100% 336 h 5000; reserva 0%; com aprovação`"""
+    """Return a draft as a line: `5% 48 h 300, 100% 336 h 5000; reserva 0%; com aprovação`."""
     stages = (f"{stage['percent']:g}% {stage['bake_hours']} h {stage['minimum_sample']}" for stage in draft["stages"])
     approval = "com aprovação" if draft["needs_approval"] else "sem aprovação"
     return f"{', '.join(stages)}; reserva {draft['holdback']:g}%; {approval}".replace(".", ",")

@@ -1,4 +1,4 @@
-"""The form with which staff plan the stages of the transition; the plan itself judges what it is given."""
+"""Let staff edit the stages of the rollout in a form; the plan itself judges what it is given."""
 
 from typing import Any
 
@@ -19,6 +19,8 @@ APPROVAL = {"yes": "Espera que alguém aprove cada etapa seguinte.", "no": "Avan
 
 
 class PlanForm(forms.Form):
+    """Hold what concerns the whole plan; `version` is that of the plan which the page showed."""
+
     version = forms.IntegerField(widget=forms.HiddenInput)
     holdback = forms.DecimalField(
         label="Reserva, em % das pessoas",
@@ -37,13 +39,15 @@ class PlanForm(forms.Form):
 
 
 class StageForm(forms.Form):
+    """Hold one stage."""
+
     percent = forms.DecimalField(label="Pessoas no Ably (%)", min_value=0.1, max_value=100, decimal_places=1)
     bake_hours = forms.IntegerField(label="Observação (horas)", min_value=1, max_value=BAKE_MAX)
     minimum_sample = forms.IntegerField(label="Amostra mínima (notificações)", min_value=1, max_value=SAMPLE_MAX)
 
 
 class _StageFormSet(forms.BaseFormSet):
-    """A row a stage; one that is left blank is none."""
+    """Hold a row for each stage; a row that is left blank is none."""
 
     def get_form_kwargs(self, index) -> dict[str, Any]:
         return super().get_form_kwargs(index) | {"empty_permitted": True, "use_required_attribute": False}
@@ -64,7 +68,7 @@ StageFormSet = forms.formset_factory(
 
 
 def edit(model_admin, request: HttpRequest) -> HttpResponse:
-    """GET shows the form, or why there is none; POST changes the stages."""
+    """Show the form at GET, or why the stages may not be edited; change them at POST. Raises PermissionDenied."""
     if not (model_admin.has_view_permission(request) and request.user.has_perm(rollout_plan.PERMISSION)):
         raise PermissionDenied
     plan = rollout_plan.newest()
@@ -89,7 +93,7 @@ def edit(model_admin, request: HttpRequest) -> HttpResponse:
 
 
 def _is_done(request: HttpRequest, form: PlanForm, stages: tuple[Stage, ...]) -> bool:
-    """Else the form says why not."""
+    """Edit the plan and return True, or tell the form why not and return False."""
     given = form.cleaned_data
     draft = Draft(stages, given["holdback"], given["approval"] == "yes")
     if faults := list(draft.faults()):

@@ -1,4 +1,4 @@
-"""The admin's login where ADMIN_OTP asks for a code of a second device: one page, one step."""
+"""Ask for a code of a second device at the admin's login where ADMIN_OTP is set, on one page and in one step."""
 
 from django import forms
 from django_otp import devices_for_user
@@ -8,7 +8,10 @@ from notificacao import login
 
 
 class SecondFactorForm(OTPAdminAuthenticationForm):
-    """Who has one device does not choose it; the password is never sent back into the page."""
+    """Ask for user name, password and code. Whoever has one device does not choose it.
+
+    The password is never sent back into the page.
+    """
 
     otp_token = forms.CharField(
         label="Código do segundo fator",
@@ -26,7 +29,7 @@ class SecondFactorForm(OTPAdminAuthenticationForm):
     }
 
     def clean_otp(self, user) -> None:
-        """A wrong code behind a right password is on record: somebody may hold the password."""
+        """Check the code, and record a wrong one behind a right password: a stranger may hold the password."""
         try:
             super().clean_otp(user)
         except forms.ValidationError:
@@ -43,9 +46,11 @@ class SecondFactorForm(OTPAdminAuthenticationForm):
 
     @property
     def must_choose(self) -> bool:
-        return len(self.fields["otp_device"].widget.choices) > 2  # the empty one, and more than one device
+        return len(self.fields["otp_device"].widget.choices) > 2  # the empty choice, and more than one device
 
 
 class SecondFactorSite(OTPAdminSite):
+    """Let nobody into the admin without a second factor."""
+
     login_form = SecondFactorForm
     login_template = "admin/second_factor.html"

@@ -1,6 +1,4 @@
-"""`POST /api/v1/ably/token/`: a token for the people whom the rollout puts on Ably; `GET /api/v1/ably/channels/`: who
-listens to what, for staff.
-"""
+"""Issue Ably tokens (`POST /api/v1/ably/token/`), and list active channels (`GET /api/v1/ably/channels/`) for staff."""
 
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
@@ -24,6 +22,8 @@ _refusals = Denials(AuditEvent.Action.TOKEN_REFUSED)
 
 
 class TokenView(APIView):
+    """Issue a token to people whom the rollout puts on Ably, and record every refusal."""
+
     throttle_classes = (TokenThrottle,)
     keeps_refusals = True
 
@@ -38,7 +38,10 @@ class TokenView(APIView):
         tags=["ably"],
     )
     def post(self, request: Request) -> Response:
-        """A JWT to subscribe to exactly this person's channels; 409 `not_in_rollout` for people who are not on Ably."""
+        """Issue a JWT to subscribe to exactly this person's channels.
+
+        People who are not on Ably get 409 `not_in_rollout`.
+        """
         if not rollout.current().assigned(request.user.pk):
             detail = _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
             raise Problem(409, "not_in_rollout", detail)
@@ -47,7 +50,7 @@ class TokenView(APIView):
         return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Every refusal comes through here."""
+        """Record a refusal before it is answered; every refusal comes through here."""
         if isinstance(exc, exceptions.APIException):
             who = getattr(self.request.user, "public_id", "")
             _refusals.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
@@ -61,7 +64,7 @@ class TokenView(APIView):
 )
 @api_view(["GET"])
 def channels(request: Request) -> Response:
-    """The channels that are listened to, or were until CHANNEL_IDLE seconds ago; at most 1,000, by name.
+    """List the channels that have subscribers, or had until CHANNEL_IDLE seconds ago; at most 1,000, by name.
 
     For staff with the permission `view_activechannel`.
     """

@@ -1,4 +1,7 @@
-"""The site's own login. Anonymous callers get 401: Ably's SDK gives up for good at a 403."""
+"""Authenticate callers of the API by the site's login.
+
+Anonymous callers get 401: Ably's SDK gives up for good at a 403.
+"""
 
 from django.utils.translation import gettext as _
 from drf_spectacular.authentication import SessionScheme
@@ -9,8 +12,13 @@ from notificacao.login_word import HEADER, is_of_login
 
 
 class SiteSession(SessionAuthentication):
+    """Authenticate by Django's session."""
+
     def authenticate(self, request):
-        """Nobody, to a page of another login: what it asks for, and does, is that person's matter."""
+        """Return `(person, None)`, or None for a request without a login, or from a page of another login.
+
+        What such a page asks for, and does, belongs to the person who opened it.
+        """
         if not is_of_login(request.headers.get(HEADER, ""), request.session.session_key or ""):
             return None
         return super().authenticate(request)
@@ -24,11 +32,11 @@ class SiteSession(SessionAuthentication):
             raise PermissionDenied(detail) from error
 
     def authenticate_header(self, request) -> str:
-        """What makes DRF answer 401 instead of 403."""
+        """Return the header that makes DRF answer 401 instead of 403."""
         return "Session"
 
 
 class SiteSessionScheme(SessionScheme):
-    """How the OpenAPI document names it."""
+    """Name this authentication in the OpenAPI document."""
 
     target_class = SiteSession

@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document."""
+"""Give the OpenAPI document examples of what producers send, and of the answers."""
 
 from drf_spectacular.utils import OpenApiExample
 

@@ -1,4 +1,4 @@
-"""`/api/v1/notifications/`: catch-up after a cursor, the inbox, and the reading state."""
+"""Serve `/api/v1/notifications/` to people: catch-up after a cursor, the inbox, and the reading state."""
 
 import uuid
 from collections.abc import Callable
@@ -23,7 +23,7 @@ CATCH_UP_MAX = 500
 
 
 class NewestFirst(CursorPagination):
-    """A keyset on seq: what arrives meanwhile shifts nothing."""
+    """Page by seq, newest first (keyset): what arrives meanwhile shifts nothing."""
 
     ordering = "-seq"
     cursor_query_param = "page"
@@ -32,7 +32,7 @@ class NewestFirst(CursorPagination):
     max_page_size = 100
 
     def decode_cursor(self, request: Request):
-        """DRF takes any text for the position, and fails on it in the query."""
+        """Refuse a position that is no number, which DRF would pass on to the query. Raises Problem 400."""
         try:
             cursor = super().decode_cursor(request)
             if cursor and cursor.position is not None:
@@ -126,7 +126,7 @@ def _filter(request: Request) -> Filter:
         raise Problem(400, "invalid", str(error)) from None
 
 
-# --- Reading state: each answer carries the new count; the person's other tabs get it over their streams.
+# --- Reading state: each answer carries the new count, and streams bring it to the person's other tabs.
 
 
 def _act(request: Request, public_id: uuid.UUID, act: Callable[[Person, uuid.UUID], int]) -> Response:

@@ -1,4 +1,4 @@
-"""JSON in request bodies, no larger and no deeper than it may be."""
+"""Parse JSON in request bodies, no larger and no deeper than it may be."""
 
 import io
 from typing import Any
@@ -10,6 +10,8 @@ from rest_framework.parsers import JSONParser
 
 
 class TooLarge(APIException):
+    """Answer 413: the body is larger than `limit` bytes."""
+
     status_code = 413
     default_code = "too_large"
 
@@ -18,10 +20,12 @@ class TooLarge(APIException):
 
 
 class BoundedJSONParser(JSONParser):
+    """Parse what people's browsers send."""
+
     limit = 65_536  # bytes
 
     def parse(self, stream, media_type=None, parser_context=None) -> Any:
-        """Raises TooLarge, ParseError."""
+        """Return the JSON of `stream`. Raises TooLarge, ParseError."""
         body = stream.read(self.limit + 1)
         if len(body) > self.limit:
             raise TooLarge(self.limit)
@@ -32,4 +36,6 @@ class BoundedJSONParser(JSONParser):
 
 
 class BulkJSONParser(BoundedJSONParser):
+    """Parse what other systems send, up to 1,000 notifications in one body."""
+
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: `{"type", "title", "status", "detail", "code"}`, for staff's eyes in pt-BR."""
+"""Answer errors as RFC 9457 problem details, `{"type", "title", "status", "detail", "code"}`, in pt-BR for staff."""
 
 from typing import Any
 
@@ -31,7 +31,10 @@ _DETAILS = {"not_authenticated": _("Entre em /entrar/ para continuar.")}
 
 
 class Problem(exceptions.APIException):
-    """An error of ours. `more` are further members of the answer, such as a position."""
+    """Answer an error of this API with `status`, a stable `code` of docs/errors.md, and a sentence, `detail`.
+
+    `more` holds further members of the answer, such as a position.
+    """
 
     def __init__(self, status: int, code: str, detail: str, **more: Any):
         super().__init__(detail, code)
@@ -43,7 +46,7 @@ NOT_FOUND = ("not_found", _("Esta notificação não existe, ou não é sua."))
 
 
 def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler; None, and so a 500, for what nobody foresaw."""
+    """Return the answer to `error`, for DRF; None, and so a 500, where the error was not foreseen."""
     if isinstance(error, RequestDataTooBig):
         error = TooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     answer = exception_handler(error, context)
@@ -80,7 +83,7 @@ def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:
 
 
 def name_their_type(result: dict[str, Any], **kwargs) -> dict[str, Any]:
-    """drf-spectacular's hook: in the OpenAPI document an error has a media type of its own."""
+    """Give errors their media type in the OpenAPI document; this is a hook of drf-spectacular."""
     calls = (call for path in result["paths"].values() for call in path.values())
     for status, answer in (answer for call in calls for answer in call["responses"].items()):
         if status >= "400" and "application/json" in answer.get("content", {}):

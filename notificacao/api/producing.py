@@ -1,4 +1,4 @@
-"""`POST /api/v1/notifications/`: other systems of SEMTAS send, each with a key of its own."""
+"""Serve `/api/v1/notifications/`: people read there, and other systems of SEMTAS send, each with a key of its own."""
 
 import re
 from typing import Any
@@ -32,9 +32,9 @@ _refusals = Denials(AuditEvent.Action.PRODUCER_REFUSED)
 
 
 class ProducersKey(BaseAuthentication):
-    """`Authorization: Api-Key …`; the producer is the request's user, the key its `auth`.
+    """Authenticate a producer by `Authorization: Api-Key …`; it becomes the request's user, and the key its `auth`.
 
-    Keys that are refused are limited by address; a good one is let in whatever came from there before.
+    Refused keys are limited by address (RATE_KEYS); a good one is let in whatever came from its address before.
     """
 
     def authenticate(self, request: Request) -> tuple[Producer, ProducerKey]:
@@ -57,7 +57,7 @@ class ProducersKey(BaseAuthentication):
 
 
 class ProducersKeyScheme(OpenApiAuthenticationExtension):
-    """How the OpenAPI document names it."""
+    """Name this authentication in the OpenAPI document."""
 
     target_class = ProducersKey
     name = "producerKey"
@@ -122,7 +122,7 @@ class NotificationsView(APIView):
         return Response(sent, status=201, headers=headers)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Every refusal of a producer comes through here, and is on record."""
+        """Record the refusal of a producer before it is answered; every refusal comes through here."""
         if self.keeps_refusals and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
             _refusals.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
         return super().handle_exception(exc)
@@ -151,7 +151,7 @@ def _send(request: Request, asked: list[Any]) -> tuple[list[dict], bool]:
 
 
 def _idempotency_key(request: Request) -> str:
-    """Raises Problem."""
+    """Return the header's key, or nothing where there is no such header. Raises Problem 400."""
     key = request.headers.get("Idempotency-Key", "")
     if "Idempotency-Key" in request.headers and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise Problem(400, "invalid_idempotency_key", "Idempotency-Key: use de 1 a 255 caracteres ASCII visíveis.")

@@ -1,4 +1,4 @@
-"""`POST /api/v1/receipts/`: the browser's word on what was delivered to it."""
+"""Take a browser's receipts for what was delivered to it (`POST /api/v1/receipts/`)."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
@@ -17,7 +17,7 @@ from notificacao.receipts import Delivery
 )
 @api_view(["POST"])
 def receipts(request: Request) -> Response:
-    """At most 200. Idempotent: only a notification's first receipt counts; what is not theirs is passed over."""
+    """Record at most 200 receipts; only a notification's first counts, and those for other people's are passed over."""
     deliveries = shapes.parse(shapes.Deliveries, request.data)
     new = receipts_of.record(request.user, (Delivery(d.id, d.transport, d.held_ms) for d in deliveries.root))
     return Response({"recorded": new})

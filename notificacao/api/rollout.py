@@ -1,4 +1,4 @@
-"""`GET /api/v1/rollout/`: how the rollout stands, for staff."""
+"""Tell staff how the rollout stands (`GET /api/v1/rollout/`)."""
 
 from django.core.exceptions import PermissionDenied
 from drf_spectacular.types import OpenApiTypes
@@ -16,8 +16,9 @@ from notificacao.rollout import plan as rollout_plan
 )
 @api_view(["GET"])
 def rollout(request: Request) -> Response:
-    """The plan: in a sentence, its stages with clocks and gates, minutes to chart, people by transport, what people say
-    by arm (it decides nothing, and names nobody), events, and what may be done. For staff with the permission
+    """Return the plan in a sentence, with its stages, charts by minute, people by transport, events, possible acts.
+
+    What people say, by arm, is there too: it decides nothing, and names nobody. For staff with the permission
     `view_rolloutplan`.
     """
     if not (request.user.is_staff and request.user.has_perm("notificacao.view_rolloutplan")):

@@ -1,4 +1,4 @@
-"""`GET /api/v1/session/`: who is here, by which transport, from which position, on which channels."""
+"""Tell a page whose it is, by which transport, from which position, on which channels (`GET /api/v1/session/`)."""
 
 from typing import Any
 
@@ -16,7 +16,10 @@ from notificacao.models import Channel, Person
 
 
 def describe(person: Person, session_key: str) -> shapes.Session:
-    """The position is read first: what is stamped after it is news to whoever starts from it."""
+    """Return what a page of `person`, under the login of `session_key`, needs to begin.
+
+    The position is read first: what is stamped after it is news to whoever starts from it.
+    """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     on_ably = rollout.current().transport_for(person.pk) == "ably"
@@ -64,6 +67,6 @@ def _address(person: Person) -> shapes.AblyAddress:
 @extend_schema(responses={200: shapes.Session, 401: shapes.ProblemDetails}, tags=["session"])
 @api_view(["GET"])
 def session(request: Request) -> Response:
-    """Where the page stands; `transport` is the server's decision alone."""
+    """Return what a page needs to begin; the server alone decides `transport`."""
     described = describe(request.user, request.session.session_key or "")
     return Response(described.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""What goes in and comes out, as pydantic models: validated by them, and documented by them in the OpenAPI document."""
+"""Define as pydantic models what the API takes and answers: they validate it, and describe it in OpenAPI."""
 
 import uuid
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,9 +22,9 @@ class _Shape(BaseModel):
 
 
 class ChannelState(_Shape):
-    """One channel that the person hears; the keys (base64) and `key_epoch` only for those on Ably.
+    """Describe one channel of the person; keys (base64) and `key_epoch` are there only for people on Ably.
 
-    A message may still be encrypted with one of `old_keys`: for minutes after a change of keys there are some.
+    `old_keys` has keys for some minutes after a change of keys: a message may still be encrypted with one of them.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ChannelState(_Shape):
 
 
 class AblyAddress(_Shape):
-    """Where the browser's SDK connects; `endpoint` null: Ably's own cloud."""
+    """Say where the browser's SDK connects; `endpoint` null means Ably's own cloud."""
 
     endpoint: str | None
     port: int
@@ -45,7 +45,7 @@ class AblyAddress(_Shape):
 
 
 class Session(_Shape):
-    """`login` is a word for this login alone, by which its pages know one another."""
+    """Describe a page's session; `login` is a word for this login alone, by which its pages know one another."""
 
     person: str
     login: str
@@ -58,15 +58,17 @@ class Session(_Shape):
 
 
 class AblyToken(_Shape):
+    """Carry a JWT for Ably, with its end and the operations that it allows by channel."""
+
     token: str
     expires_at: Moment
     capability: dict[str, list[str]]
 
 
 class ActiveChannel(_Shape):
-    """People who listen to one channel: with a page in the live lane, with one on Ably, with an Ably token in force.
+    """Count the people on one channel: with a page in the live lane, with one on Ably, with an Ably token in force.
 
-    `since`: when the first of them came; where there is none, when the last one left.
+    `since` is when the first of them came; where there is none, when the last one left.
     """
 
     name: str
@@ -77,12 +79,14 @@ class ActiveChannel(_Shape):
 
 
 class ActiveChannels(_Shape):
+    """List one page of active channels; `more` says whether another page follows."""
+
     results: list[ActiveChannel]
     more: bool
 
 
 class InboxNotification(WireNotification):
-    """The notification, and how it stands with this person."""
+    """Carry a notification with this person's reading state."""
 
     read: bool
     archived: bool
@@ -90,48 +94,60 @@ class InboxNotification(WireNotification):
 
     @classmethod
     def of_entry(cls, entry: Entry) -> dict[str, Any]:
-        """Ready for JSON."""
+        """Return `entry` as a dict that is ready for JSON."""
         state = {"read": entry.read, "archived": entry.archived, "acknowledged": entry.acknowledged}
         return WireNotification.of(entry.row).model_dump(mode="json") | state
 
 
 class CatchUp(_Shape):
+    """List what lies after a cursor, ascending; nothing is missing up to the cursor `complete_to`."""
+
     results: list[InboxNotification]
     complete_to: str
     more: bool
 
 
 class Inbox(_Shape):
+    """List one page of the inbox, newest first; `next` leads to older ones."""
+
     results: list[InboxNotification]
     next: str | None
     previous: str | None
 
 
 class Counts(_Shape):
+    """Carry how many events the person has not read."""
+
     unread: int
 
 
 class ReadAll(_Shape):
-    """`up_to`: the position up to which the page showed everything; without it, now."""
+    """Name the position up to which the page showed everything, `up_to`; without it, now."""
 
     up_to: str | None = None
 
 
 class Delivered(_Shape):
+    """Tell that the notification `id` was delivered, by which transport, and how long the browser held it back (ms)."""
+
     id: uuid.UUID
     transport: Literal[*Receipt.Transport.values]  # type: ignore[valid-type]
     held_ms: Annotated[int, Field(ge=0, le=_DAY_MS)]
 
 
 class Recorded(_Shape):
+    """Carry how many receipts were new."""
+
     recorded: int
 
 
 class Deliveries(RootModel[Annotated[list[Delivered], Field(max_length=RECEIPTS_MAX)]]):
-    """What the browser kept since its last receipts."""
+    """List what was delivered to the browser since it last sent receipts."""
 
 
 class ProblemDetails(_Shape):
+    """Describe an error (RFC 9457); `code` is one of docs/errors.md."""
+
     type: str
     title: str
     status: int
@@ -140,20 +156,20 @@ class ProblemDetails(_Shape):
 
 
 class SentNotification(_Shape):
-    """`ids`: one for each recipient's channel; the event's own where there is one."""
+    """Name what was sent: the event, and in `ids` one notification for each recipient's channel."""
 
     event_id: uuid.UUID
     ids: list[uuid.UUID]
 
 
 class Sent(_Shape):
-    """In the order of what was asked."""
+    """List what was sent, in the order of what was asked."""
 
     results: list[SentNotification]
 
 
 class FaultDetails(_Shape):
-    """`index`: of the notification in the list, from 0."""
+    """Describe one fault; `index` is that of the notification in the list, from 0."""
 
     index: int
     field: str
@@ -162,13 +178,13 @@ class FaultDetails(_Shape):
 
 
 class FaultyProblem(ProblemDetails):
-    """`errors`, at most 100, where single notifications are wrong."""
+    """Describe an error with the faults of single notifications in `errors`, at most 100."""
 
     errors: list[FaultDetails] = []
 
 
 def parse(shape: type[Shape], data: Any) -> Shape:
-    """Raises Problem 400 that names the field and what is wrong with it."""
+    """Return `data` as a `shape`. Raises Problem 400, which names the field and what is wrong with it."""
     try:
         return shape.model_validate(data)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`GET /api/v1/stream/` in the OpenAPI document."""
+"""Describe `GET /api/v1/stream/` in the OpenAPI document."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -26,5 +26,5 @@ from notificacao.api.problems import Problem
 )
 @api_view(["GET"])
 def stream(request: Request) -> None:
-    """Server-sent events, by the ASGI application that `semtas/asgi.py` routes to: there, nothing reaches this view."""
+    """Send server-sent events; `semtas/asgi.py` routes requests to the stream's ASGI application, past this view."""
     raise Problem(503, "needs_asgi", "O fluxo precisa de um servidor ASGI: inicie com manage.py serve.")

@@ -1,4 +1,4 @@
-"""How often the API may be called: DRF's throttles over `rates`, by person and role, by producer."""
+"""Limit how often the API is called, by person and role and by producer: DRF's throttles over `rates`."""
 
 from django.core.cache import cache
 from rest_framework.throttling import BaseThrottle
@@ -12,7 +12,10 @@ _AN_HOUR = 3_600  # seconds
 
 
 def sending_rate(person: Person) -> Rate:
-    """How many notifications `person` may send; they are as just read: a change of role changes `access_changed_at`."""
+    """Return how many notifications `person`, as just read from the database, may send.
+
+    The role is cached for an hour; a change of role changes `access_changed_at`, and so the place in the cache.
+    """
     place = f"staff/{person.pk}/{person.access_changed_at.timestamp()}"
     staff = cache.get(place)
     if staff is None:
@@ -22,7 +25,7 @@ def sending_rate(person: Person) -> Rate:
 
 
 class _Throttle(BaseThrottle):
-    """`rate_for` says whose bucket it is and how it fills; nothing where nobody is limited."""
+    """Take each request from the bucket that `rate_for` names, with the rate at which it fills."""
 
     def rate_for(self, request) -> tuple[str, Rate]:
         raise NotImplementedError
@@ -36,7 +39,7 @@ class _Throttle(BaseThrottle):
 
 
 class PersonThrottle(_Throttle):
-    """Every call of a person who is logged in."""
+    """Limit all calls of a person who is logged in."""
 
     def rate_for(self, request) -> tuple[str, Rate]:
         sends = sending_rate(request.user)
@@ -45,14 +48,14 @@ class PersonThrottle(_Throttle):
 
 
 class TokenThrottle(_Throttle):
-    """Ably tokens."""
+    """Limit a person's requests for Ably tokens."""
 
     def rate_for(self, request) -> tuple[str, Rate]:
         return f"token:{request.user.pk}", Rate(conf.ABLY_TOKENS_PER_MINUTE, conf.ABLY_TOKENS_PER_MINUTE)
 
 
 class ProducerThrottle(_Throttle):
-    """The requests of another system, whichever of its keys it uses."""
+    """Limit the requests of another system, whichever of its keys it uses."""
 
     def rate_for(self, request) -> tuple[str, Rate]:
         return request.auth.producer.who, Rate(*conf.RATE_SYSTEM)

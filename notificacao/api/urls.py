@@ -1,4 +1,4 @@
-"""Where each call of the contract is."""
+"""Route each call of the contract (docs/contract.md) to its view."""
 
 from csp.decorators import csp_update
 from django.urls import path
@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from notificacao.api import ably, notifications, producing, receipts, rollout, session, stream
 
-# Swagger's stylesheet draws its arrows from data: URLs. That is all it needs beyond the policy of every page.
+# Swagger's stylesheet draws its arrows from data: URLs. It needs nothing else beyond the policy of every page.
 docs = csp_update({"img-src": ["'self'", "data:"]})(
     SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="notificacao/api.html")
 )

@@ -1,4 +1,4 @@
-"""The table of business events: what each one says, to whom and how urgently. Data alone; `catalogue` resolves it."""
+"""List the business events: what each says, to whom and how urgently. `catalogue/notices.py` resolves it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from notificacao.models import Kind, Priority
 
 
 class Recipient(Enum):
-    """A role in the matter, not a role in the city: who holds it is found when the event happens."""
+    """Name a role in the matter, not a role in the city: who holds it is found when the event happens."""
 
     TECNICO = "técnico"
     APROVADOR = "aprovador"
@@ -23,7 +23,7 @@ class Recipient(Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """One kind of thing that happens, and the notification it makes.
+    """Describe one kind of event, and the notification that it makes.
 
     The templates may name `{protocol}`, `{unit}` (its code), `{benefit}` (its name), `{left}` ("em 3 dias"),
     `{over}` ("há 6 dias") and `{moment}` ("25/11 às 22:00"): what a shared channel may carry, and nothing personal.

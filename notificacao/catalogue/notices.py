@@ -1,4 +1,4 @@
-"""The catalogue of business events: from "this happened in that matter" to the notification to send."""
+"""Turn a business event in a matter into the notification to send."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["EVENTS", "Event", "Matter", "Recipient", "UnknownEvent", "holding", 
 
 
 class UnknownEvent(KeyError):
-    """The catalogue has no such event."""
+    """Tell that the catalogue has no such event, and which it has."""
 
     def __str__(self) -> str:
         return self.args[0]
@@ -24,7 +24,7 @@ class UnknownEvent(KeyError):
 
 @dataclass(frozen=True)
 class Matter:
-    """What an event is about: one request and those who act in it. What it lacks is absent, and nobody is told there.
+    """Describe what an event is about: one request and those who act in it. For what is absent nobody is notified.
 
     `days_left` and `hours_left` count down to a deadline, days first where both are given; `days_over` counts up.
     """
@@ -45,16 +45,16 @@ class Matter:
 
 
 def holding(*roles: Role, unit: Unit | None = None) -> list[Person]:
-    """Those who hold one of `roles`, in `unit` where the role has one."""
+    """Return those who hold one of `roles` in `unit`, or without a unit where that is None, by pk."""
     found = Person.objects.filter(memberships__role__in=roles, memberships__unit=unit)
     return list(found.distinct().order_by("pk"))
 
 
 def notice_for(event_name: str, matter: Matter, who_holds: Callable[..., list[Person]] = holding) -> Notice:
-    """The notification of `event_name` in `matter`, for `services.notify_many`.
+    """Return the notification of `event_name` in `matter`, for `services.notify_many`.
 
-    `who_holds` is `holding`, or one that remembers its answers, for whoever has many matters.
-    Raises UnknownEvent; InvalidNotification where nobody is left to tell, or where the text needs what `matter` lacks.
+    `who_holds` is `holding`, or the same with a cache, for callers with many matters.
+    Raises UnknownEvent; InvalidNotification where nobody is to be notified, or the text needs what `matter` lacks.
     """
     event = _event(event_name)
     channels = tuple(dict.fromkeys(_channels(event, matter, who_holds)))
@@ -88,7 +88,7 @@ def _priority(event: Event, matter: Matter) -> Priority:
 
 
 def _channels(event: Event, matter: Matter, who_holds: Callable[..., list[Person]]) -> Iterable[str]:
-    """In the order of `Recipient`, so that the same matter always gives the same notification."""
+    """Yield the channels in the order of `Recipient`, so that the same matter always gives the same notification."""
     for recipient in Recipient:
         if recipient in event.recipients:
             yield from _channels_of(recipient, matter, who_holds)
@@ -117,12 +117,12 @@ def _channels_of(recipient: Recipient, matter: Matter, who_holds: Callable[..., 
 
 
 def _personal(people: Iterable[Person]) -> list[str]:
-    """Who may no longer log in is absent too."""
+    """Return the personal channels of those people who may still log in."""
     return [audiences.channel_for_user(person) for person in people if person.is_active]
 
 
 def _words(matter: Matter) -> dict[str, str]:
-    """What the templates may name; what the matter lacks is not in it."""
+    """Return `{name: text}` of what the templates may name, without what the matter lacks."""
     words = {
         "protocol": matter.protocol,
         "unit": matter.unit.code if matter.unit else "",

@@ -1,4 +1,4 @@
-"""Data to show the system with: units, benefits, people, the flag at half, and a first handful of notifications."""
+"""Make data to show the system with: units, benefits, people, the flag at half, and a few first notifications."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -49,6 +49,8 @@ PLACES = [
 
 @dataclass(frozen=True)
 class Login:
+    """Describe a person of the demo, and where they work."""
+
     username: str
     first_name: str
     last_name: str
@@ -69,6 +71,8 @@ LOGINS = [  # in the order of their pks in a fresh database
 
 @dataclass(frozen=True)
 class Cast:
+    """Hold what `prepare` found or made; `people` is `{user name: person}`."""
+
     people: dict[str, Person]
     flag: RolloutFlag
     sent: int  # notifications; 0 unless this was the first run
@@ -76,7 +80,7 @@ class Cast:
 
 @transaction.atomic
 def prepare() -> Cast:
-    """Make what is missing and leave alone what is there: a second run undoes nothing that staff has changed."""
+    """Make what is missing and leave what exists: a second run undoes nothing that staff have changed."""
     first_run = not Person.objects.filter(username__in=[login.username for login in LOGINS]).exists()
     benefits = {slug: _benefit(slug, name) for slug, name in BENEFITS.items()}
     units = {place.code: _unit(place, benefits) for place in PLACES}
@@ -117,14 +121,14 @@ def _person(login: Login, units: dict[str, Unit]) -> Person:
 
 @cache
 def _password() -> str:
-    """Hashed once for all: it is made to take its time."""
+    """Return the hash of PASSWORD, made once for all people: hashing is slow on purpose."""
     return make_password(PASSWORD)
 
 
 def _flag(pks: dict[str, int]) -> RolloutFlag:
-    """At half, with a salt that draws ON_ABLY and leaves ON_SSE out; as it is where anybody has touched it.
+    """Set the flag to half, with a salt that draws ON_ABLY and leaves ON_SSE out, unless somebody has changed it.
 
-    A flag back at 0% that still has a salt of ours was at half once: somebody has put it back.
+    A flag at 0% that has a salt of the demo was at half once: somebody has put it back, and it stays.
     """
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     if flag.everyone is None and flag.percent == 0 and not flag.salt.startswith(SALT_PREFIX):

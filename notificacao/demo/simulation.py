@@ -1,4 +1,4 @@
-"""A believable stream of matters and events over the people in the database, sent at an even pace."""
+"""Send believable events over the people in the database, at an even pace."""
 
 import random
 import select
@@ -25,7 +25,7 @@ _DECIDED = ["solicitacao.aprovada", "solicitacao.aprovada", "solicitacao.indefer
 _LATE = ["solicitacao.prazo_proximo", "solicitacao.determinacao_judicial"]
 _PAID = ["pagamento.liberado", "pagamento.liberado", "pagamento.liberado", "pagamento.falhou", "pagamento.vencido"]
 
-# What may follow what; a word said twice is twice as likely. What nothing follows ends the matter.
+# Which events may follow which; one that is named twice is twice as likely. An event that none follows ends the matter.
 NEXT: dict[str, list[str]] = {
     "solicitacao.criada": ["solicitacao.atribuida"],
     "solicitacao.atribuida": _HANDLED,
@@ -55,12 +55,12 @@ _MAINTENANCE = ["manutencao.programada", "manutencao.iniciada", "manutencao.fina
 
 
 class NothingToSimulate(Exception):
-    """There are no units with staff, or no benefits."""
+    """Tell that there are no units with staff, or no benefits."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A unit, what it grants and who works there."""
+    """Hold a unit, what it grants and who works there."""
 
     unit: Unit
     benefits: list[BenefitType]
@@ -70,7 +70,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who and what the stream is about. Always in the order of the rows, so that a seed means something."""
+    """Hold the people and places of the stream, in the order of their rows, so that a seed gives the same stream."""
 
     places: list[Place]
     releasers: list[Person]
@@ -79,7 +79,7 @@ class Cast:
 
     @classmethod
     def from_database(cls) -> "Cast":
-        """Raises NothingToSimulate."""
+        """Read the cast from the database. Raises NothingToSimulate."""
         every_benefit = list(BenefitType.objects.order_by("pk"))
         managers = _holding(Role.GESTOR, Role.TECNICO_SEMTAS)
         places = []
@@ -100,14 +100,14 @@ def _holding(*roles: Role, unit: Unit | None = None) -> list[Person]:
 
 
 class Story:
-    """An endless `(event name, matter)` stream: the same cast, seed and day always tell the same one."""
+    """Yield `(event name, matter)` without end; the same cast, seed and day always give the same stream."""
 
     def __init__(self, cast: Cast, seed: int, today: date):
         self._cast = cast
         self._dice = random.Random(seed)  # noqa: S311 - a story, not a secret
         self._today = today
         self._numbers = count(self._dice.randrange(1, 900_000))
-        self._open: list[tuple[str, Matter]] = []  # with the last event of each
+        self._open: list[tuple[str, Matter]] = []  # (the last event, the matter) of each that is under way
         self._maintenance = 0
 
     def __iter__(self) -> Iterator[tuple[str, Matter]]:
@@ -151,7 +151,7 @@ class Story:
         return self._remember(name, self._timed(name, matter))
 
     def _timed(self, name: str, matter: Matter) -> Matter:
-        """The matter as it stands when `name` happens: its deadline, its court order."""
+        """Return `matter` with the deadline and court order that it has when `name` happens."""
         event = EVENTS[name]
         moments = [*zip(event.days_before, repeat(None)), *zip(repeat(None), event.hours_before)]
         days_left, hours_left = self._dice.choice(moments) if moments else (None, None)
@@ -173,9 +173,9 @@ class Story:
 
 
 class StopSignals:
-    """While open, SIGINT and SIGTERM interrupt nothing: they end `wait`, now and from then on.
+    """Have SIGINT and SIGTERM end `wait`, now and from then on, and interrupt nothing else while this is open.
 
-    A socket rather than an Event: a handler that runs inside `Event.wait` may find the Event's own lock taken.
+    It uses a socket rather than an Event: a handler that runs inside `Event.wait` may find the Event's own lock taken.
     """
 
     def __enter__(self) -> "StopSignals":
@@ -194,20 +194,20 @@ class StopSignals:
         self._writer.send(b".")
 
     def wait(self, seconds: float) -> bool:
-        """Up to `seconds`. Whether one of the signals has come."""
+        """Wait up to `seconds`, and return whether one of the signals has come."""
         return bool(select.select([self._reader], [], [], max(0.0, seconds))[0])
 
 
 @dataclass(frozen=True)
 class Pace:
-    """`rate` turns a second. `clock` is monotonic; `wait(seconds)` answers whether it is time to stop."""
+    """Give `rate` turns a second. `clock` is monotonic; `wait(seconds)` returns whether it is time to stop."""
 
     rate: float
     clock: Callable[[], float]
     wait: Callable[[float], bool]
 
     def turns(self) -> Iterator[float]:
-        """The clock at each turn, until told to stop.
+        """Yield the clock at each turn, until `wait` says to stop.
 
         The nth is due at the start plus n / rate: a turn that comes late makes the next wait shorter, and none is lost.
         """
@@ -225,7 +225,10 @@ def run(
     limit: int | None,
     progress: Callable[[int], None],
 ) -> int:
-    """Send an event a turn until `limit`, or until `pace` ends. How many were sent; `progress` hears it meanwhile."""
+    """Send an event at each turn until `limit` or until `pace` ends, and return how many were sent.
+
+    `progress` is called with that number every PROGRESS_EVERY seconds.
+    """
     sent, told = 0, pace.clock()
     for now, (name, matter) in zip(islice(pace.turns(), limit), story, strict=False):
         send(notice_for(name, matter))

@@ -1,4 +1,4 @@
-"""The tables, one file per noun."""
+"""Define the tables, one file per noun."""
 
 from notificacao.models.audit import AuditEvent
 from notificacao.models.breaker import BreakerState

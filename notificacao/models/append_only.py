@@ -1,10 +1,10 @@
-"""Rows that are written once, and neither changed nor deleted."""
+"""Offer a base for rows that are written once, and neither changed nor deleted."""
 
 from django.db import models
 
 
 class AppendOnly(Exception):
-    """Such a row is neither changed nor deleted."""
+    """Refuse to change or delete a row that is written once."""
 
     def __init__(self) -> None:
         super().__init__("Such an event is written once: record another one instead.")
@@ -19,18 +19,20 @@ class _AppendOnlySet(models.QuerySet):
 
 
 class AppendOnlyModel(models.Model):
+    """Refuse every change and deletion by the ORM, of one row and of many."""
+
     objects = _AppendOnlySet.as_manager()
 
     class Meta:
         abstract = True
 
     def save(self, *args, **kwargs) -> None:
-        """Raises AppendOnly."""
+        """Insert the row. Raises AppendOnly where it exists already."""
         if not self._state.adding:
             raise AppendOnly
-        kwargs["force_insert"] = True  # else a row of a known pk would be written over
+        kwargs["force_insert"] = True  # otherwise a row with the same pk would be overwritten
         super().save(*args, **kwargs)
 
     def delete(self, *args, **kwargs):
-        """Raises AppendOnly."""
+        """Refuse. Raises AppendOnly."""
         raise AppendOnly

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when, from where; written once, never changed."""
+"""Keep the audit trail: who did what, when, from where; written once, never changed."""
 
 from django.db import models
 from django.utils import timezone
@@ -7,9 +7,9 @@ from notificacao.models.append_only import AppendOnlyModel
 
 
 class AuditEvent(AppendOnlyModel):
-    """`who` is a person's public id or a producer, blank where nobody is known.
+    """Record one act. `who` is a person's public id or a producer's name, blank where nobody is known.
 
-    `data` is small and holds no secret and no text.
+    `data` is small, and holds neither secrets nor the text of notifications.
     """
 
     class Action(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The circuit breaker's state, one row for all processes."""
+"""Keep the circuit breaker's state, in one row for all processes."""
 
 from django.conf import settings
 from django.db import models
@@ -6,10 +6,10 @@ from django.utils import timezone
 
 
 class BreakerState(models.Model):
-    """Read by hubs and by the session endpoint. It starts open: Ably was not reached yet.
+    """Say whether Ably is in use, to hubs and to the session endpoint. It starts open: Ably was not reached yet.
 
-    The dispatcher writes what it found out, staff write `forced` through `breaker_by_hand`; neither touches the other's
-    columns.
+    The dispatcher writes what it found out; staff write `forced` through `rollout/breaker_override.py`. Neither writes
+    the other's columns.
     """
 
     class State(models.TextChoices):
@@ -51,5 +51,5 @@ class BreakerState(models.Model):
 
     @property
     def in_force(self) -> str:
-        """The state that everybody acts upon."""
+        """Return the state that all processes act upon: the forced one, else the one that the dispatcher found."""
         return self.forced or self.state

@@ -1,4 +1,4 @@
-"""What became of each probe that the leading dispatcher sent itself by way of Ably."""
+"""Keep what became of each probe that the leading dispatcher sent to itself through Ably."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,9 +6,9 @@ from django.db.models.functions import Now
 
 
 class CanaryProbe(models.Model):
-    """One probe: heard after `round_trip_ms`, or missed. The latest row is what is known of Ably now.
+    """Record one probe: received after `round_trip_ms`, or missed (null, with `error`). The latest one counts.
 
-    `at` is the moment of its end by the database's clock. Kept for `retention.CANARY_KEPT`.
+    `at` is the moment when the probe ended, by the database's clock. Rows are kept for `retention.CANARY_KEPT`.
     """
 
     at = models.DateTimeField("quando", db_default=Now(), db_index=True)

@@ -1,4 +1,4 @@
-"""Fields that check what is written, by `save`, `bulk_create` or `update`: there is no way around the schema."""
+"""Check what is written to text and JSON columns, by `save`, `bulk_create` and `update` alike."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +12,9 @@ class _Text(models.CharField):
     rule: Callable[[str], str]
 
     def get_db_prep_save(self, value, connection) -> Any:
-        """Raises ValueError."""
+        """Return the value for the database. Raises ValueError where it breaks a rule."""
         if isinstance(value, str):
-            _hold(self, self._fits, value)
+            _check(self, self._fits, value)
         return super().get_db_prep_save(value, connection)
 
     def _fits(self, text: str) -> None:
@@ -26,28 +26,34 @@ class _Text(models.CharField):
 
 
 class LineField(_Text):
+    """Hold one line of text."""
+
     rule = staticmethod(texts.one_line)
 
 
 class ProseField(_Text):
+    """Hold text of several lines, without control characters."""
+
     rule = staticmethod(texts.plain)
 
 
 class LinkField(_Text):
+    """Hold a path of this site, or an https address on one of its hosts."""
+
     rule = staticmethod(texts.link)
 
 
 class DataField(models.JSONField):
-    """One that no stream could write would stop them all."""
+    """Hold a JSON object of limited size and depth: one that no stream can write would stop every stream."""
 
     def get_db_prep_save(self, value, connection) -> Any:
-        """Raises ValueError."""
+        """Return the value for the database. Raises ValueError where it breaks a rule."""
         if not hasattr(value, "as_sql"):
-            _hold(self, texts.data, value)
+            _check(self, texts.data, value)
         return super().get_db_prep_save(value, connection)
 
 
-def _hold(field: models.Field, rule: Callable[[Any], Any], value: Any) -> None:
+def _check(field: models.Field, rule: Callable[[Any], Any], value: Any) -> None:
     try:
         rule(value)
     except ValueError as error:

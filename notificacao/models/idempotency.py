@@ -1,11 +1,14 @@
-"""What was answered to whom under which key, so that the same request again does nothing."""
+"""Keep what was answered to whom under which key, so that the same request again does nothing."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class KeptAnswer(models.Model):
-    """`fingerprint`: of what was asked. `answer` is null only within the transaction that is at work on it."""
+    """Keep one answer. `fingerprint` is the hash of what was asked (`idempotency.fingerprint`).
+
+    `answer` is null only within the transaction that is at work on it.
+    """
 
     owner = models.CharField(max_length=80)
     key = models.CharField(max_length=255)

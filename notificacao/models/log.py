@@ -1,4 +1,4 @@
-"""The log's own state: its head, the head of each channel, and who may stamp."""
+"""Keep the log's own state: its head, the head of each channel, and who may stamp."""
 
 import secrets
 
@@ -6,12 +6,12 @@ from django.db import models
 
 
 def random_epoch() -> str:
-    """A word that names one life of the log; a restore begins another."""
+    """Return a new epoch: 8 hexadecimal digits. A restored database begins a new one."""
     return secrets.token_hex(4)
 
 
 class LogHead(models.Model):
-    """One row (`pk=1`): the last `seq` given. Whoever stamps locks it."""
+    """Hold the last `seq` that was given, in one row (`pk=1`). Whoever stamps locks it."""
 
     epoch = models.CharField(max_length=16, default=random_epoch)
     seq = models.BigIntegerField(default=0)
@@ -23,7 +23,7 @@ class LogHead(models.Model):
 
 
 class Channel(models.Model):
-    """The last `seq` of one channel, the epoch of its encryption key, and since when that is the current one."""
+    """Hold the last `seq` of one channel, the epoch of its encryption key, and since when that key is current."""
 
     name = models.CharField(max_length=120, primary_key=True)
     head = models.BigIntegerField(default=0)
@@ -39,7 +39,7 @@ class Channel(models.Model):
 
 
 class DispatcherLease(models.Model):
-    """One row (`pk=1`): who leads, in which term, until when by the database's clock."""
+    """Hold who leads, in which term, and until when by the database's clock, in one row (`pk=1`)."""
 
     holder = models.CharField(max_length=64, blank=True, default="")
     term = models.BigIntegerField(default=0)
@@ -50,7 +50,7 @@ class DispatcherLease(models.Model):
 
 
 class LogPositionField(models.BigIntegerField):
-    """The log's head at the moment the row is created: what is stamped later lies after it."""
+    """Hold the log's head at the moment when the row is created: what is stamped later lies after it."""
 
     def __init__(self, *args, **kwargs):
         kwargs["editable"] = False

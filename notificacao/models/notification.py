@@ -1,4 +1,4 @@
-"""The notification: one row, one channel. The row is the outbox."""
+"""Keep notifications: one row for one channel. The row is the outbox."""
 
 import uuid
 from datetime import UTC, datetime
@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from notificacao.models.checked import DataField, LineField, LinkField, ProseField
 
 MESSAGE_MAX = 500  # characters
-SYSTEM_CHANNEL = "system:notifications"  # whose messages may have twice as many
-_FAR = datetime(9000, 1, 1, tzinfo=UTC)  # beyond the year 9999 no row can be read any more
+SYSTEM_CHANNEL = "system:notifications"  # its messages may have twice as many characters
+_FAR = datetime(9000, 1, 1, tzinfo=UTC)  # Python reads no moment beyond the year 9999
 
 
 def uuid7() -> uuid.UUID:
-    """A UUID that grows with time (RFC 9562, version 7)."""
+    """Return a UUID that grows with time (RFC 9562, version 7)."""
     return uuid_utils.compat.uuid7()
 
 
@@ -44,7 +44,7 @@ class Priority(models.TextChoices):
 
 
 class DispatchState(models.TextChoices):
-    """What became of the attempt to publish to Ably; SSE needs none."""
+    """Say what became of the attempt to publish to Ably; SSE needs none."""
 
     PENDING = "pending", "Aguardando"
     PUBLISHED = "published", "Publicada no Ably"
@@ -53,7 +53,7 @@ class DispatchState(models.TextChoices):
 
 
 class Notification(models.Model):
-    """Content, written by the producer, and dispatch columns, written by the dispatcher alone.
+    """Hold content, which the producer writes, and dispatch columns, which the dispatcher alone writes.
 
     `seq` and `prev_seq` are null until the row is stamped. `save()` of an existing row never writes a dispatch column.
     """

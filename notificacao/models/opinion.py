@@ -1,4 +1,4 @@
-"""What a person says of the notifications, once a week: "As notificações chegam a tempo?"."""
+"""Keep what a person says of the notifications once a week: "As notificações chegam a tempo?"."""
 
 from django.conf import settings
 from django.db import models
@@ -8,9 +8,9 @@ from notificacao.models.rollout_plan import Arm
 
 
 class Opinion(models.Model):
-    """One person, one week, which is named by its Monday. `answer` is 1 to 5, null where they would rather not say.
+    """Keep one person's answer of one week, which is named by its Monday: 1 to 5, or null where they gave none.
 
-    `arm` is the side on which the flag had them when they answered; blank where they did not.
+    `arm` is the side on which the flag had the person when they answered; blank where they gave no answer.
     """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="opinions")

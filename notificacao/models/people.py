@@ -1,4 +1,4 @@
-"""Who: people, units, benefit types, and the memberships that join them."""
+"""Keep people, units, benefit types, and the memberships that join them."""
 
 import secrets
 
@@ -13,7 +13,7 @@ ID = r"\A[A-Za-z0-9_-]{1,64}\Z"  # what may stand in a channel's name, in the di
 
 
 def named_safely(field: str, name: str) -> models.CheckConstraint:
-    """However the row is written: what `field` holds may stand in a channel's name."""
+    """Return a constraint: what `field` holds may stand in a channel's name, however the row is written."""
     return models.CheckConstraint(
         condition=Q(**{f"{field}__regex": ID}),
         name=name,
@@ -22,14 +22,15 @@ def named_safely(field: str, name: str) -> models.CheckConstraint:
 
 
 def opaque_id() -> str:
-    """An id for channel names: 16 characters of `A-Z a-z 0-9 _ -` that tell nothing."""
+    """Return a random id for channel names: 16 characters of `A-Z a-z 0-9 _ -`."""
     return secrets.token_urlsafe(12)
 
 
 class Person(AbstractUser):
-    """Somebody who logs in.
+    """Hold somebody who logs in.
 
-    `access_changed_at` tells open streams to ask again what they may hear, `reading_changed_at` to count again.
+    A new `access_changed_at` has open streams read the person's channels again, a new `reading_changed_at` has them
+    count again.
     """
 
     public_id = models.CharField(max_length=64, unique=True, default=opaque_id, editable=False)
@@ -42,7 +43,7 @@ class Person(AbstractUser):
         verbose_name_plural = "pessoas"
         constraints = [named_safely("public_id", "person_named_safely")]
 
-    @transaction.atomic  # what takes somebody's tokens back is written with the change that calls for it
+    @transaction.atomic  # the revocation of tokens is written together with the change that calls for it
     def save(self, *args, **kwargs) -> None:
         super().save(*args, **kwargs)
 
@@ -52,6 +53,8 @@ class Person(AbstractUser):
 
 
 class BenefitType(models.Model):
+    """Hold a kind of benefit, which has a channel of its own, named by the slug."""
+
     slug = models.SlugField("identificador", max_length=64, unique=True)
     name = models.CharField("nome", max_length=100)
 
@@ -66,6 +69,8 @@ class BenefitType(models.Model):
 
 
 class Unit(models.Model):
+    """Hold a unit of the department, which has a channel of its own, named by its public id."""
+
     class Kind(models.TextChoices):
         CRAS = "cras", "CRAS"
         CREAS = "creas", "CREAS"
@@ -107,12 +112,15 @@ class Role(models.TextChoices):
 
     @classmethod
     def of_a_unit(cls) -> list["Role"]:
-        """The roles that are held in one unit; the others are held in none."""
+        """Return the roles that are held in one unit; the others are held in none."""
         return [cls.TECNICO, cls.ASSISTENTE_SOCIAL, cls.COORDENADOR]
 
 
 class Membership(models.Model):
-    """A person, a role, and the unit where it is held, or none. Shared channels are heard from `since` on."""
+    """Join a person with a role and the unit where it is held, or none.
+
+    The person sees the shared channels that come with it from the seq `since` on.
+    """
 
     person = models.ForeignKey(Person, models.CASCADE, verbose_name="pessoa", related_name="memberships")
     role = models.CharField("papel", max_length=20, choices=Role)
@@ -150,6 +158,6 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.person} · {self.get_role_display()}" + (f" · {self.unit.code}" if self.unit else "")
 
-    @transaction.atomic  # as a person's
+    @transaction.atomic  # for the same reason as a person's
     def save(self, *args, **kwargs) -> None:
         super().save(*args, **kwargs)

@@ -1,11 +1,11 @@
-"""Which channels are listened to: each web process tells its own, and that it lives."""
+"""Keep which channels have subscribers: each web process reports its own, and that it is alive."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class WebProcess(models.Model):
-    """One life of a web process; what it told is worth nothing once `seen_at` (the database's clock) is old."""
+    """Hold one run of a web process; what it reported no longer counts once `seen_at` (the database's clock) is old."""
 
     name = models.CharField(max_length=32, primary_key=True)
     seen_at = models.DateTimeField(db_default=Now())
@@ -15,7 +15,7 @@ class WebProcess(models.Model):
 
 
 class ActiveChannel(models.Model):
-    """A channel, and how many people of one process listen to it; `since`: when the first came, or the last left."""
+    """Hold how many people of one process are on a channel; `since` is when the first came, or the last left."""
 
     process = models.ForeignKey(WebProcess, models.CASCADE, related_name="channels")
     channel = models.CharField(max_length=120)

@@ -1,4 +1,4 @@
-"""Other systems that send notifications: what each one may send, and its keys."""
+"""Keep the other systems that send notifications, what each may send, and their keys."""
 
 from datetime import timedelta
 
@@ -12,11 +12,12 @@ KEY_LIVES = timedelta(days=365)
 
 
 def a_year_ahead():
+    """Return the moment at which a key that is issued now expires unless somebody says otherwise."""
     return timezone.now() + KEY_LIVES
 
 
 class Producer(models.Model):
-    """Another system, and its scope: what is not named here it may not send.
+    """Hold another system and its scope: it may not send what the scope does not name.
 
     `events` are names of the catalogue; the rest of the scope is for notifications in the producer's own words.
     """
@@ -48,18 +49,18 @@ class Producer(models.Model):
 
     @property
     def is_authenticated(self) -> bool:
-        """As the user of a request."""
+        """Return True: DRF asks this of a request's user."""
         return True
 
     @property
     def who(self) -> str:
-        """As the audit trail and the limits name it."""
+        """Return the name by which the audit trail and the rate limits know the system."""
         return f"producer:{self.slug}"
 
 
 class _Keys(BaseAPIKeyManager):
     def assign_key(self, obj: AbstractAPIKey) -> str:
-        """The package puts the hash into the primary key, and so into addresses."""
+        """Make the key's text, and its prefix the primary key: the package's own would put the hash in addresses."""
         text = super().assign_key(obj)
         obj.id = obj.prefix
         return text
@@ -69,7 +70,7 @@ class _Keys(BaseAPIKeyManager):
 
 
 class ProducerKey(AbstractAPIKey):
-    """One key, of which the table holds a hash: several may be good at once, so that one can take another's place."""
+    """Hold the hash of one key; several of a system may be good at once, so that one can replace another."""
 
     producer = models.ForeignKey(Producer, models.CASCADE, verbose_name="sistema produtor", related_name="keys")
     name = models.CharField("nome", max_length=50, help_text="Onde fica guardada: «servidor de benefícios».")

@@ -1,4 +1,4 @@
-"""What became of a notification at one person: delivered (Receipt), read (ReadMark and its exceptions)."""
+"""Keep what became of a notification at one person: delivered (Receipt), read (ReadMark and its exceptions)."""
 
 from django.conf import settings
 from django.db import models
@@ -7,7 +7,7 @@ from notificacao.models.notification import Notification
 
 
 class Receipt(models.Model):
-    """One person, one notification. Delivery and reading are two things: a row may hold either or both."""
+    """Hold delivery and reading of one notification by one person; a row may hold either or both."""
 
     class Transport(models.TextChoices):
         ABLY = "ably", "Ably"
@@ -37,7 +37,7 @@ class Receipt(models.Model):
 
 
 class ReadMark(models.Model):
-    """Everything of `channel` up to `seq` is read by `person`, but for the exceptions in their receipts."""
+    """Hold the seq up to which `person` has read all of `channel`, except as their receipts say."""
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_marks")
     channel = models.CharField(max_length=120)

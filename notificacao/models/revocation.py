@@ -1,4 +1,4 @@
-"""Ably tokens to take back: an outbox."""
+"""Keep the Ably tokens that are to be revoked: an outbox."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,9 +6,9 @@ from django.utils import timezone
 
 
 class Revocation(models.Model):
-    """`target` as Ably names it, `clientId:…` or `revocationKey:…`: all of its tokens issued before `issued_before`.
+    """Ask to revoke all tokens of `target` (`clientId:…` or `revocationKey:…`) issued before `issued_before`.
 
-    That moment (ms) is set once the row can be seen: a token issued while its transaction was open is meant too.
+    That moment (ms) is set once the row is committed: a token issued while its transaction was open is meant too.
     """
 
     target = models.CharField(max_length=100, db_index=True)

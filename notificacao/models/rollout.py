@@ -1,4 +1,4 @@
-"""The flag that decides who is on Ably."""
+"""Keep the flag that decides who is on Ably."""
 
 import hashlib
 import secrets
@@ -11,14 +11,15 @@ BUCKETS = 100_000
 
 
 def random_salt() -> str:
+    """Return a new salt: 16 hexadecimal digits."""
     return secrets.token_hex(8)
 
 
 class RolloutFlag(AbstractUserFlag):
-    """waffle's flag with sticky buckets: the same answer for a person everywhere; more percent only adds people.
+    """Decide by sticky buckets: a person gets the same answer everywhere, and a higher percent only adds people.
 
-    `everyone` beats the percent. waffle's dice, cookies and test mode are gone; its lists of users and groups stay
-    as columns, since waffle's signals need them, and decide nothing: at 0% nobody is on Ably.
+    `everyone` beats the percent. This is waffle's flag without its dice, cookies and test mode. Its lists of users and
+    groups stay as columns, since waffle's signals need them, and decide nothing: at 0% nobody is on Ably.
     """
 
     testing = superusers = staff = authenticated = languages = rollout = None  # type: ignore[assignment]
@@ -51,12 +52,12 @@ class RolloutFlag(AbstractUserFlag):
         ]
 
     def bucket(self, person_pk: int) -> int:
-        """0 to 99,999, by sha256 of salt and pk: uniform, and independent of every other flag."""
+        """Return the person's bucket, 0 to 99,999: sha256 of salt and pk, uniform and independent of other flags."""
         digest = hashlib.sha256(f"{self.salt}:{person_pk}".encode()).digest()
         return int.from_bytes(digest[:8]) % BUCKETS
 
     def includes(self, person_pk: int) -> bool:
-        """Whether that person is on Ably."""
+        """Return whether the flag puts that person on Ably."""
         if self.everyone is not None:
             return self.everyone
         return self.bucket(person_pk) < self.percent * (BUCKETS // 100)

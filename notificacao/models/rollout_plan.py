@@ -1,4 +1,4 @@
-"""The staged plan of the rollout: its stages, what happened to it, and what was measured while a stage ran."""
+"""Keep the staged plan of the rollout: its stages, what happened to it, and what was measured while a stage ran."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from notificacao.models.append_only import AppendOnlyModel
 
 
 class Arm(models.TextChoices):
-    """On which side a person is, by the flag and whatever became of it. The canary is nobody: its probes."""
+    """Name what is compared: people on Ably by the flag, people on SSE, and the canary's probes, of no person."""
 
     ABLY = "ably", "Ably"
     CONTROL = "control", "SSE"
@@ -20,12 +20,12 @@ class Arm(models.TextChoices):
 
 
 class RolloutPlan(models.Model):
-    """The newest one counts. `position` is that of its stage, 0 before the first; `reason` says why it is there.
+    """Hold a plan; the newest one counts. `position` is its stage, 0 before the first; `reason` says why it is there.
 
     `version` grows with each act, from one plan to the next too. The guard alone writes what it measured: `since` is
     when the percent changed (the database's clock); `counted_to` (a seq) and `probed_to` (a probe's pk) are up to
-    where it has counted, null during the grace after a step. `approval`: whether a stage that is through waits for
-    somebody; null: as `ROLLOUT_APPROVAL` says.
+    where it has counted, null during the grace after a step. `approval` says whether a stage that is through waits
+    for somebody's approval; null means as `ROLLOUT_APPROVAL` says.
     """
 
     class State(models.TextChoices):
@@ -68,13 +68,13 @@ class RolloutPlan(models.Model):
 
     @property
     def holdback(self) -> Decimal:
-        """The percent of people whom the last stage leaves on SSE, so that there is somebody to compare with."""
+        """Return the percent of people whom the last stage leaves on SSE, so that there is somebody to compare with."""
         last = self.stages.last()
         return 100 - last.percent if last else Decimal(0)
 
 
 class RolloutStage(models.Model):
-    """`watched`, `sample` and `gates` are what the guard has of it since it last began; seconds, rows, plain data."""
+    """Hold a stage. The guard writes `watched` (seconds), `sample` (rows) and `gates` since the stage last began."""
 
     plan = models.ForeignKey(RolloutPlan, models.CASCADE, related_name="stages")
     position = models.PositiveSmallIntegerField("ordem")
@@ -104,7 +104,7 @@ class RolloutStage(models.Model):
 
 
 class RolloutEvent(AppendOnlyModel):
-    """One act: who (a person's public id, or `guard`, `shell`), from and to what, why, and the figures then."""
+    """Record one act: who (a person's public id, or `guard`, `shell`), from and to what, why, and the figures then."""
 
     plan = models.ForeignKey(RolloutPlan, models.PROTECT, related_name="events")
     at = models.DateTimeField("quando", default=timezone.now)
@@ -128,7 +128,7 @@ class RolloutEvent(AppendOnlyModel):
 
 
 class RolloutTally(models.Model):
-    """What one person was shown since the stage began, and how much of it was bad; failed ones are late too."""
+    """Count what one person was shown since the stage began, and how much was late or failed; failed counts as late."""
 
     plan = models.ForeignKey(RolloutPlan, models.CASCADE, related_name="tallies")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -146,7 +146,7 @@ class RolloutTally(models.Model):
 
 
 class RolloutMinute(models.Model):
-    """What was stamped in one minute, by arm and by the transport that brought it first, blank where none did."""
+    """Count what was stamped in one minute, by arm and the transport that delivered it first, blank where none did."""
 
     plan = models.ForeignKey(RolloutPlan, models.CASCADE, related_name="minutes")
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What a person does to their notifications with plain forms; the scripts use the API for the same."""
+"""Carry out what a person does to their notifications with plain forms; the scripts use the API for the same."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -30,7 +30,7 @@ View = Callable[..., HttpResponse]
 
 
 def logged_in(view: View) -> View:
-    """Who is not goes to the login and from there to the inbox: a form cannot be sent by an address."""
+    """Send whoever is not logged in to the login and from there to the inbox: an address cannot send a form again."""
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs) -> HttpResponse:
@@ -65,7 +65,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 def back(request: HttpRequest, place: str = "") -> HttpResponse:
-    """To `next`, where that is of this site."""
+    """Redirect to the form's `next` where that is of this site, else to the inbox; `place` is an anchor in it."""
     address = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
         address = reverse("inbox")

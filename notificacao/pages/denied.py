@@ -1,4 +1,4 @@
-"""What a page refuses, on record before it is told: no permission, or a form that is not of this site."""
+"""Record what a page refuses before answering: a missing permission, or a form that is not of this site."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.csrf import csrf_failure
@@ -8,12 +8,12 @@ from notificacao.denials import put_on_record
 
 
 def denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's `handler403`."""
+    """Answer 403 for a missing permission; Django's `handler403`."""
     put_on_record(request, "permission_denied")
     return permission_denied(request, exception)
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's `CSRF_FAILURE_VIEW`."""
+    """Answer 403 for a form that is not of this site; Django's `CSRF_FAILURE_VIEW`."""
     put_on_record(request, "forged")
     return csrf_failure(request, reason)

@@ -1,4 +1,4 @@
-"""One notification, whole. Opened is read."""
+"""Show one notification whole; opening it marks it as read."""
 
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from notificacao.reading import NotFound, Reader
 @never_cache
 @require_safe
 def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show the event of the notification `public_id`, or a page with 404 where the person may see none."""
     reader = Reader(request.user)
     try:
         rows = reader.event_of(public_id)
@@ -42,5 +43,5 @@ def detail(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _is_opened(request: HttpRequest) -> bool:
-    """By a person, and not by a browser that reads ahead."""
+    """Return whether a person opened the page, and not a browser that reads ahead."""
     return request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", "")

@@ -1,6 +1,6 @@
-"""The page "Diagnóstico": which link between the server and this browser is broken, and who can mend it.
+"""Show the page "Diagnóstico": which link between the server and this browser is broken, and who can mend it.
 
-All measuring is the browser's, over the calls that the inbox makes too; the page has the sentences.
+The browser does all the measuring, over the calls that the inbox makes too; the page holds the sentences.
 """
 
 from django.contrib.auth.decorators import login_required
@@ -19,7 +19,7 @@ from notificacao.pages.diagnosis_texts import COPIED, COPY_BY_HAND, LINKS, STATU
 @never_cache
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    """Each link as not yet looked at; the browser goes on from there."""
+    """Show each link as not yet looked at; the browser goes on from there."""
     data = {
         "assigned": rollout.current().assigned(request.user.pk),
         "heartbeat": conf.STREAM_HEARTBEAT,

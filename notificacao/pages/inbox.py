@@ -1,4 +1,4 @@
-"""The inbox and its archive: the list with its filters, as it is first painted."""
+"""Show the inbox and its archive, with filters, as the browser first paints it."""
 
 from itertools import groupby
 from urllib.parse import urlsplit
@@ -31,14 +31,17 @@ NO_ID = UUID(int=0)  # stands for a notification's in an address that the script
 @never_cache
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """What the address asks for, newest first. The position is read before the list: what comes after it is news."""
+    """Show what the address asks for, newest first.
+
+    The position is read before the list: what comes after it is news.
+    """
     session = describe(request.user, request.session.session_key or "")
     reader = Reader(request.user)
     places = names_of(reader.channels)
     try:
         wanted = Filter.of(request.GET)
         lines, older = _page(request, reader, wanted, places)
-    except (InvalidFilter, Problem):  # an address that somebody typed, or an old one
+    except (InvalidFilter, Problem):  # the address was typed by hand, or is old
         return redirect("inbox")
     is_first = "page" not in request.GET
     context = {
@@ -60,9 +63,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, reader: Reader, wanted: Filter, places: dict[str, str]) -> tuple[list[Line], str]:
-    """Its lines, and the query of the next older page, or nothing. The cursor is the API's own.
+    """Return the page's lines, and the query of the next older page, or nothing. The cursor is the API's.
 
-    Raises Problem where the cursor is none.
+    Raises Problem where the cursor is not valid.
     """
     pages = NewestFirst()
     rows = pages.paginate_queryset(reader.inbox(wanted), Request(request))
@@ -71,7 +74,7 @@ def _page(request: HttpRequest, reader: Reader, wanted: Filter, places: dict[str
 
 
 def _newest(request: HttpRequest) -> str:
-    """The first page of the list of which this is one."""
+    """Return the address of the first page of this list."""
     query = request.GET.copy()
     query.pop("page", None)
     return f"{request.path}?{query.urlencode()}" if query else request.path

@@ -1,4 +1,4 @@
-"""A notification as a page words it: whose it is, how long ago, on which day."""
+"""Word a notification for a page: to whom it was sent, how long ago, on which day."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from notificacao.reading import Entry
 
 @dataclass(frozen=True)
 class Line:
-    """One of the list. `ago` is short, `exact` the whole moment, `day` the heading under which it stands."""
+    """Hold one line of the list: `ago` is short, `exact` the whole moment, `day` the heading above it."""
 
     entry: Entry
     place: str
@@ -24,6 +24,7 @@ class Line:
 
 
 def lines_of(entries: Iterable[Entry], places: Mapping[str, str]) -> list[Line]:
+    """Return a line for each entry; `places` is `{channel: name}`."""
     now = timezone.localtime()
     return [_line(entry, places, timezone.localtime(entry.row.created_at), now) for entry in entries]
 
@@ -39,7 +40,10 @@ def _line(entry: Entry, places: Mapping[str, str], at: datetime, now: datetime) 
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """`há 5 min`; of another day the time alone, since the list says which day. Both in the site's time zone."""
+    """Return `há 5 min`; for another day the time alone, since the list says which day.
+
+    Both moments are in the site's time zone.
+    """
     if at.date() != now.date():
         return f"{at:%H:%M}"
     minutes = int((now - at).total_seconds() // 60)
@@ -51,13 +55,13 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def exact(at: datetime) -> str:
-    """`24/11/2026 às 12:00`."""
+    """Return the whole moment, such as `24/11/2026 às 12:00`."""
     day = date_format(at, gettext("d/m/Y"))
     return gettext("%(day)s às %(time)s") % {"day": day, "time": f"{at:%H:%M}"}
 
 
 def day_of(day: date, today: date) -> str:
-    """`Hoje`, `Ontem`, `segunda-feira, 23 de novembro`, of another year with its year."""
+    """Return the name of `day`: `Hoje`, `Ontem`, `segunda-feira, 23 de novembro`; the year where it is another."""
     match (today - day).days:
         case 0:
             return gettext("Hoje")
@@ -65,4 +69,4 @@ def day_of(day: date, today: date) -> str:
             return gettext("Ontem")
     pattern = gettext(r"l, j \d\e F") if day.year == today.year else gettext(r"l, j \d\e F \d\e Y")
     name = date_format(day, pattern)
-    return name.lower() if (get_language() or "").startswith("pt") else name  # Django writes its days with a capital
+    return name.lower() if (get_language() or "").startswith("pt") else name  # Django writes days with a capital

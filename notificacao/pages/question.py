@@ -1,4 +1,4 @@
-"""This week's question in the inbox, and its answer by a plain form; the script sends the same form."""
+"""Ask this week's question in the inbox, and keep its answer from a plain form; the script sends the same form."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NO_ANSWER = "nenhuma"
 
 
 def shown_to(person: Person) -> dict[str, Any]:
-    """For the template: `asked`, what was `said` this week (0: nothing), and the `marks` with their names."""
+    """Return what the template needs: `asked`, what was `said` this week (0: nothing), and `marks` with their names."""
     standing = survey.standing_of(person)
     return {"asked": standing.asked, "said": standing.answer or 0, "marks": _marks(), "no_answer": NO_ANSWER}
 
@@ -24,7 +24,10 @@ def shown_to(person: Person) -> dict[str, Any]:
 @require_POST
 @logged_in
 def answer(request: HttpRequest) -> HttpResponse:
-    """Keep `answer`: a mark, or that there shall be none. With `part` (the script's) comes what the page shows now."""
+    """Keep the form's `answer`: a mark, or the wish to give none. Raises BadRequest for anything else.
+
+    The script sends `part` too, and gets what the page shows from now on.
+    """
     said = request.POST.get("answer", "")
     if said == NO_ANSWER:
         survey.dismiss(request.user)

@@ -1,4 +1,4 @@
-"""Where each page is. Its own words are Portuguese; what an address asks for has the API's names."""
+"""Route each page. Paths are in Portuguese; the names in a query are the API's."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The words of the pages' scripts in another language; Portuguese is what the scripts themselves say."""
+"""Translate what the pages' scripts say; the scripts themselves are in Portuguese."""
 
 from functools import cache
 
@@ -9,7 +9,7 @@ from django.views.i18n import JSONCatalog
 
 @cache
 def catalogue(language: str) -> dict[str, str | list[str]]:
-    """`{portuguese: translated}`; a list where a number decides: for one, and for more."""
+    """Return `{portuguese: translated}` for `language`; a list where a number decides: for one, and for more."""
     reader = JSONCatalog()
     reader.translation = DjangoTranslation(language, domain="djangojs", localedirs=settings.LOCALE_PATHS)
     return reader.get_catalog()

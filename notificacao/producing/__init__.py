@@ -1,1 +1,1 @@
-"""Other systems send: their keys, what they ask, whom they mean, what they may."""
+"""Send for other systems: their keys, what they ask for, what they may send, and whom they mean."""

@@ -1,4 +1,4 @@
-"""A producer's keys: issued, changed for new ones, revoked; and who it is that shows one."""
+"""Issue, rotate and revoke the keys of producers, and recognise the key that a request carries."""
 
 import re
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from django.utils import timezone
 from notificacao import audit
 from notificacao.models import AuditEvent, Person, Producer, ProducerKey
 
-OVERLAP = timedelta(days=7)  # for which a key is still good after another took its place
+OVERLAP = timedelta(days=7)  # a key is good for as long after another took its place
 _keys: Any = ProducerKey.objects  # the package says that they are of its own model
 _KEY = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
 _NOTED_EVERY = timedelta(minutes=1)
 
 
 class KeyRefused(Exception):
-    """Nobody gets in with this key. `reason`: for the audit trail; `who`: whose it is, or nobody's."""
+    """Refuse a key: `reason` is for the audit trail, `who` is the producer's name there, blank where unknown."""
 
     def __init__(self, reason: str, who: str = ""):
         super().__init__(reason)
@@ -31,7 +31,10 @@ class KeyRefused(Exception):
 def issue(
     producer: Producer, name: str, expires_at: datetime, by: Person, ip: str | None = None
 ) -> tuple[ProducerKey, str]:
-    """A new key, and its text, which nobody can read again."""
+    """Issue a key to `producer`, and return it with its text, which nobody can read again.
+
+    `by` and `ip` are for the audit trail: the person who issues it, and their address.
+    """
     key, text = _keys.create_key(producer=producer, name=name, expiry_date=expires_at)
     audit.record(
         AuditEvent.Action.KEY_ISSUED,
@@ -46,7 +49,10 @@ def issue(
 
 @transaction.atomic
 def rotate(key: ProducerKey, by: Person, ip: str | None = None) -> tuple[ProducerKey, str]:
-    """As `issue`, for as long as `key` was issued for; `key` is good for OVERLAP more at most."""
+    """Issue a key in the place of `key`, for as long as that was issued for, and return it as `issue` does.
+
+    `key` stays good for OVERLAP at most.
+    """
     new = issue(key.producer, key.name, timezone.now() + (key.expiry_date - key.created), by, ip)
     ProducerKey.objects.filter(pk=key.pk, expiry_date__gt=timezone.now() + OVERLAP).update(
         expiry_date=timezone.now() + OVERLAP
@@ -56,13 +62,13 @@ def rotate(key: ProducerKey, by: Person, ip: str | None = None) -> tuple[Produce
 
 @transaction.atomic
 def revoke(key: ProducerKey, by: Person, ip: str | None = None) -> None:
-    """It is worth nothing from the next request on."""
+    """Revoke `key`: it is refused from the next request on."""
     if ProducerKey.objects.filter(pk=key.pk, revoked=False).update(revoked=True):
         audit.record(AuditEvent.Action.KEY_REVOKED, who=by.public_id, ip=ip, producer=key.producer.slug, key=key.prefix)
 
 
 def recognise(text: str) -> ProducerKey:
-    """The key whose text that is, with its producer. Raises KeyRefused."""
+    """Return the key whose text is `text`, with its producer. Raises KeyRefused."""
     if not _KEY.fullmatch(text):
         raise KeyRefused("malformed")
     try:
@@ -78,7 +84,7 @@ def recognise(text: str) -> ProducerKey:
 
 
 def _note_use(key: ProducerKey) -> None:
-    """Once a minute: whether the old key is still in use is what somebody asks who changes it for a new one."""
+    """Note the use of `key`, once a minute at most, for whoever rotates it and asks whether the old one is in use."""
     if key.last_used_at is None or key.last_used_at < timezone.now() - _NOTED_EVERY:
         long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _NOTED_EVERY)
         ProducerKey.objects.filter(long_ago, pk=key.pk).update(last_used_at=Now())

@@ -1,4 +1,4 @@
-"""Whom a producer means: the names that other systems know, looked up for a whole request at once."""
+"""Look up whom a producer means, by the names that other systems know, for a whole request at once."""
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,9 +17,9 @@ _PEOPLE = ("tecnico", "aprovador", "liberador", "requester", "pendencia_author")
 
 
 class Directory:
-    """The people, units and benefits that `orders` name and `producer` reaches, read in three queries.
+    """Hold the people, units and benefits that `orders` name and `producer` reaches, read in four queries at most.
 
-    What does not exist and what is out of reach are the same, so that nobody finds out which names there are.
+    What does not exist and what is out of reach are told alike, so that nobody finds out which names there are.
     """
 
     def __init__(self, producer: Producer, orders: Iterable[Order | EventOrder]):
@@ -42,7 +42,7 @@ class Directory:
         self.benefits = {benefit.slug: benefit for benefit in BenefitType.objects.filter(slug__in=benefits)}
 
     def notice(self, index: int, order: Order | EventOrder) -> Notice:
-        """Raises Faulty."""
+        """Return the notice of `order`, the request's `index`th from 0. Raises Faulty."""
         fields = self._own_words(order) if isinstance(order, Order) else self._matter(order.matter)
         unknown = [field for field, found in fields if found is None]
         if unknown:
@@ -57,7 +57,7 @@ class Directory:
             raise Faulty(Fault(index, field, error.code, text) for field, text in error.errors.items()) from error
 
     def _own_words(self, order: Order) -> list[tuple[str, str | None]]:
-        """`(where it stands, its channel)` of each recipient; None for what is not there."""
+        """Return `(place in the order, channel)` of each recipient; the channel is None for what was not found."""
         wanted = order.recipients
         people = {name: person for name, person in self.people.items() if person.is_active}
         return [
@@ -88,7 +88,7 @@ def _channels(field, names, known, channel_for) -> Iterator[tuple[str, str | Non
 
 
 def _reachable(own_units: set[int]) -> QuerySet[Person]:
-    """With units of its own, a producer does not reach those who work in others alone."""
+    """Return the people whom a producer reaches: one with `own_units` (pks) reaches nobody of other units alone."""
     people = Person.objects.all()
     if not own_units:
         return people

@@ -1,4 +1,4 @@
-"""What is wrong with what a producer asked, named by its place in the list."""
+"""Describe what is wrong with a producer's request, by its place in the list."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ LISTED = 100  # faults told at once
 
 @dataclass(frozen=True)
 class Fault:
-    """`index`: of the notification, from 0; `field`: where in it; `code`: one of docs/errors.md."""
+    """Describe one fault: the notification's `index` from 0, the `field` in it, a `code` of docs/errors.md."""
 
     index: int
     field: str
@@ -17,7 +17,7 @@ class Fault:
 
 
 class Faulty(Exception):
-    """Nothing was sent."""
+    """Carry the first LISTED faults of a request of which nothing was sent."""
 
     def __init__(self, faults: Iterable[Fault]):
         self.faults = list(faults)[:LISTED]

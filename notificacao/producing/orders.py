@@ -1,4 +1,4 @@
-"""What a producer asks to be sent: a notification in its own words, or an event of the catalogue."""
+"""Parse what a producer asks for: a notification in its own words, or an event of the catalogue."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from notificacao.content import Content
 from notificacao.producing.faults import Fault, Faulty
 from notificacao.sentences import sentence_for
 
-ORDERS_MAX = 1_000  # a request
+ORDERS_MAX = 1_000  # notifications in one request
 PEOPLE_MAX = 200  # named in one notification
 
 _Name = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(texts.one_line)]
@@ -31,7 +31,7 @@ class _Shape(BaseModel):
 
 
 class Recipients(_Shape):
-    """People by user name, units by code, benefits by slug."""
+    """Name people by user name, units by code, benefits by slug."""
 
     people: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
     units: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
@@ -40,13 +40,13 @@ class Recipients(_Shape):
 
 
 class Order(Content):
-    """A notification in the producer's own words."""
+    """Ask for a notification in the producer's own words."""
 
     recipients: Recipients
 
 
 class MatterOrder(_Shape):
-    """What an event is about: the unit by its code, the benefit by its slug, people by user name."""
+    """Say what an event is about: the unit by its code, the benefit by its slug, people by user name."""
 
     protocol: Annotated[str, Field(max_length=40)] = ""
     unit: _Name | None = None
@@ -71,18 +71,18 @@ class MatterOrder(_Shape):
 
 
 class EventOrder(_Shape):
-    """An event of the catalogue, which says who gets it, in which words and how urgently."""
+    """Ask for an event of the catalogue, which says who gets it, in which words and how urgently."""
 
     event: _Name
     matter: MatterOrder = MatterOrder()
 
 
 class Orders(RootModel[Annotated[list[Order | EventOrder], Field(min_length=1, max_length=ORDERS_MAX)]]):
-    """Several at once."""
+    """Ask for several at once."""
 
 
 def parse(asked: list[Any]) -> list[Order | EventOrder]:
-    """Raises Faulty, with all that is wrong in all of them."""
+    """Return `asked` as orders. Raises Faulty, with all that is wrong in all of them."""
     orders: list[Order | EventOrder] = []
     faults: list[Fault] = []
     for index, one in enumerate(asked):

@@ -1,4 +1,4 @@
-"""What a producer may send: what its scope does not name is refused, before anybody is looked up."""
+"""Check an order against its producer's scope, before anybody is looked up."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ CODE = "not_in_scope"
 
 
 def beyond(producer: Producer, index: int, order: Order | EventOrder) -> Iterator[Fault]:
-    """What of `order` this producer may not send."""
+    """Yield a fault for each part of `order`, the request's `index`th from 0, that this producer may not send."""
     if isinstance(order, EventOrder):
         if order.event not in EVENTS:
             yield Fault(index, "event", "unknown_event", f"o catálogo não tem o evento {order.event!r}")

@@ -1,4 +1,4 @@
-"""A producer's request, from what it asked to the rows: all of it or nothing."""
+"""Send a producer's request: all of it or nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +18,10 @@ ROWS_MAX = 5_000  # recipients of one request
 
 
 def send(key: ProducerKey, asked: list[Any], *, ip: str | None, idempotency_key: str = "") -> tuple[list[dict], bool]:
-    """`(results, whether they are those of an earlier request)`, one result for each notification, in their order.
+    """Send what is `asked`, parsed JSON, and return `(results, whether they are those of an earlier request)`.
 
-    Raises Faulty; with `idempotency_key` also idempotency.OtherRequest and UnderWay.
+    There is one result for each notification, in their order: `{"event_id": …, "ids": […]}`. `ip` is for the audit
+    trail. Raises Faulty; with `idempotency_key` also idempotency.OtherRequest and UnderWay.
     """
     if not idempotency_key:
         with transaction.atomic():
@@ -44,7 +45,7 @@ def _send(key: ProducerKey, asked: list[Any], ip: str | None) -> list[dict]:
 
 
 def _notices(key: ProducerKey, asked: list[Any]) -> list[Notice]:
-    """Raises Faulty, with all that is wrong of one kind: shape, then scope, then recipients and words."""
+    """Return a notice for each order. Raises Faulty, with all faults of one kind: shape, scope, recipients."""
     orders = asked_for.parse(asked)
     if beyond := [fault for index, one in enumerate(orders) for fault in scope.beyond(key.producer, index, one)]:
         raise Faulty(beyond)
@@ -62,7 +63,7 @@ def _notices(key: ProducerKey, asked: list[Any]) -> list[Notice]:
 
 
 def _count(orders: list[Order | EventOrder]) -> None:
-    """Raises Faulty."""
+    """Check that all orders name ROWS_MAX recipients at most. Raises Faulty."""
     total = 0
     for index, one in enumerate(orders):
         total += sum(_named(one))

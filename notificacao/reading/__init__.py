@@ -1,4 +1,4 @@
-"""Reading state: what one person has read, archived, acknowledged, and how much is left.
+"""Keep the reading state: what a person has read, archived and acknowledged, and how much they have not read.
 
 *Read* is a watermark per person and channel (ReadMark) plus exceptions (Receipt.read): "mark all read" is one small
 write, and a unit's notice makes no row per member. An event of several rows is read, and counted, as one.

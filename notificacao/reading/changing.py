@@ -1,4 +1,4 @@
-"""What one person does with a notification. Each act answers their new unread count."""
+"""Change a person's reading state. Each act returns the person's new unread count."""
 
 import uuid
 
@@ -14,24 +14,24 @@ from notificacao.reading.looking import Reader
 
 
 def mark_read(person: Person, public_id: uuid.UUID) -> int:
-    """Their new unread count. Raises NotFound."""
+    """Mark as read, and return the new unread count. Raises NotFound."""
     return _write(person, public_id, read=True, read_at=timezone.now())
 
 
 def mark_unread(person: Person, public_id: uuid.UUID) -> int:
-    """Their new unread count. Raises NotFound."""
+    """Mark as not read, and return the new unread count. Raises NotFound."""
     return _write(person, public_id, read=False, read_at=None)
 
 
 def archive(person: Person, public_id: uuid.UUID) -> int:
-    """Out of the inbox, and out of the count. Their new unread count. Raises NotFound."""
+    """Take out of the inbox and out of the count, and return the new unread count. Raises NotFound."""
     return _write(person, public_id, archived_at=timezone.now())
 
 
 def unarchive(person: Person, public_id: uuid.UUID) -> int:
-    """Back into the inbox; unread where it had left by its age, since read it would leave again at once.
+    """Bring back into the inbox, and return the new unread count. Raises NotFound.
 
-    Their new unread count. Raises NotFound.
+    What had left by its age comes back as not read: as read it would leave again at once.
     """
     reader = Reader(person)
     (first,) = reader.entries(reader.event_of(public_id)[:1])
@@ -40,7 +40,7 @@ def unarchive(person: Person, public_id: uuid.UUID) -> int:
 
 
 def acknowledge(person: Person, public_id: uuid.UUID) -> int:
-    """Formal acknowledgement (ciência): read, and on record. Their new unread count. Raises NotFound."""
+    """Record a formal acknowledgement (ciência), mark as read, and return the new unread count. Raises NotFound."""
     now = timezone.now()
     return _write(person, public_id, read=True, read_at=now, formally_acknowledged_at=now)
 
@@ -59,9 +59,9 @@ def _write(person: Person, public_id: uuid.UUID, **fields) -> int:
 
 
 def mark_all_read(person: Person, up_to: Cursor) -> int:
-    """Everything up to `up_to`, what they have seen, in each of their channels. Their new unread count.
+    """Mark all up to `up_to` as read in each of the person's channels, and return the new unread count.
 
-    Raises ResyncNeeded where `up_to` is of another life of the log.
+    Raises ResyncNeeded where `up_to` is of another epoch.
     """
     eventlog.check(up_to)
     channels = audiences.channels_of([person.pk]).get(person.pk, {})

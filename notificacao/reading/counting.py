@@ -1,4 +1,4 @@
-"""How much one or many people have not read: one statement, which looks only beyond the marks."""
+"""Count what one or many people have not read, in one statement that looks only beyond their marks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -11,7 +11,8 @@ from notificacao.models import Notification, Person, ReadMark, Receipt
 _BATCH = 2_000  # channels asked for in one statement
 _NO_END = 2**63 - 1
 
-# `again`: what is not the first row of its event that the person may see. As in the inbox, the first speaks for all.
+# `again` has the rows that are not the first of their event that the person may see: only the first counts, as in the
+# inbox. `heard` has the channels that each person may see.
 _UNREAD = """
 WITH heard (person_id, channel, since, mark) AS (VALUES {rows}),
 unread AS (
@@ -42,10 +43,10 @@ _HEARD_ROW = "(CAST(%s AS bigint), CAST(%s AS text), CAST(%s AS bigint), CAST(%s
 
 
 def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict[int, int]:
-    """`{person pk: events not read}` for `{person pk: {channel: since}}`: not expired, not archived, each once.
+    """Return `{person pk: events not read}` for `{person pk: {channel: since}}`.
 
-    No row after the seq `up_to` counts. Only what lies beyond the marks is looked at, through the index on channel and
-    seq.
+    What is expired or archived does not count, nor does a row after the seq `up_to`. Only what lies beyond the marks is
+    looked at, through the index on channel and seq.
     """
     counted = dict.fromkeys(heard, 0)
     marks = marks_of(heard)
@@ -61,7 +62,7 @@ def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict
 
 
 def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
-    """Whole people only: an event that came by two channels must be seen in one statement to count once."""
+    """Yield the rows in batches of whole people: an event that came by two channels counts once in one statement."""
     batch: list[tuple] = []
     for row in rows:
         if len(batch) >= _BATCH and row[0] != batch[-1][0]:
@@ -85,10 +86,11 @@ def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
 
 
 def marks_of(person_pks: Iterable[int]) -> dict[tuple[int, str], int]:
+    """Return `{(person pk, channel): seq up to which the person has read}`."""
     marks = ReadMark.objects.filter(person_id__in=list(person_pks)).values_list("person_id", "channel", "seq")
     return {(pk, channel): seq for pk, channel, seq in marks}
 
 
 def unread_of(person: Person) -> int:
-    """How many events `person` has not read."""
+    """Return how many events `person` has not read."""
     return unread(audiences.channels_of([person.pk])).get(person.pk, 0)

@@ -1,4 +1,4 @@
-"""What somebody wants to see of their inbox, as an address names it; the API and the page read the same words."""
+"""Parse what a person wants to see of their inbox from an address; the API and the page share the words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from notificacao.reading import search
 
 
 class InvalidFilter(ValueError):
-    """A sentence that names the filter and what it may be."""
+    """Carry a sentence that names the filter and what it may be."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """All that is given must hold; of several kinds or priorities, one."""
+    """Hold the conditions on a list: all must be met; of several kinds or priorities, one."""
 
     kinds: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
@@ -27,9 +27,9 @@ class Filter:
 
     @classmethod
     def of(cls, asked: QueryDict) -> "Filter":
-        """`kind`, `priority` (each may come again), `channel`, `unread`, `archived`, `q`. Raises InvalidFilter.
+        """Read `kind`, `priority` (both may be repeated), `channel`, `unread`, `archived`, `q`. Raises InvalidFilter.
 
-        An empty one is none: that is how a form sends what nobody chose.
+        An empty value is none: a form sends that for what nobody chose.
         """
         return cls(
             kinds=_words("kind", asked.getlist("kind"), Kind.values),
@@ -42,7 +42,7 @@ class Filter:
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves out something of the inbox, or of the archive."""
+        """Return whether it leaves out something of the inbox, or of the archive."""
         return bool(self.kinds or self.priorities or self.channel or self.unread or self.search)
 
 

@@ -1,4 +1,4 @@
-"""What one person sees: the notifications of their channels, with how far they have read them."""
+"""Read what one person sees: the notifications of their channels, with the person's reading state."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -19,12 +19,12 @@ EVERYTHING = Filter()
 
 
 class NotFound(Exception):
-    """No such notification, or not theirs: the two look alike."""
+    """Tell that there is no such notification, or that the person may not see it: the two look alike."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A notification as it stands with one person. `aged`: read, and so old that it left the inbox by itself."""
+    """Hold a row with one person's reading state. `aged`: read, and so old that it left the inbox by itself."""
 
     row: Notification
     read: bool
@@ -42,7 +42,10 @@ class Entry:
 
 
 class Reader:
-    """One person's view of the log: what they may see, and how far they have read it."""
+    """Read the log for one person: what they may see, and how far they have read it.
+
+    It keeps the channels and marks of the moment when it was made.
+    """
 
     def __init__(self, person: Person):
         self.person = person
@@ -52,7 +55,7 @@ class Reader:
         self._aged = timezone.now() - timedelta(days=days) if days else None
 
     def inbox(self, wanted: Filter = EVERYTHING) -> QuerySet[Notification]:
-        """Their notifications, each event once, to be ordered and paged by seq."""
+        """Return the person's notifications that `wanted` asks for, each event once, for ordering and paging by seq."""
         heard = {name: since for name, since in self.channels.items() if wanted.channel in ("", name)}
         rows = self._with_receipt(eventlog.permitted(heard))
         rows = rows.filter(self._is_archived() if wanted.archived else self._is_kept())
@@ -67,7 +70,7 @@ class Reader:
         return search.narrow(rows, wanted.search, heard) if wanted.search else rows
 
     def entries(self, rows: Iterable[Notification]) -> list[Entry]:
-        """`rows` with this person's reading state, in one query."""
+        """Return an entry for each of `rows`, with this person's reading state, in one query."""
         rows = list(rows)
         receipts = {
             receipt.notification_id: receipt
@@ -94,7 +97,7 @@ class Reader:
         return self._aged is not None and row.stamped_at is not None and row.stamped_at < self._aged
 
     def _is_kept(self) -> Q:
-        """What is read leaves the inbox by its age, without a write for anybody."""
+        """Return the condition for the inbox: what is read leaves it by its age, without a write."""
         kept = Q(receipt__archived_at__isnull=True)
         return kept & (Q(stamped_at__gte=self._aged) | self._is_unread()) if self._aged else kept
 
@@ -121,7 +124,7 @@ class Reader:
         return rows.annotate(receipt=FilteredRelation("receipts", condition=Q(receipts__person=self.person)))
 
     def event_of(self, public_id: uuid.UUID) -> list[Notification]:
-        """The rows of that notification's event that they may see, the first one first. Raises NotFound."""
+        """Return the rows of that notification's event that the person may see, by seq. Raises NotFound."""
         row = eventlog.permitted(self.channels).filter(public_id=public_id).first()
         if row is None:
             raise NotFound(str(public_id))

@@ -1,8 +1,8 @@
-"""Text search in titles and messages, blind to accents and case, on either database.
+"""Search titles and messages for words, whatever their accents and case, on either database.
 
-No index: a trigram index would be written anew at each stamp, on the path of every notification, for a question that is
-seldom asked. What is looked through is bounded instead: the person's own rows, newest first, `DEPTH` of them at most.
-docs/decisions.md has what that costs.
+There is no index: a trigram index would be written anew at each stamp, on the path of every notification, for a search
+that is seldom made. The rows that are searched are bounded instead: the person's own, newest first, `DEPTH` at most.
+docs/decisions.md says what that costs.
 """
 
 import re
@@ -18,7 +18,7 @@ LONGEST = 100  # characters
 DEPTH = 5_000  # rows
 _WORDS = 8
 
-# Letters of Portuguese and its neighbours; an accent that is a character of its own goes.
+# The letters of Portuguese and its neighbours; an accent that is a character of its own (_MARKS) is removed.
 _ACCENTED = "ÁÀÂÃÄÅÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑáàâãäåéèêëíìîïóòôõöúùûüçñ"
 _PLAIN = "aaaaaaeeeeiiiiooooouuuucn" * 2
 _MARKS = "\u0300\u0301\u0302\u0303\u0308\u0327"
@@ -28,12 +28,12 @@ _SQLITE_NAME = "notificacao_fold"
 
 
 def fold(text: str) -> str:
-    """`text` as it is compared."""
+    """Return `text` as it is compared: without accents, in lower case."""
     return text.translate(_TABLE).translate(_LETTERS)
 
 
 def prepare(connection, **_) -> None:
-    """Teach a new SQLite connection to fold; PostgreSQL knows how."""
+    """Give a new SQLite connection the function `fold`; PostgreSQL has `translate`."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(_SQLITE_NAME, 1, fold, deterministic=True)
 
@@ -48,7 +48,10 @@ class _Folded(Func):
 
 
 def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int]) -> QuerySet[Notification]:
-    """Those of `rows`, of somebody who hears `channels`, that have each word of `text` in title or message."""
+    """Return those of `rows` that have each word of `text` in title or message.
+
+    `channels` is `{channel: since}` of the person whose rows they are. At most _WORDS words are looked for.
+    """
     words = re.split(r"[\s\x00-\x1f]+", fold(text).strip())[:_WORDS]
     found = Q()
     for word in filter(None, words):
@@ -58,6 +61,6 @@ def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int])
 
 
 def _beginning(channels: Mapping[str, int]) -> int:
-    """The seq after which their newest `DEPTH` rows lie."""
+    """Return the seq after which the newest `DEPTH` rows of `channels` lie."""
     before = eventlog.permitted(channels).order_by("-seq").values_list("seq", flat=True)[DEPTH : DEPTH + 1]
     return before.first() or 0

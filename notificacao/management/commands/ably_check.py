@@ -1,4 +1,4 @@
-"""`manage.py ably_check`: does Ably, with this key, take all that the system asks of it."""
+"""Check whether Ably, with this key, does all that the system asks of it: `manage.py ably_check`."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("--probes deve ser de 1 a 1000.")
         if not conf.ably_configured:
             raise CommandError(NOT_CONFIGURED)
-        # The SDK leaves tasks behind whose connection was closed under them; each finding says what matters.
+        # asyncio complains of tasks that the SDK leaves behind at a closed connection; each finding says what matters.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         found = asyncio.run(self._look(AblyCheck(visitors(), probes), as_it_comes=not as_json))
         if as_json:

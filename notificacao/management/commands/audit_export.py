@@ -1,4 +1,4 @@
-"""`manage.py audit_export`: the audit trail as CSV on standard output."""
+"""Write the audit trail as CSV to standard output: `manage.py audit_export`."""
 
 from datetime import UTC, date, datetime, time
 

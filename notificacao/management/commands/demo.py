@@ -1,4 +1,4 @@
-"""`manage.py demo`: units, people and a flag at half, to try the system with."""
+"""Make units, people and a flag at half, to try the system with: `manage.py demo`."""
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError

@@ -1,4 +1,4 @@
-"""`manage.py dispatch`: the dispatcher as a process of its own, one of any number; one leads, the others stand by."""
+"""Run a dispatcher as a process of its own: `manage.py dispatch`. Of any number one leads, the others stand by."""
 
 import asyncio
 import signal

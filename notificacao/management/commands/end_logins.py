@@ -1,4 +1,4 @@
-"""`manage.py end_logins`: everybody has to log in again, and every token and channel's key is of no use any more."""
+"""End all logins, and make all tokens and channels' keys worthless: `manage.py end_logins`."""
 
 from django.core.management.base import BaseCommand, CommandError
 

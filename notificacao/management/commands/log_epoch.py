@@ -1,4 +1,4 @@
-"""`manage.py log_epoch`: the log's epoch and how far it reaches; `--renew` after the database was restored."""
+"""Show the log's epoch and head, or begin a new epoch after a restore (`--renew`): `manage.py log_epoch`."""
 
 from django.core.management.base import BaseCommand
 

@@ -1,4 +1,4 @@
-"""`manage.py otp_device NAME`: a second device for somebody's logins in the admin, where ADMIN_OTP asks for one."""
+"""Make a second device for a person's logins in the admin, for ADMIN_OTP: `manage.py otp_device NAME`."""
 
 from django.core.management.base import BaseCommand, CommandError
 

@@ -1,4 +1,4 @@
-"""`manage.py person_erase NAME`: says what would be erased of one person; with `--yes` erases it."""
+"""Tell what would be erased of one person, or with `--yes` erase it: `manage.py person_erase NAME`."""
 
 from django.core.management.base import BaseCommand, CommandError
 

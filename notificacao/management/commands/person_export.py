@@ -1,4 +1,4 @@
-"""`manage.py person_export NAME`: all that is stored of one person, as JSON on standard output."""
+"""Write all that is stored of one person as JSON to standard output: `manage.py person_export NAME`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`manage.py rollout`: from a shell what the admin's page does."""
+"""Show or conduct the rollout from a shell, as the admin's page does: `manage.py rollout`."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ ACTS = {
     "step-down": rollout_plan.step_down,
     "rollback": rollout_plan.roll_back,
 }
-KILL = "kill"  # the flag's "Não": whatever the plan, whoever acted meanwhile
+KILL = "kill"  # sets the flag to "Não", whatever the plan, and whoever acted meanwhile
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""`manage.py serve`: the whole system in one process, under uvicorn."""
+"""Run the whole system in one process, under uvicorn: `manage.py serve`."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""`manage.py simulate`: a stream of believable notifications, for a demonstration or a load test."""
+"""Send a stream of believable notifications, for a demonstration or a load test: `manage.py simulate`."""
 
 import random
 import time

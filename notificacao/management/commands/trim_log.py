@@ -1,4 +1,4 @@
-"""`manage.py trim_log`: retention, now instead of at the dispatcher's next round."""
+"""Delete what retention allows now, instead of at the dispatcher's next round: `manage.py trim_log`."""
 
 import time
 
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from notificacao import eventlog, retention
 from notificacao.conf import conf
 
-PAUSE = 0.1  # seconds between batches: others write too
+PAUSE = 0.1  # seconds between batches, in which others write
 
 
 class Command(BaseCommand):

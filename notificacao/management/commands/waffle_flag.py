@@ -1,4 +1,7 @@
-"""`manage.py waffle_flag`: lists. waffle's own would reset what it is not told, without a word of it on record."""
+"""List the flags, in the place of waffle's own command: `manage.py waffle_flag`.
+
+That one would reset whatever it is not told, without a record.
+"""
 
 from django.core.management.base import BaseCommand, CommandError
 

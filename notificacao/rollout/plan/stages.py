@@ -9,9 +9,7 @@ def newest() -> RolloutPlan:
     """Return the plan that counts; `manage.py migrate` made the first. Raises RolloutPlan.DoesNotExist."""
     plan = RolloutPlan.objects.last()
     if plan is None:
-        raise RolloutPlan.DoesNotExist(
-            "There is no rollout plan, though a migration makes the first: restore it."
-        )
+        raise RolloutPlan.DoesNotExist("There is no rollout plan, though a migration makes the first: restore it.")
     return plan
 
 
