@@ -1,4 +1,4 @@
-"""Notifications: written, looked at, sent again where they failed; never edited or deleted by hand."""
+"""Let staff write notifications, look at them, and send again those that failed; nobody edits or deletes one."""
 
 import uuid
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
 PERSONAL_DATA = "notificacao.send_personal_data"
-LISTED = 5_000  # rows that the list pages through
+LISTED = 5_000  # newest rows that the list pages through
 
 DETAIL = (
     (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
@@ -46,15 +46,15 @@ DETAIL = (
 
 
 def recipients(channels: Iterable[str]) -> dict[str, str]:
-    """`{channel: whom staff know it as}`, in at most three queries."""
+    """Return `{channel: the recipient's name, as staff know it}`, in at most three queries."""
     channels = set(channels)
     owners = audiences.owners(channels)
     names = {channel: str(owners.get(channel, f"{channel} (não existe mais)")) for channel in channels}
     return names | {audiences.SYSTEM_CHANNEL: "Todos"}
 
 
-class _Page(ChangeList):
-    """One page of the list, with the names of its recipients."""
+class _ListPage(ChangeList):
+    """Look up the recipients' names for one page of the list at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -64,8 +64,8 @@ class _Page(ChangeList):
             row.recipient = names[row.channel]
 
 
-class _Bounded(Paginator):
-    """Counts no further than the list goes: a table of millions is not counted for a page of fifty."""
+class _BoundedPaginator(Paginator):
+    """Count no further than the list goes: a table of millions is not counted for a page of fifty."""
 
     @cached_property
     def count(self) -> int:
@@ -74,12 +74,14 @@ class _Bounded(Paginator):
 
 @admin.register(Notification)
 class NotificationAdmin(admin.ModelAdmin):
+    """List, show and send notifications; an existing one has no form."""
+
     list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "attempts", "position")
     list_filter = ("dispatch_state", "kind", "priority")
     list_per_page = 50
     ordering = ("-id",)
     sortable_by = ()
-    paginator = _Bounded
+    paginator = _BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("title",)
@@ -105,7 +107,7 @@ class NotificationAdmin(admin.ModelAdmin):
     # --- Looking
 
     def get_changelist(self, request, **kwargs) -> type[ChangeList]:
-        return _Page
+        return _ListPage
 
     def get_search_results(self, request, queryset, search_term):
         try:
@@ -151,7 +153,7 @@ class NotificationAdmin(admin.ModelAdmin):
         ]
 
     def _recipient_fields(self, request) -> list[str]:
-        """Who may not see people cannot search them."""
+        """Return the names of the recipient fields; without permission to see people there is no search for them."""
         may_see_people = self.admin_site.get_model_admin(Person).has_view_permission(request)
         return [name for name in RECIPIENTS if name != "person" or may_see_people]
 
@@ -166,12 +168,10 @@ class NotificationAdmin(admin.ModelAdmin):
         form.sender = request.user
         return form
 
-    def save_form(self, request, form, change) -> Notification:
-        """Send it: the row that was written, by an earlier click perhaps; nothing is left to save."""
-        pk, sent_before = compose.send(form, audit.address_of(request))
-        row = Notification.objects.get(pk=pk)
-        row.sent_before = sent_before
-        return row
+    def save_model(self, request, obj, form, change) -> None:
+        """Send what the form holds, and make `obj` the row that was written, perhaps by an earlier click."""
+        obj.pk, obj.sent_before = compose.send(form, audit.address_of(request))
+        obj.refresh_from_db()
 
     def add_view(self, request, *args, **kwargs) -> HttpResponse:
         try:
@@ -182,10 +182,6 @@ class NotificationAdmin(admin.ModelAdmin):
 
     def log_addition(self, request, obj, message):
         return None if obj.sent_before else super().log_addition(request, obj, message)
-
-    def save_model(self, request, obj, form, change) -> None: ...
-
-    def save_related(self, request, form, formsets, change) -> None: ...
 
     def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
         whom = recipients([obj.channel])[obj.channel]

@@ -1,7 +1,12 @@
-// Hold back the second click of a double click in the admin's forms that send: it would send again.
-let under_way = false;
+// Hold back the second click of a double click in the admin's forms that write: it would send again. Search and logout,
+// which are forms too, stay free.
+const HELD = 3000; // milliseconds
+const under_way = new WeakSet();
+
 addEventListener("submit", (event) => {
-  if (under_way) event.preventDefault();
-  under_way = true;
-  setTimeout(() => { under_way = false; }, 3000);
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.matches("#content form[method=post]")) return;
+  if (under_way.has(form)) event.preventDefault();
+  under_way.add(form);
+  setTimeout(() => under_way.delete(form), HELD);
 });
