@@ -99,44 +99,44 @@ def test_the_command_renews_and_tells_both_positions():
     assert word() != old
 
 
-# --- The witness
+# --- The reset detector
 
 
 def test_a_log_that_grows_keeps_its_epoch(term):
-    witness, old = LogResetDetector(), word()
+    detector, old = LogResetDetector(), word()
     for _ in range(3):
         write(SYSTEM)
-        stamp(term, witness=witness)
-        witness.look(leads=True)
+        stamp(term, reset_detector=detector)
+        detector.look(leads=True)
     assert (word(), eventlog.position().seq) == (old, 3)
 
 
 def test_a_leader_renews_the_epoch_of_a_log_that_was_set_back():
     fill(5)
-    witness, old = LogResetDetector(), word()
-    witness.look(leads=True)
+    detector, old = LogResetDetector(), word()
+    detector.look(leads=True)
     set_back(2)
-    witness.look(leads=True)
+    detector.look(leads=True)
     renewed = word()
     assert renewed != old
-    witness.look(leads=True)
+    detector.look(leads=True)
     assert word() == renewed
 
 
 def test_nothing_is_stamped_in_the_epoch_of_a_log_that_was_set_back(term):
-    """Between two looks, too: the witness is asked under the head's lock."""
-    witness, old = LogResetDetector(), word()
+    """Between two looks, too: the detector is asked under the head's lock."""
+    detector, old = LogResetDetector(), word()
     for _ in range(3):
         write(SYSTEM)
-    stamp(term, witness=witness)
+    stamp(term, reset_detector=detector)
     set_back(1)
     write(SYSTEM)
-    assert stamp(term, witness=witness) == 1
+    assert stamp(term, reset_detector=detector) == 1
     assert eventlog.position().epoch != old
     assert eventlog.position().seq == 2
     now = word()
     write(SYSTEM)
-    stamp(term, witness=witness)
+    stamp(term, reset_detector=detector)
     assert eventlog.position() == Cursor(now, 3)
 
 
@@ -144,73 +144,73 @@ def test_a_stamp_that_was_rolled_back_was_not_seen(term, monkeypatch):
     def fail(*args, **fields):
         raise ZeroDivisionError
 
-    witness, old = LogResetDetector(), word()
+    detector, old = LogResetDetector(), word()
     write(SYSTEM)
     with monkeypatch.context() as patch:
         patch.setattr("notificacao.dispatcher.stamp._number", fail)
         with pytest.raises(ZeroDivisionError):
-            stamp(term, witness=witness)
-    stamp(term, witness=witness)
+            stamp(term, reset_detector=detector)
+    stamp(term, reset_detector=detector)
     assert eventlog.position() == Cursor(old, 1)
 
 
 def test_one_that_lost_the_lead_renews_nothing(term):
-    witness, old = LogResetDetector(), word()
+    detector, old = LogResetDetector(), word()
     write(SYSTEM)
-    stamp(term, witness=witness)
+    stamp(term, reset_detector=detector)
     set_back(0)
     write(SYSTEM)
     DispatcherLease.objects.update(term=term + 1)
     with pytest.raises(LeadLost):
-        stamp(term, witness=witness)
+        stamp(term, reset_detector=detector)
     assert word() == old
 
 
 def test_a_standby_looks_on_and_remembers_for_the_time_when_it_leads():
     fill(5)
-    witness, old = LogResetDetector(), word()
-    witness.look(leads=False)
+    detector, old = LogResetDetector(), word()
+    detector.look(leads=False)
     set_back(2)
-    witness.look(leads=False)
+    detector.look(leads=False)
     assert word() == old
-    witness.look(leads=True)
+    detector.look(leads=True)
     assert word() != old
 
 
 def test_a_renewal_by_somebody_else_is_taken_as_it_is():
     fill(5)
-    witness = LogResetDetector()
-    witness.look(leads=True)
+    detector = LogResetDetector()
+    detector.look(leads=True)
     set_back(2)
     _, after = epoch.renew("a restore")
-    witness.look(leads=True)
+    detector.look(leads=True)
     assert eventlog.position() == after
 
 
 def test_a_past_life_that_comes_back_shorter_is_set_back_too():
     fill(5)
-    witness, first = LogResetDetector(), word()
-    witness.look(leads=True)
+    detector, first = LogResetDetector(), word()
+    detector.look(leads=True)
     epoch.renew("a restore")
-    witness.look(leads=True)
+    detector.look(leads=True)
     set_back(3)
     LogHead.objects.update(epoch=first)
-    witness.look(leads=True)
+    detector.look(leads=True)
     assert word() != first
 
 
 def test_a_log_that_lives_elsewhere_by_now_gets_another_epoch(monkeypatch):
     monkeypatch.setattr(epoch, "home", lambda: "7/00000001/16402")
-    witness, old = LogResetDetector(), word()
-    witness.look(leads=True)
+    detector, old = LogResetDetector(), word()
+    detector.look(leads=True)
     assert (word(), eventlog.head().home) == (old, "7/00000001/16402")  # the first home is no move
     monkeypatch.setattr(epoch, "home", lambda: "7/00000002/16402")
-    witness.look(leads=False)
+    detector.look(leads=False)
     assert word() == old
-    witness.look(leads=True)
+    detector.look(leads=True)
     renewed = word()
     assert (renewed != old, eventlog.head().home) == (True, "7/00000002/16402")
-    witness.look(leads=True)
+    detector.look(leads=True)
     assert word() == renewed
 
 

@@ -1,1 +1,1 @@
-"""The dispatcher: one leader that stamps what was committed and has it published."""
+"""Stamp committed notifications and have them published: the dispatcher, of which one process at a time leads."""

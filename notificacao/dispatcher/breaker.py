@@ -1,8 +1,8 @@
-"""The circuit breaker: whether it is worth knocking at Ably's door. Pure: no Django, no I/O, an injected clock.
+"""Decide whether a request to Ably is worth making: a circuit breaker. Pure: no Django, no I/O, an injected clock.
 
-Closed, all pass and outcomes are counted over a sliding window. Too large a share of failures, or of failures and slow
-answers, opens it: nobody passes until the cooldown is over. Then it is half-open: one probe at a time, and the probe
-decides. Forced, it stays as it was put, whatever happens.
+Closed, it lets every request pass and counts outcomes over a sliding window. Too large a share of failures, or of
+failures and slow answers, opens it: no request passes until the cooldown is over. Then it is half-open: one probe at a
+time passes, and the probe's outcome closes or opens it. Forced, it stays as it was put, whatever the outcomes.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ _GOOD, _SLOW, _FAILED = "good", "slow", "failed"
 
 
 class Reason(NamedTuple):
-    """Why the breaker is not closed, or would not be: for staff, in Portuguese, and for the log, in English."""
+    """Give the reason why the breaker is not closed, or would not be: `staff` in Portuguese, `log` in English."""
 
     staff: str
     log: str
@@ -28,15 +28,16 @@ NOT_REACHED_YET = Reason("o Ably ainda não foi contatado", "Ably was not reache
 
 
 class Breaker:
-    """For one event loop or one thread: it takes no lock.
+    """Count the outcomes of requests and tell whether the next may go ahead, for one event loop or one thread: no lock.
 
     `clock` gives monotonic seconds. The window holds the last `volume` outcomes that are younger than `window` seconds:
-    by the count it follows a busy hour within a moment, by the time a quiet night forgets. It opens once the share of
-    failures reaches `threshold`, or that of failures and slow answers `slow_threshold` (0 to 1), among `minimum`
-    outcomes or more. `cooldown` is seconds. Created open, it has its cooldown behind it: the next caller is the probe.
+    the count lets the breaker follow a busy hour within a moment, the age lets it forget in a quiet night. It opens
+    once the share of failures reaches `threshold`, or that of failures and slow answers `slow_threshold` (0 to 1),
+    among `minimum` outcomes or more. `cooldown` is seconds. Created open, it has its cooldown behind it: the next
+    caller is the probe.
     """
 
-    def __init__(  # noqa: PLR0913 – these numbers are what a breaker is
+    def __init__(  # noqa: PLR0913 – a breaker consists of these numbers
         self,
         *,
         clock: Callable[[], float],
@@ -55,20 +56,20 @@ class Breaker:
         self._threshold = threshold
         self._slow_threshold = slow_threshold
         self._cooldown = cooldown
-        self._outcomes: deque[tuple[float, str]] = deque(maxlen=volume)  # (when, what), oldest first
+        self._outcomes: deque[tuple[float, str]] = deque(maxlen=volume)  # (monotonic seconds, outcome), oldest first
         self._may_probe_at = clock()
         self.forced = False
         self.reason = NO_REASON if state == CLOSED else NOT_REACHED_YET
 
     @property
     def state(self) -> str:
-        """`closed`, `open` or `half_open`. Only `admit()` turns open into half-open."""
+        """Return `closed`, `open` or `half_open`. Only `admit()` turns open into half-open."""
         return self._state
 
     def admit(self) -> bool:
-        """Whether the caller may go ahead. In half-open that makes the caller the probe: they owe an outcome.
+        """Return whether the caller may go ahead. In half-open that makes the caller the probe, which owes an outcome.
 
-        A probe that never tells one gives up its place after another cooldown.
+        A probe that never reports one gives up its place after another cooldown.
         """
         if self._state == CLOSED:
             return True
@@ -80,26 +81,26 @@ class Breaker:
         return True
 
     def success(self) -> None:
-        """The other side answered and took what it was given."""
+        """Count an answer in time: Ably took what it was given."""
         self._hear(_GOOD, NO_REASON)
 
     def slow(self, reason: Reason) -> None:
-        """The other side does not answer in time, or asks for less than it gets."""
+        """Count a slow outcome: Ably does not answer in time, or asks for less than it gets."""
         self._hear(_SLOW, reason)
 
     def failure(self, reason: Reason) -> None:
-        """The other side failed, and not by a fault of ours."""
+        """Count a failure of Ably's, and not one by a fault of ours."""
         self._hear(_FAILED, reason)
 
     def trip(self, reason: Reason) -> None:
-        """Nobody can get through, that is certain: open at once."""
+        """Open the breaker at once, since it is certain that no request gets through."""
         if self.forced:
             self.reason = reason
         elif self._state != OPEN:
             self._open(reason)
 
     def force(self, state: str) -> None:
-        """Keep it `closed` or `open` until `release()`. Forced closed, `reason` tells the last failure."""
+        """Keep the breaker `closed` or `open` until `release()`. Forced closed, `reason` tells the last failure."""
         self.forced = True
         self._state = state
         self.reason = NO_REASON
@@ -111,6 +112,7 @@ class Breaker:
         self._may_probe_at = self._clock()
 
     def _hear(self, what: str, reason: Reason) -> None:
+        """Apply one outcome, `what`: `good`, `slow` or `failed`."""
         if self.forced:
             self.reason = reason
         elif self._state == HALF_OPEN:
@@ -122,7 +124,7 @@ class Breaker:
             self._count(what)
             if what != _GOOD and self._is_too_bad():
                 self._open(reason)
-        # Open: a caller from before the opening tells nothing new, and must not lengthen the cooldown.
+        # An open breaker ignores outcomes: their requests left before it opened, and must not lengthen the cooldown.
 
     def _count(self, what: str) -> None:
         now = self._clock()

@@ -1,4 +1,4 @@
-"""The breaker's row and the breaker kept alike; Ably asked while the breaker is not closed."""
+"""Keep the breaker and its database row alike, and probe Ably while the breaker is not closed."""
 
 import asyncio
 import contextlib
@@ -21,10 +21,11 @@ from notificacao.transports import Transport, TransportError
 
 logger = structlog.get_logger(__name__)
 
-_FIRST_ANSWER_WITHIN = 1.0  # seconds; after those the standby lane has brought the row anyway
+_FIRST_ANSWER_WITHIN = 1.0  # seconds; later the stream in standby has brought the row anyway
 
 
 def breaker_from_settings() -> Breaker:
+    """Return a breaker with the `BREAKER_*` settings, open, whose first caller is the probe."""
     return Breaker(
         clock=time.monotonic,
         window=conf.BREAKER_WINDOW,
@@ -36,9 +37,10 @@ def breaker_from_settings() -> Breaker:
 
 
 class BreakerMonitor:
-    """Of the leader alone. A probe runs beside it, so that staff are heard while Ably is silent.
+    """Watch the breaker, in the leading dispatcher alone.
 
-    `silent`: whether the canary hears nothing. As long as it does not, no answer of Ably's closes the breaker.
+    The probe is a task of its own, so that staff are obeyed while Ably is silent. `silent` answers whether the canary
+    hears nothing; as long as it does not, no answer of Ably's closes the breaker.
     """
 
     def __init__(
@@ -56,25 +58,27 @@ class BreakerMonitor:
         self._asked = asyncio.Event()
 
     async def knows_ably(self) -> None:
-        """Wait for the answer to the first probe, a second at most: who begins to lead has not met Ably yet."""
+        """Wait for the answer to the first probe, a second at most: a new leader has not asked Ably yet."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_ANSWER_WITHIN):
                 await self._asked.wait()
 
     async def look(self, term: int, rollout: Rollout) -> None:
-        """One round. Raises LeadLost."""
+        """Do one round: obey staff, probe Ably where that is due, store the breaker's state. Raises LeadLost."""
         self._obey(rollout.forced)
         if self._breaker.state != CLOSED and not self._silent() and self._breaker.admit():
             self.stop()
             self._probing = asyncio.create_task(self._probe(), name="probe")
-            await asyncio.wait([self._probing], timeout=0.1)  # a quick answer need not be shown as half-open
+            await asyncio.wait([self._probing], timeout=0.1)  # seconds: a quick answer need not be shown as half-open
         await self._thread.run(_store, term, self._breaker.state, self._breaker.reason)
 
     def stop(self) -> None:
+        """Cancel the probe that is under way."""
         if self._probing is not None:
             self._probing.cancel()
 
     def _obey(self, forced: str) -> None:
+        """Force the breaker to the state that staff chose: `closed`, `open`, or blank, which releases it."""
         if forced:
             self._asked.set()
         if forced and not (self._breaker.forced and self._breaker.state == forced):
@@ -87,6 +91,7 @@ class BreakerMonitor:
         self._asked.set()
 
     async def _ask(self) -> None:
+        """Probe Ably once and tell the breaker the outcome; `ABLY_SLOW_AFTER` seconds or more is a slow one."""
         began = time.monotonic()
         try:
             await self._transport.probe()
@@ -106,7 +111,7 @@ class BreakerMonitor:
 
 
 def _store(term: int, state: str, reason: Reason) -> None:
-    """Write state and reason, as staff read it, where they differ. Raises LeadLost."""
+    """Write the breaker's state and its reason for staff to its row, where they differ. Raises LeadLost."""
     told = reason.staff[:300]
     row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
     changed = row.state != state

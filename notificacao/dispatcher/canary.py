@@ -1,4 +1,4 @@
-"""The canary: a probe that the leading dispatcher publishes, and waits to hear back as a browser would.
+"""Probe whether Ably delivers: the leading dispatcher publishes a probe and waits for it as a browser would.
 
 The breaker sees whether Ably takes what it is given; the canary alone sees whether Ably delivers it.
 """
@@ -22,14 +22,14 @@ from notificacao.transports import CredentialsRejected, Listening, Transport, Tr
 
 logger = structlog.get_logger(__name__)
 
-_ASK_AGAIN = 0.25  # seconds, while there is no term to probe in
+_ASK_AGAIN = 0.25  # seconds between two questions for a term, while there is none to probe in
 _KEY_EPOCH = 1
 
 
 class Canary:
-    """It listens on a connection of its own, and on a new one after each probe that was missed.
+    """Publish probes and listen for them on a connection of its own, and on a new one after each probe that was missed.
 
-    `term` tells the term to probe in; None: not now.
+    `term` answers the leader's term to probe in; None means: do not probe now.
     """
 
     def __init__(
@@ -47,11 +47,17 @@ class Canary:
 
     @property
     def silent(self) -> bool:
-        """Whether so many probes in a row were missed that Ably is not to be used, whatever it answers."""
+        """Return whether `CANARY_MISSES` probes in a row were missed: Ably is then not to be used, whatever it answers.
+
+        With a setting of 0 it is never silent.
+        """
         return 0 < conf.CANARY_MISSES <= self._missed
 
     async def probe_loop(self) -> None:
-        """Probe until a probe is missed, or there is no term to probe in. Raises LeadLost."""
+        """Probe every `CANARY_EVERY` seconds until a probe is missed or there is no term to probe in.
+
+        Raises LeadLost.
+        """
         term = await self._term()
         if term is None:
             await asyncio.sleep(_ASK_AGAIN)
@@ -71,7 +77,7 @@ class Canary:
             await _until(began + conf.CANARY_EVERY)
 
     async def _round_trip(self, listening: Listening, key: bytes) -> float:
-        """Seconds from the publishing of one probe to its arrival, whole. Raises TransportError."""
+        """Return the seconds from the publishing of one probe to its arrival, unchanged. Raises TransportError."""
         began = time.monotonic()
         probe = {"sent_at": time.time()}
         message_id = await self._transport.announce(PROBE_CHANNEL, probe, key=key)
@@ -95,6 +101,7 @@ class Canary:
         return time.monotonic() - began
 
     async def _heard(self, term: int, seconds: float) -> None:
+        """Record a probe that arrived after `seconds`. Raises LeadLost."""
         await self._thread.run(_record, term, 1_000 * seconds, "")
         metrics.CANARY.labels("heard").inc()
         metrics.CANARY_SECONDS.observe(seconds)
@@ -103,8 +110,9 @@ class Canary:
         self._missed = 0
 
     async def _failed(self, term: int, error: TransportError) -> None:
+        """Record a missed probe, and open the breaker where too many were missed in a row. Raises LeadLost."""
         if error.permanent and not isinstance(error, CredentialsRejected):
-            logger.error("canary_cannot_sing", error=str(error))  # our key may not do this: that tells nothing of Ably
+            logger.error("canary_cannot_sing", error=str(error))  # a key that may not do this tells nothing of Ably
             return
         await self._thread.run(_record, term, None, error.told)
         metrics.CANARY.labels("missed").inc()
@@ -120,12 +128,16 @@ class Canary:
 
 
 async def _until(moment: float) -> None:
+    """Sleep until the monotonic second `moment`."""
     await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 
 @transaction.atomic
 def _record(term: int, round_trip_ms: float | None, error: str) -> None:
-    """Raises LeadLost: whoever leads now has a canary of their own."""
+    """Write the outcome of one probe; `round_trip_ms` is None where it was missed.
+
+    Raises LeadLost where `term` is over: the new leader has a canary of its own.
+    """
     if not lease.keep(term):
         raise LeadLost(f"term {term} is over")
     CanaryProbe.objects.create(round_trip_ms=round_trip_ms, error=error[:300])

@@ -1,4 +1,4 @@
-"""Claims: rows to be published are taken under a lease, and settled only by whoever still holds it."""
+"""Claim rows to be published under a lease, and settle them only while that lease still holds them."""
 
 import uuid
 from collections import defaultdict
@@ -14,15 +14,17 @@ from notificacao.conf import conf
 from notificacao.dispatcher.orchestrator import Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
 
-BATCH = 200
-ATTEMPTS = 10
+BATCH = 200  # rows in one claim
+ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
 
 
 def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str, list[Notification]]:
-    """A lease and at most `room` rows taken under it, in order of seq: stamped, not settled, held by nobody, of none of
-    the `busy` channels. None for a leader whose `term` is over.
+    """Return a new lease and at most `room` rows claimed under it, in the order of seq; `("", [])` where none is free.
 
-    What was held in an earlier term is held by nobody: that leader is dead, or frozen, and will find its lease gone.
+    Rows are free that are stamped, not settled, held under no lease of this term that still lasts, and of none of the
+    `busy` channels. A leader whose `term` is over gets none: the lease comes back with an empty list. A lease of an
+    earlier term holds nothing: that leader is dead, or frozen, and will find its lease gone. At most `BATCH` rows are
+    claimed, for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times is parked.
     """
     free = Notification.objects.filter(dispatch_state=DispatchState.PENDING, seq__isnull=False).filter(
         ~Q(lease__startswith=f"{term}.") | Q(lease_until__lt=Now())
@@ -42,7 +44,10 @@ def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str
 
 
 def _park(worn_out: QuerySet[Notification]) -> None:
-    """A row that brings down whoever takes it must not bring down the next one for ever."""
+    """Settle rows that were claimed too often as failed.
+
+    A row that brings down its dispatcher must not bring down the next one for ever.
+    """
     parked = worn_out.update(
         dispatch_state=DispatchState.FAILED,
         error=f"retirada {ATTEMPTS} vezes, sem desfecho",
@@ -54,7 +59,7 @@ def _park(worn_out: QuerySet[Notification]) -> None:
 
 
 def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
-    """Write `{lease: {pk: outcome}}` where that lease still holds the row; how many rows that were."""
+    """Write `{lease: {pk: outcome}}` where that lease still holds the row; return how many rows were written."""
     alike: dict[tuple[str, Outcome], list[int]] = defaultdict(list)
     for lease, by_pk in outcomes.items():
         for pk, outcome in by_pk.items():
@@ -67,6 +72,7 @@ def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
 
 
 def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
+    """Write one outcome to those rows of `pks` that `lease` still holds; return how many they are."""
     mine = Notification.objects.filter(pk__in=pks, lease=lease)
     return mine.update(
         dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
@@ -74,7 +80,7 @@ def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
 
 
 def send_again(pks: Iterable[int]) -> int:
-    """Let the failed ones among `pks` (a queryset of pks will do) be claimed again; how many those were.
+    """Let the failed rows among `pks` (pks, or a queryset of them) be claimed again; return how many they are.
 
     Their public ids stay, so a browser that has one already does not show it twice.
     """

@@ -1,4 +1,7 @@
-"""One look of the guard: count, weigh, write down what was found, decide, and act by the acts that staff have."""
+"""Do one round of the rollout's guard: count, weigh, write down the findings, decide, and act.
+
+It acts through the acts that staff have.
+"""
 
 from datetime import timedelta
 
@@ -30,7 +33,7 @@ from notificacao.rollout.plan import NotNow, SystemActor
 
 logger = structlog.get_logger(__name__)
 
-PROBES_COME_EVERY = timedelta(minutes=10)  # at the latest; without them nobody knows whether Ably is there
+PROBES_COME_EVERY = timedelta(minutes=10)  # at the latest; without probes it is unknown whether Ably delivers
 State = RolloutPlan.State
 WORDS = {
     Hold: "aguardar",
@@ -47,7 +50,11 @@ ALERTS = {
 
 
 def look(plan: RolloutPlan, term: int, passed: float) -> None:
-    """`passed`: seconds since this process's last look. Raises LeadLost."""
+    """Do one round on `plan` as the leader in `term`. Raises LeadLost.
+
+    `passed` is the seconds since this process's last round, 0 in its first. Nothing is decided where somebody acted on
+    the plan while its figures were weighed.
+    """
     now = rollout.current()
     metrics.ROLLOUT_PERCENT.set(float(now.flag.percent))
     count(plan.pk, now.flag)
@@ -57,7 +64,7 @@ def look(plan: RolloutPlan, term: int, passed: float) -> None:
             raise LeadLost(f"term {term} is over")
         locked = RolloutPlan.objects.select_for_update().get(pk=plan.pk)
         if locked.version != plan.version:
-            return  # somebody acted meanwhile: what was weighed is of another stage
+            return  # somebody acted meanwhile: the figures are of another stage
         stage = _write_down(locked, found, passed)
         clock = Clock(stage.watched, _blind(locked, now))
         verdict = decide(found, stage, clock, alone=not locked.needs_approval)
@@ -68,6 +75,7 @@ def look(plan: RolloutPlan, term: int, passed: float) -> None:
 
 
 def _write_down(plan: RolloutPlan, found: Findings, passed: float) -> RolloutStage:
+    """Write watched seconds, sample and gates to the plan's current stage; return that stage."""
     stage = plan.stages.get(position=plan.position)
     if plan.state == State.RUNNING:
         stage.watched += watched(passed)
@@ -79,10 +87,12 @@ def _write_down(plan: RolloutPlan, found: Findings, passed: float) -> RolloutSta
 
 
 def _as_data(found: Findings) -> list[dict]:
+    """Return the findings of all gates in JSON's types."""
     return [finding.as_data() for finding in found.gates]
 
 
 def _blind(plan: RolloutPlan, now: rollout.Rollout) -> str:
+    """Return why the guard cannot measure now, as the end of a sentence for staff; blank where it can."""
     if not now.ably_up:
         return "o Ably está fora de uso"
     last = CanaryProbe.objects.last()
@@ -92,7 +102,10 @@ def _blind(plan: RolloutPlan, now: rollout.Rollout) -> str:
 
 
 def _obey(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
-    """Harm is acted upon in whichever state; only what runs goes on."""
+    """Act by the verdict, or show it where there is nothing to do or `ROLLOUT_DRY_RUN` forbids to act.
+
+    Steps back are made in whichever state the plan is; steps ahead only in a plan that runs.
+    """
     acts = conf.ROLLOUT_DRY_RUN is False and (plan.state == State.RUNNING or isinstance(verdict, RollBack | StepDown))
     try:
         if not (acts and _act(plan, verdict, found)):
@@ -102,7 +115,10 @@ def _obey(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
 
 
 def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
-    """Whether there was anything to do. Raises NotNow."""
+    """Carry out the verdict, and alert administrators where that is due; return whether there was anything to do.
+
+    Raises NotNow.
+    """
     version, reason = plan.version, verdict.reason
     match verdict:
         case RollBack():
@@ -125,13 +141,14 @@ def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
 
 
 def _say(plan: RolloutPlan, verdict: Verdict) -> None:
+    """Show the verdict as the reason of a plan that runs, marked as a rehearsal under `ROLLOUT_DRY_RUN`."""
     if plan.state == State.RUNNING:
         rehearsal = f"Ensaio ({WORDS[type(verdict)]}): " if conf.ROLLOUT_DRY_RUN else ""
         RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{rehearsal}{verdict.reason}"[:1000])
 
 
 def _alert(title: str, priority: Priority, reason: str) -> None:
-    """To the administrators' own channels. That it cannot be told does not undo what was done."""
+    """Notify the administrators on their own channels. A failure to notify is logged, and undoes nothing of the act."""
     logger.error("rollout_alert", title=title, reason=reason)
     admins = Membership.objects.filter(role=Role.ADMIN, person__is_active=True).select_related("person")
     channels = {audiences.channel_for_user(membership.person) for membership in admins}

@@ -1,4 +1,4 @@
-"""The guard's turn in the leading dispatcher: once a minute, where a plan is under way."""
+"""Schedule the rollout's guard in the leading dispatcher: once a minute, where a plan is under way."""
 
 import asyncio
 import time
@@ -11,7 +11,10 @@ from notificacao.rollout.guard import LOOK_EVERY
 
 
 class GuardSchedule:
-    """`term` tells the term to look in; None: another leads. What passed is measured by this process's own clock."""
+    """Run the guard's rounds, and measure the seconds between two of them by this process's own monotonic clock.
+
+    `term` answers the leader's term to look in; None means that another dispatcher leads.
+    """
 
     def __init__(self, term: Callable[[], int | None], clock: Callable[[], float] = time.monotonic):
         self._term = term
@@ -20,11 +23,12 @@ class GuardSchedule:
         self._thread = DatabaseThread("guard")
 
     async def watch(self) -> None:
-        """One look, and the pause before it. Raises LeadLost."""
+        """Pause for `LOOK_EVERY` seconds, then do one round. Raises LeadLost."""
         await asyncio.sleep(LOOK_EVERY)
         await self.look()
 
     async def look(self) -> None:
+        """Do one round now; none while another dispatcher leads. Raises LeadLost."""
         term, now = self._term(), self._clock()
         if term is None:
             self._looked_at = None
@@ -34,14 +38,16 @@ class GuardSchedule:
         await self._thread.run(_look, term, passed)
 
     def close(self) -> None:
+        """Stop the guard's database thread."""
         self._thread.close()
 
 
 def _look(term: int, passed: float) -> None:
+    """Do one round of the guard where a plan is under way; else show the rollout's percent as 0. Raises LeadLost."""
     plan = RolloutPlan.objects.last()
     if plan is None or not plan.under_way:
         metrics.ROLLOUT_PERCENT.set(0)
         return
-    from notificacao.dispatcher.guard_round import look  # numpy costs memory that only a plan is worth
+    from notificacao.dispatcher.guard_round import look  # it needs numpy, whose memory only a plan is worth
 
     look(plan, term, passed)

@@ -1,4 +1,7 @@
-"""Who leads: a lease by the database's clock. A leader that slept past its end writes nothing."""
+"""Choose the leading dispatcher by a lease, on the database's clock.
+
+A leader that slept past the end of its lease writes nothing.
+"""
 
 from datetime import timedelta
 
@@ -12,7 +15,10 @@ RENEW_EVERY = 0.5  # seconds
 
 
 def hold(holder: str, term: int | None) -> int | None:
-    """The term in which `holder` leads now: renewed, or taken where nobody leads; None while somebody else does."""
+    """Return the term in which `holder` leads now, or None while another leads.
+
+    The lease of `term` is renewed for `LENGTH`; a lease that is free or over is taken, with the next term.
+    """
     row = DispatcherLease.objects.filter(pk=1)
     if term is not None and row.filter(holder=holder, term=term).update(until=Now() + LENGTH):
         return term
@@ -23,10 +29,10 @@ def hold(holder: str, term: int | None) -> int | None:
 
 
 def keep(term: int) -> bool:
-    """Whether `term` is the current one, and then until the end of this transaction: nobody can take the lease."""
+    """Return whether `term` is the current one; until the end of this transaction nobody else can take the lease."""
     return DispatcherLease.objects.select_for_update(no_key=True).filter(pk=1, term=term).first() is not None
 
 
 def release(holder: str) -> None:
-    """End the lease at once, so that a standby need not wait for it."""
+    """End the lease of `holder` at once, so that a standby need not wait for it."""
     DispatcherLease.objects.filter(pk=1, holder=holder).update(until=None)

@@ -1,4 +1,4 @@
-"""The dispatcher's tasks on the event loop: lead, stamp, claim and publish, settle, watch Ably and its rollout."""
+"""Run the dispatcher's tasks on the event loop: lead, stamp, claim and publish, settle, watch Ably and its rollout."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from notificacao.transports import Transport
 
 logger = structlog.get_logger(__name__)
 
-_FLAG_IS_FRESH_FOR = 0.25  # seconds; what staff switch off is to be off within one
+_FLAG_IS_FRESH_FOR = 0.25  # seconds; staff are promised that Ably is off within one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
 _RETAIN_EVERY = 600.0  # seconds
@@ -33,9 +33,10 @@ _RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come firs
 
 
 class Dispatcher:
-    """One of any number; the one that holds the lease stamps and dispatches, the others wait.
+    """Dispatch notifications, as one of any number of dispatchers: the holder of the lease leads, the others wait.
 
-    Stamping has a thread of its own and never waits for a network; dispatching has another.
+    `transport` is None where Ably is not configured: rows are then stamped and none is published. Stamping has a
+    database thread of its own and never waits for a network; dispatching has another.
     """
 
     def __init__(self, transport: Transport | None):
@@ -44,9 +45,9 @@ class Dispatcher:
         self._orchestrator = NotificationOrchestrator(transport, breaker, self._read_rollout, self._may_publish)
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
-        self._leads_until = 0.0  # by our own clock: one that slept past it must look before it publishes
-        self._placed = False  # whether it knows yet that it leads, or that another does
-        self._witness = LogResetDetector()
+        self._leads_until = 0.0  # monotonic seconds: a leader that slept past them asks again before it publishes
+        self._placed = False  # whether the first answer about the lease has come
+        self._reset_detector = LogResetDetector()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._retaining = DatabaseThread("retention")
@@ -62,13 +63,15 @@ class Dispatcher:
 
     @property
     def leads(self) -> bool:
+        """Return whether this dispatcher led when it last asked for the lease."""
         return self._term is not None
 
     def _may_publish(self) -> bool:
+        """Return whether the lease is certain to be held still, by this process's own clock."""
         return self.leads and time.monotonic() < self._leads_until
 
     async def run(self) -> None:
-        """Until cancelled; then the lease is given back."""
+        """Run all tasks until cancelled; then give back the lease and close transport and threads."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (
@@ -87,6 +90,7 @@ class Dispatcher:
             await self._give_back()
 
     async def _give_back(self) -> None:
+        """Stop publishing, release the lease, and close transport and threads."""
         await self._stop_publishing()
         with contextlib.suppress(DatabaseError, InterfaceError):
             await self._stamping.run(lease.release, self._holder)
@@ -99,7 +103,10 @@ class Dispatcher:
         self._guard.close()
 
     async def _forever(self, work) -> None:
-        """Whatever goes wrong in a round, the next one starts afresh: the truth is in the database."""
+        """Repeat `work`, and start afresh after a fault: the database has everything that a round needs.
+
+        LeadLost ends the lead and stops publishing.
+        """
         while True:
             try:
                 await work()
@@ -117,12 +124,13 @@ class Dispatcher:
         await self._publishing.stop()
 
     async def _lead(self) -> None:
+        """Take or renew the lease once, and have the reset detector look at the log."""
         asked_at = time.monotonic()
         term = await self._stamping.run(lease.hold, self._holder, self._term)
         self._leads_until = asked_at + lease.LENGTH.total_seconds()
         if term is None and self.leads:
             await self._stop_publishing()
-        await self._stamping.run(self._witness.look, term is not None)
+        await self._stamping.run(self._reset_detector.look, term is not None)
         if term != self._term or not self._placed:
             logger.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
@@ -130,6 +138,7 @@ class Dispatcher:
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
+        """Stamp rows whenever the doorbell rings, and every `DISPATCH_POLL` seconds."""
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
         rang = False
         try:
@@ -140,7 +149,11 @@ class Dispatcher:
             doorbell.close()
 
     async def _stamp_what_waits(self, rang: bool) -> None:
-        """A ring with nothing to stamp may tell of rows that are back, stamped long ago: `claims.send_again`."""
+        """Stamp all rows that wait, batch by batch, and wake the hubs and the publishing.
+
+        `rang`: whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
+        long ago: they are to be claimed.
+        """
         stamped = BATCH
         while stamped == BATCH and self._term is not None:
             stamped, skipped = await self._stamping.run(self._stamp_batch, self._term)
@@ -151,11 +164,12 @@ class Dispatcher:
                 self._publishing.claimable.set()
 
     def _stamp_batch(self, term: int) -> tuple[int, bool]:
-        """How many, and whether nobody is to publish them."""
+        """Stamp one batch; return how many rows it had, and whether they were settled since nobody is on Ably."""
         skip = self._rollout_now().off
-        return stamp(term, skip=skip, witness=self._witness), skip
+        return stamp(term, skip=skip, reset_detector=self._reset_detector), skip
 
     async def _dispatch(self) -> None:
+        """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""
         claimable = self._publishing.claimable
         while True:
             claimable.clear()
@@ -168,9 +182,11 @@ class Dispatcher:
                     await claimable.wait()
 
     async def _settle(self) -> None:
+        """Write the outcomes that have come."""
         await self._publishing.settle()
 
     async def _retain(self) -> None:
+        """Trim the log and clear what else is too old, every `_RETAIN_EVERY` seconds."""
         await asyncio.sleep(_RETAIN_EVERY)
         while self._term is not None and await self._retaining.run(retention.trim) > 0:
             await asyncio.sleep(_RETAIN_PAUSE)
@@ -178,16 +194,18 @@ class Dispatcher:
             await self._retaining.run(retention.clear_the_rest)
 
     async def _read_rollout(self) -> rollout.Rollout:
+        """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""
         known = self._fresh_rollout()
         return await self._dispatching.run(self._rollout_now) if known is None else known
 
     def _fresh_rollout(self) -> rollout.Rollout | None:
+        """Return the rollout that was read last; None where it is too old or was never read."""
         if self._rollout is None or time.monotonic() - self._rollout[0] > _FLAG_IS_FRESH_FOR:
             return None
         return self._rollout[1]
 
     def _rollout_now(self) -> rollout.Rollout:
-        """On whichever of the two threads asks; from the database where what is known is too old."""
+        """Return the rollout on a database thread, read from the database where the known one is too old."""
         known = self._fresh_rollout()
         if known is None:
             now = time.monotonic()
@@ -196,6 +214,7 @@ class Dispatcher:
         return known
 
     async def _watch_ably(self) -> None:
+        """Do one round of the breaker's monitor."""
         now = await self._read_rollout()
         metrics.BREAKER.state(now.breaker)
         if self._watch is not None and self._term is not None:
@@ -203,11 +222,15 @@ class Dispatcher:
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _probe_ably(self) -> None:
+        """Run the canary; without a transport wait for ever."""
         if self._canary is None:
             await asyncio.Event().wait()
         else:
             await self._canary.probe_loop()
 
     async def _term_to_probe_in(self) -> int | None:
-        """None while another leads, or staff keep Ably out of use: then it is not even asked."""
+        """Return the leader's term; None while another leads, or staff force the breaker open.
+
+        A breaker that is forced open keeps Ably out of use, and Ably is then not even asked.
+        """
         return None if (await self._read_rollout()).forced == OPEN else self._term

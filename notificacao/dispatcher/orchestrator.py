@@ -1,5 +1,6 @@
-"""The decision, Ably or SSE, and what becomes of it: retry, breaker, outcome. SSE itself needs no decision: every row
-is in the log, and the stream hubs read the log.
+"""Decide between Ably and SSE for each row, and carry a row for Ably to its outcome: retry, breaker, fallback.
+
+SSE itself needs no decision: every row is in the log, and the stream hubs read the log.
 """
 
 import asyncio
@@ -25,9 +26,10 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a row is settled as, and why: `error` for staff, in Portuguese, `logged` for the log, in English.
+    """Hold the state that a row is settled with, and why: `error` for staff, in Portuguese, `logged` in English.
 
-    `fallback` is the word for why SSE carries what Ably was to carry.
+    `fallback` is the word for why SSE carries a row that Ably was to carry, one of `metrics.FALLBACK_REASONS`; else
+    blank.
     """
 
     state: DispatchState
@@ -44,7 +46,10 @@ TOO_LATE = Outcome(DispatchState.FAILED, "não saiu no prazo da retirada", "late
 
 
 class Settled(Exception):
-    """What a row is settled as without having been published; None: it is not ours to settle."""
+    """End the sending of a row that is not to be published.
+
+    `outcome` is what the row is settled as; None where it is not ours to settle.
+    """
 
     def __init__(self, outcome: Outcome | None):
         super().__init__(outcome)
@@ -52,9 +57,9 @@ class Settled(Exception):
 
 
 class NotificationOrchestrator:
-    """Takes claimed rows to the transport, in order within a channel, and tells the outcome of each.
+    """Send claimed rows to the transport, in order within a channel, and return the outcome of each.
 
-    `read_rollout` answers who is on Ably now; it is asked again before each attempt. `leads` tells whether this
+    `read_rollout` answers who is on Ably now; it is asked again before each attempt. `leads` answers whether this
     dispatcher may publish at all.
     """
 
@@ -70,10 +75,13 @@ class NotificationOrchestrator:
         self._read_rollout = read_rollout
         self._leads = leads
         self._sender = Sender(transport, breaker, self._look) if transport is not None else None
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # a lock lives while somebody waits
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # kept while a row waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
-        """What became of it; None where it is not ours any more. A channel's rows go in the order of the calls."""
+        """Publish one row and return its outcome; None where the row is not ours any more.
+
+        The rows of a channel are published in the order of the calls.
+        """
         turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
         async with turn:
             outcome = await self._send(envelope)
@@ -89,11 +97,12 @@ class NotificationOrchestrator:
         return outcome
 
     def stop(self) -> None:
-        """Publish nothing more of what was given."""
+        """Publish nothing more of the rows that were given."""
         if self._sender is not None:
             self._sender.stop()
 
     async def _send(self, envelope: Envelope) -> Outcome | None:
+        """Publish one row if nothing stands against it, and return its outcome."""
         try:
             check = await self._look()
             if against := check(envelope):
@@ -109,6 +118,7 @@ class NotificationOrchestrator:
         return PUBLISHED
 
     async def _attempt(self, envelope: Envelope, sender: Sender) -> None:
+        """Publish one row, and retry transient faults within the time of its claim. Raises TransportError, Settled."""
         async for attempt in stamina.retry_context(
             on=_is_transient,
             attempts=conf.ABLY_PUBLISH_ATTEMPTS,
@@ -120,7 +130,7 @@ class NotificationOrchestrator:
                 await sender.publish(envelope)
 
     async def _look(self) -> Check:
-        """What stands against publishing, as it is now."""
+        """Return a check that tells why a row may not be published at this moment, or None."""
         rollout = await self._read_rollout()
         now, moment = timezone.now(), time.monotonic()
 
@@ -141,11 +151,12 @@ class NotificationOrchestrator:
 
 
 def _is_transient(error: Exception) -> bool:
+    """Return whether a retry may help."""
     return isinstance(error, TransportError) and not error.permanent
 
 
 def _why(error: TransportError) -> str:
-    """The fallback's reason, one of `metrics.FALLBACK_REASONS`."""
+    """Return why SSE carries the row after `error`, one of `metrics.FALLBACK_REASONS`."""
     if isinstance(error, CredentialsRejected):
         return "refused"
     if isinstance(error, TooFast):
@@ -154,8 +165,9 @@ def _why(error: TransportError) -> str:
 
 
 def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], dict[int, Outcome]]:
-    """The rows that Ably is to carry, and the outcome of those that it is not: a shared channel goes to Ably when at
-    least one of its people is in the rollout. Reads the database.
+    """Return the rows for Ably, each in an envelope, and `{pk: outcome}` of the others. Reads the database.
+
+    A shared channel goes to Ably when at least one of its people is in the rollout.
     """
     wanted = _channels_on_ably({row.channel for row in rows}, rollout)
     epoch = LogHead.objects.values_list("epoch", flat=True).get(pk=1)
@@ -165,6 +177,7 @@ def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], d
 
 
 def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:
+    """Return those of `channels` that have at least one person whom the flag puts on Ably."""
     if rollout.off:
         return set()
     if rollout.for_all:

@@ -1,4 +1,4 @@
-"""The publishing side of the dispatcher: rows are claimed while others are under way, and settled as they come."""
+"""Publish claimed rows side by side: claim more while others are under way, and settle outcomes as they come."""
 
 import asyncio
 import contextlib
@@ -17,17 +17,18 @@ from notificacao.transports import Envelope
 
 logger = structlog.get_logger(__name__)
 
-UNDER_WAY = 1_000  # rows: about two seconds of 500 a second
-PER_CHANNEL = 50  # rows: with so many under way a channel is left alone, so that it cannot fill all of `UNDER_WAY`
-_SHARE_OF_LEASE = 0.9  # the rest is for settling
-_TOGETHER = 0.05  # seconds in which outcomes that nobody waits for are settled in one write
-_PATIENT = (PUBLISHED, NOBODY_ON_ABLY)  # streams in standby wait for every other
+UNDER_WAY = 1_000  # rows: about two seconds at 500 a second
+PER_CHANNEL = 50  # rows under way at which no more of a channel are claimed: it cannot fill all of `UNDER_WAY`
+_SHARE_OF_LEASE = 0.9  # of the claim's lease, for publishing; the rest is for settling
+_TOGETHER = 0.05  # seconds in which outcomes that no stream waits for are gathered into one write
+_PATIENT = (PUBLISHED, NOBODY_ON_ABLY)  # streams in standby wait for every other outcome
 
 
 class Publishing:
-    """One task for each row under way. No row waits for another, but for those before it in its channel.
+    """Run one task for each row under way. A row waits for no other but those before it in its channel.
 
-    `claimable` is set when another claim may find something. For one event loop; the database is asked on `thread`.
+    `claimable` is set when another claim may find something. It is for one event loop; the database is asked on
+    `thread`.
     """
 
     def __init__(self, thread: DatabaseThread, sending: NotificationOrchestrator):
@@ -42,7 +43,10 @@ class Publishing:
         self.claimable = asyncio.Event()
 
     async def take(self, term: int, rollout: Rollout) -> bool:
-        """Claim what there is room for and set it on its way; whether there was anything."""
+        """Claim as many rows as there is room for and start them; return whether there was any.
+
+        `term` is the leader's term, `rollout` says which channels go to Ably.
+        """
         busy = [channel for channel, rows in self._by_channel.items() if rows >= PER_CHANNEL]
         room = UNDER_WAY - len(self._under_way)
         self._left_something = bool(busy) or room <= 0
@@ -60,6 +64,7 @@ class Publishing:
         return True
 
     async def _send(self, held: str, envelope: Envelope) -> None:
+        """Send one row, note its outcome, and make its room free."""
         row = envelope.row
         try:
             outcome = await self._orchestrator.send(envelope)
@@ -76,6 +81,7 @@ class Publishing:
                 self.claimable.set()
 
     def _settle_soon(self, held: str, outcomes: dict[int, Outcome]) -> None:
+        """Note `{pk: outcome}` of rows held under the lease `held`, to be written by the next `settle`."""
         if outcomes:
             self._outcomes[held].update(outcomes)
             self._news.set()
@@ -83,7 +89,10 @@ class Publishing:
                 self._urgent.set()
 
     async def settle(self) -> None:
-        """Write the outcomes that came since the last time; waits for one."""
+        """Wait for an outcome, then write all that came since the last time. Raises DatabaseError.
+
+        Outcomes that could not be written are kept for the next time.
+        """
         await self._news.wait()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TOGETHER):
@@ -100,7 +109,7 @@ class Publishing:
         wakes.wake(wakes.HUBS)
 
     async def stop(self) -> None:
-        """Publish nothing more; what is under way is somebody else's to claim."""
+        """Cancel every row under way, and publish nothing more; the next leader claims these rows."""
         self._orchestrator.stop()
         tasks = list(self._under_way.values())
         for task in tasks:
@@ -109,7 +118,10 @@ class Publishing:
 
 
 def _claim(term: int, room: int, busy: list[str], rollout: Rollout) -> tuple[str, list[Envelope], dict[int, Outcome]]:
-    """The lease, empty where nothing was claimed, and what `route` makes of the rows: one call of the thread."""
+    """Claim rows and route them, in one call of the thread; return the lease and what `route` makes of the rows.
+
+    The lease is blank where nothing was claimed.
+    """
     held, rows = claims.claim(term, room, busy)
     if not rows:
         return "", [], {}

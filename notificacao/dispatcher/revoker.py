@@ -1,4 +1,4 @@
-"""Works off the tokens that are to be taken back, while its dispatcher leads."""
+"""Revoke at Ably the tokens that are to be taken back, while this dispatcher leads."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,10 @@ logger = structlog.get_logger(__name__)
 
 
 class Revoker:
-    """What Ably does not take is tried again: the row stays until its tokens have expired by themselves."""
+    """Call Ably for each revocation that is due. One that Ably does not take is tried again.
+
+    Its row stays until its tokens have expired by themselves. `leads` answers whether this dispatcher leads now.
+    """
 
     def __init__(self, transport: Transport | None, leads: Callable[[], bool]):
         self._transport = transport
@@ -23,7 +26,7 @@ class Revoker:
         self._thread = DatabaseThread("revoke")
 
     async def work_off(self) -> None:
-        """Until cancelled."""
+        """Revoke what is due whenever a wake comes, and every `DISPATCH_POLL` seconds, until cancelled."""
         doorbell = wakes.Doorbell(wakes.REVOCATIONS)
         try:
             while True:
@@ -34,7 +37,7 @@ class Revoker:
             doorbell.close()
 
     async def _call(self, transport: Transport) -> bool:
-        """One call for what is due; whether there was anything."""
+        """Make one call to Ably for the revocations that are due; return whether there were any."""
         rows = await self._thread.run(revocations.due)
         if not rows:
             return False
@@ -50,11 +53,13 @@ class Revoker:
         return True
 
     def close(self) -> None:
+        """Stop the revoker's database thread."""
         self._thread.close()
 
 
 @transaction.atomic
 def _settle(rows: list[Revocation]) -> None:
+    """Mark the revocations as done and write them to the audit trail."""
     revocations.done(rows)
     for row in rows:
         kind, _, value = row.target.partition(":")

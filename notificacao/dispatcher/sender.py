@@ -1,4 +1,4 @@
-"""Several requests to the transport side by side, each with what waited together."""
+"""Send requests to the transport side by side, each with all rows that were waiting when it left."""
 
 import asyncio
 import time
@@ -11,21 +11,21 @@ from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.pace import Pace
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
-LOOK_EVERY = 0.25  # seconds: whatever waits is asked again whether it may still go
-_STEPS = 5
-_HEAVIEST = 500_000  # bytes of one request
+LOOK_EVERY = 0.25  # seconds after which the rows that wait are checked again
+_STEPS = 5  # into which the patience with a request is divided
+_HEAVIEST = 500_000  # bytes of one request at most
 
-# What forbids an envelope to depart at this moment, as an exception for whoever waits; None where nothing does.
+# A check returns the exception that forbids an envelope to depart at this moment, for its caller; else None.
 Check = Callable[[Envelope], Exception | None]
 Turn = tuple[Envelope, asyncio.Future]
 
 
 class Sender:
-    """Requests leave as soon as one of ABLY_IN_FLIGHT slots is free, each with all that waits, up to ABLY_BATCH.
+    """Send a request as soon as one of `ABLY_IN_FLIGHT` slots is free, with all rows that wait, up to `ABLY_BATCH`.
 
-    So an idle Ably gets a row at once and alone, a busy one gets many in a request, and a slow request holds up
-    nothing but its own rows. `look` is asked at each departure. The breaker is told of each request, not of each row.
-    Whoever calls `publish` keeps a channel's rows in order by waiting for one before giving the next.
+    So an idle Ably gets a row at once and alone, a busy one gets many in a request, and a slow request holds up nothing
+    but its own rows. `look` is asked at each departure. The breaker is told of each request, not of each row. A caller
+    of `publish` keeps a channel's rows in order by waiting for one before giving the next.
     """
 
     def __init__(self, transport: Transport, breaker: Breaker, look: Callable[[], Awaitable[Check]]):
@@ -39,7 +39,7 @@ class Sender:
         self._requests: set[asyncio.Task] = set()
 
     async def publish(self, envelope: Envelope) -> None:
-        """Publish once. Raises TransportError, or what `look` has against it when its turn comes."""
+        """Publish one envelope once. Raises TransportError, or what `look` has against it when its turn comes."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((envelope, turn))
         if self._departures is None or self._departures.done():
@@ -47,12 +47,13 @@ class Sender:
         await turn
 
     def stop(self) -> None:
-        """Leave everything as it is: what is in flight may have arrived or not."""
+        """Cancel all requests and forget the rows that wait; a row in flight may have arrived or not."""
         for task in (*self._requests, *([self._departures] if self._departures else [])):
             task.cancel()
         self._waiting.clear()
 
     async def _depart_until_empty(self) -> None:
+        """Send off batches until no row waits; a fault here is given to every row that waits."""
         try:
             while self._waiting:
                 free = await self._free_slot()
@@ -69,9 +70,9 @@ class Sender:
                 _tell(self._waiting.popleft()[1], error)
 
     async def _free_slot(self) -> bool:
-        """Take a slot, once the pace allows for it; False where that takes longer than `LOOK_EVERY`."""
+        """Take a slot, once the pace allows for it; return False where that takes longer than `LOOK_EVERY` seconds."""
         wait = self._pace.wait()
-        await asyncio.sleep(min(wait, LOOK_EVERY))  # even for 0: what comes in the same moment goes together
+        await asyncio.sleep(min(wait, LOOK_EVERY))  # even for 0: rows of the same moment go together
         if wait > LOOK_EVERY:
             return False
         try:
@@ -82,16 +83,21 @@ class Sender:
         return True
 
     def _turn_away(self, check: Check) -> None:
+        """Remove the waiting rows that `check` has something against, and those whose callers were cancelled."""
         staying: deque[Turn] = deque()
         for envelope, turn in self._waiting:
             against = check(envelope)
             if against is not None:
                 _tell(turn, against)
-            elif not turn.done():  # whoever waited for it may have been cancelled
+            elif not turn.done():  # a done one was cancelled by its caller
                 staying.append((envelope, turn))
         self._waiting = staying
 
     def _next_batch(self) -> list[Turn]:
+        """Take the first rows that wait: `ABLY_BATCH` at most, and `_HEAVIEST` bytes.
+
+        A row that is heavier by itself goes alone.
+        """
         batch: list[Turn] = []
         weight = 0
         while self._waiting and len(batch) < conf.ABLY_BATCH:
@@ -103,6 +109,7 @@ class Sender:
         return batch
 
     async def _request(self, batch: list[Turn]) -> None:
+        """Publish one batch, and report the outcome to breaker, pace and callers."""
         departed = self._pace.departed()
         slow = asyncio.create_task(self._lose_patience(), name="patience")
         try:
@@ -118,14 +125,17 @@ class Sender:
             _tell(turn, fault)
 
     async def _lose_patience(self) -> None:
-        """In steps, so that a moment in which this process itself stood still counts as one step and no more."""
+        """Report a request as slow after `ABLY_SLOW_AFTER` seconds, while it is still in flight.
+
+        It sleeps in steps, so that a moment in which this process itself stood still counts as one step and no more.
+        """
         for _ in range(_STEPS):
             await asyncio.sleep(conf.ABLY_SLOW_AFTER / _STEPS)
         seconds = conf.ABLY_SLOW_AFTER
         self._breaker.slow(Reason(f"o Ably levou mais de {seconds} s", f"slower than {seconds} s"))
 
     def _judge(self, faults: list[Exception | None], departed: float, in_time: bool) -> None:
-        """Tell breaker and pace the worst that this request says of the other side."""
+        """Report to breaker and pace the worst fault that this request shows of Ably."""
         told = [fault for fault in faults if isinstance(fault, TransportError)]
         for fault in told:
             reason = Reason(fault.told, str(fault))
@@ -142,11 +152,12 @@ class Sender:
                 return
         if None in faults:
             self._pace.went_well(departed)
-            if in_time:  # else it was counted as slow
+            if in_time:  # a late answer was counted as slow already
                 self._breaker.success()
 
 
 def _tell(turn: asyncio.Future, fault: Exception | None) -> None:
+    """Wake the caller of one `publish` with its fault, or with success where that is None."""
     if turn.done():
         return
     if fault is None:

@@ -1,6 +1,6 @@
-"""Stamping: give each committed row its `seq`, in one short transaction under the lock on the log's head.
+"""Number committed rows with their `seq`, in one short transaction under the lock on the log's head: the stamp.
 
-Ids are given before commits and seqs after them, under one lock: whoever sees seq n sees all up to n.
+Ids are given before commits and seqs after them, under one lock: a reader that sees seq n sees all up to n.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, DispatcherLease, DispatchState, LogHead, Notification
 
-BATCH = 1_000
+BATCH = 1_000  # rows in one transaction
 ROWS, CHANNELS, HEAD, LEASE = (model._meta.db_table for model in (Notification, Channel, LogHead, DispatcherLease))
 # A stamper that is frozen in its transaction would hold the lock for as long as it sleeps: PostgreSQL ends its session,
 # before a standby would miss the three seconds within which it is to take over.
@@ -22,7 +22,10 @@ Row = tuple[int, str, int | None, float]  # pk, channel, head of the channel, se
 
 
 class Words(NamedTuple):
-    """What the databases say differently. On SQLite a transaction that writes is alone: nothing is left to lock."""
+    """Hold the SQL that differs between the databases.
+
+    On SQLite a transaction that writes is alone, and nothing is left to lock.
+    """
 
     waited: str  # seconds since the row's creation
     lock: str
@@ -47,24 +50,25 @@ _WORDS = {
 
 
 class LeadLost(Exception):
-    """Another dispatcher leads in a later term; this one must not write."""
+    """Stop a dispatcher that leads no more: another leads in a later term, and this one must not write."""
 
 
-def stamp(term: int, *, skip: bool = False, witness: LogResetDetector | None = None) -> int:
-    """Stamp at most `BATCH` rows in the order of their ids; how many. Raises LeadLost.
+def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | None = None) -> int:
+    """Stamp at most `BATCH` rows in the order of their ids; return how many. Raises LeadLost where `term` is over.
 
-    `skip`: nobody is on Ably, so they are settled as skipped by the same write. Where the log is behind what `witness`
-    saw of it, its epoch is renewed first: these seqs were given before.
+    `skip`: nobody is on Ably, so the same write settles the rows as skipped. Where the log is behind what
+    `reset_detector` saw of it, its epoch is renewed first, since these seqs were given before; without a detector
+    nothing was seen yet.
     """
-    witness = witness or LogResetDetector()
+    reset_detector = reset_detector or LogResetDetector()
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
         return 0
     with transaction.atomic():
         head, rows = _lock_and_look(term)
-        witness.renew_if_set_back(head)
+        reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)
-    witness.saw(Cursor(head.epoch, head.seq + len(rows)))
+    reset_detector.saw(Cursor(head.epoch, head.seq + len(rows)))
     for _, _, _, waited in rows:
         metrics.STAMP_SECONDS.observe(max(0.0, waited))
     metrics.STAMPED.inc(len(rows))
@@ -74,11 +78,12 @@ def stamp(term: int, *, skip: bool = False, witness: LogResetDetector | None = N
 
 
 def _lock_and_look(term: int) -> tuple[LogHead, list[Row]]:
-    """The log's head, locked, while `term` is the current one, and the next batch of rows. Raises LeadLost.
+    """Return the log's head, locked, and the next batch of rows, while `term` is the current one. Raises LeadLost.
 
-    Two locks, always in this order. The head's makes stampers wait for each other, whatever they believe to be. The
-    lease's keeps the term from changing between this look and the commit: a standby waits until we are through, and
-    finds our rows, or until we are thrown out, and finds none. The rows are looked for when both are held.
+    It takes two locks, always in this order. The head's makes stampers wait for each other, whether they lead or only
+    believe so. The lease's keeps the term from changing between this look and the commit: a standby waits until this
+    transaction commits, and finds its rows, or until it is ended, and finds none. The rows are looked for when both are
+    held.
     """
     on = _WORDS[connection.vendor]
     limits = [_LIMITS] if connection.vendor == "postgresql" else []
@@ -96,7 +101,10 @@ def _lock_and_look(term: int) -> tuple[LogHead, list[Row]]:
 
 
 def _number(rows: list[Row], head: int, skip: bool) -> None:
-    """Write seq, prev_seq, the heads of the channels and the head of the log. There is a row at least."""
+    """Write seq, prev_seq, the heads of the channels and the head of the log. `rows` has one row at least.
+
+    `head` is the log's last seq; `skip` settles the rows as skipped.
+    """
     last: dict[str, int] = {}
     numbers = []
     for seq, (pk, channel, channel_head, _) in enumerate(rows, start=head + 1):

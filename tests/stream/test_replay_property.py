@@ -40,7 +40,7 @@ class Log:
 
     def __init__(self):
         self._term = lease.hold("stamper", None)
-        self._witness = LogResetDetector()
+        self._reset_detector = LogResetDetector()
         self._sent = 0
         self.life: dict[int, str] = {}  # seq → title, of all that is permitted in this life, trimmed or not
         self.given = {(eventlog.position(), frozenset[str]())}
@@ -48,7 +48,7 @@ class Log:
     def send(self, channels):
         rows = [write(channel, title=f"{self._sent + place}") for place, channel in enumerate(channels)]
         self._sent += len(rows)
-        stamp(self._term, witness=self._witness)
+        stamp(self._term, reset_detector=self._reset_detector)
         for row in rows:
             row.refresh_from_db()
             if row.channel == UNIT:
@@ -68,7 +68,7 @@ class Log:
         self.life = {seq: title for seq, title in self.life.items() if seq <= back_to}
 
     def look(self, _):
-        self._witness.look(leads=True)
+        self._reset_detector.look(leads=True)
 
     def renew(self, _):
         epoch.renew("a test")
