@@ -1,4 +1,4 @@
-"""Staff put the breaker open or closed, and give it back to itself."""
+"""Force the breaker open or closed on behalf of staff, and release it."""
 
 import structlog
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -16,7 +16,10 @@ PERMISSION = "notificacao.force_breaker"
 
 
 def force_breaker(forced: BreakerState.Forced, by: Person) -> BreakerState:
-    """Put it into force everywhere within a second, and write who did. Raises PermissionDenied without `PERMISSION`."""
+    """Force the breaker everywhere within a second, and record who did it; return the breaker's row.
+
+    `forced` is the state to force, or blank, which releases the breaker. Raises PermissionDenied without `PERMISSION`.
+    """
     if not by.has_perm(PERMISSION):
         raise PermissionDenied(f"{PERMISSION} is needed.")
     with transaction.atomic():

@@ -1,6 +1,6 @@
-"""The one question to whoever opens the inbox, once a week: "As notificações chegam a tempo?", and its answers by arm.
+"""Ask people once a week in their inbox "As notificações chegam a tempo?", and sum up the answers by arm.
 
-It tells staff how people find the change; it decides nothing, the guard does not read it.
+The answers tell staff how people find the change. They decide nothing: the guard does not read them.
 """
 
 from dataclasses import dataclass
@@ -13,41 +13,44 @@ from django.utils import timezone
 from notificacao import eventlog, rollout
 from notificacao.models import Arm, Opinion, Person
 
-WEEKS = 5  # shown, this one with them, and kept: the template's plan takes 26 days
-CONTENT_FROM = 4  # of 5
-FEWEST = 5  # people; of fewer the figures would be what one of them said
+WEEKS = 5  # that are shown and kept, this one included: the template's plan takes 26 days
+CONTENT_FROM = 4  # of 5: a mark from here on counts as content
+FEWEST = 5  # people; the figures of fewer would show what one of them said
 OUT_OF_TEN = {"before": 7, "goal": 9}  # the migration plan's satisfaction; it names no scale
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether the question is asked now; else what was answered this week, None where they would rather not say."""
+    """Tell whether the question is asked now, and else the answer of this week: 1 to 5, None where they gave none."""
 
     asked: bool
     answer: int | None = None
 
 
 def standing_of(person: Person) -> Standing:
+    """Return whether that person is asked now, and their answer of this week."""
     said = person.opinions.filter(week=this_week()).first()
     return Standing(said is None, said.answer if said else None)
 
 
 def answer(person: Person, mark: int) -> None:
-    """`mark` is 1 to 5; it takes the place of what they said this week."""
+    """Store a person's answer of this week, `mark` from 1 to 5, in place of an earlier one."""
     arm = Arm.ABLY if rollout.current().assigned(person.pk) else Arm.CONTROL
     said = {"answer": mark, "arm": arm, "at": eventlog.now()}
     Opinion.objects.update_or_create(person=person, week=this_week(), defaults=said)
 
 
 def dismiss(person: Person) -> None:
-    """Not asked again this week. An answer stands."""
+    """Ask that person no more this week. An answer that they gave stands."""
     Opinion.objects.get_or_create(person=person, week=this_week())
 
 
 def by_arm() -> dict[str, Any]:
-    """`since` (a Monday), `decides` (never), `out_of_ten`: `before` and `goal`; and by arm: `label`, `answers`, of how
-    many `people`, `mean` (1 to 5), the same `out_of_ten`, and `content`, the share of 4 and 5; these three are null
-    where fewer than `fewest` people answered. Nobody is named.
+    """Return the figures of the weeks that are shown, by arm, in JSON's types. No person is named.
+
+    `since` (a Monday), `decides` (always false), `out_of_ten` (`before` and `goal`), `fewest` (people), and `arms`.
+    Each arm has `label`, `answers`, of how many `people`, `mean` (1 to 5), the same `out_of_ten` (0 to 10), and
+    `content`, the share of 4 and 5 (0 to 1). These last three are null where fewer than `fewest` people answered.
     """
     since = _first_week()
     answers = Opinion.objects.filter(week__gte=since, answer__isnull=False)
@@ -63,12 +66,15 @@ def by_arm() -> dict[str, Any]:
 
 
 def forget_the_old() -> None:
-    """Delete what is no longer shown. Nameless it would be nobody's use, and with week and arm still somebody's."""
+    """Delete the answers that are no longer shown.
+
+    Without names they would be of no use, and week and arm would still tell whose they are.
+    """
     Opinion.objects.filter(week__lt=_first_week()).delete()
 
 
 def this_week() -> date:
-    """Its Monday, in the site's time zone, by the database's clock."""
+    """Return the Monday of this week in the site's time zone, by the database's clock."""
     today = timezone.localtime(eventlog.now()).date()
     return today - timedelta(days=today.weekday())
 
@@ -78,7 +84,11 @@ def _first_week() -> date:
 
 
 def _figures(answers: int = 0, people: int = 0, mean: float = 0, content: int = 0) -> dict[str, Any]:
-    """The lowest mark is 0 of 10, the highest 10: of the scales that "9/10" may mean the strictest, 4.6 of 5."""
+    """Return the figures of one arm.
+
+    The lowest mark is taken as 0 of 10 and the highest as 10, the strictest of the scales that "9/10" may mean: 9 of 10
+    is a mean of 4.6 of 5.
+    """
     told = people >= FEWEST
     return {
         "answers": answers,

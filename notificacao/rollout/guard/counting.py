@@ -1,8 +1,8 @@
-"""Counts what became of each notification, by the arm to which its person is assigned.
+"""Count what became of each notification, by the arm to which its person is assigned.
 
-The log is counted in ranges of `seq`, each once: whoever counts again counts on. A notification counts when it is old
-enough for its receipt to be here, on a personal channel that had a page open from the stamp until now: to whom nothing
-is open nothing can be late.
+The log is counted in ranges of `seq`, each once: a later count goes on where the earlier one ended. A notification
+counts when it is old enough for its receipt to be here, on a personal channel that had a page open from the stamp until
+now: nothing can be late for a person with no page open.
 """
 
 from collections import Counter, defaultdict
@@ -29,20 +29,26 @@ from notificacao.models.rollout import BUCKETS
 from notificacao.presence import LIVES_FOR
 from notificacao.rollout.guard import GRACE
 
-RIPE_AFTER = timedelta(seconds=120)
-BATCH = 1_000
+RIPE_AFTER = timedelta(seconds=120)  # since the stamp: time enough for the receipt to arrive
+BATCH = 1_000  # rows, and probes, in one transaction
 _COLUMNS = ("pk", "seq", "channel", "stamped_at", "dispatch_state", "expires_at")
 
 
 def count(plan_pk: int, flag: RolloutFlag) -> None:
-    """All that is ripe. After a step it first waits for the grace to end, and begins at the log's head."""
+    """Count all that is ripe for the plan.
+
+    After a step it first waits for the grace of `GRACE` seconds to end, and begins at the log's head.
+    """
     while _count_batch(plan_pk, flag):
         pass
 
 
 @transaction.atomic
 def _count_batch(plan_pk: int, flag: RolloutFlag) -> bool:
-    """Whether there is more. The plan's row is locked: two that count at once count one after the other."""
+    """Count one batch; return whether there is more.
+
+    The plan's row is locked, so that two that count at once count one after the other.
+    """
     plan = RolloutPlan.objects.select_for_update().get(pk=plan_pk)
     now = eventlog.now()
     if not plan.under_way or plan.since is None or now - plan.since < timedelta(seconds=GRACE):
@@ -63,7 +69,10 @@ def _count_batch(plan_pk: int, flag: RolloutFlag) -> bool:
 
 
 def arm_of(flag: RolloutFlag, person_pk: int) -> Arm | None:
-    """The control are the buckets that follow Ably's: as many people, or all the others where they are fewer."""
+    """Return the arm of a person by their bucket; None where they are in neither.
+
+    The control are the buckets that follow Ably's: as many people, or all the others where they are fewer.
+    """
     bucket, width = flag.bucket(person_pk), flag.percent * (BUCKETS // 100)
     if bucket < width:
         return Arm.ABLY
@@ -71,6 +80,7 @@ def arm_of(flag: RolloutFlag, person_pk: int) -> Arm | None:
 
 
 def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], now: datetime) -> None:
+    """Add the notifications of `rows` to the counts by person and by minute, where they count at all."""
     persons = audiences.persons_of({row.channel for row in rows})
     open_since = _open_since(persons, now)
     received = Receipt.objects.filter(notification__in=[row.pk for row in rows], delivered_at__isnull=False)
@@ -93,7 +103,7 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
 
 
 def _open_since(channels: Iterable[str], now: datetime) -> dict[str, datetime]:
-    """Of those of `channels` that have a page open now: since when, without a pause."""
+    """Return `{channel: since}` of those of `channels` that have a page open now, without a pause since then."""
     told = ActiveChannel.objects.annotate(open=F("on_sse") + F("on_ably")).filter(
         channel__in=list(channels), open__gt=0, process__seen_at__gte=now - LIVES_FOR
     )
@@ -109,12 +119,16 @@ def _stamped_at(row: Notification) -> datetime:
 
 
 def _is_over(row: Notification, now: datetime) -> bool:
-    """It expired, so that it may rightly not have come."""
+    """Return whether the notification has expired, so that it may rightly not have come."""
     return row.expires_at is not None and row.expires_at <= now
 
 
 def _judge(arm: Arm, row: Notification, receipt: Receipt | None) -> Counter:
-    """Whatever did not come by the arm's own transport has failed, healed or not; what failed was late too."""
+    """Count one notification as shown, and as late or failed where it was.
+
+    A notification that did not come by the arm's own transport has failed, even if it was healed; one that failed was
+    late too.
+    """
     own = receipt is not None and receipt.transport == (
         Receipt.Transport.ABLY if arm is Arm.ABLY else Receipt.Transport.SSE
     )
@@ -126,6 +140,7 @@ def _judge(arm: Arm, row: Notification, receipt: Receipt | None) -> Counter:
 
 
 def _count_probes(plan: RolloutPlan, probes: list[CanaryProbe]) -> None:
+    """Add the canary's probes to the counts by minute."""
     minutes: dict[tuple, Counter] = defaultdict(Counter)
     for probe in probes:
         found = Counter(shown=1, failed=probe.round_trip_ms is None)
@@ -135,6 +150,7 @@ def _count_probes(plan: RolloutPlan, probes: list[CanaryProbe]) -> None:
 
 
 def _tell(arm: Arm, found: Counter) -> None:
+    """Add the counts to the metrics."""
     for what, number in found.items():
         metrics.ROLLOUT_COUNTED.labels(arm.value, what).inc(number)
 
@@ -146,7 +162,10 @@ def _minute(moment: datetime) -> datetime:
 def _add(
     plan: RolloutPlan, rows: Manager, keys: tuple[str, ...], unique: tuple[str, ...], found: Mapping[tuple, Counter]
 ) -> None:
-    """Add to the rows that are there, and make those that are not."""
+    """Add the counts `found` to the rows that are there, and make those that are not.
+
+    `found` is `{key: counts}`, its keys the columns `keys`; `unique` names the columns of the rows' unique constraint.
+    """
     sums = {key: Counter(counts) for key, counts in found.items()}
     known = rows.filter(**{f"{keys[0]}__in": {key[0] for key in found}}).values_list(*keys, *ROLLOUT_COUNTS)
     for row in known:

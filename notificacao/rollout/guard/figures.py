@@ -1,4 +1,4 @@
-"""The figures of the stage that runs, out of what was counted."""
+"""Make the figures of the stage that runs out of the counts."""
 
 from collections import Counter
 
@@ -9,21 +9,27 @@ from notificacao.rollout.guard.counting import arm_of
 from notificacao.rollout.guard.gates import BY_PERSON, UNAVAILABLE, Figures
 from notificacao.rollout.guard.statistics import Tally, tally
 
-_BLOCK = 600  # seconds
+_BLOCK = 600  # seconds: probes of one block are taken to go together
 
 
 def figures(plan: RolloutPlan, flag: RolloutFlag) -> Figures:
+    """Return the figures of the plan's current stage: tallies of both arms by gate, and the share of Ably's people."""
     ably = _arm(plan, Arm.ABLY) | {UNAVAILABLE.name: _probes(plan)}
     return Figures(ably, _arm(plan, Arm.CONTROL), _assigned(flag))
 
 
 def _arm(plan: RolloutPlan, arm: Arm) -> dict[str, Tally]:
+    """Return `{gate's name: tally}` of an arm, over its people."""
     columns = ("shown", *(gate.name for gate in BY_PERSON))
     people = np.array(plan.tallies.filter(arm=arm).values_list(*columns), float).reshape(-1, len(columns))
     return {gate.name: tally(people[:, index], people[:, 0]) for index, gate in enumerate(BY_PERSON, 1)}
 
 
 def _probes(plan: RolloutPlan) -> Tally:
+    """Return the tally of the canary's probes since the stage began.
+
+    Blocks of `_BLOCK` seconds take the place of people.
+    """
     missed: Counter = Counter()
     sent: Counter = Counter()
     minutes = plan.minutes.filter(arm=Arm.CANARY, at__gte=plan.since) if plan.since else plan.minutes.none()
@@ -35,7 +41,7 @@ def _probes(plan: RolloutPlan) -> Tally:
 
 
 def _assigned(flag: RolloutFlag) -> float:
-    """Of the active people of both arms, the share of Ably's. Without anybody: nothing to compare."""
+    """Return the share of Ably's people among the active ones of both arms, 0 to 1; 0 where both are empty."""
     active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
     arms = Counter(arm_of(flag, pk) for pk in active)
     both = arms[Arm.ABLY] + arms[Arm.CONTROL]

@@ -1,4 +1,4 @@
-"""The gates of the rollout: goal and limit of each share, and what is proven of them."""
+"""Weigh the figures of the rollout against its gates: the goal and limit of each share, and what is proven of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,20 +9,24 @@ import numpy as np
 from notificacao.rollout.guard import statistics
 from notificacao.rollout.guard.statistics import Interval, Number, Tally
 
-# What may go wrong by chance, in one gate of one stage. Three gates of four stages roll back; three of the three stages
-# that have a control step down, by one of the two sides of an interval: together below 1% for a healthy rollout.
+# These are the chances of a false alarm in one gate of one stage. Three gates of four stages roll back; three of the
+# three stages that have a control step down, by one of the two sides of an interval: together below 1% for a healthy
+# rollout. docs/decisions.md has the reasons, decision 44.
 CRITICAL_ALPHA = 0.0004
 WORSE_ALPHA = 0.001
 BROKEN_ALPHA = 0.01  # the goal is missed: only holds
 MISMATCH_ALPHA = 0.001  # only holds
 MET_ALPHA = 0.05  # the goal is kept: a stage that follows watches on
 
-COMPARABLE_FROM = 10  # people an arm: below, their variance says nothing
+COMPARABLE_FROM = 10  # people in an arm: the variance of fewer says nothing
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A share that is to stay below `goal`, must not exceed `critical`, and may exceed the control's by `margin`."""
+    """Hold a share that is to stay below `goal`, must not exceed `critical`, and may exceed the control's by `margin`.
+
+    All are shares, 0 to 1; None where the gate has no such limit.
+    """
 
     name: str
     label: str
@@ -40,7 +44,7 @@ GATES = (*BY_PERSON, UNAVAILABLE)
 
 
 class Figures(NamedTuple):
-    """What was measured in this stage, by assigned arm. Tallies by a gate's name.
+    """Hold what was measured in this stage, by assigned arm: tallies by a gate's name.
 
     `control` is as many people on SSE as there are on Ably, or all where they are fewer; `assigned` is the share of
     Ably's people among the active ones of both. `unavailable` is of `ably` alone: probes by blocks of ten minutes.
@@ -53,7 +57,7 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """One gate. The logarithms of the evidence are -inf where the gate has no such limit."""
+    """Hold what is proven of one gate. Evidence is a logarithm, and -inf where the gate has no such limit."""
 
     gate: Gate
     ably: Tally
@@ -65,33 +69,42 @@ class Finding:
 
     @property
     def met(self) -> Number:
+        """Return whether it is proven that the share is below the goal."""
         return self.met_evidence >= -np.log(MET_ALPHA)
 
     @property
     def broken(self) -> Number:
+        """Return whether it is proven that the share is above the goal."""
         return self.broken_evidence >= -np.log(BROKEN_ALPHA)
 
     @property
     def critical(self) -> Number:
+        """Return whether it is proven that the share is above the critical limit."""
         return self.critical_evidence >= -np.log(CRITICAL_ALPHA)
 
     @property
     def worse(self) -> Number:
-        """Proven to be worse than the control, by more than the margin."""
+        """Return whether the share is proven to be worse than the control's by more than the margin.
+
+        Both arms need `COMPARABLE_FROM` people at least.
+        """
         margin = np.inf if self.gate.margin is None else self.gate.margin
         enough = np.minimum(self.ably.people, self.control.people) >= COMPARABLE_FROM
         return enough & (self.difference.low > margin)
 
     @property
     def state(self) -> str:
-        """`broken`, `met` or `not_yet`: a gate without a goal is met while its share is below what is critical."""
+        """Return `broken`, `met` or `not_yet`.
+
+        A gate without a goal is met while its share is below what is critical.
+        """
         if self.broken or self.critical or self.worse:
             return "broken"
         goal = self.gate.critical if self.gate.goal is None else None
         return "met" if self.met or (goal and self.ably.shown and statistics.share(self.ably) < goal) else "not_yet"
 
     def as_data(self) -> dict:
-        """For the page and on record: shares, 0 to 1, and of how many."""
+        """Return the finding in JSON's types, for the page and the record: shares 0 to 1, and of how many."""
         gate = self.gate
         return {
             "name": gate.name,
@@ -107,22 +120,25 @@ class Finding:
 
 
 class Findings(NamedTuple):
+    """Hold the finding of each gate, and the evidence that people are missing from one arm."""
+
     gates: list[Finding]
     mismatch_evidence: Number
 
     @property
     def mismatch(self) -> Number:
-        """Whether people are missing from one arm, so that arms cannot be compared."""
+        """Return whether people are missing from one arm, so that arms cannot be compared."""
         return self.mismatch_evidence >= -np.log(MISMATCH_ALPHA)
 
 
 def weigh(figures: Figures) -> Findings:
-    """What is proven, gate by gate."""
+    """Return what is proven, gate by gate."""
     ably, control = (arm[FAILED.name].people for arm in (figures.ably, figures.control))
     return Findings([_weigh(gate, figures) for gate in GATES], statistics.mismatch(ably, control, figures.assigned))
 
 
 def _weigh(gate: Gate, figures: Figures) -> Finding:
+    """Return what is proven of one gate."""
     ably = figures.ably[gate.name]
     control = figures.control.get(gate.name, Tally(*(0 * part for part in ably)))
     nothing = np.full(np.shape(ably.shown), -np.inf)

@@ -1,4 +1,4 @@
-"""What can be said of a share while it is being watched: tests and intervals that hold at each look, however many.
+"""Test and estimate a share while it is being watched, by tests and intervals that hold at each look, however many.
 
 Numbers are floats, or arrays of one shape that are worked on element by element: the simulation puts a thousand
 rollouts through the very code that judges one. Evidence is the logarithm of an e-value: under the hypothesis that it
@@ -17,7 +17,7 @@ _EFFECTS = (0.01, 0.1)  # shares: differences that are to be found with much dat
 
 
 class Tally(NamedTuple):
-    """Notifications of one arm, as sums over its people: n were counted of somebody's, and x of those were bad."""
+    """Hold the notifications of one arm as sums over its people: of n that were counted of a person, x were bad."""
 
     people: Number
     shown: Number  # Σ n
@@ -28,22 +28,25 @@ class Tally(NamedTuple):
 
 
 def tally(bad: np.ndarray, shown: np.ndarray) -> Tally:
-    """The sums over the last axis, people, of x = `bad` and n = `shown`; who was shown nothing does not count."""
+    """Return the sums over the last axis, people, of x = `bad` and n = `shown`.
+
+    A person who was shown nothing does not count.
+    """
     bad, shown = np.asarray(bad, float), np.asarray(shown, float)
     sums = ((shown > 0), shown, bad, bad * bad, bad * shown, shown * shown)
     return Tally(*(each.sum(axis=-1) for each in sums))
 
 
 def share(of: Tally) -> Number:
-    """Bad ones among all, 0 to 1; 0 where there is none."""
+    """Return the share of bad ones among all, 0 to 1; 0 where there is none."""
     return np.asarray(of.bad) / np.maximum(of.shown, 1)
 
 
 def design_effect(of: Tally) -> Number:
-    """By how much the people make the share less certain than as many independent notifications would: 1 or more.
+    """Return by how much people make the share less certain than as many independent notifications would: 1 or more.
 
-    The variance of a ratio of sums over m people, m/(m-1) · Σ(x - p·n)² / (Σn)² (Cochran, "Sampling techniques", 1977,
-    6.4), divided by that of a binomial share, p(1-p)/Σn.
+    The variance of a ratio of sums over m people is m/(m-1) · Σ(x - p·n)² / (Σn)² (Cochran, "Sampling techniques",
+    1977, 6.4), divided here by that of a binomial share, p(1-p)/Σn.
     """
     p, n, m = share(of), np.maximum(of.shown, 1), np.maximum(of.people, 2)
     residuals = of.bad_squared - 2 * p * of.bad_shown + p * p * of.shown_squared
@@ -52,9 +55,9 @@ def design_effect(of: Tally) -> Number:
 
 
 def evidence_above(of: Tally, limit: float) -> Number:
-    """Evidence against "the share is at most `limit`".
+    """Return the evidence against "the share is at most `limit`".
 
-    A mixture of likelihood ratios ∏ (q/p)^x · ((1-q)/(1-p))^(1-x) over some q beyond p = `limit`: each is a
+    It is a mixture of likelihood ratios ∏ (q/p)^x · ((1-q)/(1-p))^(1-x) over some q beyond p = `limit`: each is a
     supermartingale for every share up to p, and so is their mean (Robbins, "Statistical methods related to the law of
     the iterated logarithm", 1970). Notifications of one person go together, so counts are divided by the design effect
     (Rao, Scott, "A simple method for the analysis of clustered binary data", 1992).
@@ -63,11 +66,15 @@ def evidence_above(of: Tally, limit: float) -> Number:
 
 
 def evidence_below(of: Tally, limit: float) -> Number:
-    """Evidence against "the share is at least `limit`", likewise."""
+    """Return the evidence against "the share is at least `limit`", by the same mixture as `evidence_above`."""
     return _mixture(of, limit, 1 / _ODDS)
 
 
 def _mixture(of: Tally, limit: float, ratios: np.ndarray) -> Number:
+    """Return the logarithm of the mean of likelihood ratios of q over `limit`.
+
+    Each q has odds that are one of `ratios` times those of `limit`.
+    """
     odds = ratios * limit / (1 - limit)
     q = odds / (1 + odds)
     effect = design_effect(of)
@@ -77,18 +84,21 @@ def _mixture(of: Tally, limit: float, ratios: np.ndarray) -> Number:
 
 
 class Interval(NamedTuple):
+    """Hold an estimate and its bounds: `low`, `middle`, `high`."""
+
     low: Number
     middle: Number
     high: Number
 
 
 def difference(ours: Tally, control: Tally, alpha: float) -> Interval:
-    """The share of `ours` less that of `control`, and bounds that hold at all looks together but for `alpha`.
+    """Return the share of `ours` less that of `control`, and bounds that hold at all looks together but for `alpha`.
 
-    A normal mixture (Robbins 1970; Johari, Koomen, Pekelis, Walsh, "Peeking at A/B tests", 2017), asymptotic in the
-    sense of Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory", 2024. With s² the
-    variance of the difference and τ the size of an effect, ± √(2s²(s²+τ²)/τ² · log(√(1+τ²/s²)/α)). Several τ share
-    `alpha`, and the narrowest holds. Each arm's variance is by person, and never 0: p is (x+½)/(n+1) in it.
+    It is a normal mixture (Robbins 1970; Johari, Koomen, Pekelis, Walsh, "Peeking at A/B tests", 2017), asymptotic in
+    the sense of Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory", 2024. With s² the
+    variance of the difference and τ the size of an effect, the bounds are ± √(2s²(s²+τ²)/τ² · log(√(1+τ²/s²)/α)).
+    Several τ share `alpha`, and the narrowest holds. Each arm's variance is by person, and never 0: p is (x+½)/(n+1) in
+    it.
     """
     variance = _variance(ours) + _variance(control)
     middle = share(ours) - share(control)
@@ -98,21 +108,23 @@ def difference(ours: Tally, control: Tally, alpha: float) -> Interval:
 
 
 def _variance(of: Tally) -> Number:
+    """Return the variance of an arm's share, by person."""
     p, n = (of.bad + 0.5) / (of.shown + 1), np.maximum(of.shown, 1)
     return design_effect(of) * p * (1 - p) / n
 
 
 def _half_width(variance: Number, effect: float, alpha: float) -> Number:
+    """Return the half width of the interval of `difference` for one size of effect."""
     ratio = effect * effect / variance
     return np.sqrt(2 * variance * (1 + 1 / ratio) * np.log(np.sqrt(1 + ratio) / alpha))
 
 
 def mismatch(ours: Number, control: Number, expected: Number) -> Number:
-    """Evidence against "of the people measured, `expected` (a share) belong to us": somebody is not being measured.
+    """Return the evidence against "of the people measured, `expected` (a share) are ours": some are not being measured.
 
-    `ours` and `control` are people. The sequential test for a sample ratio mismatch (Lindon, Malek, "Anytime-valid
-    inference for multinomial count data", 2022), with some ratios of odds to either side instead of a Dirichlet prior.
-    Where all or nobody are ours there is nothing to compare: 0.
+    `ours` and `control` are people. It is the sequential test for a sample ratio mismatch (Lindon, Malek,
+    "Anytime-valid inference for multinomial count data", 2022), with some ratios of odds to either side instead of a
+    Dirichlet prior. Where all or nobody are ours there is nothing to compare: 0.
     """
     expected = np.asarray(expected, float)
     one_armed = (expected <= 0) | (expected >= 1)

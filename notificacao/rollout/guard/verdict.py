@@ -1,4 +1,4 @@
-"""What the guard decides: pure, from figures, stage and clock."""
+"""Decide what the rollout's guard does. Pure: from findings, stage and clock alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ _LONGEST = 2 * LOOK_EVERY
 
 @dataclass(frozen=True)
 class _Verdict:
+    """Hold the reason of a verdict, a sentence for staff."""
+
     reason: str  # a sentence for staff
 
 
 class Hold(_Verdict):
-    """Stay where we are."""
+    """Stay at the current stage."""
 
 
 class Advance(_Verdict):
@@ -25,11 +27,11 @@ class Advance(_Verdict):
 
 
 class AwaitApproval(_Verdict):
-    """The time is over: somebody is to say whether to go on."""
+    """Wait for approval: the stage's time is over, and somebody is to say whether to go on."""
 
 
 class StepDown(_Verdict):
-    """Go back a stage; from the first, to nobody."""
+    """Go back one stage; from the first, to nobody on Ably."""
 
 
 class RollBack(_Verdict):
@@ -40,7 +42,10 @@ Verdict = Hold | Advance | AwaitApproval | StepDown | RollBack
 
 
 class Stage(Protocol):
-    """How long it is watched at least (seconds), and how many notifications of Ably's people it needs."""
+    """Give what a stage needs before it may end.
+
+    `bake_seconds` are watched at least, with `minimum_sample` notifications of Ably's people at least.
+    """
 
     @property
     def bake_seconds(self) -> float: ...
@@ -51,15 +56,20 @@ class Stage(Protocol):
 
 @dataclass(frozen=True)
 class Clock:
-    """`watched`: seconds of this stage in which the guard looked. `blind`: why it cannot measure now, else blank."""
+    """Hold the seconds of this stage in which the guard looked (`watched`).
+
+    `blind` says why it cannot measure now, and is blank where it can.
+    """
 
     watched: float
     blind: str = ""
 
 
 def watched(since_last_look: float) -> float:
-    """The seconds that a look adds: what passed since this process's last one by its monotonic clock, two periods at
-    most. So neither a clock that jumps nor a guard that is dead brings a stage to its end.
+    """Return the seconds that a look adds to a stage's time.
+
+    They are those that passed since this process's last look by its monotonic clock, two periods at most. So neither a
+    clock that jumps nor a guard that is dead brings a stage to its end.
     """
     return min(max(0.0, since_last_look), _LONGEST)
 
@@ -82,6 +92,7 @@ def decide(findings: Findings, stage: Stage, clock: Clock, *, alone: bool) -> Ve
 
 
 def _reasons_to_hold(findings: Findings, stage: Stage, clock: Clock) -> Iterator[str]:
+    """Yield the reasons to stay at the stage, in sentences for staff, the most important first."""
     if clock.blind:
         yield f"Não é possível medir: {clock.blind}."
     if clock.watched < GRACE:
@@ -101,6 +112,7 @@ def _reasons_to_hold(findings: Findings, stage: Stage, clock: Clock) -> Iterator
 
 
 def _tells(finding: Finding) -> str:
+    """Return a gate's share on Ably with its goal and limit, as part of a sentence for staff."""
     gate = finding.gate
     limits = ((word, limit) for word, limit in (("meta", gate.goal), ("crítico", gate.critical)) if limit is not None)
     bounds = ", ".join(f"{word} {_percent(limit)}" for word, limit in limits)
@@ -108,14 +120,17 @@ def _tells(finding: Finding) -> str:
 
 
 def _compares(finding: Finding) -> str:
+    """Return a gate's shares on Ably and SSE, as part of a sentence for staff."""
     ours, control = _percent(share(finding.ably)), _percent(share(finding.control))
     return f"{finding.gate.label} {ours} no Ably e {control} no SSE"
 
 
 def _percent(of: float) -> str:
+    """Return the share `of` (0 to 1) as a percent in Portuguese: at most two decimals."""
     return f"{100 * of:.2f}".rstrip("0").rstrip(".").replace(".", ",") + "%"
 
 
 def _hours(seconds: float) -> str:
+    """Return a time in hours and minutes, rounded up to the minute."""
     hours, minutes = divmod(int(seconds // 60) + 1, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -1,4 +1,4 @@
-"""The staged plan of the rollout: what staff, the shell and the guard may do with it, and how it stands."""
+"""Run the rollout by a staged plan: its stages, the acts of staff, shell and guard on it, and how it stands."""
 
 from notificacao.rollout.plan.acts import (
     ACTS,

@@ -1,4 +1,7 @@
-"""The acts on a plan, each with who and why. One transaction writes plan, flag, event and audit, or nothing."""
+"""Act on the rollout's plan, each time with an actor and a reason.
+
+One transaction writes plan, flag, event and audit, or none of them.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,7 +26,7 @@ State = RolloutPlan.State
 
 
 class SystemActor(StrEnum):
-    """Who acts without being a person."""
+    """Name an actor that is no person: the guard, or the shell."""
 
     GUARD = "guard"
     SHELL = "shell"
@@ -33,11 +36,11 @@ By = Person | SystemActor
 
 
 class NotNow(Exception):
-    """The plan, as it is, does not allow this act; in a sentence for staff."""
+    """Refuse an act that the plan, as it is, does not allow. The message is a sentence for staff."""
 
 
 class Stale(NotNow):
-    """Somebody else acted meanwhile."""
+    """Refuse an act, since somebody else acted after the page was opened."""
 
     def __init__(self) -> None:
         super().__init__("O plano mudou depois que esta página abriu: recarregue-a e confira antes de agir.")
@@ -45,7 +48,7 @@ class Stale(NotNow):
 
 @dataclass(frozen=True)
 class Act:
-    """What is to be done, by whom, why, what was measured, and from which address it was asked for."""
+    """Hold an act's name, actor, reason, the figures that were measured, and the network address of the request."""
 
     name: str
     by: By
@@ -55,20 +58,24 @@ class Act:
 
     @property
     def who(self) -> str:
+        """Return the person's public id, or the name of the system actor."""
         return self.by.public_id if isinstance(self.by, Person) else str(self.by)
 
     @property
     def console(self) -> dict[str, str]:
-        """Whose and on which machine, where it was one."""
+        """Return the account and machine of a shell act, as `{"console": "deploy@web-1"}`; empty for any other."""
         return {"console": audit.this_console()} if self.by is SystemActor.SHELL else {}
 
     def must_say_why(self) -> None:
-        """Raises NotNow."""
+        """Check that the act has a reason. Raises NotNow."""
         if not self.reason.strip():
             raise NotNow("Diga o motivo.")
 
     def event(self, plan: RolloutPlan, from_percent: Decimal, to_percent: Decimal, to_state: str) -> RolloutEvent:
-        """For the plan's history, not saved yet; the plan is still as it was."""
+        """Return the event for the plan's history, not saved yet. `plan` is still as it was before the act.
+
+        Percents are 0 to 100.
+        """
         return RolloutEvent(
             plan=plan,
             action=self.name,
@@ -82,6 +89,7 @@ class Act:
         )
 
     def audit(self, percents: str, **data) -> None:
+        """Write the act to the audit trail; `percents` is a text such as "5% → 25%", `data` goes with it."""
         audit.record(
             AuditEvent.Action.ROLLOUT_CHANGED,
             who=self.who,
@@ -93,7 +101,7 @@ class Act:
         )
 
 
-# From which states staff may do what.
+# The states of a plan from which each act may be done.
 ACTS: dict[str, tuple[str, ...]] = {
     "start": (State.DRAFT, State.COMPLETED, State.ROLLED_BACK),
     "pause": (State.RUNNING, State.AWAITING_APPROVAL),
@@ -105,44 +113,49 @@ ACTS: dict[str, tuple[str, ...]] = {
 
 
 def start(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
-    """To the first stage; where the last plan is over, a new one of the same stages begins."""
+    """Begin the plan at its first stage, or a new plan of the same stages where the last plan is over.
+
+    Returns the plan. Raises PermissionDenied, Stale where `version` is not the plan's, and NotNow. All acts down to
+    `await_approval` return and raise the same.
+    """
     return _do(Act("start", by, reason, ip=ip), version, lambda plan: (State.RUNNING, 1))
 
 
 def pause(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
-    """The percent stays, the clock stands; the guard still acts upon harm."""
+    """Pause the plan: its percent stays and its clock stops. The guard still acts upon harm."""
     return _do(Act("pause", by, reason, ip=ip), version, lambda plan: (State.PAUSED, plan.position))
 
 
 def resume(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
+    """Let a paused plan go on at the stage where it is."""
     return _do(Act("resume", by, reason, ip=ip), version, lambda plan: (State.RUNNING, plan.position))
 
 
 def advance(by: By, *, version: int, reason: str, ip: str | None = None) -> RolloutPlan:
-    """To the next stage; from the last one the plan is completed, and its percent stays."""
+    """Move the plan on to its next stage. After the last stage the plan is completed, and its percent stays."""
     return _do(Act("advance", by, reason, ip=ip), version, _after)
 
 
 def step_down(by: By, *, version: int, reason: str, figures: dict | None = None, ip: str | None = None) -> RolloutPlan:
-    """A stage back, which begins anew; from the first, to nobody."""
+    """Move the plan back one stage, which begins anew; from the first stage, to nobody on Ably."""
     return _do(Act("step_down", by, reason, figures or {}, ip), version, _before)
 
 
 def roll_back(by: By, *, version: int, reason: str, figures: dict | None = None, ip: str | None = None) -> RolloutPlan:
-    """Everybody back to SSE, a "Sim" of the flag's notwithstanding. The plan is over."""
+    """Move everybody back to SSE and end the plan, even where the flag's "Sim" puts all on Ably."""
     return _do(Act("roll_back", by, reason, figures or {}, ip), version, lambda plan: (State.ROLLED_BACK, 0))
 
 
 def await_approval(by: By, *, version: int, reason: str) -> RolloutPlan:
-    """The guard's: the stage is over, and somebody is to say whether to go on."""
+    """Wait for staff to say whether the plan goes on. The guard does this at the end of a stage."""
     return _do(Act("await_approval", by, reason), version, lambda plan: (State.AWAITING_APPROVAL, plan.position))
 
 
 @transaction.atomic
 def switch_off(by: By, *, reason: str) -> None:
-    """The kill switch: nobody on Ably, whatever plan and percent; "Não" stays until somebody takes it back.
+    """Take everybody off Ably, whatever plan and percent: the kill switch. Raises NotNow.
 
-    Raises NotNow.
+    The flag's "Não" then stays until somebody takes it back.
     """
     act = Act("kill", by, reason)
     act.must_say_why()
@@ -156,8 +169,9 @@ def switch_off(by: By, *, reason: str) -> None:
 
 @transaction.atomic
 def kill(by: By, reason: str, ip: str | None = None) -> bool:
-    """The flag goes to nobody by hand: a plan that has people on Ably is over, whatever its version. Whether one was.
-    Asks no permission: the flag's own was asked.
+    """End a plan that has people on Ably, whatever its version, since the flag goes to nobody by hand.
+
+    Returns whether there was such a plan. It asks for no permission: the flag's own was asked.
     """
     plan = RolloutPlan.objects.select_for_update().last()
     if plan is None or plan.state not in RolloutPlan.REVERSIBLE:
@@ -167,16 +181,21 @@ def kill(by: By, reason: str, ip: str | None = None) -> bool:
 
 
 def _after(plan: RolloutPlan) -> tuple[str, int]:
+    """Return state and position after the plan's current stage: the next stage, or the end."""
     last = plan.stages.count()
     return (State.RUNNING, plan.position + 1) if plan.position < last else (State.COMPLETED, last)
 
 
 def _before(plan: RolloutPlan) -> tuple[str, int]:
+    """Return state and position before the plan's current stage: the stage before, or nobody on Ably."""
     return (State.RUNNING, plan.position - 1) if plan.position > 1 else (State.ROLLED_BACK, 0)
 
 
 def _do(act: Act, version: int, target: Callable[[RolloutPlan], tuple[str, int]]) -> RolloutPlan:
-    """The plan after it. Raises PermissionDenied, Stale, NotNow."""
+    """Carry out the act and return the plan after it. Raises PermissionDenied, Stale, NotNow.
+
+    `target` gives state and position (0: no stage) that the plan is to have.
+    """
     with transaction.atomic():
         plan = locked(act, version, ACTS.get(act.name, (State.RUNNING,)))
         if act.name == "start" and plan.state != State.DRAFT:
@@ -186,8 +205,9 @@ def _do(act: Act, version: int, target: Callable[[RolloutPlan], tuple[str, int]]
 
 
 def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
-    """The newest plan, until the end of the transaction. Raises PermissionDenied, Stale, and NotNow where it is in none
-    of `states`.
+    """Return the newest plan, locked until the end of the transaction.
+
+    Raises PermissionDenied, Stale where `version` is not the plan's, and NotNow where it is in none of `states`.
     """
     if isinstance(act.by, Person) and not act.by.has_perm(PERMISSION):
         raise PermissionDenied(f"{PERMISSION} is needed.")
@@ -201,6 +221,10 @@ def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
 
 
 def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
+    """Write plan, flag, event and audit of one act.
+
+    Raises NotNow where the flag is forced and people would go to Ably.
+    """
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     if state == State.RUNNING and flag.everyone is not None:
         raise NotNow("A chave está forçada para todos: devolva-a ao percentual antes.")
@@ -222,13 +246,14 @@ def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
 
 
 def _begin(plan: RolloutPlan, position: int) -> None:
-    """What was measured at another percent tells nothing of this one."""
+    """Begin the stage at `position`: drop what was measured at another percent, which says nothing of this one."""
     plan.since, plan.counted_to, plan.probed_to = eventlog.now(), None, None
     plan.tallies.all().delete()
     plan.stages.filter(position=position).update(watched=0, sample=0, gates=[])
 
 
 def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
+    """Save `event`, and write it to the audit trail, to the admin's log where a person acted, and to the log."""
     event.save()
     percents = _change(event.from_percent, event.to_percent)
     act.audit(percents, act=event.action, to=event.to_state)
@@ -239,7 +264,7 @@ def put_on_record(act: Act, event: RolloutEvent, flag: RolloutFlag) -> None:
 
 
 def put_flag_on_record(act: Act, before: RolloutFlag, flag: RolloutFlag) -> None:
-    """What was done to the flag by hand, beside what became of a plan by it."""
+    """Write to the audit trail and the log how an act changed the flag, beside what became of the plan."""
     percents = _change(before.percent, flag.percent)
     act.audit(percents, act="flag", everyone=[before.everyone, flag.everyone])
     logger.warning("flag_changed", everyone=flag.everyone, percent=float(flag.percent), by=act.who)

@@ -1,4 +1,7 @@
-"""The stages of a plan that has not begun: what may be planned, and on record who changed what, from what, why."""
+"""Edit the stages of a plan that has not begun.
+
+It says what may be planned, and puts on record who changed what, from what, and why.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +16,15 @@ from notificacao.rollout.plan.acts import Act, By, NotNow, locked, put_on_record
 from notificacao.rollout.plan.stages import following, write
 
 EDIT = "edit_stages"
-HOLDBACK_MAX = Decimal(2)
+HOLDBACK_MAX = Decimal(2)  # percent
 STAGES_MAX = 8
-BAKE_MAX = 720  # hours: probes and minutes are kept for 35 days
-SAMPLE_MAX = 1_000_000
+BAKE_MAX = 720  # hours, which is 30 days: probes and minutes are kept for 35 days
+SAMPLE_MAX = 1_000_000  # notifications
 State = RolloutPlan.State
 
 
 class Stage(NamedTuple):
-    """Percent with one decimal, hours of observation, notifications of Ably's people at least."""
+    """Hold a percent (0.1 to 100, one decimal), hours of observation, and the fewest notifications of Ably's people."""
 
     percent: Decimal
     bake_hours: int
@@ -30,7 +33,10 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True)
 class Draft:
-    """What is planned. `holdback`: the percent of people who stay on SSE when all stages are through."""
+    """Hold a plan's stages as they are to be.
+
+    `holdback` is the percent of people who stay on SSE when all stages are through.
+    """
 
     stages: tuple[Stage, ...]
     holdback: Decimal
@@ -38,11 +44,12 @@ class Draft:
 
     @classmethod
     def of(cls, plan: RolloutPlan) -> "Draft":
+        """Return the stages of a plan as they are now."""
         stages = plan.stages.values_list("percent", "bake_hours", "minimum_sample")
         return cls(tuple(Stage(*stage) for stage in stages), plan.holdback, plan.needs_approval)
 
     def faults(self) -> Iterator[str]:
-        """Why it cannot be a plan, in sentences for staff."""
+        """Yield the reasons why this cannot be a plan, in sentences for staff."""
         if not 0 <= self.holdback <= HOLDBACK_MAX:
             yield f"A reserva vai de 0 a {HOLDBACK_MAX}%."
         if not 1 <= len(self.stages) <= STAGES_MAX:
@@ -64,13 +71,18 @@ class Draft:
             )
 
     def as_data(self) -> dict[str, Any]:
+        """Return the draft in JSON's types, for the record."""
         stages = [stage._asdict() | {"percent": float(stage.percent)} for stage in self.stages]
         return {"stages": stages, "holdback": float(self.holdback), "needs_approval": self.needs_approval}
 
 
 @transaction.atomic
 def edit(by: By, *, version: int, reason: str, draft: Draft, ip: str | None = None) -> RolloutPlan:
-    """The plan with these stages; after one that was rolled back, a new one. Raises PermissionDenied, Stale, NotNow."""
+    """Replace the stages of the plan, and return it; after a plan that was rolled back, return a new one.
+
+    `version` is the plan's as the page showed it. Raises PermissionDenied, Stale, and NotNow where the draft is faulty,
+    changes nothing, or the plan is under way or completed.
+    """
     plan = locked(Act(EDIT, by, reason), version, RolloutPlan.EDITABLE)
     for fault in draft.faults():
         raise NotNow(fault)
@@ -87,7 +99,7 @@ def edit(by: By, *, version: int, reason: str, draft: Draft, ip: str | None = No
 
 
 def why_fixed(plan: RolloutPlan) -> str:
-    """Why its stages may not be edited; blank where they may."""
+    """Return why the plan's stages may not be edited, in a sentence for staff; blank where they may."""
     if plan.state in RolloutPlan.EDITABLE:
         return ""
     if plan.state == State.COMPLETED:
@@ -99,6 +111,7 @@ def why_fixed(plan: RolloutPlan) -> str:
 
 
 def _faults_of(number: int, stage: Stage) -> Iterator[str]:
+    """Yield the reasons why one stage is not possible, in sentences for staff."""
     if not 0 < stage.percent <= 100 or stage.percent != round(stage.percent, 1):
         yield f"O percentual da etapa {number} vai de 0,1 a 100, com uma casa decimal."
     if not 1 <= stage.bake_hours <= BAKE_MAX:

@@ -1,4 +1,4 @@
-"""How the plan stands, as plain data: for the admin's page, the API and the shell alike."""
+"""Show how the plan stands, as plain data: the same for the admin's page, the API and the shell."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -33,12 +33,14 @@ _COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 
 
 def overview() -> dict[str, Any]:
-    """Everything that a page needs, in JSON's types. Times are ISO 8601; percents 0 to 100; shares 0 to 1.
+    """Return everything that a page needs, in JSON's types. Times are ISO 8601; percents 0 to 100; shares 0 to 1.
 
     `stages[].gates[]`: name, label, state (met, not_yet, broken), value and goal (shares; goal may be null), control.
-    `holdback`: the percent whom the last stage leaves on SSE. `fixed`: why the stages may not be edited, else blank.
-    `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed.
-    `opinions`: what people say, as `opinions.by_arm` has it. `actions[]`: name, label.
+    `holdback`: the percent of people whom the last stage leaves on SSE. `fixed`: why the stages may not be edited, else
+    blank. `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed, of the
+    last 3 hours. `opinions`: as `survey.by_arm` has it. `actions[]`: name, label.
+
+    Raises RolloutPlan.DoesNotExist.
     """
     plan = newest()
     now = rollout.current()
@@ -66,6 +68,7 @@ def overview() -> dict[str, Any]:
 
 
 def _sentence(plan: RolloutPlan, now: rollout.Rollout) -> str:
+    """Return in up to three sentences where the plan stands, why, and whether Ably is out of use."""
     on_ably = f"{_percent(now.flag.percent)} das pessoas no Ably"
     stage = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
     where = {
@@ -98,6 +101,7 @@ def _stage(stage, plan: RolloutPlan) -> dict[str, Any]:
 
 
 def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
+    """Return the counts of the last three hours (`CHARTED`) by minute and arm, in order of time."""
     since = eventlog.now() - CHARTED
     sums = plan.minutes.filter(at__gte=since).values_list("at", "arm").order_by("at").annotate(*map(Sum, _COUNTS))
     minutes: dict[Any, dict[str, Any]] = defaultdict(dict)
@@ -107,7 +111,7 @@ def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
 
 
 def _people(now: rollout.Rollout) -> dict[str, int]:
-    """Active ones, as the flag has them; `open` ones have a page, by the lane that it is in."""
+    """Count the active people by what the flag assigns them, and the open pages by the transport that they are on."""
     active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
     assigned = sum(map(now.assigned, active))
     told = ActiveChannel.objects.filter(
@@ -124,6 +128,7 @@ def _people(now: rollout.Rollout) -> dict[str, int]:
 
 
 def _events() -> list[dict[str, Any]]:
+    """Return the last `EVENTS_SHOWN` events, newest first, with the names of the people who acted."""
     events = list(RolloutEvent.objects.all()[:EVENTS_SHOWN])
     people = Person.objects.filter(public_id__in={event.who for event in events})
     names = {person.public_id: str(person) for person in people} | {str(hand): name for hand, name in HANDS.items()}
