@@ -106,4 +106,4 @@ def renew_keys(channels: Iterable[str]) -> None:
     rows = Channel.objects.filter(pk__in=names)
     list(rows.select_for_update().order_by("pk"))
     rows.update(key_epoch=F("key_epoch") + 1, key_renewed_at=Now())
-    touch({pk for name in names for pk in audiences.listeners(name).values_list("pk", flat=True)})
+    touch({pk for name in names for pk in audiences.subscribers(name).values_list("pk", flat=True)})

@@ -165,7 +165,7 @@ def _roles(attribute: str, reach: Reach) -> list[str]:
     return [role for role, role_reach in MATRIX.items() if getattr(role_reach, attribute) is reach]
 
 
-def listeners(channel: str) -> QuerySet[Person]:
+def subscribers(channel: str) -> QuerySet[Person]:
     """Return the active people who may subscribe to `channel`; nobody where no such channel exists."""
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:

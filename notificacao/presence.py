@@ -81,7 +81,7 @@ class ChannelPresence:
     since: datetime
 
     @property
-    def listeners(self) -> int:
+    def subscribers(self) -> int:
         """Return how many people listen; a person with both a token and an open page counts once, as most have both."""
         return max(self.on_sse + self.on_ably, self.tokens)
 

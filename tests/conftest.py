@@ -109,7 +109,7 @@ def empty_caches():
 @pytest.fixture(autouse=True)
 def no_earlier_denials():
     """Forget the refusals of earlier tests: one that is alike within a minute would be folded into them."""
-    for kept in (denials._access, login._denials, ably._refusals, producing._refusals, rejections._denials):
+    for kept in (denials._access, login._denials, ably._denials, producing._denials, rejections._denials):
         kept._lately.clear()
 
 

@@ -1,11 +1,11 @@
-"""Who hears what, from both sides: the channels of a person, and the listeners of a channel."""
+"""Who hears what, from both sides: the channels of a person, and the subscribers of a channel."""
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences
-from notificacao.audiences import InvalidId, channels_of, listeners
+from notificacao.audiences import InvalidId, channels_of, subscribers
 from notificacao.models import BenefitType, LogHead, Membership, Person, Role, Unit
 from tests.conftest import make_person
 
@@ -76,7 +76,7 @@ def test_each_role_hears_each_scope_as_the_matrix_says_from_both_sides(role, sco
     places["somebody else's personal"] = audiences.channel_for_user(make_person("eva"))
     hears = role in HEARD_BY[scope]
     assert (places[scope] in of(person)) is hears
-    assert listeners(places[scope]).filter(pk=person.pk).exists() is hears
+    assert subscribers(places[scope]).filter(pk=person.pk).exists() is hears
 
 
 @pytest.mark.parametrize("role", Role)
@@ -98,7 +98,7 @@ def test_both_sides_agree_for_people_of_several_roles(places, cras_norte, cras_s
     heard = channels_of([person.pk for person in people])
     every = set(places.values()) | {audiences.channel_for_user(person) for person in people}
     for channel in every:
-        listening = list(listeners(channel).values_list("pk", flat=True))
+        listening = list(subscribers(channel).values_list("pk", flat=True))
         assert len(listening) == len(set(listening)), "nobody is listed twice"
         assert set(listening) == {pk for pk, channels in heard.items() if channel in channels}
 
@@ -113,7 +113,7 @@ def test_inactive_people_hear_nothing(places, cras_norte):
     join(person, Role.TECNICO, cras_norte)
     assert channels_of([person.pk]) == {}
     for channel in [*places.values(), audiences.channel_for_user(person)]:
-        assert not listeners(channel).filter(pk=person.pk).exists()
+        assert not subscribers(channel).filter(pk=person.pk).exists()
 
 
 def test_people_that_do_not_exist_are_left_out(ana):
@@ -141,14 +141,14 @@ def test_the_system_is_heard_since_the_person_exists_and_the_personal_channel_si
 def test_ending_a_membership_ends_what_it_let_hear(ana, places):
     ana.memberships.all().delete()
     assert places["own unit"] not in of(ana)
-    assert ana not in listeners(places["own unit"])
+    assert ana not in subscribers(places["own unit"])
 
 
 def test_taking_a_benefit_from_a_unit_ends_what_its_coordinator_hears(places, cras_norte):
     person = make_person("dora", Role.COORDENADOR, cras_norte)
     cras_norte.benefits.clear()
     assert places["benefit of own unit"] not in of(person)
-    assert person not in listeners(places["benefit of own unit"])
+    assert person not in subscribers(places["benefit of own unit"])
 
 
 @pytest.mark.parametrize("role", [Role.TECNICO, Role.COORDENADOR, Role.GESTOR])
@@ -216,10 +216,10 @@ def test_ids_of_1_to_64_plain_characters_make_names(identifier):
         "private:city:{ana}:notifications",
     ],
 )
-def test_a_name_that_is_nobodys_has_no_listeners_and_is_unknown(name, ana):
+def test_a_name_that_is_nobodys_has_no_subscribers_and_is_unknown(name, ana):
     make_person("gil", Role.GESTOR)
     name = name.format(ana=ana.public_id)
-    assert not listeners(name).exists()
+    assert not subscribers(name).exists()
     assert audiences.unknown([name]) == {name}
 
 

@@ -185,7 +185,7 @@ class NotificationAdmin(admin.ModelAdmin):
 
     def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
         whom = recipients([obj.channel])[obj.channel]
-        reached = audiences.listeners(obj.channel).count()
+        reached = audiences.subscribers(obj.channel).count()
         people = f"{reached} pessoa" if reached == 1 else f"{reached} pessoas"
         if obj.sent_before:
             self.message_user(request, f"Esta notificação já foi enviada para {whom} ({people}).", messages.WARNING)

@@ -18,7 +18,7 @@ class ActiveChannelAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         found = presence.active_channels()
-        shown = sorted(found, key=lambda one: (-one.listeners, one.channel))[:MOST]
+        shown = sorted(found, key=lambda one: (-one.subscribers, one.channel))[:MOST]
         owners = presence.owners_of(one.channel for one in shown)
         context = {
             **self.admin_site.each_context(request),

@@ -18,7 +18,7 @@ from notificacao.models import AuditEvent
 
 CHANNELS_MAX = 1_000
 
-_refusals = Denials(AuditEvent.Action.TOKEN_REFUSED)
+_denials = Denials(AuditEvent.Action.TOKEN_REFUSED)
 
 
 class TokenView(APIView):
@@ -53,7 +53,7 @@ class TokenView(APIView):
         """Record a refusal before it is answered; every refusal comes through here."""
         if isinstance(exc, exceptions.APIException):
             who = getattr(self.request.user, "public_id", "")
-            _refusals.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
+            _denials.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
         return super().handle_exception(exc)
 
 

@@ -28,7 +28,7 @@ from notificacao.rates import Rate
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _TRY_AGAIN = 1  # seconds
 
-_refusals = Denials(AuditEvent.Action.PRODUCER_REFUSED)
+_denials = Denials(AuditEvent.Action.PRODUCER_REFUSED)
 
 
 class ProducersKey(BaseAuthentication):
@@ -45,7 +45,7 @@ class ProducersKey(BaseAuthentication):
             key = api_keys.recognise(text)
         except api_keys.KeyRefused as refused:
             address = audit.address_of(request)
-            _refusals.record(who=refused.who, ip=address, reason=f"key {refused.reason}")
+            _denials.record(who=refused.who, ip=address, reason=f"key {refused.reason}")
             if wait := rates.take(f"keys:{address}", Rate(*conf.RATE_KEYS)):
                 raise Throttled(wait) from None
             detail = "Esta chave não vale: confira se expirou ou foi revogada."
@@ -124,7 +124,7 @@ class NotificationsView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Record the refusal of a producer before it is answered; every refusal comes through here."""
         if self.keeps_refusals and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
-            _refusals.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
+            _denials.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
         return super().handle_exception(exc)
 
 

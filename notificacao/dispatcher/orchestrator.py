@@ -184,7 +184,7 @@ def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:
         return channels
     persons = audiences.persons_of(channels)
     people = {
-        channel: audiences.listeners(channel).values_list("pk", flat=True)
+        channel: audiences.subscribers(channel).values_list("pk", flat=True)
         for channel in channels
         if not audiences.is_personal(channel)
     }

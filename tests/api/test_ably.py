@@ -93,7 +93,7 @@ def test_a_token_is_never_to_be_had_by_get(as_ana, on_ably):
 @pytest.fixture
 def refusals(monkeypatch):
     """What is on record of refusals: nothing is folded away from the test before."""
-    monkeypatch.setattr(ably_view, "_refusals", Denials(AuditEvent.Action.TOKEN_REFUSED))
+    monkeypatch.setattr(ably_view, "_denials", Denials(AuditEvent.Action.TOKEN_REFUSED))
     return lambda: list(AuditEvent.objects.filter(action="token_refused").values_list("who", "ip", "reason"))
 
 

@@ -28,7 +28,7 @@ def told(cras_norte):
     return channels
 
 
-def test_staff_see_each_channel_its_listeners_and_since_when(as_bia, told):
+def test_staff_see_each_channel_its_subscribers_and_since_when(as_bia, told):
     answer = as_bia.get(URL)
     assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
     body = answer.json()

@@ -24,7 +24,7 @@ def system(ana, bia, caio, aluguel_social):
 @pytest.fixture
 def refusals(monkeypatch):
     """What is on record of refusals: nothing is folded away from the test before."""
-    monkeypatch.setattr(view, "_refusals", Denials(AuditEvent.Action.PRODUCER_REFUSED))
+    monkeypatch.setattr(view, "_denials", Denials(AuditEvent.Action.PRODUCER_REFUSED))
     return lambda: list(AuditEvent.objects.filter(action="producer_refused").values_list("who", "ip", "reason"))
 
 

@@ -146,7 +146,7 @@ def test_a_token_in_force_counts_its_person_once_and_an_expired_one_not(transact
     issue("ana", [SYSTEM])
     issue("bia", [SYSTEM], expires_in=-1)
     [found] = presence.active_channels()
-    assert (found.channel, found.tokens, found.listeners) == (SYSTEM, 1, 1)
+    assert (found.channel, found.tokens, found.subscribers) == (SYSTEM, 1, 1)
     assert timezone.now() - found.since < timedelta(minutes=1)
 
 
