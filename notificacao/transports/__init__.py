@@ -1,4 +1,7 @@
-"""Ways out of the house: what can carry a notification to a browser besides our own stream."""
+"""Define the protocol of a transport: a service that carries notifications to browsers besides our own stream.
+
+The dispatcher publishes through it, and knows no transport by name.
+"""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +13,9 @@ from notificacao.models import Notification
 
 
 class TransportError(Exception):
-    """A publish that did not succeed: `message` for the log, in English, `told` for staff, in Portuguese.
+    """Report that a transport failed: `message` is for the log, in English, `told` for staff, in Portuguese.
 
-    `permanent`: the fault is ours or the message's, and a retry cannot help.
+    `permanent` is true where the fault is ours or the message's, and a retry cannot help.
     """
 
     def __init__(self, message: str, told: str, *, permanent: bool):
@@ -22,14 +25,14 @@ class TransportError(Exception):
 
 
 class CredentialsRejected(TransportError):
-    """Our key or our account is refused: a retry cannot help, and nobody else's message gets through either."""
+    """Report that the transport rejects our key or account: no retry helps, and no other message gets through."""
 
     def __init__(self, message: str, told: str):
         super().__init__(message, told, permanent=True)
 
 
 class TooFast(TransportError):
-    """We send faster than the other side allows. `retry_after`: seconds that it asks for; None where it does not."""
+    """Report that we send faster than the transport allows; `retry_after` is how many seconds it asks for, or None."""
 
     def __init__(self, message: str, told: str, retry_after: float | None = None):
         super().__init__(message, told, permanent=False)
@@ -37,7 +40,10 @@ class TooFast(TransportError):
 
 
 class Sealed(NamedTuple):
-    """A message as it leaves: encrypted and encoded once, the same on each attempt. `size` as the other side counts."""
+    """Hold a message encrypted and encoded once, so that each attempt sends the same.
+
+    `size` is its length in bytes as the transport counts them.
+    """
 
     body: str
     size: int
@@ -45,9 +51,10 @@ class Sealed(NamedTuple):
 
 @dataclass
 class Envelope:
-    """A stamped row, ready to go: with the log's epoch and its channel's key epoch.
+    """Hold a stamped row for a transport, with the log's epoch and the key epoch of the row's channel.
 
-    `until`: the monotonic second at which whoever claimed the row must be done. `sealed` is the transport's.
+    `until` is the monotonic second by which the dispatcher that claimed the row must be done. The transport sets
+    `sealed`.
     """
 
     row: Notification
@@ -58,31 +65,44 @@ class Envelope:
 
 
 class Listening(Protocol):
+    """Describe a subscription to one channel of a transport."""
+
     async def next(self) -> tuple[str, Any]:
-        """`(message id, data)` of what arrives next; waits for it."""
+        """Wait for the next message, and return its `(message id, data)`."""
 
 
 class Transport(Protocol):
+    """Describe what the dispatcher, its canary and its revoker ask of a transport."""
+
     def seal(self, envelope: Envelope) -> None:
-        """Make it ready to be published. Raises TransportError where it is too large."""
+        """Set `envelope.sealed`, ready to be published. Raises TransportError where the message is too large."""
 
     async def publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
-        """Publish each once, in one request: sealed rows of as many channels. What went wrong with each; None is well.
+        """Publish `envelopes`, each of another channel, in one request; return the error of each, or None.
 
-        Publishing the same row again sends the same id and bytes. Raises TransportError where all of it failed.
+        Publishing the same row again sends the same id and bytes. Raises TransportError where all of them failed.
         """
 
     async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
-        """Publish `data` to a channel that is not the log's; the message's id. Raises TransportError."""
+        """Publish `data` to a channel that is not the log's, encrypted with `key` where there is one.
+
+        Return the message's id. Raises TransportError.
+        """
 
     def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
-        """`async with` it: what arrives on `channel` from then on. Raises TransportError."""
+        """Return a context manager that subscribes to `channel`, and ends the subscription with the block.
+
+        It decrypts with `key` where there is one. Entering it raises TransportError.
+        """
 
     async def probe(self) -> None:
-        """Whether the other side answers and accepts our key. Raises TransportError."""
+        """Check that the transport answers and accepts our key. Raises TransportError."""
 
     async def revoke(self, targets: list[str], issued_before: int) -> None:
-        """Take back the tokens of `targets` (at most 100) issued before that moment, in ms. Raises TransportError."""
+        """Revoke the tokens of `targets` (at most 100) issued before `issued_before`, in milliseconds since 1970.
+
+        Raises TransportError.
+        """
 
     async def close(self) -> None:
-        """Give back the connection."""
+        """Close the connections."""

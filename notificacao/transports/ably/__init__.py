@@ -1,4 +1,4 @@
-"""Ably over its official SDK: the one package that imports it."""
+"""Publish to Ably and subscribe there over its official SDK; no module outside this package imports the SDK."""
 
 import json
 import uuid
@@ -19,21 +19,26 @@ _PROBE = f"{messages.path(PROBE_CHANNEL)}?limit=1"
 
 
 class AblyTransport:
-    """Lives on one running loop. Several requests may be in flight; a request carries up to 100 channels.
+    """Publish, subscribe, probe and revoke at Ably, on one running loop.
 
-    It keeps no channel of the SDK, so there is none to release.
+    Several requests may be in flight; a request carries up to 100 channels. It keeps no channel of the SDK, so there is
+    none to release.
     """
 
     def __init__(self) -> None:
         self._client = Client()
 
     def seal(self, envelope: Envelope) -> None:
-        """Encrypt and encode the row, once. Raises TransportError where it is larger than Ably takes."""
+        """Encrypt and encode the row, once. Raises TransportError where it is larger than `messages.LARGEST` bytes."""
         if envelope.sealed is None:
             envelope.sealed = messages.seal(envelope)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:
-        """Publish each once, in one request; what went wrong with each. Raises TransportError where all failed."""
+        """Publish `envelopes` in one request; return the error of each in order, None for success.
+
+        Where Ably refuses a whole batch because of one message, its halves are published apart until that one is found.
+        Raises TransportError where all of them failed.
+        """
         faults = await self._publish(envelopes)
         for envelope, fault in zip(envelopes, faults, strict=True):
             if fault is None:
@@ -48,14 +53,15 @@ class AblyTransport:
             return [its_own(fault_of(await self._client.ask("POST", path, body)))]
         batch = messages.batch([(envelope.row.channel, _sealed(envelope).body) for envelope in envelopes])
         answer = await self._client.ask("POST", "/messages", batch)
-        if its_own(fault_of(answer)) is not None:  # one of them made Ably refuse all: find out which
+        if its_own(fault_of(answer)) is not None:  # Ably refused all for one message: halve until it is found
             half = len(envelopes) // 2
             return await self._publish(envelopes[:half]) + await self._publish(envelopes[half:])
         return fault_of_each(answer, len(envelopes))
 
     async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
-        """Publish `data` to a channel that is not the log's, encrypted with `key`; the message's id. Raises
-        TransportError.
+        """Publish `data` to a channel that is not the log's, encrypted with `key` where there is one.
+
+        Return the message's id. Raises TransportError.
         """
         message_id = str(uuid.uuid4())
         body = messages.encode(message_id, "probe", data, key=key)
@@ -65,18 +71,24 @@ class AblyTransport:
         return message_id
 
     def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
-        """`async with` it: attached to `channel`, on a connection of its own. Raises TransportError."""
+        """Return a context manager that subscribes to `channel` on a connection of its own.
+
+        It decrypts with `key` where there is one. Entering it raises TransportError.
+        """
         return listen(channel, key)
 
     async def probe(self) -> None:
-        """Ask for the history of a channel: that takes connection, key and clock. Raises TransportError."""
+        """Ask for the history of a channel, which tests connection, key and clock. Raises TransportError."""
         answer = await self._client.ask("GET", _PROBE)
         fault = fault_of(answer)
-        if fault is not None and not is_only_a_capability(answer):  # a key that may only publish is a key
+        if fault is not None and not is_only_a_capability(answer):  # a key that may only publish is accepted too
             raise fault
 
     async def revoke(self, targets: list[str], issued_before: int) -> None:
-        """At once, without the 30 s that Ably would else leave for a renewal. Raises TransportError."""
+        """Revoke the tokens of `targets` (at most 100) issued before `issued_before`, in milliseconds since 1970.
+
+        They end at once, without the 30 s that Ably would else leave for a renewal. Raises TransportError.
+        """
         path = f"/keys/{conf.ably_key_name}/revokeTokens"
         body = {"targets": targets, "issuedBefore": issued_before, "allowReauthMargin": False}
         answer = await self._client.ask("POST", path, json.dumps(body), by_key=True)
@@ -90,6 +102,7 @@ class AblyTransport:
             )
 
     async def close(self) -> None:
+        """Close the connections to Ably."""
         await self._client.close()
 
 

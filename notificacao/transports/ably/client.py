@@ -1,4 +1,4 @@
-"""The SDK's REST client with a token of our own, and what came back from one request."""
+"""Send requests to Ably's REST API, authorised by a token that this server signs for itself."""
 
 import asyncio
 import base64
@@ -17,12 +17,15 @@ from notificacao.transports import TransportError
 
 _OWN_TOKEN_TTL = 3600  # seconds
 _API_VERSION = "5"
-_TOKEN_ERRORS = range(40140, 40150)  # the token's own fault: sign another, ask again
+_TOKEN_ERRORS = range(40140, 40150)  # the token is not accepted: another is signed, and the request sent again
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Ably said: `code` and `message` are Ably's own, 0 and empty where all is well."""
+    """Hold Ably's answer to one request; `code` and `message` are those of Ably's error, 0 and empty for success.
+
+    `retry_after` is how many seconds Ably asks to wait, or None; `items` is the body.
+    """
 
     status: int
     code: int = 0
@@ -32,7 +35,10 @@ class Answer:
 
 
 class Client:
-    """One per running loop; the SDK keeps its connections. The SDK refuses a key over plain http, so we sign a JWT."""
+    """Wrap the SDK's REST client, one for each running loop; the SDK keeps its connections.
+
+    The SDK refuses a key over plain http, so the client signs a JWT with it.
+    """
 
     def __init__(self, auth_callback: Callable[[Any], Awaitable[str]] | None = None) -> None:
         self._rest = AblyRest(
@@ -44,9 +50,10 @@ class Client:
         )
 
     async def ask(self, method: str, path: str, body: str | None = None, *, by_key: bool = False) -> Answer:
-        """One request, and another where our token was no longer good. Raises TransportError where no answer came.
+        """Send one request, and a second with a new token where Ably no longer accepts ours; return Ably's answer.
 
-        `by_key`: with the key itself, for what a token may not do.
+        With `by_key` the key itself authorises the request, for what a token may not do. Raises TransportError where no
+        answer of Ably's came within ABLY_PUBLISH_TIMEOUT seconds.
         """
         headers = (
             {"Authorization": f"Basic {base64.b64encode(conf.ABLY_API_KEY.encode()).decode()}"} if by_key else None
@@ -85,11 +92,12 @@ class Client:
         return Answer(response.status_code, code or 100 * response.status_code, message, retry_after)
 
     async def close(self) -> None:
+        """Close the connections that the SDK keeps."""
         await self._rest.close()
 
 
 def address() -> dict[str, Any]:
-    """Where Ably is, in the SDK's options; Ably's own cloud where no endpoint is set."""
+    """Return the SDK's options for where Ably is: none where ABLY_ENDPOINT is empty, which means Ably's cloud."""
     if not conf.ABLY_ENDPOINT:
         return {}
     port = {"tls_port": conf.ABLY_PORT} if conf.ABLY_TLS else {"port": conf.ABLY_PORT}
@@ -97,14 +105,17 @@ def address() -> dict[str, Any]:
 
 
 async def sign_own_token(_params) -> str:
-    """A JWT with all of our key's capabilities, for this server alone (Ably's documentation of JWTs)."""
+    """Return a JWT with all of our key's capabilities, for this server alone, valid for an hour.
+
+    The claims are those of Ably's documentation of JWTs.
+    """
     now = int(time.time())
     claims = {"iat": now, "exp": now + _OWN_TOKEN_TTL, "x-ably-capability": '{"*":["*"]}'}
     return jwt.encode(claims, conf.ably_key_secret, algorithm="HS256", headers={"kid": conf.ably_key_name})
 
 
 def read_error(error: Any) -> tuple[int, str]:
-    """Ably's code and message; 0 and nothing where `error` is not of Ably's shape."""
+    """Return the `(code, message)` of an error in Ably's JSON; `(0, "")` where `error` is not of Ably's shape."""
     if not isinstance(error, dict):
         return 0, ""
     code = error.get("code")
@@ -112,13 +123,13 @@ def read_error(error: Any) -> tuple[int, str]:
 
 
 def kind_of(error: Exception) -> str:
-    """Return the error's class by name, and SSL where that failed: what staff are told of an error in English."""
+    """Return the name of the error's class, and SSL where that failed: staff are told this of an English error."""
     name = type(error).__name__
     return f"{name}, SSL" if "SSL" in str(error) else name
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """RFC 9110: seconds, or a date."""
+    """Return the seconds that Retry-After asks for, given in seconds or as a date (RFC 9110); None without one."""
     given = headers.get("retry-after", "")
     try:
         return max(0.0, float(given))

@@ -1,4 +1,4 @@
-"""What `ably_check` alone asks of Ably: its clock, what it holds, how it takes a token of ours."""
+"""Ask Ably what only `ably_check` needs: its clock, the messages that it keeps, its answer to a token of ours."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ TAKEN = 0
 
 
 async def server_time(client: Client) -> float:
-    """Seconds since 1970, by Ably's clock. Raises TransportError."""
+    """Return the seconds since 1970 by Ably's clock. Raises TransportError."""
     return float((await _get(client, "/time"))[0]) / 1_000
 
 
 async def held(client: Client, channel: str) -> list[dict[str, Any]]:
-    """The channel's latest messages as Ably keeps them, newest first. Raises TransportError."""
+    """Return the channel's 10 latest messages as Ably keeps them, newest first. Raises TransportError."""
     return await _get(client, f"{messages.path(channel)}?limit=10")
 
 
@@ -37,7 +37,7 @@ async def _get(client: Client, path: str) -> list[Any]:
 
 
 async def attach(token: str, channels: Iterable[str]) -> dict[str, int]:
-    """How Ably answers whoever subscribes to each of `channels` with `token`: TAKEN, REFUSED or another of its codes.
+    """Subscribe to each of `channels` with `token`; return `{channel: TAKEN, REFUSED or another of Ably's codes}`.
 
     Raises TransportError where the token does not even connect.
     """
@@ -64,7 +64,7 @@ async def _attach(client: AblyRealtime, channel: str) -> int:
 
 
 async def publish(token: str, channel: str) -> int:
-    """How Ably answers whoever publishes to `channel` with `token`. Raises TransportError where it does not answer."""
+    """Publish to `channel` with `token`; return Ably's code, TAKEN for success. Raises TransportError."""
     client = Client(_gives(token))
     try:
         return (await client.ask("POST", messages.path(channel), '{"name":"probe"}')).code
@@ -74,7 +74,10 @@ async def publish(token: str, channel: str) -> int:
 
 @contextlib.asynccontextmanager
 async def connected(token: str, channel: str) -> AsyncIterator[asyncio.Event]:
-    """Attached to `channel` with `token`; the event is set once Ably wants another one. Raises TransportError."""
+    """Stay subscribed to `channel` with `token` during the block.
+
+    It gives an event, which is set once Ably asks for a new token. Raises TransportError where Ably rejects the token.
+    """
     wants_another = asyncio.Event()
     given = False
 
@@ -82,7 +85,7 @@ async def connected(token: str, channel: str) -> AsyncIterator[asyncio.Event]:
         nonlocal given
         if given:
             wants_another.set()
-            await asyncio.Event().wait()  # there is no other
+            await asyncio.Event().wait()  # there is no second token to give
         given = True
         return token
 

@@ -1,4 +1,4 @@
-"""Listening to a channel over the SDK's Realtime client: for the canary and for `ably_check`."""
+"""Listen to a channel over the SDK's Realtime client, for the canary and for `ably_check`."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,10 @@ _CLOSES_WITHIN = 2.0  # seconds
 
 
 class Listening:
-    """What arrives on one channel, in order. The SDK reconnects by itself; what it missed then is missing here."""
+    """Queue the messages that arrive on one channel, in order.
+
+    The SDK reconnects by itself; the messages that it missed meanwhile are missing here too.
+    """
 
     def __init__(self, client: AblyRealtime):
         self._client = client
@@ -24,19 +27,25 @@ class Listening:
 
     @property
     def connected(self) -> bool:
+        """Tell whether the connection to Ably is up."""
         return self._client.connection.state == "connected"
 
     def take(self, message) -> None:
+        """Queue a message of the SDK's, for `next`."""
         self._arrived.put_nowait((message.id, message.data))
 
     async def next(self) -> tuple[str, Any]:
-        """`(message id, data)` of the next one; waits for it."""
+        """Wait for the next message, and return its `(message id, data)`."""
         return await self._arrived.get()
 
 
 @contextlib.asynccontextmanager
 async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
-    """Attached to `channel`. Raises TransportError where that does not succeed within ABLY_PUBLISH_TIMEOUT."""
+    """Subscribe to `channel` during the block, and decrypt with `key` where there is one.
+
+    Raises TransportError where Ably has not accepted the subscription within ABLY_PUBLISH_TIMEOUT seconds; it is
+    `permanent` where our key may not subscribe.
+    """
     client = realtime(sign_own_token)
     listening = Listening(client)
     try:
@@ -61,12 +70,16 @@ async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
 
 
 def realtime(auth_callback: Callable[[Any], Awaitable[str]]) -> AblyRealtime:
-    """The SDK's client, which connects at once. It ignores `port` (ably-python issue 567): the endpoint carries it."""
+    """Return the SDK's Realtime client, which connects at once.
+
+    The SDK ignores the option `port` (ably-python issue 567), so the endpoint carries the port.
+    """
     address = {"endpoint": f"{conf.ABLY_ENDPOINT}:{conf.ABLY_PORT}", "tls": conf.ABLY_TLS} if conf.ABLY_ENDPOINT else {}
     return AblyRealtime(auth_callback=auth_callback, use_binary_protocol=False, **address)
 
 
 async def close(client: AblyRealtime) -> None:
+    """Close `client`, for two seconds at most; no error of its closing is raised."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_CLOSES_WITHIN):
             await client.close()

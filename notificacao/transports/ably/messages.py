@@ -1,4 +1,4 @@
-"""A row as Ably's message: encrypted once, the same bytes on every attempt and after every restart."""
+"""Encode a row as Ably's message, encrypted to the same bytes on every attempt and after every restart."""
 
 import json
 import math
@@ -13,13 +13,17 @@ from notificacao import keys, wire
 from notificacao.conf import conf
 from notificacao.transports import Envelope, Sealed, TransportError
 
-# Bytes, on Ably's Free and Standard plans. Ours are counted in base64, by a third more than Ably's: what fits, fits.
+# Bytes: Ably's limit on its Free and Standard plans. Here they are counted in base64, a third more than Ably counts, so
+# Ably never refuses what is within the limit here.
 LARGEST = 65_536
 _BILLED = 5 * 1_024  # bytes that Ably counts as one message
 
 
 def seal(envelope: Envelope) -> Sealed:
-    """The row, or a reference to it, as JSON. Raises TransportError where Ably would refuse its size."""
+    """Return the row of `envelope` as JSON, or with ABLY_PAYLOAD=reference its id and seq alone.
+
+    Raises TransportError where it is larger than `LARGEST` bytes, which Ably would refuse.
+    """
     row = envelope.row
     by_reference = conf.ABLY_PAYLOAD == "reference"
     headers = {
@@ -47,7 +51,7 @@ def seal(envelope: Envelope) -> Sealed:
 def encode(
     message_id: str, name: str, data: dict[str, Any], *, key: bytes | None, extras: dict[str, Any] | None = None
 ) -> str:
-    """One message as JSON, encrypted where there is a key; its IV comes from key and id."""
+    """Return one message as JSON, its data encrypted where there is a `key`; the IV is derived from key and id."""
     message = Message(name=name, id=message_id, data=data, extras=extras)
     if key is not None:
         message.encrypt(get_cipher({"key": key, "iv": keys.initialisation_vector(key, message_id)}))
@@ -55,15 +59,19 @@ def encode(
 
 
 def path(channel: str) -> str:
+    """Return the path of the channel's messages in Ably's REST API."""
     return f"/channels/{quote(channel, safe=':')}/messages"
 
 
 def batch(messages: Iterable[tuple[str, str]]) -> str:
-    """`(channel, message as JSON)` of each as the body of one batch: a spec each, since each is another message."""
+    """Return the body of one batch request for pairs of `(channel, message as JSON)`.
+
+    Each pair is a spec of its own, since a spec sends the same messages to all its channels.
+    """
     specs = [f'{{"channels":[{json.dumps(channel)}],"messages":[{body}]}}' for channel, body in messages]
     return f"[{','.join(specs)}]"
 
 
 def billed(size: int) -> int:
-    """How many messages Ably bills for one of that size."""
+    """Return how many messages Ably bills for one of `size` bytes: one for each 5 KiB that it begins."""
     return max(1, math.ceil(size / _BILLED))
