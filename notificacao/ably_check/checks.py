@@ -1,6 +1,6 @@
-"""What somebody with a real key wants to know first: does Ably take all that this system asks of it, and if not, why.
+"""Check with a real key whether Ably accepts all that this system asks of it, and say what to do where it does not.
 
-Each question is answered by one `Finding`, in pt-BR. Nothing is left behind but a few probes on the canary's channel.
+Each check gives one `Finding`, in pt-BR. It leaves nothing at Ably but a few probes on the canary's channel.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from notificacao.transports import CredentialsRejected, Listening, TransportErro
 from notificacao.transports.ably import AblyTransport, inspection
 from notificacao.transports.ably.client import Client
 
-_CLOCK_MAY_BE_OFF = 1.0  # seconds; a JWT tells whole ones
+_CLOCK_MAY_BE_OFF = 1.0  # seconds; the times in a JWT are whole seconds
 _REVOKED_WITHIN = 10.0  # seconds
 _LOOK_AGAIN = 0.2  # seconds
 
@@ -48,7 +48,10 @@ _FIX_REVOCABLE = (
 
 @dataclass(frozen=True)
 class Finding:
-    """`ok` is None where it could not be looked at."""
+    """Hold the result of one check, in pt-BR: `said` is what was found, `to_do` what the reader should do about it.
+
+    `ok` is None where the check could not be made.
+    """
 
     name: str
     ok: bool | None
@@ -57,7 +60,7 @@ class Finding:
 
 
 class Wrong(Exception):
-    """What is wrong, and what to do."""
+    """Report that a check failed: `said` is what was found, `to_do` what the reader should do, both in pt-BR."""
 
     def __init__(self, said: str, to_do: str):
         super().__init__(said)
@@ -66,7 +69,7 @@ class Wrong(Exception):
 
 
 class AblyCheck:
-    """One run, on one loop. `probes`: round trips to measure."""
+    """Run all checks once, on one loop, with a token of each visitor; `probes` is how many round trips are measured."""
 
     def __init__(self, visitors: list[Visitor], probes: int):
         self._visitors = visitors
@@ -76,7 +79,10 @@ class AblyCheck:
         self._key = keys.channel_key(PROBE_CHANNEL, 1)
 
     async def findings(self) -> AsyncIterator[Finding]:
-        """One after the other, as they are known."""
+        """Make the checks one after the other, and yield each finding as soon as it is known.
+
+        Without a key that Ably accepts the checks after the second are not made, and their `ok` is None.
+        """
         try:
             yield await self._find("Relógio", self._clock)
             key = await self._find("Chave", self._may_come_in)
@@ -204,7 +210,7 @@ class AblyCheck:
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[Listening]:
-        """Raises Wrong where nobody may listen."""
+        """Subscribe to the canary's channel during the block. Raises Wrong where that does not succeed."""
         async with contextlib.AsyncExitStack() as stack:
             try:
                 listening = await stack.enter_async_context(self._transport.subscribe(PROBE_CHANNEL, key=self._key))
@@ -214,7 +220,7 @@ class AblyCheck:
             yield listening
 
     async def _send_and_hear(self, data: dict[str, Any], listening: Listening) -> tuple[str, Any]:
-        """`(message id, data)` as it came back. Raises Wrong."""
+        """Publish `data`, and return the `(message id, data)` that came back. Raises Wrong where it did not."""
         try:
             message_id = await self._transport.announce(PROBE_CHANNEL, data, key=self._key)
             async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
@@ -230,7 +236,10 @@ class AblyCheck:
 
 
 def _token_for(client_id: str) -> str:
-    """Of nobody, and issued a second ago: a revocation means what was issued before it."""
+    """Return a token for a client id that belongs to no person, valid for a minute from a second ago.
+
+    A revocation covers only the tokens that were issued before it, and a JWT's times are whole seconds.
+    """
     now = int(time.time()) - 1
     claims = {
         "iat": now,

@@ -1,4 +1,7 @@
-"""A token of each role, for `ably_check`: of people who exist only within a transaction that is rolled back."""
+"""Make a token of each role for `ably_check`.
+
+The tokens belong to people who exist only within a transaction that is rolled back.
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ from notificacao.models import BenefitType, Membership, Person, Role, Unit
 
 @dataclass(frozen=True)
 class Visitor:
-    """A role's token, and which channels the matrix lets it hear and which it does not."""
+    """Hold a role's token and its personal channel, `own`.
+
+    `channels` is `{name: whether audiences.MATRIX permits the role to subscribe to it}`.
+    """
 
     role: str
     token: str
@@ -29,7 +35,10 @@ class Visitor:
 
 @transaction.atomic
 def visitors() -> list[Visitor]:
-    """One a role. Written in bulk: no signal tells open streams of people whom nobody will ever see."""
+    """Return one visitor for each role, each with a token that was signed for its channels.
+
+    The rows are written in bulk, which sends no signal, so that no open stream is told of people who are rolled back.
+    """
     mark = f"check-{uuid.uuid4().hex[:10]}"
     here, elsewhere = Unit.objects.bulk_create(
         Unit(code=f"{mark}-{place}", name=mark, kind=Unit.Kind.OUTRO) for place in "ab"
