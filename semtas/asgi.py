@@ -1,4 +1,4 @@
-"""The ASGI application: the stream beside Django, behind Channels' routing."""
+"""Build the ASGI application: the stream beside Django, behind Channels' routing."""
 
 import os
 

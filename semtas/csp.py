@@ -1,11 +1,11 @@
-"""The content security policy of every page: this site alone, nothing inline, and of other hosts those of Ably."""
+"""Build the content security policy of every page: this site alone, nothing inline, of other hosts Ably's only."""
 
-# Asked by Ably's browser SDK (2.28) when a connection takes longer than 4 s: is it Ably, or the network?
+# Ably's browser SDK (2.28) asks these, when a connection takes longer than 4 s, whether Ably or the network fails.
 _CONNECTIVITY = ["https://internet-up.ably-realtime.com", "wss://ws-up.ably-realtime.com"]
 
 
 def policy(connect: list[str]) -> dict[str, list[str]]:
-    """The directives, for django-csp. `connect`: where scripts may connect to, beside this site."""
+    """Return the directives, for django-csp; `connect` lists the sources beside this site that scripts may reach."""
     return {
         "default-src": ["'self'"],
         "connect-src": ["'self'", *connect],
@@ -17,9 +17,9 @@ def policy(connect: list[str]) -> dict[str, list[str]]:
 
 
 def ably_sources(endpoint: str, port: int, *, tls: bool) -> list[str]:
-    """All that Ably's browser SDK connects to, given what the page gives it: an empty `endpoint` is Ably's cloud.
+    """Return every source that Ably's browser SDK connects to with the options that a page gives it.
 
-    A port goes with an endpoint only.
+    An empty `endpoint` means Ably's cloud; `port` counts only with an endpoint.
     """
     secure = "s" if tls else ""
     at = f":{port}" if endpoint and port != (443 if tls else 80) else ""
@@ -28,7 +28,7 @@ def ably_sources(endpoint: str, port: int, *, tls: bool) -> list[str]:
 
 
 def _hosts(endpoint: str) -> list[str]:
-    """As the SDK reads an endpoint (its `defaults.ts`): a host, or a routing policy with five fallbacks."""
+    """Return the endpoint's hosts as the SDK reads it (its `defaults.ts`): one, or a policy's with five fallbacks."""
     if ":" in endpoint.removeprefix("nonprod:"):
         return [f"[{endpoint.strip('[]')}]"]
     if "." in endpoint or endpoint == "localhost":

@@ -1,6 +1,7 @@
-"""What every request goes through, of our own.
+"""Define the project's own middleware, which every request goes through.
 
-Under ASGI each middleware that could run either way is taken to a thread by itself, twice a request.
+Each is `sync_only`: under ASGI each middleware that could run either way is taken to a thread by itself, twice a
+request.
 """
 
 from collections.abc import Callable
@@ -13,16 +14,17 @@ _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi",
 
 
 class RequestLog(RequestMiddleware):
-    """Without the query: what somebody searched for may be a name."""
+    """Log each request without its query string, since a search may be for a person's name."""
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
+        """Return the request's method and path."""
         return f"{request.method} {request.path}"
 
 
 @sync_only_middleware
 def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """No page needs any of these devices, nor anything that it might embed."""
+    """Deny pages, and all that they might embed, the devices that no page needs, by the header Permissions-Policy."""
     policy = ", ".join(f"{feature}=()" for feature in _NOT_NEEDED)
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -35,5 +37,8 @@ def permissions_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> C
 
 @sync_only_middleware
 def in_one_thread(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Does nothing but be there, last: all that stands before it runs in one go, on the thread of the view."""
+    """Return `get_response` as it is.
+
+    As the last middleware it is synchronous, so all synchronous ones before it run in one go, on the view's thread.
+    """
     return get_response

@@ -1,4 +1,4 @@
-"""All settings, flat. The only module that reads the environment; `.env.example` documents each name.
+"""Read all settings from the environment, as the only module that does; `.env.example` documents each name.
 
 Without any variable the project runs embedded: SQLite, in-memory channel layer, one process. With DATABASE_URL and
 REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of processes.
@@ -21,7 +21,11 @@ environ.Env.read_env(BASE_DIR / ".env")
 
 
 def setting(read, name, default, *, unit="", minimum=None, maximum=None):
-    """Read one variable with `read`; stop the start, by name, when it is malformed or out of range."""
+    """Return the variable `name`, read by `read`, or `default` where it is not set.
+
+    Raises ImproperlyConfigured, which names the variable, where it is malformed or not within `minimum` and `maximum`;
+    the process then does not start. `unit` is told with the range.
+    """
     try:
         value = read(name, default=default)
     except (ValueError, environ.ImproperlyConfigured) as error:
@@ -38,12 +42,12 @@ def setting(read, name, default, *, unit="", minimum=None, maximum=None):
 
 
 def switch(name, default):
-    """Read one variable that is true or false."""
+    """Return whether the variable `name` is `true`. Raises ImproperlyConfigured for other words than true and false."""
     return choice(name, str(default).lower(), ("true", "false")) == "true"
 
 
 def choice(name, default, allowed):
-    """Read one variable that is one word of `allowed`."""
+    """Return the variable `name`, one word of `allowed`. Raises ImproperlyConfigured for any other."""
     value = env.str(name, default=default)
     if value not in allowed:
         raise ImproperlyConfigured(f"{name}={value!r} is unknown: use one of {', '.join(allowed)}.")
@@ -51,7 +55,7 @@ def choice(name, default, allowed):
 
 
 def rate(name, default):
-    """Read one variable such as `10/15`: so many a minute, and at most so many at once."""
+    """Return `(a minute, at once)` of the variable `name`, such as `10/15`. Raises ImproperlyConfigured."""
     text = env.str(name, default=default)
     found = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", text)
     if not found:
@@ -142,7 +146,7 @@ TEMPLATES = [
     },
 ]
 
-LANGUAGE_CODE = "pt-br"  # what the code says; locale/ has the others
+LANGUAGE_CODE = "pt-br"  # the language of the texts in the code; locale/ has the others
 LANGUAGES = [("pt-br", "Português"), ("en", "English")]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -173,8 +177,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         "ENGINE": "semtas.postgresql",
         "CONN_MAX_AGE": 0,  # the pool keeps them
         "OPTIONS": {
-            # The pool tries again ever more seldom, and whoever waits waits with it: after an outage of a minute for as
-            # long again. Up to `reconnect_timeout` its pauses are four seconds at most; then it begins anew.
+            # The pool reconnects ever more seldom, and requests wait with it: after an outage of a minute for as long
+            # again. Up to `reconnect_timeout` its pauses are four seconds at most; then it begins anew.
             "pool": {
                 "min_size": DATABASE_POOL_MIN,
                 "max_size": DATABASE_POOL_MAX,
@@ -203,7 +207,7 @@ if REDIS_URL:
         "CONFIG": {"hosts": [_redis], "prefix": "semtas"},
     }
 
-# In each process's own memory: what they hold is secret, or worth less than the way to a shared cache.
+# Caches are in each process's own memory: what they hold is secret, or not worth a round trip to a shared cache.
 CACHES = {
     name: {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -317,7 +321,7 @@ ABLY_TLS = switch("ABLY_TLS", True)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": csp.policy(csp.ably_sources(ABLY_ENDPOINT, ABLY_PORT, tls=ABLY_TLS) if ABLY_API_KEY else []),
 }
-# Ably refuses longer ones: an hour where the key's tokens can be revoked, else a day.
+# Ably refuses tokens that live longer than an hour where the key's tokens can be revoked, else than a day.
 ABLY_KEY_REVOCABLE = switch("ABLY_KEY_REVOCABLE", True)
 ABLY_TOKEN_TTL = setting(
     env.int,

@@ -1,4 +1,4 @@
-"""Which address leads to which room. The stream's own is in `asgi.py`."""
+"""Map the site's addresses to its pages, health checks, API and admin; `asgi.py` maps the stream's."""
 
 from django.conf import settings
 from django.contrib import admin

@@ -1,1 +1,1 @@
-"""PostgreSQL, as Django reaches it, whose pool is rid at once of the connections that an outage left dead in it."""
+"""Extend Django's PostgreSQL backend: its pool drops the connections that an outage left dead in it at once."""
