@@ -1,1 +1,1 @@
-"""Notifications: a log in the database, delivered over Ably or SSE."""
+"""Keep a log of notifications in the database, and deliver it to browsers over Ably or SSE."""

@@ -61,7 +61,7 @@ def record_before(change: Model, person_pks: Iterable[int]) -> None:
 
 
 def settle_after(change: Model) -> None:
-    """Revoke what people lost by the row `change`, now that it is written or deleted, in the same transaction."""
+    """Revoke what people lost by the row `change`, after it was written or deleted, in the same transaction."""
     diff = change.__dict__.pop("_access_diff", None)
     if diff is not None:
         diff.settle()

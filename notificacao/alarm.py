@@ -1,4 +1,4 @@
-"""The alarm: whoever is refused again and again is told of to ADMIN and AUDITOR people, once in a window."""
+"""Tell ADMIN and AUDITOR people, once in a window, of a person or an address that is refused again and again."""
 
 import contextlib
 import time
@@ -17,7 +17,11 @@ _HARMLESS = {"not_authenticated", "not_in_rollout"}  # a login that ran out; a p
 
 
 def count(*, who: str, ip: str | None, reason: str) -> None:
-    """One refusal of `who`, or where nobody is known of the address `ip`; all processes count together (`rates`)."""
+    """Count one refusal of the person `who`, or of the address `ip` where `who` is empty; raise the alarm where due.
+
+    The alarm is due once a bucket of ALARM_REFUSALS tokens, which refills within ALARM_WINDOW seconds, is empty; all
+    processes count together (`rates`). A `reason` whose first word is in `_HARMLESS` does not count.
+    """
     about = who or ip or ""
     if not about or reason.split(" ", maxsplit=1)[0] in _HARMLESS:
         return
@@ -28,14 +32,17 @@ def count(*, who: str, ip: str | None, reason: str) -> None:
 
 
 def _sound(about: str, who: str, ip: str | None, reason: str) -> None:
-    """Without Redis other processes may have come to the same: one of them tells."""
+    """Tell of the refusals once in a window: without Redis several processes may find the alarm due at once."""
     window = int(time.time() // conf.ALARM_WINDOW)
     with contextlib.suppress(idempotency.UnderWay):
         idempotency.once("alarm", f"{about} {window}", about, partial(_tell, who, ip, reason))
 
 
 def _tell(who: str, ip: str | None, reason: str) -> int:
-    """How many people were told. Who it is about is in the audit trail alone, for whoever may read that."""
+    """Notify ADMIN and AUDITOR people, and record that; return how many people were notified.
+
+    The audit trail alone names the person or the address, for those who may read it.
+    """
     try:
         told = len(services.notify_many([catalogue.notice_for(EVENT, Matter())]))
     except InvalidNotification:  # nobody holds either role

@@ -166,7 +166,7 @@ def _roles(attribute: str, reach: Reach) -> list[str]:
 
 
 def subscribers(channel: str) -> QuerySet[Person]:
-    """Return the active people who may subscribe to `channel`; nobody where no such channel exists."""
+    """Return the active people who may subscribe to `channel`; an empty query where no such channel exists."""
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:
         return people

@@ -1,4 +1,4 @@
-"""The one way to write the audit trail; how it is read out as a table."""
+"""Write the audit trail, as the only module that does, and export it as CSV."""
 
 import csv
 import getpass
@@ -11,26 +11,29 @@ from typing import Any
 from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of one
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet reads a cell that begins with one as a formula
 
 
 def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "", **data: Any) -> None:
-    """Write one event, in the caller's transaction. `data` is small: never a secret, never a notification's text."""
+    """Write one event, in the caller's transaction; `action` is one of `AuditEvent.Action`.
+
+    `data` is small, and never holds a secret or a notification's text.
+    """
     AuditEvent.objects.create(action=action, who=who, ip=ip or None, reason=reason, data=data)
 
 
 def address_of(request) -> str | None:
-    """The browser's: behind a proxy uvicorn has read it from the proxy's headers."""
+    """Return the browser's address of `request`; behind a proxy uvicorn has read it from the proxy's headers."""
     return request.META.get("REMOTE_ADDR")
 
 
 def address_in(scope: Mapping) -> str | None:
-    """The same, where there is an ASGI scope and no request; None by a socket that has none."""
+    """Return the browser's address of an ASGI scope, as `address_of` does; None for a socket that has none."""
     return (scope.get("client") or (None,))[0]
 
 
 def this_console() -> str:
-    """Whose a command is and on which machine: `deploy@web-1`."""
+    """Return who runs a command on which machine, such as `deploy@web-1`, or the machine alone for a nameless user."""
     try:
         return f"{getpass.getuser()}@{platform.node()}"
     except (KeyError, OSError):  # a container's user may have no name
@@ -38,7 +41,7 @@ def this_console() -> str:
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
-    """A line for each event, after one with the names of the columns; no cell is a formula."""
+    """Yield the CSV lines of `events`, after one with the names of `COLUMNS`; no cell can be read as a formula."""
     yield _line(COLUMNS)
     for event in events:
         data = json.dumps(event.data, ensure_ascii=False, sort_keys=True) if event.data else ""

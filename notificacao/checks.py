@@ -1,4 +1,4 @@
-"""System checks: mixtures of settings that cannot work, refused before anything starts."""
+"""Check the settings for mixtures that cannot work, before anything starts."""
 
 from urllib.parse import urlsplit
 
@@ -14,7 +14,10 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @register(Tags.security)
 def secrets_are_ours(**kwargs) -> list[CheckMessage]:
-    """E001, E002: the embedded secrets are in the repository, for everybody to read."""
+    """Refuse the embedded secrets while DEBUG is off (E001, E002): everybody can read them in the repository.
+
+    E002 also refuses an ENCRYPTION_SECRET, or a fallback, of less than `SECRET_MINIMUM` characters.
+    """
     if settings.DEBUG:
         return []
     found: list[CheckMessage] = []
@@ -40,7 +43,7 @@ def secrets_are_ours(**kwargs) -> list[CheckMessage]:
 
 @register(Tags.database)
 def database_fits(**kwargs) -> list[CheckMessage]:
-    """E003, E004: what the log's promises rest on."""
+    """Refuse a database on which the log cannot keep its promises: with ATOMIC_REQUESTS (E003), or untried (E004)."""
     database = settings.DATABASES["default"]
     found: list[CheckMessage] = []
     if database.get("ATOMIC_REQUESTS"):
@@ -64,7 +67,7 @@ def database_fits(**kwargs) -> list[CheckMessage]:
 
 @register()
 def somebody_stamps(**kwargs) -> list[CheckMessage]:
-    """E005: with SQLite the dispatcher lives in the web process, there is no other."""
+    """Refuse DISPATCHER=external with SQLite (E005): the dispatcher lives in the web process, and there is no other."""
     if settings.DISPATCHER == "embedded" or settings.DATABASES["default"]["ENGINE"] != SQLITE:
         return []
     return [
@@ -78,7 +81,11 @@ def somebody_stamps(**kwargs) -> list[CheckMessage]:
 
 @register()
 def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
-    """E007, W002: a wake in memory does not reach another process. Without WAKES that is what was asked for."""
+    """Report that wakes do not cross processes, with PostgreSQL and without Redis or WAKES (E007, W002).
+
+    It is an error where the dispatcher is another process and WAKES is on, a warning in all other cases: WAKES=false
+    asks for polling alone.
+    """
     if settings.DATABASES["default"]["ENGINE"] != POSTGRESQL or (conf.wakes_cross_processes and settings.WAKES):
         return []
     if settings.DISPATCHER == "external" and settings.WAKES:
@@ -100,7 +107,7 @@ def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
 
 @register(Tags.security)
 def ably_is_reached_safely(**kwargs) -> list[CheckMessage]:
-    """E006: tokens do not cross a network in the clear."""
+    """Refuse to reach Ably without TLS, except on this machine (E006): tokens must not cross a network in the clear."""
     if not settings.ABLY_API_KEY or settings.ABLY_TLS or _host(settings.ABLY_ENDPOINT) in _LOOPBACK:
         return []
     return [
@@ -118,7 +125,7 @@ def _host(endpoint: str) -> str:
 
 @register(Tags.staticfiles)
 def browser_packages_are_there(**kwargs) -> list[CheckMessage]:
-    """W001: without them no page gets anything live."""
+    """Warn where npm's packages for the browser are missing (W001): without them no page receives anything live."""
     missing = [name for name in ("ably", "eventsource-parser") if not (settings.NODE_MODULES / name).is_dir()]
     if not missing:
         return []

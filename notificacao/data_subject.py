@@ -83,7 +83,7 @@ def _personal_rows(person: Person) -> QuerySet[Notification]:
 def _own_rows(person: Person) -> list[QuerySet]:
     """Return the person's rows of each table that has a row for a person and is deleted with them.
 
-    What the person did as staff belongs to the office, and stays.
+    The traces of the person's work as staff belong to the office, and stay.
     """
     return [
         relation.related_model._default_manager.filter(**{relation.field.name: person})

@@ -1,4 +1,7 @@
-"""Refusals on record: who was kept out of what, folded by the minute. Who is refused again and again is told of."""
+"""Record refusals of access in the audit trail, equal ones folded by the minute, and count each for the alarm.
+
+A flood of refusals is counted, and does not fill the disk.
+"""
 
 import threading
 import time
@@ -12,21 +15,27 @@ from notificacao.models import AuditEvent
 logger = structlog.get_logger(__name__)
 
 _FOLD = 60.0  # seconds
-_KEPT = 1_000  # refusals told apart
+_KEPT = 1_000  # distinct refusals that are remembered
 
 
 class Denials:
-    """Refusals, without letting anybody fill the disk: what is refused again alike within a minute is counted, and the
-    count goes with the next one that is written. `{(who, ip, reason): [written at, refused since]}`, of this process.
+    """Record the refusals of one action of the audit trail, at most one a minute for each (who, ip, reason).
+
+    A refusal that repeats one of the last 60 seconds is counted instead, and the count goes with the next one that is
+    written. Each process counts its own, for at most 1,000 kinds of refusal.
     """
 
     def __init__(self, action: str):
         self._action = action
-        self._lately: dict[tuple, list] = {}
+        self._lately: dict[tuple, list] = {}  # {(who, ip, reason): [written at, refused since]}
         self._lock = threading.Lock()
 
     def record(self, *, who: str, ip: str | None, reason: str) -> None:
-        """`reason` begins with a word that `alarm` knows; the rest says where. It stands, on record or not."""
+        """Record a refusal of the person `who`, or of the address `ip` where `who` is empty.
+
+        `reason` begins with a word that `alarm` knows; the rest says where. An error of the database is logged and not
+        raised: the refusal stands, on record or not.
+        """
         try:
             self._record(who, ip, reason[:100])
         except (DatabaseError, InterfaceError) as error:
@@ -40,7 +49,7 @@ class Denials:
         alarm.count(who=who, ip=ip, reason=reason)
 
     def _note(self, alike: tuple) -> int | None:
-        """How many like it were not written since the last that was; None where this one is not written either."""
+        """Return how many equal refusals went unwritten since the last written one; None where this one does too."""
         now = time.monotonic()
         with self._lock:
             written_at, since = self._lately.get(alike, (-_FOLD, 0))
@@ -58,7 +67,7 @@ _access = Denials(AuditEvent.Action.ACCESS_DENIED)
 
 
 def put_on_record(request, code: str) -> None:
-    """A call or a page that was refused: `code`, and which one it was."""
+    """Record that a request for a call or a page was refused with `code`, and which view it was for."""
     where = request.resolver_match.view_name if request.resolver_match else ""
     who = getattr(request.user, "public_id", "")
     _access.record(who=who, ip=audit.address_of(request), reason=f"{code} {where}".strip())

@@ -70,7 +70,7 @@ class LogResetDetector:
         self._seen[position.epoch] = max(position.seq, self._seen.get(position.epoch, 0))
 
     def look(self, leads: bool) -> None:
-        """Look at the log, once a round. Whoever leads renews the epoch where the log was set back or has moved."""
+        """Look at the log, once a round; with `leads` renew the epoch where the log was set back or has moved."""
         head = eventlog.head()
         if leads and not self.renew_if_set_back(head):
             self._renew_if_moved(head)

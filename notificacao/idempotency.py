@@ -1,4 +1,4 @@
-"""The same request again does nothing: it is answered as the first one was."""
+"""Answer a request that comes again under one key as the first was answered, without acting again."""
 
 import hashlib
 import json
@@ -12,29 +12,30 @@ from django.db.models.functions import Now
 from notificacao.models import KeptAnswer
 
 KEPT = timedelta(hours=24)
-_WAIT = "5s"  # for whoever works under the same key
+_WAIT = "5s"  # how long a request waits for another under the same key
 _LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL
 
 
 class OtherRequest(Exception):
-    """The key was used for something else."""
+    """Report that the key was used before for another request."""
 
 
 class UnderWay(Exception):
-    """Somebody is still at work under the same key."""
+    """Report that a request under the same key is still at work, after the 5 s that PostgreSQL waits for it."""
 
 
 def fingerprint(asked: Any) -> str:
-    """The same for the same JSON, in whatever order its members are written."""
+    """Return the SHA-256 of `asked` as JSON in hexadecimal; the order of its members does not change it."""
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any, bool]:
-    """`(what act() answered, whether that was an earlier time)`; `asked` and the answer are JSON.
+    """Act once for `owner` and `key`; return `(answer of act, whether it was kept from an earlier time)`.
 
-    What `act` writes and its answer are one transaction: both or neither. Whoever asks meanwhile under the same key
-    waits for it. Raises OtherRequest, UnderWay, and what `act` raises: then nothing is kept.
+    `asked` and the answer are JSON. The writes of `act` and its answer are one transaction: both or neither. A request
+    under the same key meanwhile waits for it. Raises OtherRequest, UnderWay, and what `act` raises: then nothing is
+    kept.
     """
     asked_for = fingerprint(asked)
     with transaction.atomic():
@@ -49,13 +50,16 @@ def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any,
 
 
 def was_used_otherwise(owner: str, key: str, asked: Any) -> bool:
-    """Whether `once` would raise OtherRequest."""
+    """Tell whether `once` would raise OtherRequest."""
     kept = KeptAnswer.objects.filter(owner=owner, key=key).first()
     return kept is not None and kept.fingerprint != fingerprint(asked)
 
 
 def _claim(owner: str, key: str, asked_for: str) -> KeptAnswer:
-    """The row of that key; without an answer it is ours, since nobody commits one without. Raises UnderWay."""
+    """Return the row of that key, made where it is missing. Raises UnderWay.
+
+    A row without an answer was made here: no process commits one without.
+    """
     try:
         if connection.vendor == "postgresql":  # there the second INSERT waits for the first one's transaction
             with connection.cursor() as cursor:
@@ -70,4 +74,5 @@ def _claim(owner: str, key: str, asked_for: str) -> KeptAnswer:
 
 
 def forget_old_answers() -> None:
+    """Delete the answers that were kept for longer than `KEPT`."""
     KeptAnswer.objects.filter(created_at__lt=Now() - KEPT).delete()

@@ -1,4 +1,4 @@
-"""What is counted and timed. `/metrics` shows it beside django-prometheus's own figures; none holds personal data."""
+"""Count and time what the app does, for `/metrics`, beside django-prometheus's figures; none holds personal data."""
 
 from prometheus_client import Counter, Enum, Gauge, Histogram
 
@@ -96,7 +96,7 @@ STREAM_BYTES = Counter(
 
 
 def expect_labels() -> None:
-    """Show the known labels from the start at 0: a rate over a series that is not there is no rate."""
+    """Create the series of all known labels at 0, since a rate cannot be computed of a series that begins later."""
     for outcome in ("published", "failed", "skipped"):
         SETTLED.labels(outcome)
     for reason in FALLBACK_REASONS:

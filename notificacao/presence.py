@@ -1,7 +1,7 @@
 """Keep presence: who has a stream open on which channel, reported by each web process and read by staff.
 
-A process writes every few seconds that it is alive, and of its channels only what changed. What it reported counts as
-long as it is alive, by the database's clock.
+A process writes every few seconds that it is alive, and of its channels only what changed. Its reports count
+as long as it is alive, by the database's clock.
 """
 
 from collections import defaultdict
@@ -82,7 +82,7 @@ class ChannelPresence:
 
     @property
     def subscribers(self) -> int:
-        """Return how many people listen; a person with both a token and an open page counts once, as most have both."""
+        """Return how many people are subscribed; one with a token and an open page counts once, as most have both."""
         return max(self.on_sse + self.on_ably, self.tokens)
 
 

@@ -1,5 +1,7 @@
-"""How often somebody may do something: a bucket of tokens for each, in Redis for all processes, else in this one's
-memory. While Redis is gone memory answers: nobody waits for it, and its absence keeps nobody out.
+"""Limit how often somebody may do something, by a bucket of tokens for each name.
+
+The buckets are in Redis for all processes, else in this process's memory. While Redis is gone memory answers: no
+request waits for Redis, and its absence refuses none.
 """
 
 import heapq
@@ -20,7 +22,8 @@ logger = structlog.get_logger(__name__)
 _WITHIN = 0.25  # seconds that Redis may take
 _LEFT_ALONE = 5.0  # seconds that Redis is not asked after it failed
 _REMEMBERED = 10_000  # names in memory
-# A bucket is one number: when it will be full again (GCRA). ARGV: the cost and the burst, both as seconds of refill.
+# The generic cell rate algorithm (GCRA) keeps a bucket as one number: when it will be full again. ARGV has the cost and
+# the burst, both as seconds of refill.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -34,14 +37,14 @@ return '0'
 
 @dataclass(frozen=True)
 class Rate:
-    """`per_minute` in the long run, `burst` at once."""
+    """Hold a limit: `per_minute` tokens in the long run, at most `burst` at once."""
 
     per_minute: float
     burst: int
 
     @property
     def every(self) -> float:
-        """Seconds until one more token."""
+        """Return the seconds until there is one more token."""
         return 60 / self.per_minute
 
 
@@ -49,7 +52,7 @@ Wanted = tuple[str, Rate]
 
 
 class Memory:
-    """Buckets of this process; any thread may take. `clock` gives monotonic seconds."""
+    """Hold the buckets of this process, from which any thread may take; `clock` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -57,6 +60,7 @@ class Memory:
         self._full_at: dict[str, float] = {}
 
     def take(self, name: str, rate: Rate) -> float:
+        """Take a token of the bucket `name` and return 0; return the seconds until there is one where it is empty."""
         with self._lock:
             now = self._clock()
             full_at = max(now, self._full_at.get(name, 0.0)) + rate.every
@@ -69,12 +73,12 @@ class Memory:
             return 0.0
 
     def _forget_the_fullest(self) -> None:
-        """Who has used up least; a flood of new names does not empty the memory of those who are kept out."""
+        """Drop the buckets that were used least, so that a flood of new names does not free those that must wait."""
         self._full_at = dict(heapq.nlargest(_REMEMBERED // 2, self._full_at.items(), key=lambda item: item[1]))
 
 
 class Buckets:
-    """Redis while it answers, else `memory`."""
+    """Take tokens from Redis while it answers, else from `memory`."""
 
     def __init__(self, memory: Memory, clock: Callable[[], float] = time.monotonic):
         self._memory = memory
@@ -84,7 +88,7 @@ class Buckets:
         self._away = False
 
     def take(self, wanted: Sequence[Wanted]) -> list[float]:
-        """For each of `wanted`: 0 where a token was taken, else the seconds until there is one."""
+        """Take a token of each of `wanted`; return for each 0, or the seconds until there is one where it was empty."""
         if conf.REDIS_URL and self._clock() >= self._ask_again_at:
             try:
                 answers = self._ask_redis(wanted)
@@ -97,7 +101,7 @@ class Buckets:
         return [self._memory.take(name, rate) for name, rate in wanted]
 
     def _ask_redis(self, wanted: Sequence[Wanted]) -> list[float]:
-        """One round trip; each take is atomic."""
+        """Take from Redis in one round trip, where each take is atomic. Raises RedisError."""
         if self._client is None:
             self._client = redis.Redis.from_url(
                 conf.REDIS_URL,
@@ -111,6 +115,7 @@ class Buckets:
         return [float(answer) for answer in pipeline.execute()]
 
     def _tell(self, *, away: bool, **why: str) -> None:
+        """Log that Redis went away or came back, once each time."""
         if away and not self._away:
             logger.warning("rates_are_per_process", **why)
         elif self._away and not away:
@@ -122,16 +127,16 @@ _buckets = Buckets(Memory())
 
 
 def take(name: str, rate: Rate) -> float:
-    """0 where a token of the bucket `name` was taken, else the seconds until there is one."""
+    """Take a token of the bucket `name` and return 0; return the seconds until there is one where it is empty."""
     return _buckets.take([(name, rate)])[0]
 
 
 def take_many(wanted: Sequence[Wanted]) -> list[float]:
-    """As `take`, for many in one round trip."""
+    """Take a token of each of `wanted`, in one round trip; return as `take` does, for each in order."""
     return _buckets.take(wanted)
 
 
 def forget() -> None:
-    """All buckets of this process are full, and Redis is as good as new."""
+    """Fill all buckets of this process, and ask Redis again at once."""
     global _buckets  # noqa: PLW0603 – one a process
     _buckets = Buckets(Memory())

@@ -1,4 +1,4 @@
-"""Receipts: the browsers' word that a notification was delivered, by which transport, and how fast."""
+"""Record receipts: a browser's word that a notification was delivered, by which transport, and how fast."""
 
 import random
 import uuid
@@ -15,7 +15,7 @@ from notificacao.models import Notification, Person, Receipt
 
 @dataclass(frozen=True)
 class Delivery:
-    """One notification as it came to a browser; `held_ms` is how long the browser kept the receipt back."""
+    """Hold one notification as it came to a browser; for `held_ms` milliseconds the browser kept the receipt back."""
 
     id: uuid.UUID
     transport: str
@@ -23,10 +23,10 @@ class Delivery:
 
 
 def record(person: Person, deliveries: Iterable[Delivery]) -> int:
-    """Keep the first receipt of each notification that `person` may see; how many were new.
+    """Keep the first receipt of each notification that `person` may see; return how many were new.
 
-    Latency = stamp → now, both by the database's clock, less `held_ms`: an upper bound, since the receipt
-    itself has travelled too.
+    The latency is the time from the stamp to now, both by the database's clock, less `held_ms`: an upper bound, since
+    the receipt itself has travelled too.
     """
     by_id = {delivery.id: delivery for delivery in deliveries}
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
@@ -49,7 +49,10 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
 
 
 def _is_kept(row: Notification) -> bool:
-    """Personal channels always; shared ones sampled: a unit's notice need not make a row for each member."""
+    """Tell whether the receipt of `row` is kept: always on personal channels, at random on shared ones.
+
+    A notice to a unit need not make a row for each member; RECEIPT_SHARED_SAMPLE is the share that is kept.
+    """
     return audiences.is_personal(row.channel) or random.random() < conf.RECEIPT_SHARED_SAMPLE  # noqa: S311
 
 
@@ -64,6 +67,7 @@ def _receipt(person: Person, row, delivery: Delivery) -> Receipt:
 
 
 def _latency_ms(row: Notification, now: datetime, delivery: Delivery) -> int:
+    """Return the milliseconds from the stamp of `row` to `now`, less the time that the browser held the receipt."""
     assert row.stamped_at is not None
     since_stamp = int((now - row.stamped_at).total_seconds() * 1000)
     return max(0, since_stamp - delivery.held_ms)

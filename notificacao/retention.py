@@ -1,4 +1,4 @@
-"""Retention: what is older than `RETENTION_DAYS` leaves the log, from its beginning on, and its receipts with it."""
+"""Delete the notifications older than `RETENTION_DAYS` from the beginning of the log, and their receipts with them."""
 
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -21,10 +21,11 @@ CANARY_KEPT = timedelta(days=35)  # the rollout's longest plan
 
 
 def trim(days: int | None = None) -> int:
-    """Delete at most `BATCH` notifications stamped more than `days` (else `RETENTION_DAYS`; 0: none) ago; how many.
+    """Delete at most `BATCH` notifications stamped more than `days` ago; return how many.
 
-    Always a prefix of the log: it ends before the first row that is younger, or that is still to be dispatched.
-    `trimmed_to` commits with the delete; its write comes last, so that the head is locked for no longer than that.
+    `days` is `RETENTION_DAYS` where not given; 0 deletes none. The deleted rows are always a prefix of the log, which
+    ends before the first row that is younger, or that is still to be dispatched. `trimmed_to` commits with the delete;
+    its write comes last, so that the head is locked for no longer than that.
     """
     limit = _limit(days)
     if limit is None:
@@ -41,7 +42,7 @@ def trim(days: int | None = None) -> int:
 
 
 def due(days: int | None = None) -> int:
-    """How many `trim` would delete, called until it answers 0."""
+    """Return how many notifications `trim` would delete in all, called until it returns 0."""
     limit = _limit(days)
     if limit is None:
         return 0
@@ -51,9 +52,11 @@ def due(days: int | None = None) -> int:
 
 
 def clear_the_rest() -> None:
-    """Delete expired logins, old probes and minutes of the rollout, opinions that are no longer shown, what dead web
-    processes told, answers kept long enough, and what of the audit trail is older than `AUDIT_RETENTION_DAYS` (0:
-    nothing).
+    """Delete what else has become old beside the log.
+
+    That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, opinions that are no
+    longer shown, the reports of dead web processes, answers kept for long enough, and the audit trail beyond
+    `AUDIT_RETENTION_DAYS` (0: all of it is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
@@ -63,11 +66,14 @@ def clear_the_rest() -> None:
     idempotency.forget_old_answers()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
-        QuerySet(AuditEvent).filter(at__lt=limit).delete()  # its own manager lets nobody delete
+        QuerySet(AuditEvent).filter(at__lt=limit).delete()  # the model's own manager forbids to delete
 
 
 def _limit(days: int | None) -> datetime | None:
-    """By the database's clock: one machine whose own is a year ahead must not empty the log."""
+    """Return the moment before which rows may go; None where none may.
+
+    It is by the database's clock, since one machine whose own clock is a year ahead must not empty the log.
+    """
     days = conf.RETENTION_DAYS if days is None else days
     return eventlog.now() - timedelta(days=days) if days else None
 

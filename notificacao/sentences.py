@@ -1,4 +1,4 @@
-"""Say in Portuguese, by the type of pydantic's error, what is wrong with what somebody sent."""
+"""Word pydantic's errors in Portuguese, by their type, for the people and programs that sent the data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +51,7 @@ _OTHERWISE = "valor inválido"
 
 
 def sentence_for(error: Mapping[str, Any]) -> str:
-    """Return what is wrong, in pt-BR, for one of `ValidationError.errors()`; a ValueError of ours says it itself."""
+    """Return the pt-BR sentence for one of `ValidationError.errors()`; a ValueError of ours brings its own."""
     context = error.get("ctx", {})
     match error["type"]:
         case "value_error":

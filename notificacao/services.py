@@ -1,4 +1,4 @@
-"""The way in: `notify()` and `notify_many()` check what is sent and write it, in the caller's own transaction."""
+"""Send notifications: `notify()` and `notify_many()` check them and write them, in the caller's own transaction."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from notificacao.models.notification import uuid7
 
 
 def notify(channels: Iterable[str], *, created_by: Person | None = None, **fields: Any) -> list[Notification]:
-    """Send one event to `channels`, names built by `audiences`; one row for each, unstamped yet.
+    """Send one event to `channels`, names built by `audiences`; return one row for each, not stamped yet.
 
     `fields` are those of `content.Notice`: title, message, kind, priority, link, data, expires_at.
     Nothing is sent before the caller's transaction commits, and nothing at all if it rolls back.
@@ -22,7 +22,7 @@ def notify(channels: Iterable[str], *, created_by: Person | None = None, **field
 def notify_many(
     notices: Iterable[Notice], *, created_by: Person | None = None, producer: Producer | None = None
 ) -> list[Notification]:
-    """Send many events with one INSERT and one wake. Raises InvalidNotification; then none is sent.
+    """Send many events with one INSERT and one wake; return their rows. Raises InvalidNotification; then none is sent.
 
     The rows are in the order of the notices, and of the channels of each.
     """
@@ -38,7 +38,7 @@ def notify_many(
 
 
 def _rows(notice: Notice, **sender: Any) -> list[Notification]:
-    """An event of one row carries the row's own id; an event of several, an id that is none of theirs."""
+    """Return one row for each channel; an event of one row has the row's own id, an event of several a new id."""
     content = notice.model_dump(exclude={"channels"})
     if len(notice.channels) > 1:
         content["event_id"] = uuid7()

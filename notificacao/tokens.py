@@ -1,4 +1,7 @@
-"""Issue Ably tokens: to whom, for which channels, for how long. The facts are in Ably's documentation of JWTs."""
+"""Issue Ably tokens, each for one login and the channels that its person may subscribe to, for ABLY_TOKEN_TTL seconds.
+
+The claims are those of Ably's documentation of JWTs.
+"""
 
 import hashlib
 import json
@@ -20,7 +23,7 @@ _LONGEST_WAIT = 2.0  # seconds; longer only where the clocks of two processes di
 
 @dataclass(frozen=True)
 class Token:
-    """Hold a signed JWT, and what it says."""
+    """Hold a signed JWT with its end and its capability, `{channel: operations}`."""
 
     token: str
     expires_at: datetime

@@ -98,8 +98,8 @@ class Outage:
 class WakeRelay:
     """Take this process's wakes to the others, and ring here for theirs.
 
-    It runs on one loop; any thread may `add`. What waits is a set of topics, so it stays small while Redis is gone;
-    what cannot be sent is dropped.
+    It runs on one loop; any thread may `add`. Waiting topics are a set, so they stay few while Redis is gone; a message
+    that cannot be sent is dropped.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
