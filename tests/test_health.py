@@ -11,8 +11,6 @@ from notificacao.models import BreakerState, CanaryProbe
 from notificacao.presence import Count
 from notificacao.server.runtime import runtime
 
-pytestmark = pytest.mark.urls("notificacao.health")
-
 
 @pytest.fixture
 def status(monkeypatch):
