@@ -1,9 +1,9 @@
 """Read the log of notifications: cursors, heads, and the rows that lie after a cursor."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from notificacao.database import at_once
 from notificacao.models import Channel, LogHead, Notification
 
-_RECENT = timedelta(seconds=10)  # within this time each hub has looked at a change that it was told of
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
 
 
@@ -68,7 +67,7 @@ def head() -> LogHead:
 
     Each look of each hub asks for it, so it is SQL that Django does not have to compile first.
     """
-    ((row,),) = at_once(f"SELECT id, epoch, seq, trimmed_to, home FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    ((row,),) = at_once(f"SELECT id, epoch, seq, trimmed_to, changes, home FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
     return LogHead(*row)
 
 
@@ -99,15 +98,6 @@ def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """Return `{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
     known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
-
-
-def keys_renewed_recently(channels: Iterable[str]) -> set[str]:
-    """Return those of `channels` whose key was renewed in the last ten seconds.
-
-    A page that is told of one key twice only fetches its session twice.
-    """
-    renewed = Channel.objects.filter(pk__in=list(channels), key_renewed_at__gt=Now() - _RECENT)
-    return set(renewed.values_list("pk", flat=True))
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:

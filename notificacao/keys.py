@@ -4,12 +4,14 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.utils import timezone
 
 from notificacao.conf import conf
+from notificacao.models import Channel
 
 GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes at Ably, and our own retries
 _OLD_EPOCHS = 3  # key epochs back: people who leave together renew a key once each
@@ -32,6 +34,17 @@ def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None) -> list[
         epochs += range(key_epoch - 1, max(0, key_epoch - 1 - _OLD_EPOCHS), -1)
     secrets = [conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS]
     return [channel_key(channel, epoch, secret) for secret in secrets for epoch in epochs][1:]
+
+
+def told(channel: Channel) -> dict[str, Any]:
+    """Return what a page is told of the keys of `channel`, in base64: today's, its epoch, and those before it."""
+    old = old_keys(channel.name, channel.key_epoch, channel.key_renewed_at)
+    return {
+        "name": channel.name,
+        "key": as_text(channel_key(channel.name, channel.key_epoch)),
+        "key_epoch": channel.key_epoch,
+        "old_keys": [as_text(key) for key in old],
+    }
 
 
 def as_text(key: bytes) -> str:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import eventlog, idempotency, presence
+from notificacao import changes, eventlog, idempotency, presence
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
@@ -64,6 +64,7 @@ def clear_the_rest() -> None:
     survey.forget_the_old()
     presence.delete_silent_processes()
     idempotency.forget_old_answers()
+    changes.forget_the_old()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
         QuerySet(AuditEvent).filter(at__lt=limit).delete()  # the model's own manager forbids to delete

@@ -5,14 +5,12 @@ import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from notificacao import wakes
 from notificacao.conf import conf
-from notificacao.models import Person, Revocation
+from notificacao.models import Revocation
 
 TARGETS_MAX = 100  # targets in one call: Ably's limit
 _OUTLIVED = timedelta(hours=1)  # the longest life of a token that Ably can revoke, and how far back it looks
@@ -73,13 +71,10 @@ def due() -> list[Revocation]:
     return list(to_do.filter(issued_before=first.issued_before).order_by("pk")[:TARGETS_MAX]) if first else []
 
 
-@transaction.atomic
 def _set_issued_before(rows: list[Revocation], now: datetime) -> None:
-    """Set `issued_before` to now: tokens are issued later from here on, and no process reuses one from before."""
+    """Set `issued_before` to now: tokens are issued later from here on, and none from before is given again."""
     moment = int(now.timestamp() * 1000)
     Revocation.objects.filter(pk__in=[row.pk for row in rows]).update(issued_before=moment)
-    people = [row.target.removeprefix("clientId:") for row in rows if row.target.startswith("clientId:")]
-    Person.objects.filter(public_id__in=people).update(access_changed_at=Now())
 
 
 def done(rows: Iterable[Revocation]) -> None:

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from notificacao import access, login, wakes
+from notificacao import access, changes, login, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
 
 
@@ -24,16 +24,21 @@ def tell_who_publishes_and_who_streams(**kwargs) -> None:
 
 
 @receiver([pre_save, pre_delete], sender=Membership)
-def membership_changes(instance: Membership, **kwargs) -> None:
-    """Record what the membership's person may receive before the change."""
-    access.record_before(instance, Membership.objects.filter(pk=instance.pk).values_list("person_id", flat=True))
+def membership_changes(instance: Membership, origin=None, **kwargs) -> None:
+    """Record what the membership's person may receive before the change.
+
+    Where the membership goes with its person or its unit, they are looked at once, and not once for each membership.
+    """
+    if not access.goes_with_another(origin):
+        access.record_before(instance, Membership.objects.filter(pk=instance.pk).values_list("person_id", flat=True))
 
 
 @receiver([post_save, post_delete], sender=Membership)
-def membership_changed(instance: Membership, **kwargs) -> None:
+def membership_changed(instance: Membership, origin=None, **kwargs) -> None:
     """Have the person's streams authorised again, and revoke what they lost."""
-    access.touch([instance.person_id])
-    access.settle_after(instance)
+    if not access.goes_with_another(origin):
+        changes.of_access([instance.person_id])
+        access.settle_after(instance)
 
 
 @receiver([pre_save, pre_delete], sender=Person)
@@ -47,7 +52,7 @@ def person_changes(instance: Person, update_fields=None, **kwargs) -> None:
 def person_changed(instance: Person, created: bool, update_fields, **kwargs) -> None:
     """Have the person's streams authorised again, and revoke what they lost; a login alone changes nothing."""
     if not created and set(update_fields or ()) != {"last_login"}:
-        access.touch([instance.pk])
+        changes.of_access([instance.pk])
         access.settle_after(instance)
 
 
@@ -72,16 +77,16 @@ def session_ended(instance: Session, **kwargs) -> None:
 @receiver([pre_save, pre_delete], sender=Unit)
 @receiver([pre_save, pre_delete], sender=BenefitType)
 def structure_changes(instance: Unit | BenefitType, **kwargs) -> None:
-    """Record what everybody with a role may receive before a unit or a benefit changes."""
+    """Record who may subscribe to the channels of a unit or a benefit before it changes."""
     if not instance._state.adding:
-        access.record_before(instance, access.everybody_with_a_role())
+        access.record_channels_before(instance, access.channels_that_come_with(instance))
 
 
 @receiver([post_save, post_delete], sender=Unit)
 @receiver([post_save, post_delete], sender=BenefitType)
 def structure_changed(instance: Unit | BenefitType, **kwargs) -> None:
-    """Have the streams of everybody with a role authorised again, and revoke what was lost."""
-    access.touch_everybody_with_a_role()
+    """Have everybody's streams authorised again, and revoke what was lost."""
+    changes.of_everybodys_access()
     access.settle_after(instance)
 
 
@@ -90,7 +95,7 @@ def handling_changed(instance: Unit | BenefitType, action: str, **kwargs) -> Non
     """Follow up on a change of the benefits that a unit handles."""
     match action:
         case "pre_remove" | "pre_clear":
-            access.record_before(instance, access.everybody_with_a_role())
+            access.record_channels_before(instance, access.channels_that_come_with(instance))
         case "post_add" | "post_remove" | "post_clear":
-            access.touch_everybody_with_a_role()
+            changes.of_everybodys_access()
             access.settle_after(instance)

@@ -33,10 +33,11 @@ class Token:
 def generate_token(person: Person, session_key: str, ip: str | None = None) -> Token:
     """Return a token for exactly the channels that `person` may subscribe to, and for nothing else.
 
-    The same token is returned for the same login, address and access until it nears its end. `person` is as just read:
-    whatever may change the channels changes `access_changed_at`.
+    The same token is returned for the same login, address and channels until it nears its end or is revoked.
     """
-    identity = f"{person.pk}/{person.access_changed_at.timestamp()}/{session_key}/{ip}"
+    channels = " ".join(sorted(audiences.channels_of([person.pk]).get(person.pk, {})))
+    revoked = _blocked_until(audiences.client_id_for(person), session_key)
+    identity = f"{person.pk}/{session_key}/{ip}/{revoked}/{channels}"
     cache_key = hashlib.sha256(identity.encode()).hexdigest()
     token = caches["tokens"].get(cache_key)
     if token is None:
@@ -77,11 +78,14 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
 
 def _moment_after_revocations(client_id: str, session_key: str) -> int:
     """Return now, in whole seconds since 1970; right after a revocation, wait until its second is over."""
-    targets = (revocations.of_person(client_id), revocations.of_login(session_key))
-    wait = revocations.blocked_until(targets) - time.time()
+    wait = _blocked_until(client_id, session_key) - time.time()
     if wait > 0:
         time.sleep(min(wait, _LONGEST_WAIT))
     return int(time.time())
+
+
+def _blocked_until(client_id: str, session_key: str) -> float:
+    return revocations.blocked_until((revocations.of_person(client_id), revocations.of_login(session_key)))
 
 
 def validate_channel_access(person: Person, channel: str) -> bool:

@@ -1,6 +1,7 @@
-"""Give every committed row its place in the log, as the dispatcher does."""
+"""Give every committed row its place in the log, and every change its number, as the dispatcher does."""
 
-from notificacao.dispatcher import lease
+from notificacao.changes import of_keys
+from notificacao.dispatcher import changes, lease
 from notificacao.dispatcher.stamp import stamp
 from notificacao.models import Notification
 from tests.rows import write
@@ -15,6 +16,23 @@ def stamp_all() -> int:
         stamped += batch
     lease.release("test")
     return stamped
+
+
+def number_changes() -> int:
+    """Number what has no number yet, which renews keys; how many changes. The lease is free again afterwards."""
+    term = lease.hold("test", None)
+    assert term is not None, "somebody else holds the lease"
+    numbered = 0
+    while batch := changes.number(term):
+        numbered += batch
+    lease.release("test")
+    return numbered
+
+
+def renew_keys(*channels: str) -> None:
+    """Renew the keys of `channels`."""
+    of_keys(channels)
+    number_changes()
 
 
 def fill(*channels: str, **fields) -> list[Notification]:

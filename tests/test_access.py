@@ -8,6 +8,7 @@ from notificacao import access, audiences
 from notificacao.models import BenefitType, Channel, Membership, Person, Revocation, Role, Unit
 from notificacao.revocations import of_login, of_person
 from tests.conftest import make_person
+from tests.stamping import number_changes
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,8 @@ def tokens_of(*people):
 
 
 def renewed():
-    """The channels that have another key than the first."""
+    """The channels that have another key than the first, once the dispatcher has looked."""
+    number_changes()
     return set(Channel.objects.filter(key_epoch__gt=1, key_renewed_at__isnull=False).values_list("name", flat=True))
 
 
@@ -221,12 +223,21 @@ def change(person, unit, what):
 def test_each_renewal_is_another_epoch(ana, bia, norte):
     for person in (ana, bia):
         person.memberships.get().delete()
+        number_changes()
     assert Channel.objects.get(pk=norte).key_epoch == 3
+
+
+def test_those_who_leave_together_renew_the_key_once(ana, bia, norte):
+    for person in (ana, bia):
+        person.memberships.get().delete()
+    number_changes()
+    assert Channel.objects.get(pk=norte).key_epoch == 2
 
 
 def test_a_channel_on_which_nothing_was_ever_sent_gets_another_key_too(ana, norte):
     assert not Channel.objects.filter(pk=norte).exists()
     ana.memberships.get().delete()
+    number_changes()
     assert Channel.objects.get(pk=norte).key_epoch == 2
     assert Channel.objects.get(pk=norte).head == 0
 
@@ -234,4 +245,5 @@ def test_a_channel_on_which_nothing_was_ever_sent_gets_another_key_too(ana, nort
 def test_a_renewal_leaves_the_head_alone(ana, norte):
     Channel.objects.create(name=norte, head=17)
     ana.memberships.get().delete()
+    number_changes()
     assert Channel.objects.get(pk=norte).head == 17

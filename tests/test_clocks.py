@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from notificacao import access, eventlog, reading, retention
+from notificacao import changes, eventlog, reading, retention
 from notificacao.eventlog import Cursor
-from notificacao.models import Notification, Person
+from notificacao.models import Notification
 from notificacao.stream import tail
 from tests.rows import write, write_stamped
 from tests.stamping import stamp_all
+from tests.touched import forget_changes
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def test_what_has_an_hour_to_live_is_sent_and_read_where_the_clock_is_a_day_ahea
     stamp_all()
     wrong_clock(days=1)
     assert len(eventlog.read_after(start(), {SYSTEM: 0}, 10).rows) == 1
-    assert [row.expired for row in tail.read(start(), [], []).rows] == [False]
+    assert [row.expired for row in tail.read(start(), [], 0).rows] == [False]
 
 
 def test_what_expired_an_hour_ago_is_neither_sent_nor_read_where_the_clock_is_a_day_behind(true_now, wrong_clock):
@@ -49,19 +50,18 @@ def test_what_expired_an_hour_ago_is_neither_sent_nor_read_where_the_clock_is_a_
     stamp_all()
     wrong_clock(days=-1)
     assert eventlog.read_after(start(), {SYSTEM: 0}, 10).rows == []
-    assert [row.expired for row in tail.read(start(), [], []).rows] == [True]
+    assert [row.expired for row in tail.read(start(), [], 0).rows] == [True]
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_change_of_access_or_reading_is_noticed_whoever_made_it_and_whoever_looks(ana, bia, wrong_clock, hours):
-    long_ago = timezone.now() - timedelta(days=9)
-    Person.objects.update(access_changed_at=long_ago, reading_changed_at=long_ago)
+    forget_changes()
     wrong_clock(hours=hours)
-    access.touch([ana.pk])
+    changes.of_access([ana.pk])
     reading.mark_all_read(bia, eventlog.position())
-    assert set(tail.read(eventlog.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+    assert {change.person_id for change in tail.read(eventlog.position(), [], 0).changes} == {ana.pk, bia.pk}
     wrong_clock(hours=-hours)
-    assert set(tail.read(eventlog.position(), [], [ana.pk, bia.pk]).people) == {ana.pk, bia.pk}
+    assert {change.person_id for change in tail.read(eventlog.position(), [], 0).changes} == {ana.pk, bia.pk}
 
 
 def test_a_clock_that_is_years_ahead_does_not_empty_the_log(true_now, wrong_clock):

@@ -9,7 +9,7 @@ import uuid
 import httpx
 import pytest
 
-from notificacao import access, audiences, wire
+from notificacao import audiences, wire
 from notificacao.api.session import describe
 from notificacao.catalogue.notices import Matter, notice_for
 from notificacao.models import BreakerState, Notification, RolloutFlag
@@ -20,7 +20,7 @@ from tests.asgi import in_database, log_in
 from tests.live.ably_server import KEY_NAME, SECRET
 from tests.live.listener import listening
 from tests.live.wiretap import wiretap
-from tests.stamping import stamp_all
+from tests.stamping import renew_keys, stamp_all
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -153,7 +153,7 @@ async def test_a_message_of_the_old_key_is_read_by_a_page_that_has_the_new_one(h
     async with page() as listener:
         await send(house, ably_server, ana, 1, key_epoch=1)
         await eventually(lambda: listener.seqs == [1])
-        await in_database(access.renew_keys, [audiences.channel_for_user(ana)])
+        await in_database(renew_keys, audiences.channel_for_user(ana))
         await listener.is_given(await own_of(ana))
         for seq, key_epoch in ((2, 1), (3, 2), (4, 1)):
             await send(house, ably_server, ana, seq, key_epoch)
@@ -163,7 +163,7 @@ async def test_a_message_of_the_old_key_is_read_by_a_page_that_has_the_new_one(h
 
 
 async def test_a_page_that_opens_after_the_renewal_reads_what_is_still_under_way(house, page, ana, ably_server):
-    await in_database(access.renew_keys, [audiences.channel_for_user(ana)])
+    await in_database(renew_keys, audiences.channel_for_user(ana))
     async with page() as listener:
         await send(house, ably_server, ana, 1, key_epoch=1)
         await send(house, ably_server, ana, 2, key_epoch=2)
@@ -174,7 +174,7 @@ async def test_a_page_that_was_not_told_of_the_new_key_learns_what_it_lacks_and_
     house, page, ana, ably_server
 ):
     async with page() as listener:
-        await in_database(access.renew_keys, [audiences.channel_for_user(ana)])
+        await in_database(renew_keys, audiences.channel_for_user(ana))
         await send(house, ably_server, ana, 1, key_epoch=2)
         await eventually(lambda: listener.of("hint"))
         assert listener.of("stale")

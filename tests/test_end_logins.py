@@ -1,15 +1,14 @@
 """`manage.py end_logins`: after it nothing that anybody holds of the site or of Ably opens anything."""
 
-from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
-from notificacao import audiences, tokens
+from notificacao import audiences, revocations, tokens
 from notificacao.models import AuditEvent, Channel, Person, Revocation
+from tests.stamping import number_changes
 
 pytestmark = pytest.mark.django_db
 
@@ -44,9 +43,10 @@ def test_tokens_are_asked_back_of_each_login_and_each_person_even_of_a_session_t
 
 
 def test_the_tokens_that_a_process_keeps_are_not_given_again(ana):
-    Person.objects.update(access_changed_at=timezone.now() - timedelta(days=1))
     before = tokens.generate_token(Person.objects.get(pk=ana.pk), "sessao")
     end_logins()
+    while rows := revocations.due():
+        revocations.done(rows)
     issued = AuditEvent.objects.filter(action="token_issued")
     assert issued.count() == 1
     assert tokens.generate_token(Person.objects.get(pk=ana.pk), "sessao").capability == before.capability
@@ -56,12 +56,14 @@ def test_the_tokens_that_a_process_keeps_are_not_given_again(ana):
 def test_every_channel_has_another_key(ana):
     Channel.objects.create(name=audiences.channel_for_user(ana), key_epoch=7)
     end_logins()
+    number_changes()
     assert Channel.objects.get(pk=audiences.channel_for_user(ana)).key_epoch == 8
 
 
 def test_it_is_on_record_with_the_shell_it_came_from():
     end_logins("Chave vazada")
-    event = AuditEvent.objects.get(action="tokens_revoked")
+    begun, event = AuditEvent.objects.filter(action="tokens_revoked").order_by("pk")
+    assert (begun.data["state"], event.data["state"]) == ("begun", "ended")
     assert (event.who, event.reason, event.data["logins"]) == ("manage.py", "Chave vazada", 0)
     assert "@" in event.data["console"]
 

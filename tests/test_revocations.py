@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from notificacao import revocations
-from notificacao.models import Person, Revocation
+from notificacao.models import Revocation
 
 pytestmark = pytest.mark.django_db
 
@@ -70,14 +70,6 @@ def test_what_was_seen_apart_goes_apart_each_with_its_own_moment():
         revocations.done(rows)
     assert [call[0] for call in calls] == [["clientId:ana"], ["clientId:bia"]]
     assert calls[0][1] < calls[1][1]
-
-
-def test_seeing_it_touches_the_person_so_that_no_token_of_before_is_given_again(ana, bia):
-    Person.objects.update(access_changed_at=ago(days=1))
-    ask(revocations.of_person(ana.public_id), revocations.of_login("sessao"))
-    revocations.due()
-    assert Person.objects.get(pk=ana.pk).access_changed_at > ago(seconds=10)
-    assert Person.objects.get(pk=bia.pk).access_changed_at < ago(hours=1)
 
 
 def test_what_is_done_is_due_no_more_and_what_failed_is_later_ever_more_seldom():

@@ -7,11 +7,12 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
 
-from notificacao import access, wakes
+from notificacao import access, audiences, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, Unit
 from notificacao.wakes import Doorbell
 from tests.conftest import make_person
 from tests.rows import write
+from tests.touched import forget_changes, keys_to_renew, touched
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -36,12 +37,11 @@ def after(bells, django_capture_on_commit_callbacks):
     """`after(work)`: whom `work` touched (usernames), and the topics that rang once it was committed."""
 
     def run(work):
-        Person.objects.update(access_changed_at=LONG_AGO)
+        forget_changes()
         with django_capture_on_commit_callbacks(execute=True):
             work()
             assert bells() == set(), "nothing rings before the commit"
-        touched = Person.objects.exclude(access_changed_at=LONG_AGO).values_list("username", flat=True)
-        return set(touched), bells()
+        return touched(), bells()
 
     return run
 
@@ -54,24 +54,26 @@ def test_a_membership_that_comes_touches_its_person_alone(after, ana, bia, cras_
     assert after(lambda: Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)) == ({"ana"}, HUBS)
 
 
-def test_a_membership_that_changes_touches_its_person_and_who_needs_the_new_key(after, ana, bia, caio, cras_sul):
+def test_a_membership_that_changes_touches_its_person_and_renews_a_key(after, ana, bia, caio, cras_sul):
     membership = ana.memberships.get()
     membership.unit = cras_sul
-    assert after(membership.save) == ({"ana", "bia"}, HUBS)
+    assert after(membership.save) == ({"ana"}, BOTH)
+    assert keys_to_renew()
 
 
 def test_a_membership_that_goes_to_somebody_else_touches_both(after, ana, caio):
     membership = ana.memberships.get()
     membership.person = caio
-    assert after(membership.save) == ({"ana", "caio"}, HUBS)
+    assert after(membership.save) == ({"ana", "caio"}, BOTH)
 
 
-def test_a_membership_that_ends_touches_its_person_and_who_needs_the_new_key(after, ana, bia, caio):
-    assert after(ana.memberships.get().delete) == ({"ana", "bia"}, HUBS)
+def test_a_membership_that_ends_touches_its_person_and_renews_a_key(after, ana, bia, caio):
+    assert after(ana.memberships.get().delete) == ({"ana"}, BOTH)
+    assert keys_to_renew()
 
 
 def test_memberships_deleted_by_a_queryset_touch_their_people(after, ana, bia, caio, cras_norte):
-    assert after(Membership.objects.filter(unit=cras_norte).delete) == ({"ana", "bia"}, HUBS)
+    assert after(Membership.objects.filter(unit=cras_norte).delete) == ({"ana", "bia"}, BOTH)
 
 
 def test_saving_a_person_touches_them_alone(after, ana, bia):
@@ -79,9 +81,10 @@ def test_saving_a_person_touches_them_alone(after, ana, bia):
     assert after(ana.save) == ({"ana"}, HUBS)
 
 
-def test_who_is_made_inactive_is_touched_and_so_is_whoever_needs_a_new_key(after, ana, bia, caio):
+def test_who_is_made_inactive_is_touched_and_the_keys_of_all_that_they_heard_are_renewed(after, ana, bia, caio):
     ana.is_active = False
-    assert after(ana.save) == ({"ana", "bia", "caio"}, HUBS)
+    assert after(ana.save) == ({"ana"}, BOTH)
+    assert audiences.channel_for_user(ana) in keys_to_renew()
 
 
 @pytest.mark.parametrize("fields", [["is_active"], ["password"], ["last_login", "is_active"]])

@@ -39,20 +39,14 @@ def _channels(channels, with_keys: bool) -> list[shapes.ChannelState]:
     known = {channel.name: channel for channel in Channel.objects.filter(pk__in=channels)}
     found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
     return [
-        shapes.ChannelState(name=channel.name, head=channel.head, since=since, **_keys_of(channel, with_keys))
-        for channel, since in found
+        shapes.ChannelState(head=channel.head, since=since, **_keys_of(channel, with_keys)) for channel, since in found
     ]
 
 
 def _keys_of(channel: Channel, with_keys: bool) -> dict[str, Any]:
     if not with_keys:
-        return {"key": None, "key_epoch": None, "old_keys": []}
-    old = keys.old_keys(channel.name, channel.key_epoch, channel.key_renewed_at)
-    return {
-        "key": keys.as_text(keys.channel_key(channel.name, channel.key_epoch)),
-        "key_epoch": channel.key_epoch,
-        "old_keys": [keys.as_text(key) for key in old],
-    }
+        return {"name": channel.name, "key": None, "key_epoch": None, "old_keys": []}
+    return keys.told(channel)
 
 
 def _address(person: Person) -> shapes.AblyAddress:

@@ -8,19 +8,16 @@ from notificacao.conf import conf
 from notificacao.models import Person, Role
 from notificacao.rates import Rate
 
-_AN_HOUR = 3_600  # seconds
+_KNOWN_FOR = 60  # seconds: so late a change of role changes the rate
 
 
 def sending_rate(person: Person) -> Rate:
-    """Return how many notifications `person`, as just read from the database, may send.
-
-    The role is cached for an hour; a change of role changes `access_changed_at`, and so the place in the cache.
-    """
-    place = f"staff/{person.pk}/{person.access_changed_at.timestamp()}"
+    """Return how many notifications `person` may send; a change of their role counts after at most a minute."""
+    place = f"staff/{person.pk}/{person.is_staff}"
     staff = cache.get(place)
     if staff is None:
         staff = person.is_staff or person.memberships.exclude(role=Role.CIDADAO).exists()
-        cache.set(place, staff, _AN_HOUR)
+        cache.set(place, staff, _KNOWN_FOR)
     return Rate(*(conf.RATE_STAFF if staff else conf.RATE_USER))
 
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from notificacao import metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import lease
+from notificacao.dispatcher import changes, lease
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.canary import Canary
@@ -157,16 +157,22 @@ class Dispatcher:
         stamped = BATCH
         while stamped == BATCH and self._term is not None:
             stamped, skipped = await self._stamping.run(self._stamp_batch, self._term)
-            if stamped:
-                wakes.wake(wakes.HUBS)
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
 
     def _stamp_batch(self, term: int) -> tuple[int, bool]:
-        """Stamp one batch; return how many rows it had, and whether they were settled since nobody is on Ably."""
+        """Stamp a batch, and number the changes; return how many rows, and whether nobody is to publish them.
+
+        Keys are renewed with the numbers, before anything that comes later is published.
+        """
         skip = self._rollout_now().off
-        return stamp(term, skip=skip, reset_detector=self._reset_detector), skip
+        stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
+        if stamped:
+            wakes.wake(wakes.HUBS)
+        while changes.number(term):
+            wakes.wake(wakes.HUBS)
+        return stamped, skip
 
     async def _dispatch(self) -> None:
         """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""

@@ -49,6 +49,12 @@ _WORDS = {
 }
 
 
+_WAITING = f"""
+    SELECT id, channel, (SELECT head FROM {CHANNELS} WHERE name = channel), {{waited}}
+    FROM {ROWS} WHERE seq IS NULL ORDER BY id LIMIT {BATCH:d} {{lock_or_skip}}
+"""
+
+
 class LeadLost(Exception):
     """Stop a dispatcher that leads no more: another leads in a later term, and this one must not write."""
 
@@ -64,7 +70,7 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
         return 0
     with transaction.atomic():
-        head, rows = _lock_and_look(term)
+        head, rows = lock_and_look(term, _WAITING.format(**_WORDS[connection.vendor]._asdict()))
         reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)
@@ -77,8 +83,8 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     return len(rows)
 
 
-def _lock_and_look(term: int) -> tuple[LogHead, list[Row]]:
-    """Return the log's head, locked, and the next batch of rows, while `term` is the current one. Raises LeadLost.
+def lock_and_look(term: int, question: str) -> tuple[LogHead, list[tuple]]:
+    """Lock the log's head while `term` is the current one; return it with the rows of `question`. Raises LeadLost.
 
     It takes two locks, always in this order. The head's makes stampers wait for each other, whether they lead or only
     believe so. The lease's keeps the term from changing between this look and the commit: a standby waits until this
@@ -89,15 +95,14 @@ def _lock_and_look(term: int) -> tuple[LogHead, list[Row]]:
     limits = [_LIMITS] if connection.vendor == "postgresql" else []
     *_, heads, leads, rows = at_once(
         *limits,
-        f"SELECT epoch, seq FROM {HEAD} WHERE id = 1 {on.lock}",
+        f"SELECT epoch, seq, changes FROM {HEAD} WHERE id = 1 {on.lock}",
         f"SELECT 1 FROM {LEASE} WHERE id = 1 AND term = {term:d} {on.lock_term}",
-        f"SELECT id, channel, (SELECT head FROM {CHANNELS} WHERE name = channel), {on.waited} "
-        f"FROM {ROWS} WHERE seq IS NULL ORDER BY id LIMIT {BATCH:d} {on.lock_or_skip}",
+        question,
     )
     if not leads:
         raise LeadLost(f"term {term} is over")
-    epoch, seq = heads[0]
-    return LogHead(pk=1, epoch=epoch, seq=seq), rows
+    epoch, seq, changes = heads[0]
+    return LogHead(pk=1, epoch=epoch, seq=seq, changes=changes), rows
 
 
 def _number(rows: list[Row], head: int, skip: bool) -> None:

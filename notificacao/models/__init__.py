@@ -14,6 +14,7 @@ from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation
 from notificacao.models.rollout import RolloutFlag
 from notificacao.models.rollout_plan import Arm, RolloutEvent, RolloutMinute, RolloutPlan, RolloutStage, RolloutTally
+from notificacao.models.stream_change import StreamChange
 
 __all__ = [
     "ActiveChannel",
@@ -45,6 +46,7 @@ __all__ = [
     "RolloutPlan",
     "RolloutStage",
     "RolloutTally",
+    "StreamChange",
     "Unit",
     "WebProcess",
 ]

@@ -16,6 +16,9 @@ class LogHead(models.Model):
     epoch = models.CharField(max_length=16, default=random_epoch)
     seq = models.BigIntegerField(default=0)
     trimmed_to = models.BigIntegerField(default=0, help_text="Retention deleted everything up to this seq.")
+    changes = models.BigIntegerField(
+        default=0, db_default=0, help_text="The last number that a StreamChange was given."
+    )
     home = models.CharField(max_length=80, blank=True, default="", help_text="Where this life of the log began.")
 
     def __str__(self) -> str:

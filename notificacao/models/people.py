@@ -5,7 +5,6 @@ import secrets
 from django.contrib.auth.models import AbstractUser
 from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from notificacao.models.log import LogPositionField
 
@@ -27,16 +26,10 @@ def opaque_id() -> str:
 
 
 class Person(AbstractUser):
-    """Hold somebody who logs in.
-
-    A new `access_changed_at` has open streams read the person's channels again, a new `reading_changed_at` has them
-    count again.
-    """
+    """Hold somebody who logs in."""
 
     public_id = models.CharField(max_length=64, unique=True, default=opaque_id, editable=False)
     since = LogPositionField()
-    access_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
-    reading_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
 
     class Meta:
         verbose_name = "pessoa"

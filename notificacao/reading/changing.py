@@ -3,10 +3,9 @@
 import uuid
 
 from django.db import transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
-from notificacao import audiences, eventlog, wakes
+from notificacao import audiences, changes, eventlog
 from notificacao.eventlog import Cursor
 from notificacao.models import Person, ReadMark, Receipt
 from notificacao.reading.counting import marks_of, unread_of
@@ -84,5 +83,4 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
 
 def _changed(person: Person) -> None:
     """Have the hubs count again, and so tell the person's other tabs."""
-    Person.objects.filter(pk=person.pk).update(reading_changed_at=Now())
-    wakes.after_commit(wakes.HUBS)
+    changes.of_reading(person.pk)

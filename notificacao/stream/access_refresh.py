@@ -1,83 +1,169 @@
-"""Refresh what open streams may receive: on a hint at once, and for every connected person each half minute."""
+"""Refresh what open streams may receive: at each change at once, and for every connected person each half minute."""
 
 import asyncio
-from collections.abc import Iterable
+import itertools
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from notificacao import audiences, eventlog
 from notificacao.database import DatabaseThread
+from notificacao.eventlog import Cursor
+from notificacao.models import StreamChange
 from notificacao.stream import authorisation, frames
 from notificacao.stream.authorisation import Grant
-from notificacao.stream.batches import batches
+from notificacao.stream.batches import BATCH, batches
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Lane, Subscriber
 
 SWEEP = 30.0  # seconds: every connected person is authorised again at least this often
+_OLD = SWEEP - 5  # seconds after which a person is looked at again
+_ROUND = 1.0  # seconds between two looks at who is due
+_REMEMBERED = 10_000  # people whose last change is remembered, for streams that join later
+
+Kind = StreamChange.Kind
 
 
 class AccessRefresh:
     """Authorise the subscribers of `registry` again, and move them to the channels that the database permits.
 
-    Queries run on `thread`, never on the thread that tails the log: rows must not wait for them.
+    Rows are withheld from a person whose access changed, and from nobody else, until they are authorised; `position`
+    tells where the hub is in the log. Queries run on `thread`, never on the thread that tails the log.
     """
 
-    def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread):
+    def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread, position: Callable[[], Cursor]):
         self._registry = registry
         self._thread = thread
-        self._acted_upon: dict[int, tuple] = {}  # person pk → (access, reading) changed at, as last acted upon
+        self._position = position
+        self._pending: dict[int, None] = {}  # pks of people to authorise, in the order of their changes
+        self._renewed: set[str] = set()  # channels whose subscribers are to get a new key
+        self._has_work = asyncio.Event()
+        self._unnumbered: set[int] = set()  # pks of changes that were acted upon before they had a number
+        self.mark = 0  # counts the changes that were noted
+        self._changed_at: OrderedDict[int, int] = OrderedDict()  # person pk → `mark` at their last change
+        self._all_changed_at = 0
 
-    def note(self, changes: dict[int, tuple]) -> list[int]:
-        """Return the pks of connected people whose access changed since it was last acted upon.
+    # --- Noting changes
 
-        `changes` is `{person pk: (access changed at, reading changed at)}`. Where the reading state changed, the
-        subscriber is marked to be counted again.
-        """
-        access_changed = []
-        for pk, (access, reading) in changes.items():
-            subscriber = self._registry.subscribers.get(pk)
-            if subscriber is None:
+    def note(self, changed: Sequence[StreamChange], *, complete: bool) -> None:
+        """Act on each of `changed` once; where they are not `complete`, on everybody's access."""
+        still_unnumbered = set()
+        for change in changed:
+            if change.number is None and change.kind != Kind.KEY:  # a key is not renewed before that
+                still_unnumbered.add(change.pk)
+            elif change.number is None:
                 continue
-            known_access, known_reading = self._acted_upon.get(pk, (None, None))
-            if known_access != access:
-                access_changed.append(pk)
-            if known_reading != reading:
+            if change.pk not in self._unnumbered:
+                self._act_on(change)
+        self._unnumbered = still_unnumbered
+        if not complete:
+            self.note_everybody()
+            for subscriber in self._registry.subscribers.values():
                 subscriber.count_again = True
-            self._acted_upon[pk] = (access, reading)
-        return access_changed
+            self._renewed.update(name for name, _ in self._registry.channels())
 
-    def forget(self, pk: int) -> None:
-        """Drop what was acted upon for the person `pk`, so that the next `note` looks at them again."""
-        self._acted_upon.pop(pk, None)
+    def _act_on(self, change: StreamChange) -> None:
+        match change.kind:
+            case Kind.KEY:
+                self._renewed.add(change.channel)
+                self._has_work.set()
+            case Kind.READING:
+                if subscriber := self._registry.subscribers.get(change.person_id or 0):
+                    subscriber.count_again = True
+            case _ if change.person_id is None:
+                self.note_everybody()
+            case _:
+                self.mark += 1
+                self._changed_at[change.person_id] = self.mark
+                self._changed_at.move_to_end(change.person_id)
+                if len(self._changed_at) > _REMEMBERED:
+                    _, self._all_changed_at = self._changed_at.popitem(last=False)
+                self.withhold([change.person_id])
 
-    async def authorise(self, pks: Iterable[int]) -> None:
+    def note_everybody(self) -> None:
+        """Have everybody who is connected authorised again."""
+        self.mark += 1
+        self._all_changed_at = self.mark
+        self.withhold(list(self._registry.subscribers))
+
+    def changed_since(self, mark: int, pk: int) -> bool:
+        """Tell whether the access of the person `pk` may have changed since `mark` was what it was."""
+        return max(self._all_changed_at, self._changed_at.get(pk, 0)) > mark
+
+    def withhold(self, pks: Iterable[int]) -> None:
+        """Withhold rows from these people until they are authorised again, which is soon."""
+        for pk in pks:
+            if subscriber := self._registry.subscribers.get(pk):
+                self._registry.withhold(subscriber, self._position().seq)
+                self._pending[pk] = None
+                self._has_work.set()
+
+    # --- Authorising
+
+    async def work_off(self) -> None:
+        """Authorise the people whose access changed, then hand out the keys that are new.
+
+        Raises what the database raises; what failed stays to be done.
+        """
+        await self._has_work.wait()
+        while self._pending:
+            await self.authorise(list(itertools.islice(self._pending, BATCH)))
+        if self._renewed:
+            await self._hand_out_keys(set(self._renewed))
+        if not self._pending and not self._renewed:
+            self._has_work.clear()
+
+    async def authorise(self, pks: Collection[int]) -> None:
         """Read again what the people `pks` may receive, and end the streams of those who are signed out.
 
-        Raises what the database raises; everybody in `pks` is then looked at again at the next hint.
+        Raises what the database raises.
         """
-        pks = list(pks)
         for batch in batches(pks):
+            for pk in batch:  # a change from here on puts them back
+                self._pending.pop(pk, None)
             try:
                 await self._authorise_batch(batch)
-            except Exception:
-                for pk in pks:
-                    self.forget(pk)
+            except BaseException:
+                self._pending.update(dict.fromkeys(batch))
+                self._has_work.set()
                 raise
 
     async def _authorise_batch(self, pks: list[int]) -> None:
         connected = {pk: self._registry.subscribers[pk] for pk in pks if pk in self._registry.subscribers}
         asked = {stream.session_key for subscriber in connected.values() for stream in subscriber.streams}
-        logged_in = await self._thread.run(authorisation.people_of, asked)
+        logins = await self._thread.run(authorisation.logins_of, asked)
         permitted = await self._thread.run(audiences.channels_of, list(connected))
         changed = [pk for pk, channels in permitted.items() if channels != connected[pk].channels]
         grants = await self._thread.run(authorisation.grants_of, changed) if changed else {}
-        renewed = await self._thread.run(eventlog.keys_renewed_recently, set().union(*permitted.values()))
+        now = time.monotonic()
         for pk, subscriber in connected.items():
             for stream in subscriber.streams:  # a stream that joined meanwhile was authorised on its way in
-                if stream.session_key in asked and (pk not in permitted or stream.session_key not in logged_in):
+                if stream.session_key not in asked:
+                    continue
+                login = logins.get(stream.session_key)
+                if pk not in permitted or login is None:
                     stream.end("signed_out")
+                else:
+                    stream.login_ends_at = now + login.left
             if pk in grants:
                 self.regrant(subscriber, grants[pk])
-            elif renewed & subscriber.channels.keys():
-                subscriber.write(frames.session(), Lane.STANDBY)  # these pages are on Ably; no other page needs a key
+            subscriber.authorised_at = now
+        await self._release([one for one in connected.values() if one.withheld_at is not None])
+
+    async def _release(self, withheld: list[Subscriber]) -> None:
+        """Let rows through again, and tell the heads to whom a row may have been withheld: their pages fetch it."""
+        now = self._position().seq
+        released = [subscriber for subscriber in withheld if subscriber.pk not in self._pending]
+        behind = [subscriber for subscriber in released if (subscriber.withheld_at or 0) < now]
+        for subscriber in released:
+            self._registry.release(subscriber)
+        if not behind:
+            return
+        position = self._position()
+        heads = await self._thread.run(eventlog.heads, set().union(*(one.channels for one in behind)))
+        for subscriber in behind:
+            subscriber.count_again = True
+            subscriber.write(frames.heads(position, {name: heads.get(name, 0) for name in subscriber.channels}))
 
     def regrant(self, subscriber: Subscriber, grant: Grant) -> None:
         """Give `subscriber` the channels of `grant`; tell the browser when the set of channels changed."""
@@ -88,11 +174,40 @@ class AccessRefresh:
         subscriber.write(frames.heads(grant.position, grant.heads))
         subscriber.write(frames.session())
 
+    # --- Keys
+
+    async def _hand_out_keys(self, channels: set[str]) -> None:
+        """Write the new keys of `channels` to their subscribers' pages on Ably, after another look at who they are."""
+        everybody = self._registry.subscribers.values()
+        receivers = [one for one in everybody if one.in_standby and channels & one.channels.keys()]
+        for batch in batches(receivers):
+            await self._hand_out_batch(channels, batch)
+        self._renewed -= channels
+
+    async def _hand_out_batch(self, channels: set[str], receivers: list[Subscriber]) -> None:
+        keys, permitted = await self._thread.run(authorisation.keys_of, channels, [one.pk for one in receivers])
+        written: dict[tuple[str, ...], bytes] = {}
+        for subscriber in receivers:
+            names = tuple(sorted(keys.keys() & permitted.get(subscriber.pk, {}).keys() & subscriber.channels.keys()))
+            if names not in written:
+                written[names] = frames.keys([keys[name] for name in names])
+            if names:
+                subscriber.write(written[names], Lane.STANDBY)
+
+    # --- Without a change that tells
+
+    def look_at_ended_logins(self) -> None:
+        """Have everybody authorised whose login ends by its own date: no change tells of that. Call it at each tick."""
+        now = time.monotonic()
+        streams = self._registry.streams()
+        self.withhold({one.subscriber.pk for one in streams if one.login_ends_at <= now and one.subscriber})
+
     async def sweep(self) -> None:
-        """Authorise every subscriber once, in batches spread over `SWEEP` seconds: bulk changes send no signal."""
-        pending = list(batches(self._registry.subscribers))
-        if not pending:
-            await asyncio.sleep(SWEEP)
-        for batch in pending:
-            await asyncio.sleep(SWEEP / len(pending))
-            await self.authorise(batch)
+        """Authorise the subscribers who were not for a while: bulk changes tell nobody."""
+        await asyncio.sleep(_ROUND)
+        due = time.monotonic() - _OLD
+        old = [subscriber for subscriber in self._registry.subscribers.values() if subscriber.authorised_at <= due]
+        if old:
+            old.sort(key=lambda subscriber: subscriber.authorised_at)
+            share = max(BATCH, len(self._registry.subscribers) // 4)  # all, before SWEEP is over
+            await self.authorise([subscriber.pk for subscriber in old[:share]])

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+from dataclasses import dataclass
 
 import structlog
 from django.db import DatabaseError, InterfaceError
@@ -31,6 +33,15 @@ _HEADERS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Hold a grant, the monotonic time at which its login ends, and the hub's `access.mark` from before it was read."""
+
+    grant: Grant
+    login_ends_at: float
+    mark: int
+
+
 class StreamApplication:
     """Authorise each request, replay what it missed, and join the hub, which feeds the stream until a side ends it."""
 
@@ -53,7 +64,7 @@ class StreamApplication:
         """Serve one ASGI request: a stream, or a rejection as problem details."""
         try:
             request = StreamRequest.of(scope)
-            grant = await self._admit(request)
+            admitted = await self._admit(request)
         except StreamRejected as rejected:
             rejection = rejected.rejection
             self._rejected.note(rejected, scope)
@@ -62,19 +73,19 @@ class StreamApplication:
             return
         take_over = (scope.get("extensions") or {}).get(EXTENSION)
         if take_over is None:
-            await self._serve(request, grant, receive, send)
+            await self._serve(request, admitted, receive, send)
         else:
-            await self._hand_over(request, grant, take_over)
+            await self._hand_over(request, admitted, take_over)
 
-    async def _serve(self, request: StreamRequest, grant: Grant, receive, send) -> None:
+    async def _serve(self, request: StreamRequest, admitted: Admitted, receive, send) -> None:
         """Serve the stream under any ASGI server: this task lives as long as the stream."""
         stream = AsgiStream(request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, send=send)
-        stream.address = request.address
+        stream.address, stream.login_ends_at = request.address, admitted.login_ends_at
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await stream.send(_beginning(grant))
-            await self._replay_and_join(request, grant, stream)
+            await stream.send(_beginning(admitted.grant))
+            await self._replay_and_join(request, admitted, stream)
             await stream.pump()
         except OSError:
             pass  # the other side hung up
@@ -82,19 +93,19 @@ class StreamApplication:
             watch.cancel()
             self._gone(stream)
 
-    async def _hand_over(self, request: StreamRequest, grant: Grant, take_over) -> None:
+    async def _hand_over(self, request: StreamRequest, admitted: Admitted, take_over) -> None:
         """Serve the stream under a server that gives its connection away: this task ends once the stream has joined."""
         stream = SocketStream(
             request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
-        stream.address = request.address
+        stream.address, stream.login_ends_at = request.address, admitted.login_ends_at
         try:
-            take_over(stream, _HEADERS, _beginning(grant))
+            take_over(stream, _HEADERS, _beginning(admitted.grant))
         except OSError:
             self._limits.give_back(request.address)
             return
         try:
-            await self._replay_and_join(request, grant, stream)
+            await self._replay_and_join(request, admitted, stream)
         except OSError:
             pass  # the other side hung up, or the stream was ended
         except BaseException:
@@ -106,7 +117,7 @@ class StreamApplication:
         self._limits.give_back(stream.address)
         self._hub.leave(stream)
 
-    async def _admit(self, request: StreamRequest) -> Grant:
+    async def _admit(self, request: StreamRequest) -> Admitted:
         """Take a place, and return what the person may receive. Raises StreamRejected, and holds no place then."""
         if self._hub.draining:
             raise StreamRejected(NOT_READY)
@@ -117,24 +128,27 @@ class StreamApplication:
             self._limits.give_back(request.address)
             raise
 
-    async def _authorise(self, request: StreamRequest) -> Grant:
+    async def _authorise(self, request: StreamRequest) -> Admitted:
         """Return what the person of the request's session may receive, once the hub is there. Raises StreamRejected."""
+        mark = self._hub.access.mark
         try:
-            grant = await self._authoriser.grant(request.session_key)
+            found = await self._authoriser.grant(request.session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
             raise StreamRejected(NOT_READY) from None
-        if grant is None:
+        if found is None:
             raise StreamRejected(NOT_LOGGED_IN)
+        grant, left = found
         if request.lane is Lane.STANDBY and not grant.assigned:
             raise StreamRejected(FORBIDDEN_LANE, grant.person_pk)
         await self._limits.note_opening(grant.person_pk)
         if not await self._hub.reached(grant.position):
             raise StreamRejected(NOT_READY)
-        return grant
+        return Admitted(grant, time.monotonic() + left, mark)
 
-    async def _replay_and_join(self, request: StreamRequest, grant: Grant, stream: Stream) -> None:
+    async def _replay_and_join(self, request: StreamRequest, admitted: Admitted, stream: Stream) -> None:
         """Replay what lies after the cursor, in the live lane alone; then join, with no `await` in between."""
+        grant = admitted.grant
         if request.lane is Lane.LIVE:
             try:
                 await self._replay(request.cursor or grant.position, grant, stream)
@@ -142,7 +156,7 @@ class StreamApplication:
                 await self._hub.reached(resync.position)
                 stream.write(frames.resync(self._hub.position))
         joined_at = self._hub.position
-        self._hub.join(grant, stream)
+        self._hub.join(grant, stream, admitted.mark)
         if request.lane is Lane.STANDBY and joined_at != grant.position:  # the heads tell what came meanwhile
             stream.write(frames.heads(joined_at, await self._replaying.run(eventlog.heads, grant.channels)))
 

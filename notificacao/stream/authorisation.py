@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
-from notificacao import audiences, eventlog, reading, rollout
+from notificacao import audiences, eventlog, keys, reading, rollout
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
-from notificacao.models import Person
+from notificacao.models import Channel, Person
 
 BATCH = 500  # sessions in one statement
 
@@ -38,16 +38,26 @@ class Grant:
     trimmed_to: int = 0  # the seq up to which retention took the log
 
 
-def people_of(session_keys: Iterable[str]) -> dict[str, Person]:
-    """Return `{session key: person}` of the sessions that are in force, of active people, with today's password."""
-    alive = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Hold a login that is in force: whose it is, and for how many seconds more by the database's clock."""
+
+    person: Person
+    left: float
+
+
+def logins_of(session_keys: Iterable[str]) -> dict[str, Login]:
+    """Return `{session key: login}` of the sessions that are in force, of active people, with today's password."""
+    alive = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=Now()).annotate(now=Now())
     store = SessionStore()
-    data = {key: store.decode(text) for key, text in alive.values_list("session_key", "session_data")}
-    pks = {values[SESSION_KEY] for values in data.values() if SESSION_KEY in values}
+    columns = ("session_key", "session_data", "expire_date", "now")
+    rows = alive.values_list(*columns)
+    found = {key: (store.decode(data), (end - now).total_seconds()) for key, data, end, now in rows}
+    pks = {values[SESSION_KEY] for values, _ in found.values() if SESSION_KEY in values}
     people = {str(person.pk): person for person in Person.objects.filter(pk__in=pks, is_active=True).only("password")}
     return {
-        key: person
-        for key, values in data.items()
+        key: Login(person, left)
+        for key, (values, left) in found.items()
         if (person := people.get(values.get(SESSION_KEY, ""))) and _password_unchanged(person, values)
     }
 
@@ -91,11 +101,20 @@ def unread_of(channels_by_person: Mapping[int, Mapping[str, int]]) -> tuple[int,
     return seq, reading.unread(channels_by_person, seq)
 
 
-def grants_for(session_keys: list[str]) -> dict[str, Grant]:
-    """Return `{session key: grant}` of the sessions that are logged in."""
-    people = people_of(session_keys)
-    grants = grants_of({person.pk for person in people.values()})
-    return {key: grants[person.pk] for key, person in people.items() if person.pk in grants}
+def keys_of(channels: Iterable[str], person_pks: Iterable[int]) -> tuple[dict[str, dict], dict[int, dict[str, int]]]:
+    """Return `{channel: its keys, as a page is told them}`, and `{person pk: {channel: since}}`.
+
+    The keys are read first: a key that is renewed because somebody leaves is read after they have left.
+    """
+    told = {channel.name: keys.told(channel) for channel in Channel.objects.filter(pk__in=list(channels))}
+    return told, audiences.channels_of(person_pks)
+
+
+def grants_for(session_keys: list[str]) -> dict[str, tuple[Grant, float]]:
+    """Return `{session key: (grant, seconds that the login is in force)}` of the sessions that are logged in."""
+    logins = logins_of(session_keys)
+    grants = grants_of({login.person.pk for login in logins.values()})
+    return {key: (grants[login.person.pk], login.left) for key, login in logins.items() if login.person.pk in grants}
 
 
 class StreamAuthoriser:
@@ -103,14 +122,17 @@ class StreamAuthoriser:
 
     def __init__(self) -> None:
         self._thread = DatabaseThread("authoriser")
-        self._waiting: dict[str, list[asyncio.Future[Grant | None]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[tuple[Grant, float] | None]]] = {}
         self._reading: asyncio.Task | None = None
 
-    async def grant(self, session_key: str) -> Grant | None:
-        """Return what the person of that session may receive; None where nobody is logged in. Raises DatabaseError."""
+    async def grant(self, session_key: str) -> tuple[Grant, float] | None:
+        """Return what the person of that session may receive, and for how many seconds the login is in force.
+
+        None where nobody is logged in. Raises DatabaseError.
+        """
         if not session_key:
             return None
-        answer: asyncio.Future[Grant | None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[Grant, float] | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(session_key, []).append(answer)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_batches())

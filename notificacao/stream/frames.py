@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from notificacao.eventlog import Cursor
 
@@ -37,6 +37,11 @@ def counts(unread: int) -> bytes:
 def session() -> bytes:
     """Return the event that has the page fetch its session again: flag, membership, keys or role changed."""
     return _event("session", {})
+
+
+def keys(channels: Sequence[Mapping[str, object]]) -> bytes:
+    """Return the keys of `channels` as they are now, each as the session tells them; the others have not changed."""
+    return _event("keys", {"channels": channels})
 
 
 def leave_ably() -> bytes:

@@ -44,8 +44,10 @@ class Hub:
         self.position = Cursor("", 0)
         self.registry = SubscriberRegistry()
         self.draining = False
+        self._last_change = -1  # the number of the last change that was read; -1: none yet
         self._aside_thread = DatabaseThread("hub-aside")  # for queries that rows must not wait for
-        self.access = AccessRefresh(self.registry, self._aside_thread)
+        self._access_thread = DatabaseThread("hub-access")  # and those that access must not wait for either
+        self.access = AccessRefresh(self.registry, self._access_thread, lambda: self.position)
         self.counts = UnreadCounts(self.registry, self._aside_thread)
         self._presence = PresenceReporter(self.registry, self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
@@ -65,6 +67,7 @@ class Hub:
                     self._tick,
                     self._recount,
                     self._sweep,
+                    self.access.work_off,
                     self.counts.count_newcomers,
                     self._presence.report,
                 ):
@@ -72,6 +75,7 @@ class Hub:
         finally:
             self._tail_thread.close()
             self._aside_thread.close()
+            self._access_thread.close()
 
     async def _forever(self, work) -> None:
         """Repeat `work`, also after a fault: while the database is away the streams stay open."""
@@ -85,6 +89,7 @@ class Hub:
     async def _tick(self) -> None:
         """Write what streams are told once a second. It asks the database nothing, so heartbeats go on without one."""
         await asyncio.sleep(TICK)
+        self.access.look_at_ended_logins()
         await self._heartbeat.beat()
         self._transport_switch.tell_next()
 
@@ -94,7 +99,7 @@ class Hub:
         await self.counts.count_again()
 
     async def _sweep(self) -> None:
-        """Authorise everybody again once, then have them counted again where retention trimmed the log meanwhile."""
+        """Authorise whose turn it is, and have everybody counted again where retention trimmed the log meanwhile."""
         await self.access.sweep()
         self.counts.mark_trimmed()
 
@@ -105,12 +110,13 @@ class Hub:
         doorbell = wakes.Doorbell(wakes.HUBS)
         try:
             if not self.position.epoch:
-                self.position = await self._tail_thread.run(eventlog.position)
+                head = await self._tail_thread.run(eventlog.head)
+                self.position, self._last_change = Cursor.of(head), head.changes
             while True:
                 began = time.monotonic()
                 known = self._transport_switch.rollout if began < self._known_until else None
                 news = await self._tail_thread.run(
-                    tail.read, self.position, self._standby.unsettled, self.registry.subscribers.keys(), known
+                    tail.read, self.position, self._standby.unsettled, self._last_change, known
                 )
                 if known is None:
                     self._known_until = began + KNOWN_FOR
@@ -133,7 +139,7 @@ class Hub:
 
     async def _apply(self, news: tail.News) -> None:
         """Write what is new to the streams, and move to its position."""
-        changed_access = self.access.note(news.people)
+        self.access.note(news.changes, complete=news.changes_complete)
         metrics.BREAKER.state(news.rollout.breaker)
         self._transport_switch.update(news.rollout)
         if news.epoch_changed:
@@ -144,9 +150,8 @@ class Hub:
             self.position = news.position
         self.counts.trimmed_to = news.trimmed_to
         self._write_standby(news)
+        self._last_change = news.last_change
         self._advanced.set()
-        if changed_access:
-            await self.access.authorise(changed_access)
 
     async def _write_live(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
@@ -210,8 +215,11 @@ class Hub:
         """Tell whether the hub is at `position` or beyond, in the same epoch."""
         return self.position.epoch == position.epoch and self.position.seq >= position.seq
 
-    def join(self, grant: Grant, stream: Stream) -> None:
-        """Feed `stream` with what comes after the hub's position; a stream that has ended meanwhile does not join."""
+    def join(self, grant: Grant, stream: Stream, mark: int) -> None:
+        """Feed `stream` with what comes after the hub's position; a stream that has ended meanwhile does not join.
+
+        `mark` is what `access.mark` was before `grant` was asked for.
+        """
         if self.draining or not self.is_at(grant.position):  # or the grant is of an epoch that is over
             stream.shutdown()
         if stream.ended:
@@ -222,9 +230,11 @@ class Hub:
             self.counts.welcome()
         else:
             self.access.regrant(subscriber, grant)
-            self.access.forget(subscriber.pk)  # the grant may be older than the change that was acted upon
         self._make_room(subscriber, stream)
         self.registry.add_stream(subscriber, stream)
+        subscriber.authorised_at = subscriber.authorised_at or time.monotonic()
+        if self.access.changed_since(mark, subscriber.pk):
+            self.access.withhold([subscriber.pk])
         stream.quiet_since = time.monotonic()
         if subscriber.counted_to >= 0:
             stream.write(frames.counts(subscriber.unread))
@@ -247,8 +257,6 @@ class Hub:
         if subscriber is None:
             return
         metrics.OPEN_STREAMS.labels(stream.lane).dec()
-        if not subscriber.streams:
-            self.access.forget(subscriber.pk)
 
     def drain(self) -> None:
         """Send every stream away for good: no stream joins from here on.

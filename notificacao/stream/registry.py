@@ -54,7 +54,7 @@ class SubscriberRegistry:
         self._set_streams(subscriber, tuple(other for other in subscriber.streams if other is not stream))
         if not subscriber.streams:
             del self.subscribers[subscriber.pk]
-            self._forget(subscriber, subscriber.channels)
+            self.withhold(subscriber)
         return subscriber
 
     def _set_streams(self, subscriber: Subscriber, streams: tuple[Stream, ...]) -> None:
@@ -65,9 +65,22 @@ class SubscriberRegistry:
 
     def change_grant(self, subscriber: Subscriber, grant: Grant) -> None:
         """Subscribe `subscriber` to the channels of `grant`, and to no others."""
-        self._forget(subscriber, subscriber.channels.keys() - grant.channels.keys())
-        self._index(subscriber, grant.channels)
+        if subscriber.withheld_at is None:
+            self._forget(subscriber, subscriber.channels.keys() - grant.channels.keys())
+            self._index(subscriber, grant.channels)
         subscriber.channels = grant.channels
+
+    def withhold(self, subscriber: Subscriber, position: int = 0) -> None:
+        """Take `subscriber` out of all channels, at the seq `position`, until `release`."""
+        if subscriber.withheld_at is None:
+            subscriber.withheld_at = position
+            self._forget(subscriber, subscriber.channels)
+
+    def release(self, subscriber: Subscriber) -> None:
+        """Put `subscriber` back into their channels; without effect where their last stream is gone."""
+        if subscriber.withheld_at is not None and self.subscribers.get(subscriber.pk) is subscriber:
+            subscriber.withheld_at = None
+            self._index(subscriber, subscriber.channels)
 
     def _index(self, subscriber: Subscriber, channels: Iterable[str]) -> None:
         for name in channels:

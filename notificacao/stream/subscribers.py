@@ -1,5 +1,6 @@
 """Hold what the hub keeps of each open stream and of each person who has one: slotted, since there are many."""
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -20,7 +21,17 @@ class Lane(StrEnum):
 class Stream:
     """Represent one open connection. `write` never waits; a stream whose reader leaves too much unread is ended."""
 
-    __slots__ = ("address", "browser", "ended", "lane", "quiet_since", "session_key", "subscriber", "told_transport")
+    __slots__ = (
+        "address",
+        "browser",
+        "ended",
+        "lane",
+        "login_ends_at",
+        "quiet_since",
+        "session_key",
+        "subscriber",
+        "told_transport",
+    )
 
     def __init__(self, lane: Lane, session_key: str, browser: str):
         self.lane = lane
@@ -31,6 +42,7 @@ class Stream:
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
         self.quiet_since = 0.0
+        self.login_ends_at = math.inf  # monotonic time at which the session expires
 
     def write(self, data: bytes) -> None:
         """Write one or more whole frames, or end the stream where too much is unread."""
@@ -54,6 +66,7 @@ class Subscriber:
 
     __slots__ = (
         "_since_count",
+        "authorised_at",
         "channels",
         "count_again",
         "count_told",
@@ -62,11 +75,14 @@ class Subscriber:
         "pk",
         "streams",
         "unread",
+        "withheld_at",
     )
 
     def __init__(self, grant: Grant):
         self.pk = grant.person_pk
         self.channels: Mapping[str, int] = grant.channels
+        self.authorised_at = 0.0  # monotonic time
+        self.withheld_at: int | None = None  # the seq from which on rows are withheld from them; None: none are
         self.streams: tuple[Stream, ...] = ()
         self.in_standby = False  # whether any of the streams is
         self.unread = 0

@@ -1,17 +1,14 @@
 """Read what the hub needs at each wake or poll, in one go, on the hub's own thread."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q
-from django.db.models.functions import Now
 
-from notificacao import eventlog, rollout
+from notificacao import changes, eventlog, rollout
 from notificacao.database import NOW
 from notificacao.eventlog import Cursor
-from notificacao.models import Notification, Person
+from notificacao.models import Notification, StreamChange
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
@@ -21,7 +18,7 @@ _ROWS = f"""
         seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
     FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
 """  # noqa: S608 – the table's own name
-_LOOK_BACK = timedelta(seconds=10)  # how late a change of a person may become visible and still be found
+CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,19 @@ class News:
     rows: list[Notification]  # each with `expired`, as the database's clock has it
     more: bool
     settled: dict[int, str]  # seq → dispatch state, of the rows asked for
-    people: dict[int, tuple[datetime, datetime]]  # pk → (access, reading) changed at, where one is recent
+    changes: Sequence[StreamChange]  # those after the hub's last number, and those that have no number yet
+    last_change: int  # the last number that was given
+    changes_complete: bool  # else any person's access may have changed
     rollout: Rollout
 
 
-def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], known: Rollout | None = None) -> News:
-    """Read what is new after `since`, at most BATCH rows of it.
+def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rollout | None = None) -> News:
+    """Read what is new after `since`, at most BATCH rows of it, and after the change numbered `last_change`.
 
-    The head is read before the rows: all rows up to it are visible. Where the epoch has changed the answer is the new
-    head, without rows. `unsettled` are the seqs whose dispatch state is asked for, `connected` the pks of connected
-    people. With `known`, a rollout that was read a moment ago, neither it nor people are asked for again.
+    The head is read before the rows: all rows up to it are visible. Changes are read after the rows: whoever lost
+    access before a row was stamped is known with the row. Where the epoch has changed the answer is the new head,
+    without rows. `unsettled` are the seqs whose dispatch state is asked for. With `known`, a rollout that was read a
+    moment ago, it is not asked for again, nor are changes that have no number yet.
     """
     head = eventlog.head()
     position = Cursor.of(head)
@@ -56,24 +56,26 @@ def read(since: Cursor, unsettled: Collection[int], connected: Collection[int], 
         if more := len(rows) == BATCH:
             position = eventlog.place_of(rows[-1], position.epoch)
     settled = _settled(unsettled) if unsettled else {}
-    people = _changed(connected) if known is None else {}
-    return News(position, epoch_changed, head.trimmed_to, rows, more, settled, people, known or rollout.current())
+    changed: Sequence[StreamChange] = ()
+    complete = True
+    if known is None or head.changes != last_change:
+        changed, complete = changes.read(last_change, head.changes, CHANGES)
+    last = max([head.changes, *(change.number or 0 for change in changed)]) if complete else head.changes
+    return News(
+        position=position,
+        epoch_changed=epoch_changed,
+        trimmed_to=head.trimmed_to,
+        rows=rows,
+        more=more,
+        settled=settled,
+        changes=changed,
+        last_change=last,
+        changes_complete=complete,
+        rollout=known or rollout.current(),
+    )
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:
     """Return `{seq: dispatch state}`."""
     asked = Notification.objects.filter(seq__in=seqs).values_list("seq", "dispatch_state")
     return {seq: state for seq, state in asked if seq is not None}
-
-
-def _changed(connected: Collection[int]) -> dict[int, tuple[datetime, datetime]]:
-    """Return `{person pk: (access, reading) changed at}` of the connected people who changed recently."""
-    if not connected:
-        return {}
-    lately = Now() - _LOOK_BACK
-    changed = Person.objects.filter(Q(access_changed_at__gt=lately) | Q(reading_changed_at__gt=lately))
-    return {
-        pk: (access, reading)
-        for pk, access, reading in changed.values_list("pk", "access_changed_at", "reading_changed_at")
-        if pk in connected
-    }

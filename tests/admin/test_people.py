@@ -1,7 +1,5 @@
 """Staff tend people, units, benefits and memberships in the admin; open streams notice each change."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -12,24 +10,24 @@ from tests.conftest import make_person
 from tests.rows import write_stamped
 from tests.staff import complaints, make_staff
 from tests.stamping import stamp_all
+from tests.touched import forget_changes, touched
 
 PEOPLE, UNITS = "/admin/notificacao/person/", "/admin/notificacao/unit/"
 BENEFITS, MEMBERSHIPS = "/admin/notificacao/benefittype/", "/admin/notificacao/membership/"
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def admin(client, db):
-    """An administrator's client, with everybody's access last changed long ago."""
+    """An administrator's client, whose changes are looked at."""
     client.force_login(Person.objects.create_superuser("admin", password="segredo-de-teste"))
     return client
 
 
-def touched(work):
+def touched_by(work):
     """Whose open streams were told by `work` to ask again."""
-    Person.objects.update(access_changed_at=LONG_AGO)
+    forget_changes()
     work()
-    return set(Person.objects.exclude(access_changed_at=LONG_AGO).values_list("username", flat=True))
+    return touched()
 
 
 def form_of(person, *new, ended=(), **fields):
@@ -76,13 +74,13 @@ def test_a_membership_begins_on_the_persons_page_and_opens_the_channel_from_then
     write_stamped(1)
     Notification.objects.update(seq=None)
     stamp_all()
-    assert touched(lambda: save(admin, ana, (Role.TECNICO, cras_sul))) == {"ana"}
+    assert touched_by(lambda: save(admin, ana, (Role.TECNICO, cras_sul))) == {"ana"}
     assert audiences.channel_for_unit(cras_sul) in units_heard_by(ana)
     assert ana.memberships.get(unit=cras_sul).since == 1
 
 
 def test_a_membership_ends_on_the_persons_page_and_closes_the_channel(admin, ana, bia):
-    assert touched(lambda: save(admin, ana, ended=list(ana.memberships.all()))) == {
+    assert touched_by(lambda: save(admin, ana, ended=list(ana.memberships.all()))) == {
         "ana",
         "bia",
     }  # bia needs the new key
@@ -141,7 +139,7 @@ def test_a_role_of_a_unit_without_one_is_refused_with_a_sentence(admin, ana):
 
 
 def test_a_person_is_made_inactive_and_never_deleted(admin, ana):
-    assert touched(lambda: save(admin, ana, is_active="")) == {"ana", "admin"}  # whoever stays needs the new keys
+    assert touched_by(lambda: save(admin, ana, is_active="")) == {"ana"}
     assert not Person.objects.get(username="ana").is_active
     assert admin.post(f"{PEOPLE}{ana.pk}/delete/", {"post": "yes"}).status_code == 403
     admin.post(PEOPLE, {"action": "delete_selected", "_selected_action": [ana.pk], "post": "yes"})
@@ -151,7 +149,7 @@ def test_a_person_is_made_inactive_and_never_deleted(admin, ana):
 def test_a_new_password_makes_the_persons_streams_ask_again(admin, ana):
     new = {"password1": "nova-senha-de-teste", "password2": "nova-senha-de-teste", "usable_password": "true"}
     new["set-password"] = "1"
-    assert touched(lambda: admin.post(f"{PEOPLE}{ana.pk}/password/", new)) >= {"ana"}
+    assert touched_by(lambda: admin.post(f"{PEOPLE}{ana.pk}/password/", new)) >= {"ana"}
     ana.refresh_from_db()
     assert ana.check_password("nova-senha-de-teste")
 
@@ -183,14 +181,14 @@ def test_a_person_is_searched_by_any_of_their_names_by_who_may_see_people(client
 def test_memberships_deleted_in_bulk_close_their_channels(admin, ana, bia, caio, cras_norte):
     chosen = list(Membership.objects.filter(unit=cras_norte).values_list("pk", flat=True))
     delete = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
-    assert touched(lambda: admin.post(MEMBERSHIPS, delete)) == {"ana", "bia"}
+    assert touched_by(lambda: admin.post(MEMBERSHIPS, delete)) == {"ana", "bia"}
     assert units_heard_by(ana) == units_heard_by(bia) == set()
     assert units_heard_by(caio) != set()
 
 
 def test_a_membership_begins_in_the_list_of_memberships_too(admin, ana, cras_sul):
     new = {"person": ana.pk, "role": Role.TECNICO, "unit": cras_sul.pk}
-    assert touched(lambda: admin.post(f"{MEMBERSHIPS}add/", new)) == {"ana"}
+    assert touched_by(lambda: admin.post(f"{MEMBERSHIPS}add/", new)) == {"ana"}
     assert audiences.channel_for_unit(cras_sul) in units_heard_by(ana)
 
 
@@ -213,12 +211,12 @@ def test_a_units_benefits_are_chosen_on_its_page_and_its_coordinator_hears_them(
     carla = make_person("carla", Role.COORDENADOR, cras_norte)
     form = {"code": "CRAS01", "name": "CRAS Norte", "kind": "cras", "status": "ativa", "benefits": [aluguel_social.pk]}
     form |= {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
-    assert "carla" in touched(lambda: admin.post(f"{UNITS}{cras_norte.pk}/change/", form))
+    assert "everybody" in touched_by(lambda: admin.post(f"{UNITS}{cras_norte.pk}/change/", form))
     assert audiences.channel_for_benefit(aluguel_social) in audiences.channels_of([carla.pk])[carla.pk]
 
 
 def test_a_deleted_unit_takes_its_memberships_along_and_tells_their_people(admin, ana, bia, caio, cras_norte):
-    assert touched(lambda: admin.post(f"{UNITS}{cras_norte.pk}/delete/", {"post": "yes"})) >= {"ana", "bia"}
+    assert touched_by(lambda: admin.post(f"{UNITS}{cras_norte.pk}/delete/", {"post": "yes"})) >= {"everybody"}
     assert not Unit.objects.filter(code="CRAS01").exists()
     assert units_heard_by(ana) == set()
 

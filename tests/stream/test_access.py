@@ -6,10 +6,11 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import OperationalError
 
-from notificacao import access, audiences, wakes
-from notificacao.models import Membership, Person, Role
+from notificacao import audiences, changes, eventlog, keys, wakes
+from notificacao.models import Channel, Membership, Person, Role
 from notificacao.stream import access_refresh, authorisation, hub
 from tests.asgi import in_database, set_rollout
+from tests.stamping import number_changes
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -32,7 +33,7 @@ def leave(person):
 def sign_out(person):
     """As another tab of the same browser does: the session is gone, the signal tells."""
     Session.objects.all().delete()
-    access.touch([person.pk])
+    changes.of_access([person.pk])
 
 
 async def test_who_leaves_a_unit_hears_no_more_of_it(site, ana, bia, norte):
@@ -79,24 +80,33 @@ async def test_who_joins_a_unit_hears_of_it_from_then_on(site, caio, norte, cras
     assert stream.titles == ["De agora"]
 
 
-async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_fetch_its_new_key(site, ana, bia, caio):
+async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_are_told_its_new_key(site, ana, bia, caio, norte):
     await in_database(set_rollout, everyone=True)
     stays, elsewhere = await site.open(bia, lane="standby"), await site.open(caio, lane="standby")
+    leaves = await site.open(ana, lane="standby")
     await in_database(leave, ana)
-    await stays.next("session", within=1)
+    await in_database(number_changes)
+    wakes.wake(wakes.HUBS)
+    (told,) = (await stays.next("keys")).data["channels"]
+    channel = await in_database(Channel.objects.get, pk=norte)
+    assert told == keys.told(channel)
+    assert (told["key_epoch"], len(told["old_keys"])) == (2, 1)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
-    await elsewhere.next("notification")
-    assert "session" not in elsewhere.names()
+    for stream in (elsewhere, leaves):
+        await stream.next("notification")
+        assert "keys" not in stream.names()
 
 
 async def test_a_new_key_is_nothing_to_those_on_sse(site, ana, bia):
     stays = await site.open(bia)
     await in_database(leave, ana)
-    changed_at = await in_database(lambda: Person.objects.get(pk=bia.pk).access_changed_at)
-    await eventually(lambda: site.hub.access._acted_upon.get(bia.pk, [None])[0] == changed_at)
+    await in_database(number_changes)
+    last = (await in_database(eventlog.head)).changes
+    wakes.wake(wakes.HUBS)
+    await eventually(lambda: site.hub._last_change == last and not site.hub.access._renewed)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     await stays.next("notification")
-    assert "session" not in stays.names()
+    assert not {"session", "keys"} & set(stays.names())
 
 
 async def test_a_change_of_somebody_else_is_told_to_nobody(site, ana, caio, norte, sul):
@@ -111,7 +121,7 @@ async def test_a_change_of_somebody_else_is_told_to_nobody(site, ana, caio, nort
 async def test_logout_ends_the_streams_of_that_session(site, ana, bia):
     stream, other = await site.open(ana), await site.open(bia)
     await in_database(lambda: Session.objects.filter(pk=site.session_key(ana)).delete())
-    await in_database(access.touch, [ana.pk])
+    await in_database(changes.of_access, [ana.pk])
     assert (await stream.next("bye")).data == {"reason": "signed_out", "after_ms": 0}
     await stream.end()
     assert stream.over
@@ -127,7 +137,7 @@ async def test_logout_on_one_device_leaves_the_other_open(site, ana, norte):
     assert site.session_key(ana) != first
 
     await in_database(lambda: Session.objects.filter(pk=first).delete())
-    await in_database(access.touch, [ana.pk])
+    await in_database(changes.of_access, [ana.pk])
     assert (await here.next("bye")).data["reason"] == "signed_out"
     await site.publish("Ainda aqui", to=norte)
     await there.next("notification")
@@ -162,22 +172,22 @@ async def test_the_sweep_finds_what_no_signal_told(site, ana, monkeypatch):
     """A bulk change touches nobody."""
     stream = await site.open(ana)
     await in_database(lambda: Session.objects.all().delete())
-    monkeypatch.setattr(access_refresh, "SWEEP", 0.0)
+    monkeypatch.setattr(access_refresh, "_OLD", 0.0)
     await site.hub.access.sweep()
     assert (await stream.next("bye")).data["reason"] == "signed_out"
 
 
 async def test_a_change_that_came_while_the_database_was_away_is_not_forgotten(site, ana, monkeypatch):
     stream = await site.open(ana)
-    people_of, asked = authorisation.people_of, []
+    logins_of, asked = authorisation.logins_of, []
 
     def away_at_first(keys):
         asked.append(keys)
         if len(asked) == 1:
             raise OperationalError("gone")
-        return people_of(keys)
+        return logins_of(keys)
 
-    monkeypatch.setattr(authorisation, "people_of", away_at_first)
+    monkeypatch.setattr(authorisation, "logins_of", away_at_first)
     monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
     await in_database(sign_out, ana)
     assert (await stream.next("bye")).data["reason"] == "signed_out"
@@ -237,7 +247,7 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
     await site.open(ana)
     site.another_device(ana)
     cookie = await site.cookie(ana)
-    authorise, held, go_on = site.hub._aside_thread.run, asyncio.Event(), asyncio.Event()
+    authorise, held, go_on = site.hub._access_thread.run, asyncio.Event(), asyncio.Event()
 
     async def slow(work, *args):
         answer = await authorise(work, *args)
@@ -247,8 +257,8 @@ async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_ou
         return answer
 
     await eventually(lambda: not site.hub.registry.subscribers[ana.pk].count_again)
-    monkeypatch.setattr(site.hub._aside_thread, "run", slow)
-    await in_database(access.touch, [ana.pk])
+    monkeypatch.setattr(site.hub._access_thread, "run", slow)
+    await in_database(changes.of_access, [ana.pk])
     await held.wait()
     stream = await site.request(cookie)
     await stream.next("counts")
@@ -268,4 +278,4 @@ async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
         await stream.close()
     assert site.hub.registry.subscribers == {}
     assert (site.hub.registry._by_shared, site.hub.registry._by_personal) == ({}, {})
-    assert site.hub.access._acted_upon == {}
+    assert site.hub.access._pending == {}

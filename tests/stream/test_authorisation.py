@@ -13,12 +13,16 @@ from django.utils import timezone
 from notificacao import audiences, eventlog
 from notificacao.models import Membership, Person, ReadMark, Role
 from notificacao.stream import authorisation
-from notificacao.stream.authorisation import StreamAuthoriser, grants_for, grants_of, people_of
+from notificacao.stream.authorisation import StreamAuthoriser, grants_for, grants_of, logins_of
 from tests.asgi import log_in, publish, set_rollout
 from tests.conftest import make_person
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
+
+
+def people_of(session_keys):
+    return {key: login.person for key, login in logins_of(session_keys).items()}
 
 
 @pytest.fixture
@@ -106,7 +110,7 @@ def test_a_grant_holds_what_the_log_and_the_flag_say(key, ana, cras_norte, setti
     norte = audiences.channel_for_unit(cras_norte)
     publish(("1", "2"), norte, {})
     ReadMark.objects.create(person=ana, channel=norte, seq=1)
-    grant = grants_for([key])[key]
+    grant = grants_for([key])[key][0]
     assert grant.person_pk == ana.pk
     assert grant.channels == audiences.channels_of([ana.pk])[ana.pk]
     assert grant.heads == {norte: 2, audiences.SYSTEM_CHANNEL: 0, audiences.channel_for_user(ana): 0}
@@ -117,7 +121,7 @@ def test_a_grant_holds_what_the_log_and_the_flag_say(key, ana, cras_norte, setti
 def test_during_an_outage_one_is_still_assigned(key, settings):
     settings.ABLY_API_KEY = "app.key:segredo"
     set_rollout(everyone=True, breaker="open")
-    assert grants_for([key])[key].assigned
+    assert grants_for([key])[key][0].assigned
 
 
 def test_nobody_hears_a_unit_that_is_not_theirs(ana, caio, cras_norte, cras_sul):

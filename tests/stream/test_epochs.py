@@ -7,12 +7,13 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from notificacao import audiences, epoch, retention, wakes
-from notificacao.models import DispatchState, LogHead, Membership, Notification, Person
+from notificacao.models import DispatchState, LogHead, Membership, Notification
 from notificacao.stream import access_refresh, authorisation, hub
 from notificacao.stream.asgi_stream import AsgiStream
 from notificacao.stream.subscribers import Lane
 from tests.asgi import in_database, set_rollout
 from tests.lives import set_back
+from tests.touched import forget_changes
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -26,8 +27,7 @@ def norte(cras_norte):
 @pytest.fixture
 def long_ago(ana, bia):
     """Nothing about anybody changed of late, so that nothing else makes the hub ask again."""
-    hour = timezone.now() - timedelta(hours=1)
-    Person.objects.update(access_changed_at=hour, reading_changed_at=hour)
+    forget_changes()
 
 
 @transaction.atomic
@@ -117,15 +117,15 @@ async def test_nothing_is_sent_before_it_is_known_who_may_hear_it(site, ana, nor
     """Asking fails at first: the database is just coming back."""
     stream = await site.open(ana)
     faults = [OperationalError("starting up")] * 2
-    people_of = authorisation.people_of
+    logins_of = authorisation.logins_of
 
     def sometimes(keys):
         if faults:
             raise faults.pop()
-        return people_of(keys)
+        return logins_of(keys)
 
     monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.01)
-    monkeypatch.setattr(authorisation, "people_of", sometimes)
+    monkeypatch.setattr(authorisation, "logins_of", sometimes)
     await in_database(restore, 0, renewed=True)
     await site.publish("Nova", to=norte)
     await stream.next("resync")
@@ -139,7 +139,7 @@ async def test_who_was_authorised_in_the_past_life_comes_back_to_be_authorised_i
     watching = await site.open(ana)
     assert watching.events[1].data["position"] != str(grant.position)
     late = AsgiStream(Lane.LIVE, "a session", "", limit=1_000, send=None)
-    site.hub.join(grant, late)
+    site.hub.join(grant, late, site.hub.access.mark)
     assert late.ended
     assert b"event: bye" in late.take_queued()
 

@@ -76,7 +76,7 @@ async def test_while_the_database_is_away_the_page_is_told_to_come_back(site, an
         raise OperationalError("connection to postgres://semtas:segredo@db failed")
 
     cookie = await site.cookie(ana)
-    monkeypatch.setattr(authorisation, "people_of", away)
+    monkeypatch.setattr(authorisation, "logins_of", away)
     stream = await site.request(cookie)
     assert (stream.status, code_of(stream)) == (503, "not_ready")
     assert stream.headers[b"retry-after"] == b"1"

@@ -1,0 +1,45 @@
+"""Number the committed changes of access, reading state and keys, and renew the keys that are to be renewed.
+
+Numbers are given as seqs are: after the commit, under the lock on the log's head, in the current term.
+"""
+
+from django.db import connection, transaction
+
+from notificacao.database import NOW, at_once
+from notificacao.dispatcher.stamp import CHANNELS, HEAD, lock_and_look
+from notificacao.models import StreamChange
+
+BATCH = 200  # changes in one transaction: each may write one channel's row
+CHANGES = StreamChange._meta.db_table
+_WAITING = f"SELECT id FROM {CHANGES} WHERE number IS NULL ORDER BY id LIMIT {{limit}}"  # noqa: S608 – our table
+_GIVE = f"""
+    UPDATE {CHANGES} AS change SET number = given.column2
+    FROM (VALUES {{numbers}}) AS given WHERE change.id = given.column1
+"""  # noqa: S608 – the tables' own names
+_REMEMBER = f"UPDATE {HEAD} SET changes = {{last}} WHERE id = 1"  # noqa: S608
+_RENEW = f"""
+    INSERT INTO {CHANNELS} (name, head, key_epoch, key_renewed_at)
+    SELECT channel, 0, 2, {{now}} FROM {CHANGES}
+    WHERE number > {{after}} AND number <= {{last}} AND kind = '{StreamChange.Kind.KEY}'
+    GROUP BY channel ORDER BY channel
+    ON CONFLICT (name) DO UPDATE SET key_epoch = {CHANNELS}.key_epoch + 1, key_renewed_at = excluded.key_renewed_at
+"""  # noqa: S608 – the tables' own names
+
+
+def number(term: int) -> int:
+    """Number at most `BATCH` changes in the order of their ids, and return how many. Raises LeadLost."""
+    if at_once(_WAITING.format(limit=1)) == [[]]:  # without taking the lock
+        return 0
+    with transaction.atomic():
+        head, rows = lock_and_look(term, _WAITING.format(limit=BATCH))
+        if rows:
+            _number([pk for (pk,) in rows], head.changes)
+    return len(rows)
+
+
+def _number(pks: list[int], after: int) -> None:
+    """Give the changes `pks` the numbers that follow `after`, and renew the keys. There is a change at least."""
+    last = after + len(pks)
+    numbers = ",".join(f"({pk},{place})" for place, pk in enumerate(pks, start=after + 1))
+    values = {"numbers": numbers, "now": NOW[connection.vendor], "after": after, "last": last}
+    at_once(*(statement.format(**values) for statement in (_GIVE, _RENEW, _REMEMBER)))
