@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from notificacao import access, audiences, wakes
-from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, Unit
+from notificacao import audiences, changes, wakes
+from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, StreamChange, Unit
 from notificacao.wakes import Doorbell
 from tests.conftest import make_person
 from tests.rows import write
-from tests.touched import forget_changes, keys_to_renew, touched
+from tests.touched import EVERYBODY, forget_changes, keys_to_renew, touched
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -118,7 +120,7 @@ def test_logging_out_touches_the_person_alone(after, ana, bia, client):
 
 def test_a_logout_touches_once_the_session_is_gone(ana, client, monkeypatch):
     left = []
-    monkeypatch.setattr(access, "touch", lambda pks: left.append((pks, Session.objects.count())))
+    monkeypatch.setattr(changes, "of_access", lambda pks: left.append((list(pks), Session.objects.count())))
     client.force_login(ana)
     client.logout()
     assert left == [([ana.pk], 0)]
@@ -126,13 +128,6 @@ def test_a_logout_touches_once_the_session_is_gone(ana, client, monkeypatch):
 
 def test_logging_out_without_having_logged_in_touches_nobody(after, ana, client):
     assert after(client.logout) == (set(), set())
-
-
-@pytest.fixture
-def staff(ana, caio):
-    """All who hold a role; eva holds none."""
-    make_person("eva")
-    return {"ana", "caio"}
 
 
 def structure_changes():
@@ -168,19 +163,33 @@ def structure_changes():
 
 
 @pytest.mark.parametrize("change", structure_changes(), ids=lambda change: change.__name__)
-def test_a_change_of_units_or_benefits_touches_all_who_hold_a_role(change, after, staff, cras_norte, aluguel_social):
-    assert after(lambda: change(cras_norte, aluguel_social)) == (staff, HUBS)
+def test_a_change_of_units_or_benefits_touches_everybody_by_one_row(change, after, ana, cras_norte, aluguel_social):
+    assert after(lambda: change(cras_norte, aluguel_social)) == ({EVERYBODY}, HUBS)
+    assert StreamChange.objects.filter(person_id=None, kind="access").exists()
 
 
 @pytest.mark.parametrize("leave", ["remove", "clear"])
-def test_taking_benefits_from_a_unit_touches_all_who_hold_a_role(leave, after, ana, cras_norte, aluguel_social):
+def test_taking_benefits_from_a_unit_touches_everybody(leave, after, ana, cras_norte, aluguel_social):
     cras_norte.benefits.add(aluguel_social)
     arguments = [aluguel_social] if leave == "remove" else []
-    assert after(lambda: getattr(cras_norte.benefits, leave)(*arguments)) == ({"ana"}, HUBS)
+    assert after(lambda: getattr(cras_norte.benefits, leave)(*arguments)) == ({EVERYBODY}, HUBS)
 
 
-def test_a_unit_that_goes_takes_its_memberships_and_touches_their_people(after, ana, bia, caio, cras_norte):
-    assert after(cras_norte.delete) == ({"ana", "bia", "caio"}, HUBS)
+def test_a_unit_that_goes_takes_its_memberships_and_touches_everybody(after, ana, bia, caio, cras_norte):
+    lost = audiences.channel_for_unit(cras_norte)
+    assert after(cras_norte.delete) == ({EVERYBODY, "ana", "bia"}, BOTH)
+    assert keys_to_renew() == {lost}
+
+
+def test_a_unit_that_goes_asks_as_little_for_many_members_as_for_few(ana, cras_norte, cras_sul):
+    for number in range(30):
+        make_person(f"pessoa{number}", Role.TECNICO, cras_norte)
+    make_person("eva", Role.TECNICO, cras_sul)
+    with CaptureQueriesContext(connection) as few:
+        cras_sul.delete()
+    with CaptureQueriesContext(connection) as many:
+        cras_norte.delete()
+    assert len(many) == len(few)
 
 
 def test_saving_the_flag_wakes_dispatcher_and_hubs(after, ana):

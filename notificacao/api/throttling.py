@@ -1,6 +1,5 @@
 """Limit how often the API is called, by person and role and by producer: DRF's throttles over `rates`."""
 
-from django.core.cache import cache
 from rest_framework.throttling import BaseThrottle
 
 from notificacao import rates
@@ -8,16 +7,10 @@ from notificacao.conf import conf
 from notificacao.models import Person, Role
 from notificacao.rates import Rate
 
-_KNOWN_FOR = 60  # seconds: so late a change of role changes the rate
-
 
 def sending_rate(person: Person) -> Rate:
-    """Return how many notifications `person` may send; a change of their role counts after at most a minute."""
-    place = f"staff/{person.pk}/{person.is_staff}"
-    staff = cache.get(place)
-    if staff is None:
-        staff = person.is_staff or person.memberships.exclude(role=Role.CIDADAO).exists()
-        cache.set(place, staff, _KNOWN_FOR)
+    """Return how many notifications `person` may send, by the role that they have now."""
+    staff = person.is_staff or person.memberships.exclude(role=Role.CIDADAO).exists()
     return Rate(*(conf.RATE_STAFF if staff else conf.RATE_USER))
 
 

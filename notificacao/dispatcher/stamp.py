@@ -51,7 +51,7 @@ _WORDS = {
 
 _WAITING = f"""
     SELECT id, channel, (SELECT head FROM {CHANNELS} WHERE name = channel), {{waited}}
-    FROM {ROWS} WHERE seq IS NULL ORDER BY id LIMIT {BATCH:d} {{lock_or_skip}}
+    FROM {ROWS} WHERE seq IS NULL ORDER BY id LIMIT {{limit}} {{lock_or_skip}}
 """
 
 
@@ -70,7 +70,7 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
         return 0
     with transaction.atomic():
-        head, rows = lock_and_look(term, _WAITING.format(**_WORDS[connection.vendor]._asdict()))
+        head, rows = lock_and_look(term, _WAITING.format(limit=BATCH, **_WORDS[connection.vendor]._asdict()))
         reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)

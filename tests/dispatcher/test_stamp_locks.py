@@ -44,7 +44,7 @@ def let_it_run_out():
 def test_nobody_takes_the_lease_while_a_stamper_is_between_its_look_and_its_commit(term, standby):
     let_it_run_out()
     with transaction.atomic():
-        stamp.lock_and_look(term, stamp._WAITING.format(**stamp._WORDS["postgresql"]._asdict()))
+        stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
         with pytest.raises(OperationalError, match="lock timeout"):
             standby(lease.hold, "standby", None)
     assert standby(lease.hold, "standby", None) == term + 1
@@ -53,7 +53,7 @@ def test_nobody_takes_the_lease_while_a_stamper_is_between_its_look_and_its_comm
 def test_two_stampers_never_number_at_the_same_time(term, standby):
     write("a")
     with transaction.atomic():
-        stamp.lock_and_look(term, stamp._WAITING.format(**stamp._WORDS["postgresql"]._asdict()))
+        stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
         with pytest.raises(OperationalError, match="lock timeout"):
             standby(lock_the_head)
     assert standby(stamp.stamp, term) == 1
@@ -79,7 +79,7 @@ def test_a_stamper_that_falls_asleep_is_thrown_out_and_what_it_wrote_with_it(ter
 
 def number_and_fall_asleep(term, until):
     with transaction.atomic():
-        head, rows = stamp.lock_and_look(term, stamp._WAITING.format(**stamp._WORDS["postgresql"]._asdict()))
+        head, rows = stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
         stamp._number(rows, head.seq, False)
         while not until():
             pass

@@ -81,7 +81,7 @@ def test_a_head_that_went_back_gives_no_rows():
 
 def test_a_row_that_nobody_stamped_is_not_there():
     Notification.objects.create(channel=SYSTEM, title="Ainda não", message="…")
-    assert tail.read(Cursor(eventlog.position().epoch, 0), [], []).rows == []
+    assert tail.read(Cursor(eventlog.position().epoch, 0), [], 0).rows == []
 
 
 def test_the_state_is_read_of_the_rows_asked_for_alone():
