@@ -4,17 +4,17 @@ import asyncio
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from notificacao import audiences, eventlog
+from notificacao import audiences
 from notificacao.database import DatabaseThread
-from notificacao.eventlog import Cursor
 from notificacao.models import StreamChange
 from notificacao.stream import authorisation, frames
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.batches import BATCH, batches
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Lane, Subscriber
+from notificacao.stream.withheld import WithheldRows
 
 SWEEP = 30.0  # seconds: every connected person is authorised again at least this often
 _OLD = SWEEP - 5  # seconds after which a person is looked at again
@@ -27,14 +27,14 @@ Kind = StreamChange.Kind
 class AccessRefresh:
     """Authorise the subscribers of `registry` again, and move them to the channels that the database permits.
 
-    Rows are withheld from a person whose access changed, and from nobody else, until they are authorised; `position`
-    tells where the hub is in the log. Queries run on `thread`, never on the thread that tails the log.
+    Rows are withheld from a person whose access changed, and from nobody else, until they are authorised. Queries run
+    on `thread`, never on the thread that tails the log.
     """
 
-    def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread, position: Callable[[], Cursor]):
+    def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread, withheld: WithheldRows):
         self._registry = registry
         self._thread = thread
-        self._position = position
+        self._withheld = withheld
         self._pending: dict[int, None] = {}  # pks of people to authorise, in the order of their changes
         self._renewed: set[str] = set()  # channels whose subscribers are to get a new key
         self._has_work = asyncio.Event()
@@ -94,7 +94,7 @@ class AccessRefresh:
         """Withhold rows from these people until they are authorised again, which is soon."""
         for pk in pks:
             if subscriber := self._registry.subscribers.get(pk):
-                self._registry.withhold(subscriber, self._position().seq)
+                self._withheld.withhold(subscriber)
                 self._pending[pk] = None
                 self._has_work.set()
 
@@ -148,22 +148,9 @@ class AccessRefresh:
             if pk in grants:
                 self.regrant(subscriber, grants[pk])
             subscriber.authorised_at = now
-        await self._release([one for one in connected.values() if one.withheld_at is not None])
-
-    async def _release(self, withheld: list[Subscriber]) -> None:
-        """Let rows through again, and tell the heads to whom a row may have been withheld: their pages fetch it."""
-        now = self._position().seq
-        released = [subscriber for subscriber in withheld if subscriber.pk not in self._pending]
-        behind = [subscriber for subscriber in released if (subscriber.withheld_at or 0) < now]
-        for subscriber in released:
-            self._registry.release(subscriber)
-        if not behind:
-            return
-        position = self._position()
-        heads = await self._thread.run(eventlog.heads, set().union(*(one.channels for one in behind)))
-        for subscriber in behind:
-            subscriber.count_again = True
-            subscriber.write(frames.heads(position, {name: heads.get(name, 0) for name in subscriber.channels}))
+        for subscriber in connected.values():
+            if subscriber.withheld and subscriber.pk not in self._pending:
+                await self._withheld.release(subscriber)
 
     def regrant(self, subscriber: Subscriber, grant: Grant) -> None:
         """Give `subscriber` the channels of `grant`; tell the browser when the set of channels changed."""

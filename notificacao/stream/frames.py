@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from notificacao.eventlog import Cursor
 
 RETRY = b"retry: 3000\n\n"  # milliseconds until the browser opens a broken stream again
-COMMENT = b":\n\n"  # the standby lane's heartbeat
+COMMENT = b":\n\n"  # a heartbeat that tells no position: the standby lane's
 
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode  # made once: `json.dumps` would make an encoder at each call

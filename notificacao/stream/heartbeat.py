@@ -58,7 +58,7 @@ class Heartbeat:
     async def _write_heartbeats(self) -> None:
         for place, stream in enumerate(self._quiet(time.monotonic()), 1):
             stream.quiet_since = time.monotonic()
-            stream.write(frames.heartbeat(self._position()) if stream.lane is Lane.LIVE else frames.COMMENT)
+            stream.write(frames.heartbeat(self._position()) if _has_all_rows(stream) else frames.COMMENT)
             if place % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -66,3 +66,8 @@ class Heartbeat:
         """Yield the streams to which nothing was written for STREAM_HEARTBEAT seconds."""
         quiet_from = now - conf.STREAM_HEARTBEAT
         yield from [stream for stream in self._registry.streams() if stream.quiet_since <= quiet_from]
+
+
+def _has_all_rows(stream: Stream) -> bool:
+    """Tell whether `stream` has all rows up to the hub's position: it is live, and nothing is withheld from it."""
+    return stream.lane is Lane.LIVE and stream.subscriber is not None and not stream.subscriber.withheld

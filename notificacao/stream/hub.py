@@ -26,6 +26,7 @@ from notificacao.stream.standby import PATIENCE, StandbyLane
 from notificacao.stream.subscribers import DRAIN_SPREAD_MS, Lane, Stream, Subscriber
 from notificacao.stream.transport_switch import TransportSwitch
 from notificacao.stream.unread_counts import UnreadCounts
+from notificacao.stream.withheld import WithheldRows
 
 logger = structlog.get_logger(__name__)
 
@@ -47,12 +48,13 @@ class Hub:
         self._last_change = -1  # the number of the last change that was read; -1: none yet
         self._aside_thread = DatabaseThread("hub-aside")  # for queries that rows must not wait for
         self._access_thread = DatabaseThread("hub-access")  # and those that access must not wait for either
-        self.access = AccessRefresh(self.registry, self._access_thread, lambda: self.position)
+        self.replay_cache = ReplayCache()
+        withheld = WithheldRows(self.registry, self.replay_cache, self._access_thread, lambda: self.position)
+        self.access = AccessRefresh(self.registry, self._access_thread, withheld)
         self.counts = UnreadCounts(self.registry, self._aside_thread)
         self._presence = PresenceReporter(self.registry, self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
-        self.replay_cache = ReplayCache()
         self._transport_switch = TransportSwitch(self.registry)
         self._known_until = 0.0
         self._tail_thread = DatabaseThread("hub")
@@ -232,6 +234,7 @@ class Hub:
             self.access.regrant(subscriber, grant)
         self._make_room(subscriber, stream)
         self.registry.add_stream(subscriber, stream)
+        stream.fed_to = self.position.seq
         subscriber.authorised_at = subscriber.authorised_at or time.monotonic()
         if self.access.changed_since(mark, subscriber.pk):
             self.access.withhold([subscriber.pk])

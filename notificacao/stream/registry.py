@@ -65,21 +65,24 @@ class SubscriberRegistry:
 
     def change_grant(self, subscriber: Subscriber, grant: Grant) -> None:
         """Subscribe `subscriber` to the channels of `grant`, and to no others."""
-        if subscriber.withheld_at is None:
+        if not subscriber.withheld:
             self._forget(subscriber, subscriber.channels.keys() - grant.channels.keys())
             self._index(subscriber, grant.channels)
         subscriber.channels = grant.channels
 
-    def withhold(self, subscriber: Subscriber, position: int = 0) -> None:
-        """Take `subscriber` out of all channels, at the seq `position`, until `release`."""
-        if subscriber.withheld_at is None:
-            subscriber.withheld_at = position
-            self._forget(subscriber, subscriber.channels)
+    def withhold(self, subscriber: Subscriber, fed_to: int = 0) -> None:
+        """Take `subscriber`, whose streams have all their rows up to the seq `fed_to`, out of all channels."""
+        if subscriber.withheld:
+            return
+        subscriber.withheld = True
+        for stream in subscriber.streams:
+            stream.fed_to = fed_to
+        self._forget(subscriber, subscriber.channels)
 
     def release(self, subscriber: Subscriber) -> None:
         """Put `subscriber` back into their channels; without effect where their last stream is gone."""
-        if subscriber.withheld_at is not None and self.subscribers.get(subscriber.pk) is subscriber:
-            subscriber.withheld_at = None
+        if subscriber.withheld and self.subscribers.get(subscriber.pk) is subscriber:
+            subscriber.withheld = False
             self._index(subscriber, subscriber.channels)
 
     def _index(self, subscriber: Subscriber, channels: Iterable[str]) -> None:

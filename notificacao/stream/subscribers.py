@@ -25,6 +25,7 @@ class Stream:
         "address",
         "browser",
         "ended",
+        "fed_to",
         "lane",
         "login_ends_at",
         "quiet_since",
@@ -42,6 +43,7 @@ class Stream:
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
         self.quiet_since = 0.0
+        self.fed_to = 0  # the seq up to which it had all its rows when it joined, or when rows began to be withheld
         self.login_ends_at = math.inf  # monotonic time at which the session expires
 
     def write(self, data: bytes) -> None:
@@ -75,14 +77,14 @@ class Subscriber:
         "pk",
         "streams",
         "unread",
-        "withheld_at",
+        "withheld",
     )
 
     def __init__(self, grant: Grant):
         self.pk = grant.person_pk
         self.channels: Mapping[str, int] = grant.channels
         self.authorised_at = 0.0  # monotonic time
-        self.withheld_at: int | None = None  # the seq from which on rows are withheld from them; None: none are
+        self.withheld = False  # whether rows are withheld until they are authorised again
         self.streams: tuple[Stream, ...] = ()
         self.in_standby = False  # whether any of the streams is
         self.unread = 0
