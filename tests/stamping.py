@@ -23,7 +23,7 @@ def number_changes() -> int:
     term = lease.hold("test", None)
     assert term is not None, "somebody else holds the lease"
     numbered = 0
-    while batch := changes.number(term):
+    while batch := changes.number(term)[0]:
         numbered += batch
     lease.release("test")
     return numbered

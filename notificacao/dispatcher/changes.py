@@ -23,23 +23,30 @@ _RENEW = f"""
     WHERE number > {{after}} AND number <= {{last}} AND kind = '{StreamChange.Kind.KEY}'
     GROUP BY channel ORDER BY channel
     ON CONFLICT (name) DO UPDATE SET key_epoch = {CHANNELS}.key_epoch + 1, key_renewed_at = excluded.key_renewed_at
+    RETURNING name, key_epoch
 """  # noqa: S608 – the tables' own names
 
 
-def number(term: int) -> int:
-    """Number at most `BATCH` changes in the order of their ids, and return how many. Raises LeadLost."""
+def number(term: int) -> tuple[int, dict[str, int]]:
+    """Number at most `BATCH` changes in the order of their ids. Raises LeadLost.
+
+    Return how many, and `{channel: key epoch}` of the keys that were renewed with them.
+    """
     if at_once(_WAITING.format(limit=1)) == [[]]:  # without taking the lock
-        return 0
+        return 0, {}
     with transaction.atomic():
         head, rows = lock_and_look(term, _WAITING.format(limit=BATCH))
-        if rows:
-            _number([pk for (pk,) in rows], head.changes)
-    return len(rows)
+        renewed = _number([pk for (pk,) in rows], head.changes) if rows else {}
+    return len(rows), renewed
 
 
-def _number(pks: list[int], after: int) -> None:
-    """Give the changes `pks` the numbers that follow `after`, and renew the keys. There is a change at least."""
+def _number(pks: list[int], after: int) -> dict[str, int]:
+    """Give the changes `pks` the numbers that follow `after`; renew the keys, and return `{channel: key epoch}`.
+
+    There is a change at least.
+    """
     last = after + len(pks)
     numbers = ",".join(f"({pk},{place})" for place, pk in enumerate(pks, start=after + 1))
     values = {"numbers": numbers, "now": NOW[connection.vendor], "after": after, "last": last}
-    at_once(*(statement.format(**values) for statement in (_GIVE, _RENEW, _REMEMBER)))
+    _, renewed, _ = at_once(*(statement.format(**values) for statement in (_GIVE, _RENEW, _REMEMBER)))
+    return dict(renewed)

@@ -156,23 +156,27 @@ class Dispatcher:
         """
         stamped = BATCH
         while stamped == BATCH and self._term is not None:
-            stamped, skipped = await self._stamping.run(self._stamp_batch, self._term)
+            stamped, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
+            self._orchestrator.note_keys(renewed)
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
 
-    def _stamp_batch(self, term: int) -> tuple[int, bool]:
-        """Stamp a batch, and number the changes; return how many rows, and whether nobody is to publish them.
+    def _stamp_batch(self, term: int) -> tuple[int, bool, dict[str, int]]:
+        """Stamp a batch of rows, and number the changes.
 
-        Keys are renewed with the numbers, before anything that comes later is published.
+        Return how many rows, whether they were settled since nobody is on Ably, and `{channel: key epoch}` of the keys
+        that were renewed.
         """
         skip = self._rollout_now().off
         stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
         if stamped:
             wakes.wake(wakes.HUBS)
-        while changes.number(term):
+        renewed: dict[str, int] = {}
+        while (batch := changes.number(term))[0]:
+            renewed |= batch[1]
             wakes.wake(wakes.HUBS)
-        return stamped, skip
+        return stamped, skip, renewed
 
     async def _dispatch(self) -> None:
         """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""

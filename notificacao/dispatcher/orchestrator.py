@@ -5,7 +5,7 @@ SSE itself needs no decision: every row is in the log, and the stream hubs read 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -75,6 +75,7 @@ class NotificationOrchestrator:
         self._read_rollout = read_rollout
         self._leads = leads
         self._sender = Sender(transport, breaker, self._look) if transport is not None else None
+        self._key_epochs: dict[str, int] = {}  # of the channels whose key was renewed lately
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # kept while a row waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
@@ -95,6 +96,20 @@ class NotificationOrchestrator:
                 error=outcome.logged,
             )
         return outcome
+
+    def note_keys(self, renewed: Mapping[str, int]) -> None:
+        """Encrypt with these keys, `{channel: key epoch}`, whatever leaves from here on, also what is retried or waits.
+
+        Ably takes the first of two messages with one id, so a row that is encrypted twice is still one message.
+        """
+        self._key_epochs.update(renewed)
+
+    def _seal_anew(self, envelope: Envelope) -> None:
+        """Encrypt the row again where its channel's key was renewed since. Raises TransportError as `seal` does."""
+        key_epoch = self._key_epochs.get(envelope.row.channel, 0)
+        if key_epoch > envelope.key_epoch and self._transport is not None:
+            envelope.key_epoch, envelope.sealed = key_epoch, None
+            self._transport.seal(envelope)
 
     def stop(self) -> None:
         """Publish nothing more of the rows that were given."""
@@ -130,7 +145,10 @@ class NotificationOrchestrator:
                 await sender.publish(envelope)
 
     async def _look(self) -> Check:
-        """Return a check that tells why a row may not be published at this moment, or None."""
+        """Return a check that tells why a row may not be published at this moment, or None.
+
+        What leaves is encrypted with today's key.
+        """
         rollout = await self._read_rollout()
         now, moment = timezone.now(), time.monotonic()
 
@@ -145,6 +163,7 @@ class NotificationOrchestrator:
                 return Settled(TOO_LATE)
             if self._breaker.state != CLOSED:
                 return Settled(BREAKER_OPEN)
+            self._seal_anew(envelope)
             return None
 
         return check

@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 
 TICK = 1.0  # seconds: heads and counts are written at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
-KNOWN_FOR = 0.05  # seconds for which people and rollout are not read again while rows come
+KNOWN_FOR = 0.05  # seconds for which the rollout is not read again while rows come
 _PIECE_BYTES = 65_536  # bytes that are written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds until a task that failed is tried again
 _RETURNS_A_SECOND = 4_000  # pages that come back after a drain
@@ -132,7 +132,7 @@ class Hub:
     def _until_next_look(self, saw_all: bool) -> float:
         """Return the seconds to wait for a wake.
 
-        A wake that was answered with rows alone may have told of people too, so those are read as soon as KNOWN_FOR is
+        A wake that was answered with rows alone may have told of the rollout too: it is read as soon as KNOWN_FOR is
         over.
         """
         if not saw_all:

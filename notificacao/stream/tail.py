@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.db import connection
 
 from notificacao import changes, eventlog, rollout
-from notificacao.database import NOW
+from notificacao.database import NOW, at_once
 from notificacao.eventlog import Cursor
-from notificacao.models import Notification, StreamChange
+from notificacao.models import LogHead, Notification, StreamChange
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
@@ -19,6 +19,12 @@ _ROWS = f"""
     FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
 """  # noqa: S608 – the table's own name
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
+# Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
+_HEAD = f"""
+    SELECT id, epoch, seq, trimmed_to, changes, home,
+        EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)
+    FROM {LogHead._meta.db_table} WHERE id = 1
+"""  # noqa: S608 – the tables' own names
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,9 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
     The head is read before the rows: all rows up to it are visible. Changes are read after the rows: whoever lost
     access before a row was stamped is known with the row. Where the epoch has changed the answer is the new head,
     without rows. `unsettled` are the seqs whose dispatch state is asked for. With `known`, a rollout that was read a
-    moment ago, it is not asked for again, nor are changes that have no number yet.
+    moment ago, it is not asked for again.
     """
-    head = eventlog.head()
+    head, has_new_changes = _head()
     position = Cursor.of(head)
     epoch_changed = not eventlog.answers(head, since)
     rows: list[Notification] = []
@@ -58,7 +64,7 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
     settled = _settled(unsettled) if unsettled else {}
     changed: Sequence[StreamChange] = ()
     complete = True
-    if known is None or head.changes != last_change:
+    if has_new_changes or head.changes != last_change:
         changed, complete = changes.read(last_change, head.changes, CHANGES)
     last = max([head.changes, *(change.number or 0 for change in changed)]) if complete else head.changes
     return News(
@@ -73,6 +79,12 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
         changes_complete=complete,
         rollout=known or rollout.current(),
     )
+
+
+def _head() -> tuple[LogHead, bool]:
+    """Return the log's head, and whether there are changes that have no number yet."""
+    ((row,),) = at_once(_HEAD)
+    return LogHead(*row[:-1]), bool(row[-1])
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:

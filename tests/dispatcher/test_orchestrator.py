@@ -205,6 +205,19 @@ async def test_a_row_is_sealed_once_for_all_its_attempts(orchestrator, transport
     assert len({id(attempt.sealed) for attempt in transport.attempted}) == 1
 
 
+async def test_a_row_whose_key_is_renewed_between_two_attempts_goes_with_the_new_key(orchestrator, transport):
+    sent, sealed_with, seal = envelope(), [], transport.seal
+
+    def note(sealed):
+        sealed_with.append(sealed.key_epoch)
+        seal(sealed)
+        orchestrator.note_keys({sealed.row.channel: 2})
+
+    transport.seal, transport.faults[1] = note, [transient()]
+    assert await send(orchestrator, [sent]) == {1: PUBLISHED}
+    assert sealed_with == [1, 2]
+
+
 async def test_a_row_that_cannot_be_sealed_fails_without_an_attempt(orchestrator, transport, monkeypatch):
     def seal(_):
         raise permanent()

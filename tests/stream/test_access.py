@@ -1,16 +1,20 @@
 """What somebody may hear changes while their stream is open."""
 
 import asyncio
+import time
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
+from django.db import OperationalError, transaction
+from django.utils import timezone
 
 from notificacao import audiences, changes, eventlog, keys, wakes
-from notificacao.models import Channel, Membership, Person, Role
+from notificacao.models import Channel, Membership, Person, Role, StreamChange
 from notificacao.stream import access_refresh, authorisation, hub
+from notificacao.stream.fanout import Fanout
 from tests.asgi import in_database, set_rollout
-from tests.stamping import number_changes
+from tests.stamping import fill, number_changes
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -279,3 +283,110 @@ async def test_the_hub_keeps_nothing_of_who_left(site, ana, caio):
     assert site.hub.registry.subscribers == {}
     assert (site.hub.registry._by_shared, site.hub.registry._by_personal) == ({}, {})
     assert site.hub.access._pending == {}
+
+
+async def test_a_change_is_found_however_long_its_transaction_took(site, ana, norte):
+    """The commit counts: whatever moment the change was written at."""
+    stream = await site.open(ana)
+
+    def leave_an_hour_ago():
+        with transaction.atomic():
+            leave(ana)
+            StreamChange.objects.update(at=timezone.now() - timedelta(hours=1))
+
+    await in_database(leave_an_hour_ago)
+    await stream.next("session")
+    assert norte not in site.hub.registry.subscribers[ana.pk].channels
+
+
+def at_once(change, *rows):
+    """Do `change`, and write and stamp `rows`, `(channel, title)`, in one transaction: one look sees it all."""
+    with transaction.atomic():
+        change()
+        for channel, title in rows:
+            fill(channel, title=title)
+
+
+async def test_a_look_that_sees_a_lost_membership_and_a_new_row_writes_the_row_to_those_who_stay(site, ana, bia, norte):
+    leaves, stays = await site.open(ana), await site.open(bia)
+    await in_database(at_once, lambda: leave(ana), (norte, "Da unidade"))
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    for stream in (leaves, stays):
+        while (await stream.next("notification")).data["title"] != "Fim":
+            pass
+    assert leaves.titles == ["Fim"]
+    assert stays.titles == ["Da unidade", "Fim"]
+
+
+@pytest.mark.parametrize("lasts", [None, timedelta(hours=1)], ids=["from the cache", "from the log"])
+async def test_who_keeps_their_access_gets_what_was_withheld_in_order(site, ana, norte, lasts):
+    stream = await site.open(ana)
+    expires_at = lasts and timezone.now() + lasts
+
+    def touched():
+        changes.of_access([ana.pk])
+        fill(norte, title="Enquanto se pergunta", expires_at=expires_at)
+
+    await in_database(at_once, touched, (norte, "Logo depois"))
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    while (await stream.next("notification")).data["title"] != "Fim":
+        pass
+    assert stream.titles == ["Enquanto se pergunta", "Logo depois", "Fim"]
+    positions = [event.id for event in stream.events if event.name == "notification"]
+    assert positions == sorted(positions, key=lambda place: int(place.partition(".")[2]))
+
+
+async def test_a_change_whose_look_failed_while_it_wrote_is_not_forgotten(site, ana, bia, norte, monkeypatch):
+    stream, _ = await site.open(ana), await site.open(bia)
+    write, failed = Fanout.write, []
+
+    def fails_once(self):
+        if self.size and not failed:
+            failed.append(True)
+            raise RuntimeError("a fault of ours")
+        write(self)
+
+    monkeypatch.setattr(Fanout, "write", fails_once)
+    monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
+    await in_database(at_once, lambda: leave(ana), (norte, "Da unidade"))
+    await stream.next("session")
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await stream.next("notification")
+    assert (stream.titles, failed) == (["Fim"], [True])
+
+
+async def test_a_login_that_expires_ends_its_stream_at_that_moment(site, ana, monkeypatch):
+    monkeypatch.setattr(hub, "TICK", 0.02)
+    await site.cookie(ana)
+    end = timezone.now() + timedelta(seconds=1)
+    await in_database(lambda: Session.objects.filter(pk=site.session_key(ana)).update(expire_date=end))
+    stream = await site.open(ana)
+    assert (await stream.next("bye", within=access_refresh._OLD)).data["reason"] == "signed_out"
+    assert timezone.now() >= end
+
+
+async def test_a_login_that_was_prolonged_meanwhile_goes_on(site, ana, norte, monkeypatch):
+    monkeypatch.setattr(hub, "TICK", 0.02)
+    await site.cookie(ana)
+    mine = Session.objects.filter(pk=site.session_key(ana))
+    await in_database(lambda: mine.update(expire_date=timezone.now() + timedelta(seconds=1)))
+    stream = await site.open(ana)
+    await in_database(lambda: mine.update(expire_date=timezone.now() + timedelta(days=1)))
+    (open_one,) = site.hub.registry.subscribers[ana.pk].streams
+    await eventually(lambda: open_one.login_ends_at > time.monotonic() + 3_600)
+    await site.publish("Ainda aqui", to=norte)
+    await stream.next("notification")
+    assert "bye" not in stream.names()
+
+
+async def test_while_rows_are_withheld_no_heartbeat_claims_that_they_were_sent(site, ana, monkeypatch):
+    stream = await site.open(ana)
+    subscriber = site.hub.registry.subscribers[ana.pk]
+    position = site.hub.position
+    site.hub.registry.withhold(subscriber, position.seq)
+    for each in subscriber.streams:
+        each.quiet_since = -1e9
+    await site.hub._heartbeat.beat()
+    await site.hub.access._withheld.release(subscriber)
+    await stream.close()
+    assert not [event for event in await stream.end() if event.name == "heartbeat"]

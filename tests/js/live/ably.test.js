@@ -124,8 +124,13 @@ describe("rows", () => {
   });
 
   it("that were encrypted with another key make the session stale, and tell where they lie", async () => {
+    vi.useFakeTimers();
     await start();
     ably.link.deliver(site.notify(UNIT), ENCRYPTED);
+    await vi.advanceTimersByTimeAsync(299);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    vi.useRealTimers();
     expect(told).toEqual(["stale", `hint 1 of e1 on ${UNIT}`]);
   });
 
@@ -182,6 +187,30 @@ describe("old keys", () => {
     await give("new", ["old"]);
     await deliver();
     expect(told).toEqual(["stale", `hint 1 of e1 on ${UNIT}`]);
+  });
+
+  it("that the stream brings within its time read what came before them, once", async () => {
+    vi.useFakeTimers();
+    const row = site.notify(UNIT);
+    ably.link.deliver(row, { ...ENCRYPTED, extras: { headers: { seq: row.seq, epoch: "e1" }, row } });
+    await vi.advanceTimersByTimeAsync(200);
+    opens.mockImplementation((key) => key === "newer");
+    await link.renewKeys([{ name: UNIT, key: "newer", key_epoch: 2, old_keys: [] }]);
+    expect(told).toEqual(["row 1 of e1"]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.useRealTimers();
+    expect(told).toEqual(["row 1 of e1"]);
+    expect(channel(UNIT).options).toMatchObject({ cipher: { key: "newer" } });
+  });
+
+  it("that come while the SDK loads are used from the beginning", async () => {
+    let load;
+    link = linkWith(() => new Promise((resolve) => (load = () => resolve(ably))));
+    const starting = link.start(await site.session());
+    await link.renewKeys([{ name: UNIT, key: "newer", key_epoch: 2, old_keys: [] }]);
+    load();
+    await starting;
+    expect(channel(UNIT).options).toMatchObject({ cipher: { key: "newer" } });
   });
 
   it("open nothing once the person hears the channel no more", async () => {

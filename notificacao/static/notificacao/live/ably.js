@@ -3,8 +3,11 @@
 /**
  * @typedef {import("./types.js").Session} Session
  * @typedef {"connecting" | "attached" | "disconnected" | "suspended" | "failed"} LinkState
+ * @typedef {{name: string, key: string?, key_epoch?: number?, old_keys?: string[]}} ChannelKeys
  * @typedef {{encoding?: string, data?: any, extras?: {headers?: {seq?: number, epoch?: string}}}} Message
  */
+
+const KEY_PATIENCE = 300; // ms in which the stream brings the key of a message that no known key reads
 
 /** @type {Promise<any>?} */
 let loading = null;
@@ -75,6 +78,8 @@ export class AblyLink {
     this.keys = new Map();
     /** @type {Map<string, string[]>} channel → what a message may still be encrypted with */
     this.oldKeys = new Map();
+    /** @type {Set<{name: string, message: Message, late: ReturnType<typeof setTimeout>}>} messages without a key */
+    this.held = new Set();
     this.closed = false;
     /** @type {any} the SDK's connection */
     this.realtime = null;
@@ -113,6 +118,18 @@ export class AblyLink {
     if (!this.closed) this.#listen();
   }
 
+  /** Take over new keys of some channels, and read with them what came before them. */
+  async renewKeys(/** @type {ChannelKeys[]} */ renewed) {
+    const keys = new Map(renewed.map((channel) => [channel.name, channel]));
+    this.channels = this.channels.map((channel) => ({ ...channel, ...keys.get(channel.name) }));
+    if (!this.realtime) return;
+    this.#listen();
+    for (const held of this.held) {
+      const candidates = [this.keys.get(held.name), ...(this.oldKeys.get(held.name) ?? [])];
+      if (keys.has(held.name) && (await this.#readWith(candidates, held.name, held.message))) this.#letGo(held);
+    }
+  }
+
   /** Try again at once: the network is back. */
   hurry() {
     if (!this.closed) this.realtime?.connect();
@@ -120,6 +137,7 @@ export class AblyLink {
 
   close() {
     this.closed = true;
+    this.held.forEach((held) => this.#letGo(held));
     this.realtime?.close();
   }
 
@@ -154,14 +172,39 @@ export class AblyLink {
     else this.#hear(name, message);
   }
 
-  /** Try the old keys: a message that keeps its encoding was encrypted with another key than the one that is set. */
-  async #readWithOldKeys(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
-    for (const key of this.oldKeys.get(name) ?? []) {
+  /**
+   * Try the old keys: a message that keeps its encoding was encrypted with another key than the one that is set. A key
+   * that is newer than ours is on its way by the stream; without it the row is fetched.
+   */
+  async #readWithOldKeys(/** @type {string} */ name, /** @type {Message} */ message) {
+    if (await this.#readWith(this.oldKeys.get(name) ?? [], name, message)) return;
+    const late = setTimeout(() => {
+      this.#letGo(held);
+      this.onStale();
+      this.#hear(name, { extras: message.extras });
+    }, KEY_PATIENCE);
+    const held = { name, message, late };
+    this.held.add(held);
+  }
+
+  #letGo(/** @type {{name: string, message: Message, late: ReturnType<typeof setTimeout>}} */ held) {
+    clearTimeout(held.late);
+    this.held.delete(held);
+  }
+
+  /** Pass the row of `message` on where one of `keys` reads it; tell whether one does. */
+  async #readWith(
+    /** @type {(string | null | undefined)[]} */ keys,
+    /** @type {string} */ name,
+    /** @type {Message} */ { encoding, data, extras },
+  ) {
+    for (const key of keys) {
       const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
-      if (!read.encoding) return this.#hear(name, read);
+      if (read.encoding) continue;
+      this.#hear(name, read);
+      return true;
     }
-    this.onStale();
-    this.#hear(name, { extras });
+    return false;
   }
 
   /** Pass the row on, or its place where the message has no row. */

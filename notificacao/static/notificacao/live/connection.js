@@ -232,6 +232,8 @@ export class Connection {
         return this.on.counts(data.unread);
       case "session":
         return data.transport === "sse" ? this.#leaveAbly() : this.#refreshSoon();
+      case "keys":
+        return this.link?.renewKeys(data.channels);
       case "resync":
         return this.incoming.restart();
     }
