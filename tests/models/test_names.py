@@ -34,6 +34,7 @@ from notificacao.models import (
     RolloutPlan,
     RolloutStage,
     RolloutTally,
+    StreamChange,
     Unit,
     WebProcess,
 )
@@ -59,6 +60,8 @@ NAMES = [
     (WebProcess(name="cafe"), "cafe"),
     (ActiveChannel(channel=CHANNEL), CHANNEL),
     (KeptAnswer(owner="producer:obras", key="k-1"), "producer:obras k-1"),
+    (StreamChange(kind="key", channel=CHANNEL, number=7), f"7 key {CHANNEL}"),
+    (StreamChange(kind="access"), "None access everybody"),
     (Revocation(target="clientId:a", reason="logout"), "clientId:a (logout)"),
     (CanaryProbe(round_trip_ms=12.34), "12.3 ms"),
     (CanaryProbe(error="50003"), "sem retorno: 50003"),
