@@ -34,8 +34,7 @@ class Publishing:
     def __init__(self, thread: DatabaseThread, sending: NotificationOrchestrator):
         self._thread = thread
         self._orchestrator = sending
-        self._under_way: dict[int, asyncio.Task] = {}
-        self._by_channel: Counter[str] = Counter()
+        self._under_way: dict[asyncio.Task, str] = {}  # the row's task, its channel
         self._outcomes: dict[str, dict[int, Outcome]] = defaultdict(dict)
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -47,7 +46,8 @@ class Publishing:
 
         `term` is the leader's term, `rollout` says which channels go to Ably.
         """
-        busy = [channel for channel, rows in self._by_channel.items() if rows >= PER_CHANNEL]
+        by_channel = Counter(self._under_way.values())
+        busy = [channel for channel, rows in by_channel.items() if rows >= PER_CHANNEL]
         room = UNDER_WAY - len(self._under_way)
         self._left_something = bool(busy) or room <= 0
         if room <= 0:
@@ -58,8 +58,9 @@ class Publishing:
             return False
         for envelope in envelopes:
             envelope.until = until
-            self._by_channel[envelope.row.channel] += 1
-            self._under_way[envelope.row.pk] = asyncio.create_task(self._send(held, envelope), name="row")
+            task = asyncio.create_task(self._send(held, envelope), name="row")
+            self._under_way[task] = envelope.row.channel
+            task.add_done_callback(self._make_room)
         self._settle_soon(held, outcomes)
         return True
 
@@ -72,13 +73,12 @@ class Publishing:
                 self._settle_soon(held, {row.pk: outcome})
         except Exception as error:  # it stays claimed, and is taken again when its lease is over
             logger.exception("publish_fault", notification=str(row.public_id), error=str(error))
-        finally:
-            self._under_way.pop(row.pk, None)
-            self._by_channel[row.channel] -= 1
-            if not self._by_channel[row.channel]:
-                del self._by_channel[row.channel]
-            if self._left_something:
-                self.claimable.set()
+
+    def _make_room(self, task: asyncio.Task) -> None:
+        """Forget the row, however its task ended: one that is cancelled at once never had a first step."""
+        del self._under_way[task]
+        if self._left_something:
+            self.claimable.set()
 
     def _settle_soon(self, held: str, outcomes: dict[int, Outcome]) -> None:
         """Note `{pk: outcome}` of rows held under the lease `held`, to be written by the next `settle`."""
@@ -111,7 +111,7 @@ class Publishing:
     async def stop(self) -> None:
         """Cancel every row under way, and publish nothing more; the next leader claims these rows."""
         self._orchestrator.stop()
-        tasks = list(self._under_way.values())
+        tasks = list(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

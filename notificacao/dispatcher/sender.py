@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from notificacao import metrics
 from notificacao.conf import conf
@@ -33,10 +34,9 @@ class Sender:
         self._breaker = breaker
         self._look = look
         self._pace = Pace(time.monotonic)
-        self._slots = asyncio.Semaphore(conf.ABLY_IN_FLIGHT)
         self._waiting: deque[Turn] = deque()
         self._departures: asyncio.Task | None = None
-        self._requests: set[asyncio.Task] = set()
+        self._requests: set[asyncio.Task] = set()  # the slots that are taken: a task that has ended takes none
 
     async def publish(self, envelope: Envelope) -> None:
         """Publish one envelope once. Raises TransportError, or what `look` has against it when its turn comes."""
@@ -47,40 +47,51 @@ class Sender:
         await turn
 
     def stop(self) -> None:
-        """Cancel all requests and forget the rows that wait; a row in flight may have arrived or not."""
+        """Cancel all requests and whoever waits for its turn; a row in flight may have arrived or not."""
         for task in (*self._requests, *([self._departures] if self._departures else [])):
             task.cancel()
-        self._waiting.clear()
+        self._departures = None  # what comes before that task has ended begins with a new one
+        while self._waiting:
+            self._waiting.popleft()[1].cancel()
 
     async def _depart_until_empty(self) -> None:
         """Send off batches until no row waits; a fault here is given to every row that waits."""
         try:
             while self._waiting:
-                free = await self._free_slot()
+                await self._until_due()
                 self._turn_away(await self._look())
-                batch = self._next_batch() if free else []
-                if batch:
-                    request = asyncio.create_task(self._request(batch), name="request")
-                    self._requests.add(request)
-                    request.add_done_callback(self._requests.discard)
-                elif free:
-                    self._slots.release()
+                if self._has_free_slot():  # no `await` from here to the request, which takes it
+                    self._depart(self._next_batch())
         except Exception as error:
             while self._waiting:
                 _tell(self._waiting.popleft()[1], error)
 
-    async def _free_slot(self) -> bool:
-        """Take a slot, once the pace allows for it; return False where that takes longer than `LOOK_EVERY` seconds."""
-        wait = self._pace.wait()
-        await asyncio.sleep(min(wait, LOOK_EVERY))  # even for 0: rows of the same moment go together
-        if wait > LOOK_EVERY:
-            return False
-        try:
-            async with asyncio.timeout(LOOK_EVERY):
-                await self._slots.acquire()
-        except TimeoutError:
-            return False
-        return True
+    async def _until_due(self) -> None:
+        """Wait until the pace allows for a departure and a slot is free, `LOOK_EVERY` at most for each."""
+        await asyncio.sleep(min(self._pace.wait(), LOOK_EVERY))  # even for 0: rows of the same moment go together
+        if len(self._requests) >= conf.ABLY_IN_FLIGHT:
+            await asyncio.wait(self._requests, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+
+    def _has_free_slot(self) -> bool:
+        """Tell whether a request may leave now."""
+        return not self._pace.wait() and len(self._requests) < conf.ABLY_IN_FLIGHT
+
+    def _depart(self, batch: list[Turn]) -> None:
+        """Start the request of `batch`, where there is anything in it."""
+        if not batch:
+            return
+        request = asyncio.create_task(self._request(batch), name="request")
+        self._requests.add(request)
+        request.add_done_callback(partial(self._arrived, batch))
+
+    def _arrived(self, batch: list[Turn], request: asyncio.Task) -> None:
+        """Give the slot back, however the request ended: one that is cancelled at once never had a first step."""
+        self._requests.discard(request)
+        fault = None if request.cancelled() else request.exception()
+        for _, turn in batch:  # without effect on those that were told
+            if isinstance(fault, Exception):
+                _tell(turn, fault)
+            turn.cancel()
 
     def _turn_away(self, check: Check) -> None:
         """Remove the waiting rows that `check` has something against, and those whose callers were cancelled."""
@@ -119,7 +130,6 @@ class Sender:
             faults = [error] * len(batch)
         finally:
             in_time = slow.cancel()
-            self._slots.release()
         self._judge(faults, departed, in_time)
         for (_, turn), fault in zip(batch, faults, strict=True):
             _tell(turn, fault)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 
 import pytest
 import stamina
@@ -199,3 +200,18 @@ async def test_stopped_it_leaves_what_is_under_way_claimed_and_unsettled(publish
     assert transport.published == []
     assert await database.run(states) == {1: "pending", 2: "pending"}
     assert await database.run(lambda: Notification.objects.filter(lease="").count()) == 0
+
+
+async def test_rows_that_are_stopped_before_they_begin_leave_their_room_and_their_channel_free(
+    publish, database, transport, monkeypatch
+):
+    monkeypatch.setattr(publishing, "PER_CHANNEL", 2)
+    await database.run(functools.partial(write, 1, 2, channel=HOT))
+    term = await database.run(lease.hold, "one", None)
+    assert await publish.take(term, EVERYBODY)
+    await publish.stop()
+    await database.run(lease.release, "one")
+    term = await database.run(lease.hold, "another", None)
+    assert await publish.take(term, EVERYBODY)
+    await settled(database, 1, 2)
+    assert await database.run(states) == {1: "published", 2: "published"}

@@ -11,7 +11,7 @@ from notificacao.dispatcher.sender import Sender
 from notificacao.models import Notification
 from notificacao.transports import CredentialsRejected, Envelope, Sealed, TooFast, TransportError
 from tests.fake_transport import FakeTransport, permanent, transient
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 class Turned(Exception):
@@ -106,11 +106,16 @@ async def test_a_slow_request_does_not_hold_up_the_others(sender, transport, gat
     assert transport.seqs == [2, 3, 1]
 
 
+@pytest.fixture
+def one_slot(settings):
+    settings.ABLY_IN_FLIGHT = 1
+
+
+@pytest.mark.usefixtures("one_slot")
 async def test_what_waits_for_a_slot_is_turned_away_while_the_slot_is_still_taken(
     sender, transport, gate, against, monkeypatch
 ):
     monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
-    sender._slots = asyncio.Semaphore(1)
     [in_flight] = publish(sender, 1)
     await eventually(lambda: transport.requests)
     [waiting] = publish(sender, 2)
@@ -241,6 +246,83 @@ async def test_a_look_that_fails_fails_those_who_wait_and_the_next_ones_are_look
         await sender.publish(envelope(1))
     await sender.publish(envelope(2))
     assert transport.seqs == [2]
+
+
+async def test_looks_that_fail_take_no_slot_however_many_there_are(transport, breaker, settings):
+    faults = [ConnectionError("the database is away")] * 2 * settings.ABLY_IN_FLIGHT
+
+    async def look():
+        if faults:
+            raise faults.pop()
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    for seq in range(len(faults)):
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(sender.publish(envelope(seq)), PATIENCE)
+    await asyncio.wait_for(sender.publish(envelope(99)), PATIENCE)
+    assert transport.seqs == [99]
+
+
+async def test_stopped_while_it_looks_it_keeps_no_slot(transport, breaker, settings):
+    looking, away = asyncio.Event(), True
+
+    async def look():
+        looking.set()
+        if away:
+            await asyncio.Event().wait()
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    for seq in range(2 * settings.ABLY_IN_FLIGHT):
+        [lost] = publish(sender, seq)
+        await asyncio.wait_for(looking.wait(), PATIENCE)
+        looking.clear()
+        sender.stop()
+        await asyncio.wait([lost], timeout=PATIENCE)
+        assert lost.cancelled(), "whoever waited is told that nothing leaves any more"
+    away = False
+    await asyncio.wait_for(sender.publish(envelope(99)), PATIENCE)
+    assert transport.seqs == [99]
+
+
+async def test_stopped_before_a_request_has_begun_it_keeps_no_slot(transport, breaker, settings):
+    stops = 2 * settings.ABLY_IN_FLIGHT
+
+    async def look():
+        if stops:
+            asyncio.get_running_loop().call_soon(sender.stop)  # before the first step of the request's task
+        return lambda _: None
+
+    sender = Sender(transport, breaker, look)
+    while stops:
+        [lost] = publish(sender, stops)
+        await asyncio.wait([lost], timeout=PATIENCE)
+        assert lost.cancelled(), "whoever waited is told that nothing leaves any more"
+        stops -= 1
+    await asyncio.wait_for(sender.publish(envelope(99)), PATIENCE)
+    assert transport.seqs == [99]
+
+
+async def test_a_request_that_falls_over_frees_its_slot_and_tells_whoever_waits(
+    sender, transport, monkeypatch, one_slot
+):
+    monkeypatch.setattr(sender, "_judge", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(sender.publish(envelope(1)), PATIENCE)
+    monkeypatch.undo()
+    await asyncio.wait_for(sender.publish(envelope(2)), PATIENCE)
+    assert transport.seqs == [1, 2]
+
+
+async def test_what_comes_in_the_moment_of_a_stop_leaves_all_the_same(sender, transport):
+    [before] = publish(sender, 1)
+    await asyncio.sleep(0)
+    sender.stop()
+    async with asyncio.timeout(PATIENCE):  # in this task: another would begin a moment later
+        await sender.publish(envelope(2))
+    assert transport.seqs == [2]
+    assert before.cancelled()
 
 
 async def test_stopped_it_publishes_nothing_of_what_waited_and_takes_new_rows(sender, transport, gate):
