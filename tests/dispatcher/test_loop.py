@@ -199,7 +199,7 @@ async def test_many_failures_open_the_breakers_row_with_the_reason(database, eve
             transport.faults[row.pk] = [transient("503: away")] * 3
 
         async def is_open():
-            return await database(breaker) == ("open", "503: away")
+            return await database(breaker) == ("open", "o Ably falhou (503: away)")
 
         await eventually(is_open)
         await settled(database, "failed", "skipped")
