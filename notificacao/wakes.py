@@ -28,6 +28,7 @@ FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 _TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
 _SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
 _FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
+_SUBSCRIBE_WITHIN = 10.0  # seconds until a subscription that comes to no end is tried again
 _BACK_OFF = (0.25, 5.0)  # seconds: the first pause of an outage, and the longest
 
 
@@ -118,7 +119,7 @@ class WakeRelay:
     async def send(self) -> None:
         """Send the topics that wait, as they come, until cancelled."""
         outage = Outage("send")
-        while True:
+        while not _is_told_to_end():
             await self._has_topics.wait()
             self._has_topics.clear()
             try:
@@ -143,11 +144,11 @@ class WakeRelay:
         the layer reconnects by itself.
         """
         outage = Outage("listen")
-        while True:
+        while not _is_told_to_end():
             try:
                 channel = await self._subscribe(topics)
                 outage.note_success()
-                while True:
+                while not _is_told_to_end():
                     self._ring_for(await get_channel_layer().receive(channel))
             except Exception as error:
                 await asyncio.sleep(outage.retry_after(error))
@@ -155,11 +156,12 @@ class WakeRelay:
     async def _subscribe(self, topics: Collection[str]) -> str:
         """Return a new channel of the layer that is in the groups of `topics`."""
         layer = get_channel_layer()
-        await layer.flush()
-        channel = await layer.new_channel()
-        for topic in topics:
-            await layer.group_add(_group(topic), channel)
-        return channel
+        async with asyncio.timeout(_SUBSCRIBE_WITHIN):
+            await layer.flush()
+            channel = await layer.new_channel()
+            for topic in topics:
+                await layer.group_add(_group(topic), channel)
+            return channel
 
     def _ring_for(self, message: dict) -> None:
         """Ring the doorbells of the message's topic, where another process sent it."""
@@ -171,6 +173,15 @@ class WakeRelay:
         if self._waiting or self._sending.locked():
             with contextlib.suppress(Exception):
                 asyncio.run_coroutine_threadsafe(self._send_waiting(), self._loop).result(_FLUSH_WITHIN)
+
+
+def _is_told_to_end() -> bool:
+    """Tell whether the task that asks was cancelled; whoever waited for the layer may not have heard of it.
+
+    redis-py writes under `asyncio.wait_for`, which on Python 3.11 drops a cancellation that comes as the write ends.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _lock = threading.Lock()

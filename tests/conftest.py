@@ -1,5 +1,6 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
+import faulthandler
 import re
 import signal
 from pathlib import Path
@@ -203,6 +204,7 @@ def signals():
         number: signal.signal(number, lambda *of: came.append(of[0])) for number in (signal.SIGINT, signal.SIGTERM)
     }
     yield came
+    faulthandler.cancel_dump_traceback_later()  # what was told to end has armed it against itself
     for number, handler in before.items():
         signal.signal(number, handler)
 

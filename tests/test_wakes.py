@@ -201,8 +201,10 @@ class Layer:
         self.queue = asyncio.Queue()
         self.fails = False
         self.hangs = False
+        self.asked = 0
 
     async def _answer(self):
+        self.asked += 1
         if self.fails:
             raise ConnectionError("gone")
         if self.hangs:
@@ -305,6 +307,51 @@ async def test_a_layer_that_is_gone_at_the_start_is_listened_to_when_it_is_back(
     assert await doorbell.wait(LATE)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_subscription_that_comes_to_no_end_is_tried_again(layer, doorbell, monkeypatch):
+    monkeypatch.setattr(wakes, "_SUBSCRIBE_WITHIN", 0.05, raising=False)
+    layer.hangs = True
+    task = asyncio.create_task(wakes.relay_and_listen(["test"]))
+    await eventually(lambda: layer.asked)
+    layer.hangs = False
+    layer.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
+    assert await doorbell.wait(LATE)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class SwallowingLayer(Layer):
+    """It waits as redis-py does, under `asyncio.wait_for`: Python 3.11 drops a cancellation as that ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def _answer(self):
+        self.asked += 1
+        await asyncio.wait_for(self.may_answer.wait(), LATE)
+
+
+@pytest.mark.parametrize("moment", range(4))
+@pytest.mark.parametrize("doing", ["listen", "send"])
+async def test_a_relay_ends_though_its_layer_swallows_the_word(layer, monkeypatch, doing, moment):
+    swallowing = SwallowingLayer()
+    monkeypatch.setattr(wakes, "get_channel_layer", lambda: swallowing)
+    relay = wakes.WakeRelay(asyncio.get_running_loop())
+    if doing == "send":
+        relay.add("test")
+    task = asyncio.create_task(relay.send() if doing == "send" else relay.listen(["test"]))
+    await eventually(lambda: swallowing.asked)
+    swallowing.may_answer.set()
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=LATE)
+    ended = task.done()
+    task.cancel()
+    await asyncio.wait([task])
+    assert ended
 
 
 def test_a_script_without_a_loop_is_heard_by_others(layer):

@@ -11,12 +11,17 @@ from django.db import connection
 from notificacao import wakes
 from notificacao.conf import conf
 from notificacao.dispatcher.loop import Dispatcher
+from notificacao.server.ending import end_tasks
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
 from notificacao.transports import Transport
 
 logger = structlog.get_logger(__name__)
 
+WRONG_SERVER = (
+    "This server would wait for open streams without an end when it is told to stop. "
+    "Serve the site with `manage.py serve`, which sends them away first; daphne, which cuts them off, works too."
+)
 _NOTICE_EVERY = 0.02  # seconds between two looks at the SQLite file; one costs 3 µs
 
 
@@ -28,6 +33,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task] = {}
+        self._drained_by_server = False
         self._hub: Hub | None = None
         self._stream: StreamApplication | None = None
 
@@ -50,14 +56,16 @@ class Runtime:
         self._tasks[name] = asyncio.create_task(work, name=name)
 
     async def stop(self) -> None:
-        """Cancel the tasks, wait for their end, and close the stream application."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """Cancel the tasks, wait for their end as `end_tasks` does, and close the stream application."""
+        await end_tasks(*self._tasks.values())
         self._tasks.clear()
         if self._stream is not None:
             self._stream.close()
         self._hub = self._stream = None
+
+    def expect_drain(self) -> None:
+        """Note that the server that is about to start will call `drain` when it is told to end."""
+        self._drained_by_server = True
 
     def drain(self) -> None:
         """Send the open streams away, each with a moment to come back: an ASGI server waits for them to end."""
@@ -90,6 +98,9 @@ class Runtime:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if not self._drained_by_server:
+                    await send({"type": "lifespan.startup.failed", "message": WRONG_SERVER})
+                    return
                 self.start()
                 await send({"type": "lifespan.startup.complete"})
             else:

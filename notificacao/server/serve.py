@@ -9,10 +9,12 @@ from types import FrameType
 
 import uvicorn
 
+from notificacao.server.ending import end_hard_after
 from notificacao.server.runtime import runtime
 from notificacao.server.takeover import http_protocol
 
 GRACE = 10  # seconds until what is still open is cut off
+ENDS_WITHIN = 18.0  # seconds; docs/operations.md lets a pod have 20
 BACKLOG = 2_048  # connections that wait to be accepted
 _KEEPALIVE = {  # seconds, probes: the kernel closes a connection whose other side has vanished
     socket.TCP_KEEPIDLE: 60,
@@ -76,13 +78,15 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, then tune the garbage collector and report that the server is up."""
+        runtime.expect_drain()
         await super().startup(sockets)
         if self.started:
             tune_garbage_collector()
             self._up()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Send the open streams away, then end as uvicorn does."""
+        """Send the open streams away, then end as uvicorn does; hard, where that takes longer than ENDS_WITHIN."""
+        end_hard_after(ENDS_WITHIN)
         self._loop.call_soon_threadsafe(runtime.drain)
         super().handle_exit(sig, frame)
 

@@ -11,13 +11,14 @@ from django.db import OperationalError
 
 from notificacao import audiences, eventlog, wakes
 from notificacao.models import DispatcherLease, Notification
+from notificacao.server import ending
 from notificacao.server import runtime as runtime_module
 from notificacao.server.runtime import Runtime
 from notificacao.services import notify
 from notificacao.stream import hub
 from notificacao.transports.ably import AblyTransport
 from tests.asgi import OpenStream, in_database, log_in
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -125,6 +126,7 @@ async def test_the_lifespan_starts_and_stops_with_the_server(runtime):
     async def application(scope, receive, send):
         raise AssertionError("the lifespan is the runtime's own")
 
+    runtime.expect_drain()
     life = asyncio.create_task(runtime.around(application)({"type": "lifespan"}, messages.get, answers.put))
     await messages.put({"type": "lifespan.startup"})
     assert await answers.get() == {"type": "lifespan.startup.complete"}
@@ -133,6 +135,32 @@ async def test_the_lifespan_starts_and_stops_with_the_server(runtime):
     assert await answers.get() == {"type": "lifespan.shutdown.complete"}
     await life
     assert runtime.status() == {}
+
+
+async def test_under_a_server_that_does_not_send_streams_away_it_does_not_start(runtime):
+    messages, answers = asyncio.Queue(), asyncio.Queue()
+    await messages.put({"type": "lifespan.startup"})
+    await runtime.around(None)({"type": "lifespan"}, messages.get, answers.put)
+    assert await answers.get() == {"type": "lifespan.startup.failed", "message": runtime_module.WRONG_SERVER}
+    assert runtime.status() == {}
+
+
+async def test_a_task_that_does_not_end_does_not_hold_up_the_stop(runtime, monkeypatch):
+    monkeypatch.setattr(ending, "TASKS_WITHIN", 0.05, raising=False)
+
+    async def deaf():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    runtime.start()
+    runtime._run("deaf", deaf())
+    task = runtime._tasks["deaf"]
+    await eventually(lambda: runtime._hub.position.epoch)
+    await asyncio.wait_for(runtime.stop(), PATIENCE)
+    assert runtime.status() == {}
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_a_request_goes_to_the_application_and_starts_the_runtime(runtime):

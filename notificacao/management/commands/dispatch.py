@@ -8,7 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from prometheus_client import start_http_server
 
-from notificacao.server import runtime
+from notificacao.server import ending, runtime
+
+ENDS_WITHIN = 10.0  # seconds; docs/operations.md lets a pod have 20
 
 
 class Command(BaseCommand):
@@ -36,10 +38,15 @@ class Command(BaseCommand):
 
 
 async def _until_told_to_end() -> None:
-    work = asyncio.create_task(runtime.dispatch())
+    """Dispatch until a signal comes; then end within ENDS_WITHIN, hard where it must be."""
+    work = asyncio.create_task(runtime.dispatch(), name="dispatch")
+    told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
-    await asyncio.wait([work])
-    if not work.cancelled():
+        loop.add_signal_handler(number, told.set)
+    signalled = asyncio.create_task(told.wait())
+    await asyncio.wait([work, signalled], return_when=asyncio.FIRST_COMPLETED)
+    ending.end_hard_after(ENDS_WITHIN)
+    await ending.end_tasks(work, signalled)
+    if work.done() and not work.cancelled():
         work.result()
