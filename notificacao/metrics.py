@@ -68,6 +68,10 @@ PUBLISH_SECONDS = Histogram(
     "One request that publishes to Ably, successful or not (seconds).",
     buckets=SECONDS,
 )
+PUBLISH_STANDSTILL_SECONDS = Gauge(
+    "notificacao_publish_standstill_seconds",
+    "How long notifications wait for Ably since a request last left; 0 where none waits (seconds).",
+)
 DELIVERED = Counter(
     "notificacao_delivered",
     "Receipts of browsers, by transport: ably, sse, standby or rest (receipts).",

@@ -80,6 +80,7 @@ class Dispatcher:
                     self._dispatch,
                     self._settle,
                     self._watch_ably,
+                    self._watch_departures,
                     self._probe_ably,
                     self._retain,
                     self._revoker.work_off,
@@ -229,6 +230,11 @@ class Dispatcher:
         metrics.BREAKER.state(now.breaker)
         if self._watch is not None and self._term is not None:
             await self._watch.look(self._term, now)
+        await asyncio.sleep(_WATCH_EVERY)
+
+    async def _watch_departures(self) -> None:
+        """Report a standstill; it waits for no thread and no network, since these may be the reason."""
+        self._orchestrator.report_standstill()
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _probe_ably(self) -> None:

@@ -116,6 +116,11 @@ class NotificationOrchestrator:
         if self._sender is not None:
             self._sender.stop()
 
+    def report_standstill(self) -> None:
+        """Report where rows wait for Ably and none leaves, as the sender does."""
+        if self._sender is not None:
+            self._sender.report_standstill()
+
     async def _send(self, envelope: Envelope) -> Outcome | None:
         """Publish one row if nothing stands against it, and return its outcome."""
         try:

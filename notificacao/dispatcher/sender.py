@@ -6,13 +6,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import structlog
+
 from notificacao import metrics
 from notificacao.conf import conf
 from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.pace import Pace
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
+logger = structlog.get_logger(__name__)
+
 LOOK_EVERY = 0.25  # seconds after which the rows that wait are checked again
+_STANDSTILL = 5.0  # seconds beyond the longest request after which rows that wait are reported
 _STEPS = 5  # into which the patience with a request is divided
 _HEAVIEST = 500_000  # bytes of one request at most
 
@@ -37,10 +42,14 @@ class Sender:
         self._waiting: deque[Turn] = deque()
         self._departures: asyncio.Task | None = None
         self._requests: set[asyncio.Task] = set()  # the slots that are taken: a task that has ended takes none
+        self._moved_at = time.monotonic()  # when a request left last, or the first row began to wait
+        self._stands_still = False
 
     async def publish(self, envelope: Envelope) -> None:
         """Publish one envelope once. Raises TransportError, or what `look` has against it when its turn comes."""
         turn = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._moved_at = time.monotonic()
         self._waiting.append((envelope, turn))
         if self._departures is None or self._departures.done():
             self._departures = asyncio.create_task(self._depart_until_empty(), name="departures")
@@ -53,6 +62,25 @@ class Sender:
         self._departures = None  # what comes before that task has ended begins with a new one
         while self._waiting:
             self._waiting.popleft()[1].cancel()
+
+    def report_standstill(self) -> None:
+        """Report in metrics and log for how long rows wait and no request leaves; open the breaker where that is long.
+
+        Whatever the reason is, the breaker brings these rows to everybody over SSE at once, and `/health/ably` shows it
+        in every process.
+        """
+        seconds = time.monotonic() - self._moved_at if self._waiting else 0.0
+        metrics.PUBLISH_STANDSTILL_SECONDS.set(seconds)
+        stood_still, self._stands_still = self._stands_still, seconds > conf.ABLY_PUBLISH_TIMEOUT + _STANDSTILL
+        if self._stands_still and not stood_still:
+            rows = len(self._waiting)
+            logger.error("publishing_stands_still", rows=rows, seconds=round(seconds, 1), requests=len(self._requests))
+            self._breaker.trip(
+                Reason(
+                    f"há {seconds:.0f} s nada sai para o Ably, e há notificações à espera",
+                    f"{rows} rows wait, and no request has left for {seconds:.0f} s",
+                )
+            )
 
     async def _depart_until_empty(self) -> None:
         """Send off batches until no row waits; a fault here is given to every row that waits."""
@@ -80,6 +108,7 @@ class Sender:
         """Start the request of `batch`, where there is anything in it."""
         if not batch:
             return
+        self._moved_at = time.monotonic()
         request = asyncio.create_task(self._request(batch), name="request")
         self._requests.add(request)
         request.add_done_callback(partial(self._arrived, batch))

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from notificacao import eventlog, rollout
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import claims, lease, loop
+from notificacao.dispatcher import claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
@@ -203,6 +203,27 @@ async def test_many_failures_open_the_breakers_row_with_the_reason(database, eve
 
         await eventually(is_open)
         await settled(database, "failed", "skipped")
+
+
+async def test_rows_that_wait_while_nothing_leaves_open_the_breakers_row_with_that_reason(
+    database, everybody_on_ably, monkeypatch, settings
+):
+    settings.ABLY_IN_FLIGHT = settings.ABLY_BATCH = 1
+    monkeypatch.setattr(sender, "_STANDSTILL", -settings.ABLY_PUBLISH_TIMEOUT, raising=False)  # reported at once
+    transport, gate = FakeTransport(), asyncio.Event()
+    transport.pause = gate.wait
+    async with running(transport):
+        await eventually(lambda: breaker_is_closed(database))
+        await database(write, CHANNEL)
+        await eventually(lambda: transport.requests)
+        await database(write, "private:user:99:notifications")
+
+        async def is_told():
+            return "nada sai para o Ably" in (await database(breaker))[1]
+
+        await eventually(is_told)
+        gate.set()
+        await settled(database, "published", "skipped")
 
 
 async def test_of_two_dispatchers_one_leads_and_every_row_goes_out_once(database, everybody_on_ably):

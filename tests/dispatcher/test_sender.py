@@ -4,6 +4,8 @@ import asyncio
 import time
 
 import pytest
+import structlog
+from prometheus_client import REGISTRY
 
 from notificacao.dispatcher import sender as module
 from notificacao.dispatcher.breaker import Breaker
@@ -342,3 +344,39 @@ async def test_a_row_whose_caller_is_gone_does_not_leave(sender, transport):
     gone.cancel()
     await stays
     assert transport.seqs == [2]
+
+
+async def test_a_sender_from_which_nothing_leaves_though_rows_wait_says_so_once_and_opens_the_breaker(
+    transport, breaker, monkeypatch
+):
+    monkeypatch.setattr(module, "_STANDSTILL", -5.0)  # with ABLY_PUBLISH_TIMEOUT: from the first moment
+
+    async def look():
+        await asyncio.Event().wait()
+
+    sender = Sender(transport, breaker, look)
+    sender.report_standstill()
+    assert (breaker.state, standstill()) == ("closed", 0.0), "nothing waits"
+    [waiting] = publish(sender, 1)
+    with structlog.testing.capture_logs() as logs:
+        await eventually(lambda: sender.report_standstill() or breaker.state == "open")
+        sender.report_standstill()
+    assert standstill() > 0
+    assert [(line["event"], line["rows"]) for line in logs] == [("publishing_stands_still", 1)]
+    assert "nada sai para o Ably" in breaker.reason.staff
+    waiting.cancel()
+    sender.stop()
+    sender.report_standstill()
+    assert standstill() == 0
+
+
+def standstill():
+    return REGISTRY.get_sample_value("notificacao_publish_standstill_seconds")
+
+
+async def test_requests_that_leave_are_no_standstill(sender, transport, breaker, gate):
+    publish(sender, 1)
+    await eventually(lambda: transport.requests)
+    sender.report_standstill()
+    assert (breaker.state, standstill()) == ("closed", 0.0)
+    gate.set()
