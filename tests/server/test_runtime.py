@@ -140,7 +140,8 @@ async def test_the_lifespan_starts_and_stops_with_the_server(runtime):
 async def test_under_a_server_that_does_not_send_streams_away_it_does_not_start(runtime):
     messages, answers = asyncio.Queue(), asyncio.Queue()
     await messages.put({"type": "lifespan.startup"})
-    await runtime.around(None)({"type": "lifespan"}, messages.get, answers.put)
+    async with asyncio.timeout(PATIENCE):
+        await runtime.around(None)({"type": "lifespan"}, messages.get, answers.put)
     assert await answers.get() == {"type": "lifespan.startup.failed", "message": runtime_module.WRONG_SERVER}
     assert runtime.status() == {}
 
