@@ -47,6 +47,7 @@ ALERTS = {
     StepDown: ("Transição voltou uma etapa", Priority.URGENTE),
     AwaitApproval: ("Transição à espera de aprovação", Priority.ALTA),
 }
+_ATTENTION = "Atenção: "  # how the reason of a completed plan begins, of which administrators were told
 
 
 def look(plan: RolloutPlan, term: int, passed: float) -> None:
@@ -104,8 +105,12 @@ def _blind(plan: RolloutPlan, now: rollout.Rollout) -> str:
 def _obey(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
     """Act by the verdict, or show it where there is nothing to do or `ROLLOUT_DRY_RUN` forbids to act.
 
-    Steps back are made in whichever state the plan is; steps ahead only in a plan that runs.
+    Steps back are made in whichever state the plan is; steps ahead only in a plan that runs. What it finds after the
+    plan's completion it tells the administrators, and leaves the act to them.
     """
+    if plan.state == State.COMPLETED:
+        _tell_after_completion(plan, verdict, found)
+        return
     acts = conf.ROLLOUT_DRY_RUN is False and (plan.state == State.RUNNING or isinstance(verdict, RollBack | StepDown))
     try:
         if not (acts and _act(plan, verdict, found)):
@@ -138,6 +143,18 @@ def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
     if type(verdict) in ALERTS:
         _alert(*ALERTS[type(verdict)], verdict.reason)
     return True
+
+
+def _tell_after_completion(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
+    """Alert the administrators once of what is proven against a completed plan; after that, only once it was over."""
+    broken = [finding.gate.label for finding in found.gates if finding.broken or finding.critical]
+    bad = isinstance(verdict, RollBack | StepDown) or bool(broken)
+    if bad == plan.reason.startswith(_ATTENTION):
+        return
+    reason = verdict.reason if isinstance(verdict, RollBack | StepDown) else f"Meta não cumprida: {', '.join(broken)}."
+    RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{_ATTENTION}{reason}"[:1000] if bad else "")
+    if bad:
+        _alert("Ably fora da meta depois da transição", Priority.URGENTE, f"{reason} Decida na página da transição.")
 
 
 def _say(plan: RolloutPlan, verdict: Verdict) -> None:

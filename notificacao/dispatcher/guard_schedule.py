@@ -43,9 +43,12 @@ class GuardSchedule:
 
 
 def _look(term: int, passed: float) -> None:
-    """Do one round of the guard where a plan is under way; else show the rollout's percent as 0. Raises LeadLost."""
+    """Do one round of the guard on a plan that is under way or completed; else show the percent as 0.
+
+    Raises LeadLost.
+    """
     plan = RolloutPlan.objects.last()
-    if plan is None or not plan.under_way:
+    if plan is None or not plan.is_watched:
         metrics.ROLLOUT_PERCENT.set(0)
         return
     from notificacao.dispatcher.guard_round import look  # it needs numpy, whose memory only a plan is worth

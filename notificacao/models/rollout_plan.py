@@ -63,6 +63,11 @@ class RolloutPlan(models.Model):
         return self.state in self.UNDER_WAY
 
     @property
+    def is_watched(self) -> bool:
+        """Tell whether the guard looks at the plan: also after its completion, when it tells and does not act."""
+        return self.state in self.REVERSIBLE
+
+    @property
     def needs_approval(self) -> bool:
         return conf.ROLLOUT_APPROVAL if self.approval is None else self.approval
 

@@ -122,6 +122,21 @@ def test_what_is_paused_has_no_clock_and_is_still_saved_from_harm(world):
     assert world.sees(FAILING) == ("rolled_back", 0, 0)
 
 
+def test_after_its_completion_a_plan_is_looked_at_told_of_once_and_left_to_people(world):
+    make_person("rui", Role.ADMIN)
+    RolloutPlan.objects.update(state="completed", position=4)
+    RolloutFlag.objects.update(percent=100)
+    assert world.sees(HEALTHY) == ("completed", 4, 100)
+    assert not Notification.objects.exists()
+    for _ in range(3):
+        assert world.sees(FAILING) == ("completed", 4, 100)
+    assert Notification.objects.get().title == "Ably fora da meta depois da transição"
+    assert "falhas 15%" in RolloutPlan.objects.last().reason
+    world.sees(HEALTHY)
+    world.sees(FAILING)
+    assert Notification.objects.count() == 2
+
+
 def test_a_rehearsal_only_says_what_it_would_do(world, settings):
     settings.ROLLOUT_DRY_RUN = True
     assert world.sees(FAILING) == ("running", 2, 25)

@@ -1,8 +1,9 @@
 """Count what became of each notification, by the arm to which its person is assigned.
 
 The log is counted in ranges of `seq`, each once: a later count goes on where the earlier one ended. A notification
-counts when it is old enough for its receipt to be here, on a personal channel that had a page open from the stamp until
-now: nothing can be late for a person with no page open.
+counts when it is old enough for its receipt to be here, on a personal channel that had a page open from the stamp to
+now: nothing can be late for a person with no page open. A page that polls, since no stream comes through to it, tells by
+its receipts that it is open.
 """
 
 from collections import Counter, defaultdict
@@ -30,6 +31,7 @@ from notificacao.presence import LIVES_FOR
 from notificacao.rollout.guard import GRACE
 
 RIPE_AFTER = timedelta(seconds=120)  # since the stamp: time enough for the receipt to arrive
+POLLED_WITHIN = timedelta(seconds=60)  # since the stamp: a page that polls has the row by then; one that slept has not
 BATCH = 1_000  # rows, and probes, in one transaction
 _COLUMNS = ("pk", "seq", "channel", "stamped_at", "dispatch_state", "expires_at")
 
@@ -51,7 +53,7 @@ def _count_batch(plan_pk: int, flag: RolloutFlag) -> bool:
     """
     plan = RolloutPlan.objects.select_for_update().get(pk=plan_pk)
     now = eventlog.now()
-    if not plan.under_way or plan.since is None or now - plan.since < timedelta(seconds=GRACE):
+    if not plan.is_watched or plan.since is None or now - plan.since < timedelta(seconds=GRACE):
         return False
     if plan.counted_to is None:
         last_probe = CanaryProbe.objects.values_list("pk", flat=True).last()
@@ -88,12 +90,13 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
     people: dict[tuple, Counter] = defaultdict(Counter)
     minutes: dict[tuple, Counter] = defaultdict(Counter)
     for row in rows:
-        if row.channel not in open_since or _stamped_at(row) < open_since[row.channel] or _is_over(row, now):
+        receipt = receipts.get(row.pk)
+        was_open = row.channel in open_since and _stamped_at(row) >= open_since[row.channel]
+        if not (was_open or _polled(row, receipt)) or _is_over(row, now):
             continue
         arm = arm_of(flag, persons[row.channel])
         if arm is None:
             continue
-        receipt = receipts.get(row.pk)
         found = _judge(arm, row, receipt)
         people[persons[row.channel], arm] += found
         minutes[_minute(_stamped_at(row)), arm, receipt.transport if receipt else ""] += found
@@ -116,6 +119,13 @@ def _open_since(channels: Iterable[str], now: datetime) -> dict[str, datetime]:
 def _stamped_at(row: Notification) -> datetime:
     assert row.stamped_at is not None
     return row.stamped_at
+
+
+def _polled(row: Notification, receipt: Receipt | None) -> bool:
+    """Return whether a page that polls fetched the row."""
+    if receipt is None or receipt.delivered_at is None or receipt.transport != Receipt.Transport.REST:
+        return False
+    return receipt.delivered_at - _stamped_at(row) <= POLLED_WITHIN
 
 
 def _is_over(row: Notification, now: datetime) -> bool:

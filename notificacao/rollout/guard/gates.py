@@ -25,7 +25,8 @@ COMPARABLE_FROM = 10  # people in an arm: the variance of fewer says nothing
 class Gate:
     """Hold a share that is to stay below `goal`, must not exceed `critical`, and may exceed the control's by `margin`.
 
-    All are shares, 0 to 1; None where the gate has no such limit.
+    All are shares, 0 to 1; None where the gate has no such limit. `compared_beyond_goal`: what keeps the plan's goal is
+    not worse than the control, however much better the control is.
     """
 
     name: str
@@ -33,9 +34,10 @@ class Gate:
     goal: float | None = None
     critical: float | None = None
     margin: float | None = None
+    compared_beyond_goal: bool = False
 
 
-OVER_100_MS = Gate("over_100_ms", "acima de 100 ms", goal=0.05, margin=0.01)
+OVER_100_MS = Gate("over_100_ms", "acima de 100 ms", goal=0.05, margin=0.01, compared_beyond_goal=True)
 OVER_500_MS = Gate("over_500_ms", "acima de 500 ms", critical=0.05, margin=0.005)
 FAILED = Gate("failed", "falhas", goal=0.005, critical=0.05, margin=0.001)
 UNAVAILABLE = Gate("unavailable", "indisponibilidade", goal=0.001, critical=0.01)
@@ -86,11 +88,13 @@ class Finding:
     def worse(self) -> Number:
         """Return whether the share is proven to be worse than the control's by more than the margin.
 
-        Both arms need `COMPARABLE_FROM` people at least.
+        Both arms need `COMPARABLE_FROM` people at least. Where the gate is compared beyond its goal alone, it must be
+        proven too that the goal is missed.
         """
         margin = np.inf if self.gate.margin is None else self.gate.margin
         enough = np.minimum(self.ably.people, self.control.people) >= COMPARABLE_FROM
-        return enough & (self.difference.low > margin)
+        may_be = self.broken if self.gate.compared_beyond_goal else True
+        return enough & may_be & (self.difference.low > margin)
 
     @property
     def state(self) -> str:

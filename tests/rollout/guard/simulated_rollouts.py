@@ -117,6 +117,8 @@ SCENARIOS = {
         Scenario("10% fail, from the second hour on", Rates(failed=0.1), begins=HOUR),
         Scenario("the same with ten times the traffic", Rates(failed=0.1), begins=HOUR, a_day=10 * A_DAY),
         Scenario("slower by 100 ms", Rates(over_100_ms=0.97)),
+        Scenario("within the goals, and SSE is faster still", Rates(over_100_ms=0.03), Rates(over_100_ms=0.001)),
+        Scenario("beyond the goal of 100 ms, and SSE is faster", Rates(over_100_ms=0.15), Rates(over_100_ms=0.001)),
         Scenario("bad for three people only, staff approve all", bad_people=3, bad_share=0.3),
         Scenario("no traffic", a_day=0, until=4 * DAY),
         Scenario("the clock jumps by two days", Rates(0.0005), Rates(0.0005), monotonic=_jumping, until=2 * DAY - HOUR),

@@ -134,6 +134,16 @@ def test_to_whom_no_page_was_open_nothing_failed(world):
     assert world.counted(Arm.ABLY)[0] == 1
 
 
+@pytest.mark.parametrize("arm", [Arm.ABLY, Arm.CONTROL])
+def test_a_page_that_polls_counts_in_its_arm_and_one_that_slept_does_not(world, arm):
+    ActiveChannel.objects.all().delete()
+    for seconds in (50, 70):
+        row = world.sent(arm, by="rest")
+        Receipt.objects.filter(notification=row).update(delivered_at=row.stamped_at + timedelta(seconds=seconds))
+    world.sent(arm, by="ably")
+    assert world.counted(arm) == (1, 1, 1, 1)
+
+
 def test_shared_channels_expired_notices_and_third_parties_do_not_count(world):
     world.sent(Arm.ABLY, channel=audiences.SYSTEM_CHANNEL)
     world.sent(Arm.ABLY, expires_at=eventlog.now() - HOUR)

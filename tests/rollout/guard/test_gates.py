@@ -47,6 +47,12 @@ def test_slow_ones_are_never_critical_and_worse_where_the_control_is_not_slow():
     assert not finding(OVER_100_MS, figures(arm(over_100_ms=60), arm(over_100_ms=60))).worse
 
 
+def test_slow_ones_within_the_goal_are_not_worse_however_fast_the_control_is():
+    many = {"people": 2_000, "shown": 1_000}
+    found = finding(OVER_100_MS, figures(arm(**many, over_100_ms=30), arm(**many)))
+    assert (found.difference.low > OVER_100_MS.margin, found.worse) == (True, False)
+
+
 def test_three_people_to_whom_nothing_comes_are_neither_critical_nor_worse_than_the_control():
     found = finding(FAILED, figures(arm(failed=np.r_[[100] * 3, [0] * 22])))
     assert (found.met, found.critical, found.worse) == (False, False, False)

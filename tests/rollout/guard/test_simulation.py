@@ -61,6 +61,18 @@ def test_what_is_bad_for_everybody_is_taken_back_in_the_first_stage(name, notice
     assert of.share(Advance, AwaitApproval) == 0
 
 
+def test_what_keeps_the_plans_goals_is_not_stepped_down_because_sse_is_faster_still():
+    of = rollouts("within the goals, and SSE is faster still")
+    assert of.share(RollBack, StepDown) <= 0.01
+    assert of.completed.mean() >= 0.98
+
+
+def test_what_misses_the_goal_of_100_ms_and_is_slower_than_sse_is_taken_back():
+    of = rollouts("beyond the goal of 100 ms, and SSE is faster")
+    assert (taken_back(of) <= DAY).mean() >= 0.95
+    assert of.completed.mean() == 0
+
+
 def test_what_is_bad_for_three_people_only_takes_nobody_back_and_does_not_go_on_by_itself():
     of = rollouts("bad for three people only, staff approve all")
     assert of.share(RollBack) == 0
