@@ -2,8 +2,8 @@
 
 The log is counted in ranges of `seq`, each once: a later count goes on where the earlier one ended. A notification
 counts when it is old enough for its receipt to be here, on a personal channel that had a page open from the stamp to
-now: nothing can be late for a person with no page open. A page that polls, since no stream comes through to it, tells by
-its receipts that it is open.
+now: nothing can be late for a person with no page open. A page that polls, since no stream comes through to it, tells
+by its receipts that it is open.
 """
 
 from collections import Counter, defaultdict
