@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from notificacao import audiences, audit, idempotency
 from notificacao.admin import compose
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
+from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
@@ -73,7 +74,7 @@ class _BoundedPaginator(Paginator):
 
 
 @admin.register(Notification)
-class NotificationAdmin(admin.ModelAdmin):
+class NotificationAdmin(AddOnlyAdmin):
     """List, show and send notifications; an existing one has no form."""
 
     list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "attempts", "position")
@@ -90,19 +91,10 @@ class NotificationAdmin(admin.ModelAdmin):
     )
     actions = ("send_again",)
 
-    class Media:
-        js = ("notificacao/admin/send_once.js",)
-
     # --- Permissions
 
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
     def has_send_again_permission(self, request) -> bool:
-        return super().has_change_permission(request)
+        return self.may_change(request)
 
     # --- Looking
 

@@ -12,6 +12,7 @@ from rest_framework_api_key import admin as keys_admin
 from rest_framework_api_key.models import APIKey
 
 from notificacao import audit
+from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.catalogue.notices import EVENTS
 from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
 from notificacao.producing import api_keys
@@ -83,7 +84,7 @@ class ProducerAdmin(admin.ModelAdmin):
 
 
 @admin.register(ProducerKey)
-class ProducerKeyAdmin(admin.ModelAdmin):
+class ProducerKeyAdmin(AddOnlyAdmin):
     """Issue, rotate and revoke keys; nobody edits or deletes one."""
 
     list_display = ("start", "producer", "name", "made", "expiry_date", "last_used_at", "revoked")
@@ -93,17 +94,8 @@ class ProducerKeyAdmin(admin.ModelAdmin):
     fields = ("producer", "name", "expiry_date")
     actions = ("rotate", "revoke")
 
-    class Media:
-        js = ("notificacao/admin/send_once.js",)
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        return False
-
     def has_revoke_permission(self, request) -> bool:
-        return super().has_change_permission(request)
+        return self.may_change(request)
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         kwargs["help_texts"] = {"name": "Onde fica guardada: “servidor de benefícios”."}

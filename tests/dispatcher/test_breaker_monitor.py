@@ -9,7 +9,6 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 
 from notificacao import rollout
-from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
@@ -17,24 +16,12 @@ from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState
 from notificacao.rollout.breaker_override import force_breaker
 from tests.conftest import make_person
-from tests.fake_transport import FakeTransport, transient
+from tests.fake_transport import transient
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 Forced = BreakerState.Forced
-
-
-@pytest.fixture
-async def database(transactional_db):
-    thread = DatabaseThread("test")
-    yield thread
-    thread.close()
-
-
-@pytest.fixture
-def transport():
-    return FakeTransport()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import jwt
 import pytest
 
 from notificacao import rollout
-from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import Breaker
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor
@@ -17,7 +16,7 @@ from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.transports import CredentialsRejected
 from notificacao.transports.ably import AblyTransport
-from tests.fake_transport import FakeTransport, permanent, transient
+from tests.fake_transport import permanent, transient
 from tests.live.ably_server import KEY_NAME, AblyServer
 from tests.waiting import eventually
 
@@ -29,18 +28,6 @@ def quick(settings):
     settings.ABLY_API_KEY = "semtas.local:" + "s" * 32
     settings.CANARY_EVERY = 0.01
     settings.ABLY_PUBLISH_TIMEOUT = 0.05
-
-
-@pytest.fixture
-async def database(transactional_db):
-    thread = DatabaseThread("test")
-    yield thread
-    thread.close()
-
-
-@pytest.fixture
-def transport():
-    return FakeTransport()
 
 
 @pytest.fixture

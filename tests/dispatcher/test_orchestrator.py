@@ -27,7 +27,7 @@ from notificacao.dispatcher.orchestrator import (
 from notificacao.models import BreakerState, Channel, DispatchState, LogHead, Notification, RolloutFlag
 from notificacao.rollout import Rollout
 from notificacao.transports import CredentialsRejected, Envelope, TooFast
-from tests.fake_transport import FakeTransport, permanent, transient
+from tests.fake_transport import permanent, transient
 from tests.rows import write_stamped
 
 EVERYBODY = Rollout(RolloutFlag(everyone=True), BreakerState.State.CLOSED, configured=True)
@@ -39,11 +39,6 @@ def no_backoff():
     """Retries at once; how many is still the setting's."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
-
-
-@pytest.fixture
-def transport():
-    return FakeTransport()
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import functools
 import pytest
 import stamina
 
-from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease, publishing
 from notificacao.dispatcher.breaker import Breaker
 from notificacao.dispatcher.orchestrator import NotificationOrchestrator
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.models import BreakerState, Notification, RolloutFlag
 from notificacao.rollout import Rollout
-from tests.fake_transport import FakeTransport, permanent
+from tests.fake_transport import permanent
 from tests.rows import write_stamped
 from tests.waiting import eventually
 
@@ -28,18 +27,6 @@ HOT = "private:unit:hot:notifications"
 def no_backoff():
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
-
-
-@pytest.fixture
-def transport():
-    return FakeTransport()
-
-
-@pytest.fixture
-async def database(transactional_db):
-    thread = DatabaseThread("test")
-    yield thread
-    thread.close()
 
 
 @pytest.fixture

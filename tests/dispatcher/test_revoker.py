@@ -21,11 +21,6 @@ def quick(settings):
     settings.DISPATCH_POLL = 0.02
 
 
-@pytest.fixture
-def transport():
-    return FakeTransport()
-
-
 @contextlib.asynccontextmanager
 async def working(transport, leads=lambda: True):
     revoker = Revoker(transport, leads)
