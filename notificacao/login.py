@@ -11,6 +11,7 @@ from django.shortcuts import render
 from notificacao import audit, rates
 from notificacao.conf import conf
 from notificacao.denials import Denials
+from notificacao.hashing import TooManyLogins
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
@@ -21,6 +22,7 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Return `view`, which logs in at POST, answering 429 with Retry-After after too many attempts.
 
     Attempts are counted by user name and address, and, more generously, by address: a whole house may be behind one.
+    Where so many log in at once that no turn comes in time, the answer is 503 with Retry-After.
     """
 
     @functools.wraps(view)
@@ -29,8 +31,11 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, *args, **kwargs)
         if wait := _take(request):
             note_failure(request.POST.get("username", ""), request, "throttled")
-            return _too_many_requests(request, math.ceil(wait))
-        answer = view(request, *args, **kwargs)
+            return _wait_a_moment(request, "notificacao/aguarde.html", math.ceil(wait), 429)
+        try:
+            answer = view(request, *args, **kwargs)
+        except TooManyLogins as error:
+            return _wait_a_moment(request, "notificacao/aguarde_vez.html", error.retry_after, 503)
         if answer.status_code == 302 and request.user.is_authenticated:
             audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
         return answer
@@ -62,9 +67,9 @@ def _take(request: HttpRequest) -> float:
     )
 
 
-def _too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+def _wait_a_moment(request: HttpRequest, template: str, seconds: int, status: int) -> HttpResponse:
     """Return the page that says how many seconds to wait."""
-    answer = render(request, "notificacao/aguarde.html", {"seconds": seconds}, status=429)
+    answer = render(request, template, {"seconds": seconds}, status=status)
     answer["Retry-After"] = seconds
     answer["Cache-Control"] = "no-store"
     return answer

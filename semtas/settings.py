@@ -219,6 +219,7 @@ CACHES = {
 
 # --- People and their sessions --------------------------------------------------------------
 
+PASSWORD_HASHERS = ["notificacao.hashing.QueuedHasher"]
 AUTH_USER_MODEL = "notificacao.Person"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
