@@ -15,6 +15,7 @@ from notificacao.transports.ably import AblyTransport
 from tests.asgi import in_database, log_in
 from tests.live.listener import listening
 from tests.revoking import revoking
+from tests.stamping import number_changes
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -146,6 +147,7 @@ async def test_with_a_key_that_cannot_revoke_the_channel_ends_with_the_token(hou
     house.ABLY_TOKEN_TTL = TTL
     async with listen_as(ana, unit) as (_, listener):
         await in_database(lambda: Membership.objects.get(person=ana).delete())
+        await in_database(number_changes)
         assert await in_database(Revocation.objects.count) == 0
         await publish(transport, unit, 1)
         await eventually(lambda: listener.state_of(unit) == "failed")
