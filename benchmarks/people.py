@@ -42,7 +42,7 @@ def log_everybody_in(count: int) -> list[Login]:
     store = SessionStore()
     expires = timezone.now() + datetime.timedelta(days=1)
     sessions, logins = [], []
-    assigned = rollout.current().assigned
+    assigned = rollout.current().includes
     for number, person in enumerate(people):
         login = {
             SESSION_KEY: str(person.pk),

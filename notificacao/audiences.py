@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.notification import SYSTEM_CHANNEL
@@ -117,6 +117,18 @@ def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
         for channel in shared.of(role, unit_pk, unit_public_id):
             channels[channel] = min(since, channels.get(channel, since))
     return channels_by_person
+
+
+def may_have_more_than(channels: int, person_pks: Iterable[int] | None = None) -> set[int]:
+    """Return the pks of people who may have more than so many shared channels, of `person_pks` or of all people.
+
+    They hold more memberships, or a role that reaches beyond its unit: for anybody else each membership is one channel.
+    """
+    held = Membership.objects.all() if person_pks is None else Membership.objects.filter(person_id__in=list(person_pks))
+    far = [role for role, reach in MATRIX.items() if reach.units is Reach.ALL or reach.benefits is not Reach.NONE]
+    counted = held.values("person_id").annotate(all=Count("pk"), far=Count("pk", filter=Q(role__in=far)))
+    many = counted.filter(Q(all__gt=channels) | Q(far__gt=0))
+    return set(many.order_by().values_list("person_id", flat=True))
 
 
 class _SharedChannels:

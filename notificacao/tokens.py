@@ -4,7 +4,6 @@ The claims are those of Ably's documentation of JWTs.
 """
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +11,16 @@ from datetime import UTC, datetime
 import jwt
 from django.core.cache import caches
 
-from notificacao import audiences, audit, revocations
+from notificacao import audiences, audit, capability, revocations
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
-SUBSCRIBE = ["subscribe"]
 _FRESH = 2 / 3  # the part of its life during which a token is given again to the same login at the same address
 _LONGEST_WAIT = 2.0  # seconds; longer only where the clocks of two processes disagree
+
+
+class TooManyChannels(Exception):
+    """Report that a person's channels do not fit in one token: they are served by SSE."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ def generate_token(person: Person, session_key: str, ip: str | None = None) -> T
     """Return a token for exactly the channels that `person` may subscribe to, and for nothing else.
 
     The same token is returned for the same login, address and channels until it nears its end or is revoked.
+    Raises TooManyChannels.
     """
     channels = " ".join(sorted(audiences.channels_of([person.pk]).get(person.pk, {})))
     revoked = _blocked_until(audiences.client_id_for(person), session_key)
@@ -55,11 +58,13 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
     issued_at = _moment_after_revocations(client_id, session_key)
     expires_at = issued_at + conf.ABLY_TOKEN_TTL
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    capability = dict.fromkeys(sorted(channels), SUBSCRIBE)
+    if not capability.fits(channels):
+        raise TooManyChannels(f"{len(channels)} channels, a token of {capability.token_size(channels)} bytes")
+    allowed = capability.of(channels)
     claims = {
         "iat": issued_at,
         "exp": expires_at,
-        "x-ably-capability": json.dumps(capability),
+        "x-ably-capability": capability.as_claim(allowed),
         "x-ably-clientId": client_id,
         "x-ably-revocation-key": revocations.revocation_key(session_key),
     }
@@ -73,7 +78,7 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
         issued_at=issued_at,
         expires_at=expires_at,
     )
-    return Token(token, datetime.fromtimestamp(expires_at, UTC), capability)
+    return Token(token, datetime.fromtimestamp(expires_at, UTC), allowed)
 
 
 def _moment_after_revocations(client_id: str, session_key: str) -> int:

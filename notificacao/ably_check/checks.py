@@ -163,6 +163,8 @@ class AblyCheck:
 
     def _token_of(self, visitor: Visitor) -> Callable[[], Awaitable[str]]:
         async def look() -> str:
+            if not visitor.token:
+                return "não há: tem mais canais do que cabem em um token, e recebe por SSE"
             codes = await inspection.attach(visitor.token, visitor.channels)
             refused_publish = await inspection.publish(visitor.token, visitor.own)
             for channel, may in visitor.channels.items():

@@ -110,8 +110,8 @@ class RolloutFlagAdmin(admin.ModelAdmin):
             return NOT_CONFIGURED
         if not now.ably_up:
             return OUT_OF_USE
-        active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
-        return f"Pelo Ably: {sum(map(now.assigned, active))} de {len(active)} pessoas ativas."
+        active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+        return f"Pelo Ably: {len(now.assigned_of(active))} de {len(active)} pessoas ativas."
 
     def construct_change_message(self, request, form, formsets, add=False):
         changed = [name for name in FlagForm.Meta.fields if name in form.changed_data]

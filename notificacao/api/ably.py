@@ -15,6 +15,7 @@ from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent
+from notificacao.tokens import TooManyChannels
 
 CHANNELS_MAX = 1_000
 
@@ -40,12 +41,14 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         """Issue a JWT to subscribe to exactly this person's channels.
 
-        People who are not on Ably get 409 `not_in_rollout`.
+        People who are not on Ably get 409 `not_in_rollout`, or `too_many_channels` where theirs do not fit in a token.
         """
-        if not rollout.current().assigned(request.user.pk):
-            detail = _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo.")
-            raise Problem(409, "not_in_rollout", detail)
-        issued = tokens.generate_token(request.user, request.session.session_key or "", audit.address_of(request))
+        if not rollout.current().includes(request.user.pk):
+            raise _by_sse(rollout.NOT_IN_ROLLOUT)
+        try:
+            issued = tokens.generate_token(request.user, request.session.session_key or "", audit.address_of(request))
+        except TooManyChannels:
+            raise _by_sse(rollout.TOO_MANY_CHANNELS) from None
         answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
         return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
 
@@ -55,6 +58,11 @@ class TokenView(APIView):
             who = getattr(self.request.user, "public_id", "")
             _denials.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
         return super().handle_exception(exc)
+
+
+def _by_sse(code: str) -> Problem:
+    """Return the problem that sends a page to SSE."""
+    return Problem(409, code, _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo."))
 
 
 @extend_schema(

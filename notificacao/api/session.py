@@ -22,11 +22,13 @@ def describe(person: Person, session_key: str) -> shapes.Session:
     """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    on_ably = rollout.current().transport_for(person.pk) == "ably"
+    why_sse = rollout.current().why_sse(person.pk, channels)
+    on_ably = not why_sse
     return shapes.Session(
         person=person.public_id,
         login=login_word(session_key),
         transport="ably" if on_ably else "sse",
+        reason=why_sse or None,
         position=str(position),
         channels=_channels(channels, on_ably),
         unread=reading.unread({person.pk: channels})[person.pk],

@@ -45,11 +45,15 @@ class AblyAddress(_Shape):
 
 
 class Session(_Shape):
-    """Describe a page's session; `login` is a word for this login alone, by which its pages know one another."""
+    """Describe a page's session; `login` is a word for this login alone, by which its pages know one another.
+
+    `reason` says why `transport` is `sse`; it is null with `ably`.
+    """
 
     person: str
     login: str
     transport: Literal["sse", "ably"]
+    reason: Literal["not_in_rollout", "too_many_channels", "ably_out_of_use"] | None
     position: str
     channels: list[ChannelState]
     unread: int

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import stamina
 import structlog
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from notificacao import audiences, metrics
@@ -204,14 +205,14 @@ def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:
     """Return those of `channels` that have at least one person whom the flag puts on Ably."""
     if rollout.off:
         return set()
-    if rollout.for_all:
-        return channels
     persons = audiences.persons_of(channels)
-    people = {
-        channel: audiences.subscribers(channel).values_list("pk", flat=True)
-        for channel in channels
-        if not audiences.is_personal(channel)
-    }
-    return {channel for channel, pk in persons.items() if rollout.assigned(pk)} | {
-        channel for channel, pks in people.items() if rollout.any_assigned(pks)
-    }
+    assigned = rollout.assigned_of(persons.values())
+    shared = {channel for channel in channels if not audiences.is_personal(channel)}
+    if not rollout.for_all:
+        shared = {channel for channel in shared if rollout.any_assigned(_subscribers(channel))}
+    return shared | {channel for channel, pk in persons.items() if pk in assigned}
+
+
+def _subscribers(channel: str) -> QuerySet:
+    """Return the pks of the people who may subscribe to `channel`."""
+    return audiences.subscribers(channel).values_list("pk", flat=True)

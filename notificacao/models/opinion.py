@@ -10,7 +10,8 @@ from notificacao.models.rollout_plan import Arm
 class Opinion(models.Model):
     """Keep one person's answer of one week, which is named by its Monday: 1 to 5, or null where they gave none.
 
-    `arm` is the side on which the flag had the person when they answered; blank where they gave no answer.
+    `arm` is the side on which the flag had the person when they answered; blank where they gave no answer, or have
+    more channels than Ably can carry.
     """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="opinions")

@@ -10,7 +10,6 @@ from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from notificacao import rollout
 from notificacao.conf import conf
 from notificacao.pages.diagnosis_texts import COPIED, COPY_BY_HAND, LINKS, STATUSES, TEXTS, VERDICTS
 
@@ -21,7 +20,6 @@ from notificacao.pages.diagnosis_texts import COPIED, COPY_BY_HAND, LINKS, STATU
 def page(request: HttpRequest) -> HttpResponse:
     """Show each link as not yet looked at; the browser goes on from there."""
     data = {
-        "assigned": rollout.current().assigned(request.user.pk),
         "heartbeat": conf.STREAM_HEARTBEAT,
         "sdk": static("ably/ably.min.js"),
         "links": LINKS,

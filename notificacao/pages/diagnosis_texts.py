@@ -61,6 +61,9 @@ _FIREWALL = _("Libere no firewall e no proxy WebSocket (wss, porta 443) para *.a
 TEXTS = {
     "untried": Text(_("Não foi verificado: depende de um elo acima.")),
     "not_on_ably": Text(_("Suas notificações chegam por SSE: você não está no grupo que usa o Ably.")),
+    "too_many_channels": Text(
+        _("Suas notificações chegam por SSE: você acompanha mais canais do que cabem em uma conexão com o Ably.")
+    ),
     # --- The server
     "server.ok": Text(_("O servidor responde.")),
     "server.slow": Text(

@@ -1,5 +1,12 @@
 """Move people to Ably: the flag (`flag`), the staged plan (`plan`), the guard that watches it, the weekly question."""
 
-from notificacao.rollout.flag import BREAKER, Rollout, current
+from notificacao.rollout.flag import (
+    ABLY_OUT_OF_USE,
+    BREAKER,
+    NOT_IN_ROLLOUT,
+    TOO_MANY_CHANNELS,
+    Rollout,
+    current,
+)
 
-__all__ = ["BREAKER", "Rollout", "current"]
+__all__ = ["ABLY_OUT_OF_USE", "BREAKER", "NOT_IN_ROLLOUT", "TOO_MANY_CHANNELS", "Rollout", "current"]

@@ -1,12 +1,18 @@
 """Decide who is on Ably. Beside the flag's model and admin this is the one module that knows the flag."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from notificacao import capability
 from notificacao.conf import conf
 from notificacao.models import BreakerState, RolloutFlag
 
 BREAKER = "ably"
+NOT_IN_ROLLOUT = "not_in_rollout"
+TOO_MANY_CHANNELS = "too_many_channels"
+ABLY_OUT_OF_USE = "ably_out_of_use"
+_PEOPLE = 100  # of whom it is asked at once whether one of them is on Ably
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,18 @@ class Rollout:
     configured: bool
     forced: str = ""  # what staff put the breaker to, if they did
 
-    def assigned(self, person_pk: int) -> bool:
-        """Return whether the flag puts that person on Ably, whatever Ably's health."""
+    def includes(self, person_pk: int) -> bool:
+        """Return whether the flag has that person in the rollout, however many channels they have."""
         return self.configured and self.flag.includes(person_pk)
+
+    def assigned(self, person_pk: int, channels: Collection[str]) -> bool:
+        """Tell whether that person, who has these channels, belongs on Ably, whatever Ably's health."""
+        return self.includes(person_pk) and capability.fits(channels)
+
+    def assigned_of(self, person_pks: Iterable[int]) -> set[int]:
+        """Return those of the people who belong on Ably. It reads the channels of those who may have many."""
+        included = set(filter(self.includes, person_pks))
+        return included - capability.beyond(included)
 
     @property
     def key(self) -> tuple:
@@ -48,12 +63,24 @@ class Rollout:
         )
 
     def any_assigned(self, person_pks: Iterable[int]) -> bool:
-        """Return whether the flag puts at least one of these people on Ably."""
-        return any(self.assigned(pk) for pk in person_pks)
+        """Return whether at least one of these people belongs on Ably."""
+        included = filter(self.includes, person_pks)
+        while some := list(itertools.islice(included, _PEOPLE)):
+            if self.assigned_of(some):
+                return True
+        return False
 
-    def transport_for(self, person_pk: int) -> str:
-        """Return the transport of a page that this person opens now: `ably` or `sse`."""
-        return "ably" if self.ably_up and self.assigned(person_pk) else "sse"
+    def why_sse(self, person_pk: int, channels: Collection[str]) -> str:
+        """Return why that person, who has these channels, is served by SSE now; nothing for somebody on Ably."""
+        if not self.includes(person_pk):
+            return NOT_IN_ROLLOUT
+        if not capability.fits(channels):
+            return TOO_MANY_CHANNELS
+        return "" if self.ably_up else ABLY_OUT_OF_USE
+
+    def transport_for(self, person_pk: int, channels: Collection[str]) -> str:
+        """Return the transport of a page that this person, who has these channels, opens now: `ably` or `sse`."""
+        return "sse" if self.why_sse(person_pk, channels) else "ably"
 
 
 def current() -> Rollout:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Avg, Count, Q
 from django.utils import timezone
 
-from notificacao import eventlog, rollout
+from notificacao import capability, eventlog, rollout
 from notificacao.models import Arm, Opinion, Person
 
 WEEKS = 5  # that are shown and kept, this one included: the template's plan takes 26 days
@@ -35,9 +35,15 @@ def standing_of(person: Person) -> Standing:
 
 def answer(person: Person, mark: int) -> None:
     """Store a person's answer of this week, `mark` from 1 to 5, in place of an earlier one."""
-    arm = Arm.ABLY if rollout.current().assigned(person.pk) else Arm.CONTROL
-    said = {"answer": mark, "arm": arm, "at": eventlog.now()}
+    said = {"answer": mark, "arm": _arm_of(person), "at": eventlog.now()}
     Opinion.objects.update_or_create(person=person, week=this_week(), defaults=said)
+
+
+def _arm_of(person: Person) -> Arm | str:
+    """Return the side on which the flag has the person; blank where they have more channels than Ably can carry."""
+    if capability.beyond([person.pk]):
+        return ""
+    return Arm.ABLY if rollout.current().includes(person.pk) else Arm.CONTROL
 
 
 def dismiss(person: Person) -> None:

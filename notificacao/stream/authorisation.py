@@ -27,7 +27,7 @@ class Grant:
     """Hold what one person may receive, as the database had it at `position`.
 
     `channels` is `{channel: since}`, where rows after seq `since` are theirs; `heads` is `{channel: last seq}`;
-    `assigned` says whether the rollout has them on Ably.
+    `assigned` says whether they belong on Ably.
     """
 
     person_pk: int
@@ -85,7 +85,7 @@ def grants_of(person_pks: Iterable[int]) -> dict[int, Grant]:
             channels=channels,
             heads={name: heads[name] for name in channels},
             position=Cursor.of(head),
-            assigned=now.assigned(pk),
+            assigned=now.assigned(pk, channels),
             trimmed_to=head.trimmed_to,
         )
         for pk, channels in channels_by_person.items()

@@ -31,7 +31,7 @@ def test_the_session_tells_who_is_here_and_where_the_log_stands(as_ana, ana):
     response = as_ana.get(URL)
     answer = response.json()
     assert response.status_code == 200
-    assert set(answer) == {"person", "login", "transport", "position", "channels", "unread", "ably", "stream"}
+    assert set(answer) == {"person", "login", "transport", "reason", "position", "channels", "unread", "ably", "stream"}
     assert answer["person"] == ana.public_id
     assert answer["position"] == str(eventlog.position())
     assert answer["unread"] == 1

@@ -133,7 +133,7 @@ class World:
         wakes.wake(wakes.HUBS)
 
     def assigned(self, person: Person) -> bool:
-        return rollout.current().assigned(person.pk)
+        return rollout.current().includes(person.pk)
 
     @property
     def channels(self) -> list[str]:

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 
-from notificacao.models import RolloutFlag
 from notificacao.pages.diagnosis_texts import LINKS, STATUSES, TEXTS, VERDICTS
 from tests.html import Page
 from tests.live.ably_server import ROOT
@@ -62,13 +61,6 @@ def test_whatever_is_broken_has_a_way_out(script):
         assert TEXTS[code].sentence, code
         assert any(advice) == (status in ("warning", "failure")), code
         assert TEXTS[code].person or status != "failure", code
-
-
-def test_it_tells_the_script_whether_the_rollout_has_this_person_on_ably(client, ana, settings, ably_key):
-    assert diagnosis_of(client, ana).data["assigned"] is False
-    settings.ABLY_API_KEY = ably_key
-    RolloutFlag.objects.update_or_create(name=settings.ROLLOUT_FLAG, defaults={"everyone": True})
-    assert diagnosis_of(client, ana).data["assigned"] is True
 
 
 def test_it_tells_the_script_how_long_to_wait_for_a_heartbeat(client, ana, settings):

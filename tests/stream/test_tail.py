@@ -134,9 +134,9 @@ def test_changes_are_read_also_where_the_rollout_is_known(ana):
 def test_the_rollout_is_read_with_the_rows(settings):
     settings.ABLY_API_KEY = "app.key:segredo"
     set_rollout(everyone=True, breaker="closed")
-    assert tail.read(eventlog.position(), [], 0).rollout.transport_for(1) == "ably"
+    assert tail.read(eventlog.position(), [], 0).rollout.transport_for(1, ()) == "ably"
     set_rollout(breaker="open")
-    assert tail.read(eventlog.position(), [], 0).rollout.transport_for(1) == "sse"
+    assert tail.read(eventlog.position(), [], 0).rollout.transport_for(1, ()) == "sse"
 
 
 def test_a_look_costs_the_same_for_one_row_and_for_many(ana):

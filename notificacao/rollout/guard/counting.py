@@ -14,7 +14,7 @@ from itertools import takewhile
 from django.db import transaction
 from django.db.models import F, Manager
 
-from notificacao import audiences, eventlog, metrics
+from notificacao import audiences, capability, eventlog, metrics
 from notificacao.metrics import ROLLOUT_COUNTS
 from notificacao.models import (
     ActiveChannel,
@@ -83,7 +83,7 @@ def arm_of(flag: RolloutFlag, person_pk: int) -> Arm | None:
 
 def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], now: datetime) -> None:
     """Add the notifications of `rows` to the counts by person and by minute, where they count at all."""
-    persons = audiences.persons_of({row.channel for row in rows})
+    persons = _compared({row.channel for row in rows})
     open_since = _open_since(persons, now)
     received = Receipt.objects.filter(notification__in=[row.pk for row in rows], delivered_at__isnull=False)
     receipts = {receipt.notification_id: receipt for receipt in received if receipt.person_id in persons.values()}
@@ -103,6 +103,16 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
         _tell(arm, found)
     _add(plan, plan.tallies, ("person_id", "arm"), ("plan", "person"), people)
     _add(plan, plan.minutes, ("at", "arm", "transport"), ("plan", "at", "arm", "transport"), minutes)
+
+
+def _compared(channels: set[str]) -> dict[str, int]:
+    """Return `{personal channel: pk}` of the people who may be on either side.
+
+    Whoever has more channels than Ably can carry is on SSE whatever the flag says, and so is in neither arm.
+    """
+    persons = audiences.persons_of(channels)
+    beyond = capability.beyond(persons.values())
+    return {channel: pk for channel, pk in persons.items() if pk not in beyond}
 
 
 def _open_since(channels: Iterable[str], now: datetime) -> dict[str, datetime]:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from notificacao import capability
 from notificacao.models import Arm, Person, RolloutFlag, RolloutPlan
 from notificacao.rollout.guard.counting import arm_of
 from notificacao.rollout.guard.gates import BY_PERSON, UNAVAILABLE, Figures
@@ -42,7 +43,7 @@ def _probes(plan: RolloutPlan) -> Tally:
 
 def _assigned(flag: RolloutFlag) -> float:
     """Return the share of Ably's people among the active ones of both arms, 0 to 1; 0 where both are empty."""
-    active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
-    arms = Counter(arm_of(flag, pk) for pk in active)
+    active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+    arms = Counter(arm_of(flag, pk) for pk in active - capability.beyond(active))
     both = arms[Arm.ABLY] + arms[Arm.CONTROL]
     return arms[Arm.ABLY] / both if both else 0.0

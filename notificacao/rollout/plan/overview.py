@@ -111,17 +111,22 @@ def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
 
 
 def _people(now: rollout.Rollout) -> dict[str, int]:
-    """Count the active people by what the flag assigns them, and the open pages by the transport that they are on."""
-    active = Person.objects.filter(is_active=True).values_list("pk", flat=True)
-    assigned = sum(map(now.assigned, active))
+    """Count the active people by what the flag assigns them, and the open pages by the transport that they are on.
+
+    `too_many_channels` are in the rollout and on SSE: more channels than Ably can carry.
+    """
+    active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+    included = set(filter(now.includes, active))
+    assigned = now.assigned_of(included)
     told = ActiveChannel.objects.filter(
         channel=audiences.SYSTEM_CHANNEL, process__seen_at__gte=eventlog.now() - LIVES_FOR
     )
     open_now = told.aggregate(on_ably=Sum("on_ably", default=0), on_sse=Sum("on_sse", default=0))
     return {
         "active": len(active),
-        "assigned_to_ably": assigned,
-        "assigned_to_sse": len(active) - assigned,
+        "assigned_to_ably": len(assigned),
+        "assigned_to_sse": len(active) - len(assigned),
+        "too_many_channels": len(included) - len(assigned),
         "open_on_ably": open_now["on_ably"],
         "open_on_sse": open_now["on_sse"],
     }

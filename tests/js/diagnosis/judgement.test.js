@@ -69,7 +69,7 @@ describe("what is found", () => {
 
   it("can be every code, and no other", () => {
     const made = CASES.map(([, , code]) => code);
-    expect(new Set([...made, "untried", "token.suspended"])).toEqual(new Set(Object.keys(STATUS)));
+    expect(new Set([...made, "untried", "token.suspended", "too_many_channels"])).toEqual(new Set(Object.keys(STATUS)));
   });
 });
 
@@ -107,9 +107,9 @@ describe("a diagnosis", () => {
 
   beforeEach(() => void (probes = new Sound()));
 
-  async function codes(assigned = true) {
+  async function codes() {
     told = [];
-    await diagnose(probes, { assigned, heartbeat: 15 }, (finding) => told.push(finding));
+    await diagnose(probes, { heartbeat: 15 }, (finding) => told.push(finding));
     expect(told.map(({ link }) => link).sort()).toEqual([...LINKS].sort());
     return Object.fromEntries(told.map(({ link, code }) => [link, code]));
   }
@@ -122,18 +122,25 @@ describe("a diagnosis", () => {
   });
 
   it("asks nothing of Ably, not even for its library, for who is on SSE", async () => {
-    probes.session$ = { ...SESSION, transport: "sse" };
+    probes.session$ = { ...SESSION, transport: "sse", reason: "not_in_rollout" };
     probes.token = probes.sdk = probes.ably = () => expect.unreachable("Ably was asked");
-    const { token, sdk, keys, buffering } = await codes(false);
+    const { token, sdk, keys, buffering } = await codes();
     expect([token, sdk, keys, buffering]).toEqual(["not_on_ably", "not_on_ably", "not_on_ably", "buffering.ok"]);
     expect(worst(told)).toBe(null);
   });
 
   it("tells who is in the rollout that Ably is out of use", async () => {
-    probes.session$ = { ...SESSION, transport: "sse" };
-    const { token, sdk } = await codes(true);
+    probes.session$ = { ...SESSION, transport: "sse", reason: "ably_out_of_use" };
+    const { token, sdk } = await codes();
     expect([token, sdk]).toEqual(["token.suspended", "untried"]);
     expect(worst(told).link).toBe("token");
+  });
+
+  it("tells who has more channels than Ably can carry that this is why SSE brings them", async () => {
+    probes.session$ = { ...SESSION, transport: "sse", reason: "too_many_channels" };
+    const { token, sdk, keys } = await codes();
+    expect([token, sdk, keys]).toEqual(Array(3).fill("too_many_channels"));
+    expect(worst(told)).toBe(null);
   });
 
   it("names the server alone where that is away, and tries what needs none", async () => {

@@ -31,6 +31,7 @@ export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "tabs", "s
 export const STATUS = {
   untried: "skipped", // a link before it is broken
   not_on_ably: "skipped",
+  too_many_channels: "skipped",
   "server.ok": "ok",
   "server.slow": "warning",
   "server.offline": "failure",
@@ -79,6 +80,12 @@ export const STATUS = {
   "storage.blocked": "warning",
 };
 
+/** Say for each reason of the session's why it is on SSE. @type {Record<string, Code>} */
+const WHY_SSE = {
+  not_in_rollout: "not_on_ably",
+  too_many_channels: "too_many_channels",
+  ably_out_of_use: "token.suspended",
+};
 const SLOW_ANSWER = 1_000; // ms
 const SLOW_CONNECTION = 3_000; // ms; by then the inbox is on SSE
 const CLOCK_OFF = 30; // s
@@ -178,10 +185,10 @@ export const judge = {
  * Try every link; `tell(finding)` for each as soon as it is known. Resolves once all are, heartbeat included.
  *
  * @param {import("./probes.js").Probes} probes
- * @param {{assigned: boolean, heartbeat: number}} page whether the rollout has this person on Ably; the stream's, in s
+ * @param {{heartbeat: number}} page the stream's, in s
  * @param {(finding: Finding) => void} tell
  */
-export async function diagnose(probes, { assigned, heartbeat }, tell) {
+export async function diagnose(probes, { heartbeat }, tell) {
   /** @type {(link: Link, finding: Found, ms?: number?) => void} */
   const say = (link, finding, ms = null) => tell({ link, ms, ...finding });
   /** @type {(code: Code, ...links: Link[]) => void} */
@@ -216,8 +223,9 @@ export async function diagnose(probes, { assigned, heartbeat }, tell) {
 
   async function tryAbly(/** @type {Session} */ session) {
     if (session.transport !== "ably") {
-      say("token", found(assigned ? "token.suspended" : "not_on_ably"));
-      return skip(assigned ? "untried" : "not_on_ably", ...AFTER_TOKEN);
+      const why = WHY_SSE[session.reason ?? ""] ?? "not_on_ably";
+      say("token", found(why));
+      return skip(why === "token.suspended" ? "untried" : why, ...AFTER_TOKEN);
     }
     const { token } = await look("token", probes.token());
     if (!token) return skip("untried", ...AFTER_TOKEN);

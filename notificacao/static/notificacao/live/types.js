@@ -6,8 +6,8 @@
  * }} Channel one that the person may subscribe to; keys only for those on Ably
  * @typedef {{endpoint: string?, port: number, tls: boolean, client_id: string}} AblyAddress
  * @typedef {{
- *   person: string, login: string, transport: "sse" | "ably", position: string, channels: Channel[], unread: number,
- *   ably: AblyAddress?, stream: string,
+ *   person: string, login: string, transport: "sse" | "ably", reason?: string?, position: string, channels: Channel[],
+ *   unread: number, ably: AblyAddress?, stream: string,
  * }} Session
  *
  * @typedef {{
