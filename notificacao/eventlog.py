@@ -9,6 +9,7 @@ from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from notificacao import places
 from notificacao.database import at_once
 from notificacao.models import Channel, LogHead, Notification
 
@@ -96,20 +97,14 @@ def now() -> datetime:
 
 def heads(channels: Mapping[str, int]) -> dict[str, int]:
     """Return `{channel: last seq}` for each of `channels`, 0 where nothing was ever stamped."""
-    known = dict(Channel.objects.filter(pk__in=channels).values_list("pk", "head"))
+    known = dict(Channel.objects.filter(places.is_one_of("pk", channels)).values_list("pk", "head"))
     return {name: known.get(name, 0) for name in channels}
 
 
 def permitted(channels: Mapping[str, int]) -> QuerySet[Notification]:
     """Return the stamped, unexpired rows that a person with `channels` (`{name: since}`) may see."""
-    may_see = Q(pk__in=[])
-    by_since: dict[int, list[str]] = {}
-    for name, since in channels.items():
-        by_since.setdefault(since, []).append(name)
-    for since, names in by_since.items():
-        may_see |= Q(channel__in=names, seq__gt=since)
     fresh = Q(expires_at=None) | Q(expires_at__gt=Now())
-    return Notification.objects.filter(may_see, fresh, seq__isnull=False)
+    return Notification.objects.filter(places.by_place(channels, "seq__gt"), fresh, seq__isnull=False)
 
 
 @dataclass(frozen=True)

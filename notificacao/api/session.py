@@ -8,7 +8,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import audiences, eventlog, keys, reading, rollout
+from notificacao import audiences, eventlog, keys, places, reading, rollout
 from notificacao.api import shapes
 from notificacao.conf import conf
 from notificacao.login_word import login_word
@@ -38,7 +38,7 @@ def describe(person: Person, session_key: str) -> shapes.Session:
 
 
 def _channels(channels, with_keys: bool) -> list[shapes.ChannelState]:
-    known = {channel.name: channel for channel in Channel.objects.filter(pk__in=channels)}
+    known = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", channels))}
     found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
     return [
         shapes.ChannelState(head=channel.head, since=since, **_keys_of(channel, with_keys)) for channel, since in found

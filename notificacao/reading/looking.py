@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from notificacao import audiences, eventlog
+from notificacao import audiences, eventlog, places
 from notificacao.conf import conf
 from notificacao.models import Notification, Person, Priority, Receipt
 from notificacao.reading import search
@@ -112,13 +112,7 @@ class Reader:
         return Q(receipt__read=True) | Q(self._by_mark("seq__lte"), receipt__read__isnull=True)
 
     def _by_mark(self, lookup: str) -> Q:
-        found = Q(pk__in=[])
-        channels_by_mark: dict[int, list[str]] = {}
-        for channel in self.channels:
-            channels_by_mark.setdefault(self._mark(channel), []).append(channel)
-        for mark, channels in channels_by_mark.items():
-            found |= Q(channel__in=channels, **{lookup: mark})
-        return found
+        return places.by_place({channel: self._mark(channel) for channel in self.channels}, lookup)
 
     def _with_receipt(self, rows: QuerySet[Notification]) -> QuerySet[Notification]:
         return rows.annotate(receipt=FilteredRelation("receipts", condition=Q(receipts__person=self.person)))

@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
-from notificacao import audiences, eventlog, keys, reading, rollout
+from notificacao import audiences, eventlog, keys, places, reading, rollout
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, Person
@@ -106,7 +106,9 @@ def keys_of(channels: Iterable[str], person_pks: Iterable[int]) -> tuple[dict[st
 
     The keys are read first: a key that is renewed because somebody leaves is read after they have left.
     """
-    told = {channel.name: keys.told(channel) for channel in Channel.objects.filter(pk__in=list(channels))}
+    told = {
+        channel.name: keys.told(channel) for channel in Channel.objects.filter(places.is_one_of("pk", list(channels)))
+    }
     return told, audiences.channels_of(person_pks)
 
 
