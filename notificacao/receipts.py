@@ -2,10 +2,11 @@
 
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from notificacao import audiences, eventlog, metrics
@@ -30,6 +31,18 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     """
     by_id = {delivery.id: delivery for delivery in deliveries}
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
+    with transaction.atomic():
+        person.lock()  # of two devices that tell of one notification at once, the first is kept
+        new = _record(person, channels, by_id)
+    for row in new:
+        delivery = by_id[row.public_id]
+        metrics.DELIVERED.labels(delivery.transport).inc()
+        metrics.DELIVERY_SECONDS.labels(delivery.transport).observe(_latency_ms(row, row.now, delivery) / 1000)
+    return len(new)
+
+
+def _record(person: Person, channels: Mapping[str, int], by_id: Mapping[uuid.UUID, Delivery]) -> list:
+    """Keep the receipts that are new, and return their rows, each with the database's `now`."""
     rows = eventlog.permitted(channels).filter(public_id__in=by_id).annotate(now=Now())
     known = Receipt.objects.filter(person=person, notification__in=rows, delivered_at__isnull=False)
     delivered = set(known.values_list("notification_id", flat=True))
@@ -41,11 +54,7 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
         unique_fields=["person", "notification"],
         update_fields=["delivered_at", "transport", "latency_ms"],
     )
-    for row in new:
-        delivery = by_id[row.public_id]
-        metrics.DELIVERED.labels(delivery.transport).inc()
-        metrics.DELIVERY_SECONDS.labels(delivery.transport).observe(_latency_ms(row, row.now, delivery) / 1000)
-    return len(new)
+    return new
 
 
 def _is_kept(row: Notification) -> bool:

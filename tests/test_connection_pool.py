@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL, after an outage."""
+"""The pool of connections to PostgreSQL: after an outage, and where the database has defaults of its own."""
 
 import psycopg
 import pytest
@@ -40,3 +40,31 @@ def test_where_no_connection_answers_the_pool_is_not_tried_for_ever(copies, monk
     monkeypatch.setattr(copies[0].pool, "check_connection", dead)
     with pytest.raises(psycopg.OperationalError, match=f"None of {settings.DATABASE_POOL_MAX + 1} connections"):
         copies[0].get_new_connection(copies[0].get_connection_params())
+
+
+@pytest.fixture
+def serializable():
+    """A database whose transactions are serializable where nobody says otherwise."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'")
+        yield
+        cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
+
+
+def test_transactions_are_read_committed_whatever_the_database_has_as_its_default(serializable):
+    copy = connection.copy("pool_of_its_own")
+    try:
+        assert isolation_of(copy) == "read committed"
+        copy.set_autocommit(False)
+        assert isolation_of(copy) == "read committed"
+        copy.rollback()
+        copy.set_autocommit(True)
+    finally:
+        copy.close()
+        copy.close_pool()
+
+
+def isolation_of(copy) -> str:
+    with copy.cursor() as cursor:
+        return cursor.execute("SHOW transaction_isolation").fetchone()[0]

@@ -32,10 +32,12 @@ def unarchive(person: Person, public_id: uuid.UUID) -> int:
 
     What had left by its age comes back as not read: as read it would leave again at once.
     """
-    reader = Reader(person)
-    (first,) = reader.entries(reader.event_of(public_id)[:1])
-    fields = {"read": False, "read_at": None} if first.aged else {}
-    return _write(person, public_id, archived_at=None, **fields)
+    with transaction.atomic():
+        person.lock()
+        reader = Reader(person)
+        (first,) = reader.entries(reader.event_of(public_id)[:1])
+        fields = {"read": False, "read_at": None} if first.aged else {}
+        return _write(person, public_id, archived_at=None, **fields)
 
 
 def acknowledge(person: Person, public_id: uuid.UUID) -> int:
@@ -47,6 +49,7 @@ def acknowledge(person: Person, public_id: uuid.UUID) -> int:
 def _write(person: Person, public_id: uuid.UUID, **fields) -> int:
     rows = Reader(person).event_of(public_id)
     with transaction.atomic():
+        person.lock()
         Receipt.objects.bulk_create(
             [Receipt(person=person, notification=row, **fields) for row in rows],
             update_conflicts=True,
@@ -65,6 +68,7 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
     eventlog.check(up_to)
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     with transaction.atomic():
+        person.lock()
         marks = marks_of([person.pk])
         ReadMark.objects.bulk_create(
             [

@@ -5,7 +5,7 @@ from psycopg import Connection, Error, OperationalError
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Check here, instead of in the pool, whether a connection of the pool answers.
+    """Check here, instead of in the pool, whether a connection of the pool answers, and pin its isolation level.
 
     The pool's own check waits before it tries the next, a second at first and twice as long each time: of twenty that
     are dead it finds out four in its ten seconds, and a request that waits gets none
@@ -29,3 +29,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             else:
                 return connection
         raise OperationalError(f"None of {self.pool.max_size + 1} connections to PostgreSQL answers.")
+
+    def _configure_connection(self, connection: Connection) -> bool:
+        """Configure a connection that was just opened, and have its statements run in read committed.
+
+        The locks of the code are made for that level. A database or a role may have another as its default, in which
+        whoever waited for a lock is refused instead of seeing what was committed meanwhile. Set here and not among the
+        parameters of the start-up, it passes a pooler.
+        """
+        super()._configure_connection(connection)
+        connection.execute("SET default_transaction_isolation TO 'read committed'")
+        return True
