@@ -7,15 +7,19 @@ trip.
 import asyncio
 import contextlib
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 
 Answer = TypeVar("Answer")
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
+
+
+_IN_VAIN = {"40001", "40P01", "55P03"}  # PostgreSQL: serialization failure, deadlock, lock not available
 
 
 class ServedAlready(Exception):
@@ -57,6 +61,16 @@ def at_once(*statements: str) -> list[list[tuple]]:
 
 def _rows(cursor) -> list[tuple]:
     return cursor.fetchall() if cursor.description else []
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether `error` says that others hold what was wanted: nothing is done, and it may be tried again."""
+    cause = error.__cause__
+    if not isinstance(error, OperationalError):
+        return False
+    if isinstance(cause, sqlite3.OperationalError):
+        return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(cause, "sqlstate", None) in _IN_VAIN
 
 
 class DatabaseThread:

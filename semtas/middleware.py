@@ -6,9 +6,14 @@ request.
 
 from collections.abc import Callable
 
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from django_structlog.middlewares import RequestMiddleware
+
+from notificacao.database import is_busy
+from notificacao.pages import busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 
@@ -20,6 +25,40 @@ class RequestLog(RequestMiddleware):
     def format_request(request: HttpRequest) -> str:
         """Return the request's method and path."""
         return f"{request.method} {request.path}"
+
+
+class Sessions(SessionMiddleware):
+    """Save what a view changed in its session, or answer that the database is busy."""
+
+    async_capable = False
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Return `response` with the session's cookie, or 503 where the session could not be saved in time."""
+        try:
+            return super().process_response(request, response)
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            return busy.answer(request)
+
+
+class AnswerBusy:
+    """Answer 503 where a view could not have the database in time; its transaction left nothing behind."""
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the answer to `error`; None where it is another one."""
+        if not is_busy(error):
+            return None
+        request.session.modified = False  # to save it would wait once more
+        return busy.answer(request)
 
 
 @sync_only_middleware

@@ -102,7 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "semtas.middleware.Sessions",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "semtas.middleware.RequestLog",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "semtas.middleware.permissions_policy",
+    "semtas.middleware.AnswerBusy",
     "semtas.middleware.in_one_thread",
 ]
 
@@ -160,11 +161,12 @@ VAR_DIR = BASE_DIR / "var"
 VAR_DIR.mkdir(exist_ok=True)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SQLITE_WAIT = setting(env.float, "SQLITE_WAIT", 2.0, unit="seconds", minimum=0.1, maximum=60)
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'semtas.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": SQLITE_WAIT,
         "cached_statements": 16,  # a batch of hundreds has a statement of its own, of 100 KB: 128 a thread add up
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }

@@ -43,6 +43,7 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
     settings = load(monkeypatch)
     assert settings["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
     assert settings["DATABASES"]["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert settings["DATABASES"]["default"]["OPTIONS"]["timeout"] == 2
     assert settings["DISPATCHER"] == "embedded"
     assert settings["ABLY_API_KEY"] == ""
 
@@ -69,6 +70,8 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("DISPATCHER", "elsewhere"),
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),
+        ("SQLITE_WAIT", "0"),
+        ("SQLITE_WAIT", "61"),
         ("STREAMS_PER_ADDRESS", "0"),
         ("STREAMS_PER_ADDRESS", "1000001"),
         ("STREAMS_PER_PERSON", "0"),
