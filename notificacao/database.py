@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import fcntl
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
@@ -18,8 +20,31 @@ Answer = TypeVar("Answer")
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
 
-
 _IN_VAIN = {"40001", "40P01", "55P03"}  # PostgreSQL: serialization failure, deadlock, lock not available
+
+
+class DatabaseClock:
+    """Tell the time by the database's clock between two statements: as it last said, and what passed here since.
+
+    What passed is measured by the monotonic clock, so the process's own time of day never counts.
+    """
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def note(self, now: datetime | str) -> None:
+        """Note the database's time, as a statement has just answered it; SQLite writes it as text, in UTC."""
+        moment = datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
+        self._began = moment.timestamp() - time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock; before it has said any, by this process's."""
+        if self._began is None:
+            return datetime.now(UTC)
+        return datetime.fromtimestamp(self._began + time.monotonic(), UTC)
+
+
+clock = DatabaseClock()
 
 
 class ServedAlready(Exception):
@@ -63,7 +88,7 @@ def _rows(cursor) -> list[tuple]:
     return cursor.fetchall() if cursor.description else []
 
 
-def is_busy(error: Exception) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Tell whether `error` says that others hold what was wanted: nothing is done, and it may be tried again."""
     cause = error.__cause__
     if not isinstance(error, OperationalError):

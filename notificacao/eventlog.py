@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from notificacao import places
-from notificacao.database import at_once
+from notificacao.database import NOW, at_once, clock
 from notificacao.models import Channel, LogHead, Notification
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
@@ -66,9 +67,12 @@ def place_of(row: Notification, epoch: str) -> Cursor:
 def head() -> LogHead:
     """Return the log's own state, now.
 
-    Each look of each hub asks for it, so it is SQL that Django does not have to compile first.
+    Each look of each hub asks for it, so it is SQL that Django does not have to compile first. The database's time
+    comes with it.
     """
-    ((row,),) = at_once(f"SELECT id, epoch, seq, trimmed_to, changes, home FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    columns = f"id, epoch, seq, trimmed_to, changes, home, {NOW[connection.vendor]}"
+    (((*row, now),),) = at_once(f"SELECT {columns} FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    clock.note(now)
     return LogHead(*row)
 
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from notificacao import audiences
+from notificacao import audiences, eventlog
 from notificacao.conf import conf
 from notificacao.models import ActiveChannel, AuditEvent, WebProcess
 
@@ -111,7 +110,7 @@ def _reported_by_live_processes() -> QuerySet[ActiveChannel]:
 
 def _tokens_in_force() -> dict[str, dict[str, datetime]]:
     """Return `{channel: {who: first issued}}` of the tokens that have not expired, from the audit trail."""
-    now = timezone.now()
+    now = eventlog.now()
     issued = AuditEvent.objects.filter(
         Q(action=AuditEvent.Action.TOKEN_ISSUED), at__gt=now - timedelta(seconds=conf.ABLY_TOKEN_TTL)
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import F
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from notificacao import wakes
+from notificacao import eventlog, wakes
 from notificacao.conf import conf
 from notificacao.models import Revocation
 
@@ -61,10 +61,10 @@ def due() -> list[Revocation]:
 
     Rows that are seen for the first time get theirs here.
     """
-    now = timezone.now()
-    to_do = Revocation.objects.filter(done_at=None, try_at__lte=now)
+    to_do = Revocation.objects.filter(done_at=None, try_at__lte=Now())
     if not to_do.exists():
         return []
+    now = eventlog.now()
     Revocation.objects.filter(created_at__lt=now - _OUTLIVED).delete()
     _set_issued_before(list(to_do.filter(issued_before=None)), now)
     first = to_do.order_by("try_at", "pk").first()
@@ -80,12 +80,12 @@ def _set_issued_before(rows: list[Revocation], now: datetime) -> None:
 def done(rows: Iterable[Revocation]) -> None:
     """Settle `rows`, which Ably took."""
     taken = Revocation.objects.filter(pk__in=[row.pk for row in rows])
-    taken.update(done_at=timezone.now(), attempts=F("attempts") + 1, error="")
+    taken.update(done_at=Now(), attempts=F("attempts") + 1, error="")
 
 
 def failed(rows: Iterable[Revocation], error: str) -> None:
     """Have `rows` tried again, ever more rarely, until their tokens have expired by themselves."""
-    now = timezone.now()
+    now = eventlog.now()
     for row in rows:
         pause = timedelta(seconds=min(_LONGEST_PAUSE, 2**row.attempts))
         Revocation.objects.filter(pk=row.pk).update(attempts=F("attempts") + 1, try_at=now + pause, error=error[:300])

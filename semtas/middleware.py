@@ -4,8 +4,9 @@ Each is `sync_only`: under ASGI each middleware that could run either way is tak
 request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -36,10 +37,17 @@ class Sessions(SessionMiddleware):
         """Return `response` with the session's cookie, or 503 where the session could not be saved in time."""
         try:
             return super().process_response(request, response)
-        except OperationalError as error:
-            if not is_busy(error):
+        except (OperationalError, SessionInterrupted) as error:
+            if not any(map(is_busy, _causes(error))):
                 raise
             return busy.answer(request)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield `error` and what it came of: Django takes any fault of saving for a session that was deleted."""
+    while error is not None:
+        yield error
+        error = error.__context__
 
 
 class AnswerBusy:

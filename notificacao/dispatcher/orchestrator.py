@@ -12,10 +12,11 @@ from weakref import WeakValueDictionary
 import stamina
 import structlog
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao import audiences, metrics
 from notificacao.conf import conf
+from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
 from notificacao.dispatcher.sender import Check, Sender
 from notificacao.models import Channel, DispatchState, LogHead, Notification
@@ -156,7 +157,7 @@ class NotificationOrchestrator:
         What leaves is encrypted with today's key.
         """
         rollout = await self._read_rollout()
-        now, moment = timezone.now(), time.monotonic()
+        now, moment = clock.now(), time.monotonic()
 
         def check(envelope: Envelope) -> Settled | None:
             if not self._leads():
@@ -195,7 +196,8 @@ def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], d
     A shared channel goes to Ably when at least one of its people is in the rollout.
     """
     wanted = _channels_on_ably({row.channel for row in rows}, rollout)
-    epoch = LogHead.objects.values_list("epoch", flat=True).get(pk=1)
+    epoch, now = LogHead.objects.annotate(now=Now()).values_list("epoch", "now").get(pk=1)
+    clock.note(now)
     key_epochs = dict(Channel.objects.filter(pk__in=wanted).values_list("pk", "key_epoch"))
     envelopes = [Envelope(row, epoch, key_epochs[row.channel]) for row in rows if row.channel in wanted]
     return envelopes, {row.pk: NOBODY_ON_ABLY for row in rows if row.channel not in wanted}

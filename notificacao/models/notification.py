@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notificacao.models.checked import DataField, LineField, LinkField, ProseField
+from notificacao.models.moment import WrittenAtField
 
 MESSAGE_MAX = 500  # characters
 SYSTEM_CHANNEL = "system:notifications"  # its messages may have twice as many characters
@@ -71,7 +71,7 @@ class Notification(models.Model):
     message = ProseField("mensagem", max_length=1000)
     link = LinkField("link", max_length=500, blank=True, default="")
     data = DataField("dados", default=dict, blank=True)
-    created_at = models.DateTimeField("criada em", default=timezone.now, editable=False)
+    created_at = WrittenAtField("criada em", editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,

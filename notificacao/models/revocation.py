@@ -2,7 +2,8 @@
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from notificacao.models.moment import WrittenAtField
 
 
 class Revocation(models.Model):
@@ -13,10 +14,10 @@ class Revocation(models.Model):
 
     target = models.CharField(max_length=100, db_index=True)
     reason = models.CharField(max_length=32)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = WrittenAtField()
     issued_before = models.BigIntegerField(null=True)
     attempts = models.PositiveIntegerField(default=0)
-    try_at = models.DateTimeField(default=timezone.now)
+    try_at = WrittenAtField()
     done_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True, default="")
 

@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from notificacao import audiences, changes, eventlog
 from notificacao.eventlog import Cursor
@@ -14,7 +14,7 @@ from notificacao.reading.looking import Reader
 
 def mark_read(person: Person, public_id: uuid.UUID) -> int:
     """Mark as read, and return the new unread count. Raises NotFound."""
-    return _write(person, public_id, read=True, read_at=timezone.now())
+    return _write(person, public_id, read=True, read_at=Now())
 
 
 def mark_unread(person: Person, public_id: uuid.UUID) -> int:
@@ -24,7 +24,7 @@ def mark_unread(person: Person, public_id: uuid.UUID) -> int:
 
 def archive(person: Person, public_id: uuid.UUID) -> int:
     """Take out of the inbox and out of the count, and return the new unread count. Raises NotFound."""
-    return _write(person, public_id, archived_at=timezone.now())
+    return _write(person, public_id, archived_at=Now())
 
 
 def unarchive(person: Person, public_id: uuid.UUID) -> int:
@@ -42,7 +42,7 @@ def unarchive(person: Person, public_id: uuid.UUID) -> int:
 
 def acknowledge(person: Person, public_id: uuid.UUID) -> int:
     """Record a formal acknowledgement (ciência), mark as read, and return the new unread count. Raises NotFound."""
-    now = timezone.now()
+    now = Now()
     return _write(person, public_id, read=True, read_at=now, formally_acknowledged_at=now)
 
 
@@ -80,7 +80,7 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
             update_fields=["seq"],
         )
         kept_unread = Receipt.objects.filter(person=person, read=False, notification__seq__lte=up_to.seq)
-        kept_unread.update(read=True, read_at=timezone.now())
+        kept_unread.update(read=True, read_at=Now())
         _changed(person)
     return unread_of(person)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import connection
-from django.utils import timezone
 
 from notificacao import audiences
+from notificacao.database import NOW
 from notificacao.models import Notification, Person, ReadMark, Receipt
 
 _BATCH = 2_000  # channels asked for in one statement
@@ -20,13 +20,13 @@ unread AS (
     FROM heard
     JOIN {notification} n ON n.channel = heard.channel AND n.seq > heard.mark AND n.seq <= %s
     LEFT JOIN {receipt} r ON r.notification_id = n.id AND r.person_id = heard.person_id
-    WHERE (n.expires_at IS NULL OR n.expires_at > %s) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
+    WHERE (n.expires_at IS NULL OR n.expires_at > {now}) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
     UNION ALL
     SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
     JOIN {receipt} r ON r.person_id = heard.person_id AND NOT r.read AND r.archived_at IS NULL
     JOIN {notification} n ON n.id = r.notification_id AND n.channel = heard.channel
-    WHERE n.seq > heard.since AND n.seq <= heard.mark AND n.seq <= %s AND (n.expires_at IS NULL OR n.expires_at > %s)
+    WHERE n.seq > heard.since AND n.seq <= heard.mark AND n.seq <= %s AND (n.expires_at IS NULL OR n.expires_at > {now})
 ),
 again AS (
     SELECT unread.person_id, unread.seq
@@ -74,14 +74,14 @@ def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
 
 
 def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
     statement = _UNREAD.format(
         rows=", ".join([_HEARD_ROW] * len(batch)),
+        now=NOW[connection.vendor].replace("%", "%%"),  # the statement has parameters
         notification=Notification._meta.db_table,
         receipt=Receipt._meta.db_table,
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in batch for value in row] + [up_to, now] * 2)
+        cursor.execute(statement, [value for row in batch for value in row] + [up_to] * 2)
         return cursor.fetchall()
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from notificacao import audiences, eventlog, places
 from notificacao.conf import conf
@@ -52,7 +51,7 @@ class Reader:
         self.channels: Mapping[str, int] = audiences.channels_of([person.pk]).get(person.pk, {})
         self._marks = {channel: seq for (_, channel), seq in marks_of([person.pk]).items()}
         days = conf.ARCHIVE_READ_AFTER_DAYS
-        self._aged = timezone.now() - timedelta(days=days) if days else None
+        self._aged = eventlog.now() - timedelta(days=days) if days else None
 
     def inbox(self, wanted: Filter = EVERYTHING) -> QuerySet[Notification]:
         """Return the person's notifications that `wanted` asks for, each event once, for ordering and paging by seq."""

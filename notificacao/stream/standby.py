@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
-
+from notificacao.database import clock
 from notificacao.models import DispatchState, Notification
 from notificacao.rollout import Rollout
 from notificacao.stream import frames
@@ -28,8 +27,8 @@ class OwedRow:
 
     @property
     def expired(self) -> bool:
-        """Tell whether the row has expired by this process's clock."""
-        return self.expires_at is not None and self.expires_at <= timezone.now()
+        """Tell whether the row has expired by the database's clock."""
+        return self.expires_at is not None and self.expires_at <= clock.now()
 
 
 class StandbyLane:

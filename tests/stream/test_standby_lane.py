@@ -59,7 +59,7 @@ def test_a_row_that_expires_while_ably_has_it_is_not_written(lane):
     expiring.expires_at = timezone.now() + timedelta(hours=1)
     lane.add(expiring, "{}", now=0.0)
     expired = row(2)
-    expired.expires_at = timezone.now()
+    expired.expires_at = timezone.now() - timedelta(seconds=1)
     lane.add(expired, "{}", now=0.0)
     assert seqs(lane.due({1: FAILED, 2: FAILED}, IN_USE, now=0.1)) == [1]
     assert lane.unsettled == []
