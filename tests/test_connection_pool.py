@@ -54,6 +54,7 @@ def serializable():
 
 def test_transactions_are_read_committed_whatever_the_database_has_as_its_default(serializable):
     copy = connection.copy("pool_of_its_own")
+    session = number(copy)
     try:
         assert isolation_of(copy) == "read committed"
         copy.set_autocommit(False)
@@ -63,6 +64,13 @@ def test_transactions_are_read_committed_whatever_the_database_has_as_its_defaul
     finally:
         copy.close()
         copy.close_pool()
+    while is_there(session):  # the database is dropped after the last test
+        pass
+
+
+def is_there(session) -> bool:
+    with connection.cursor() as cursor:
+        return bool(cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [session]).fetchone())
 
 
 def isolation_of(copy) -> str:
