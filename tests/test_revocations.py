@@ -85,7 +85,7 @@ def test_what_is_done_is_due_no_more_and_what_failed_is_later_ever_more_seldom()
         pauses.append(round((row.try_at - timezone.now()).total_seconds()))
         assert revocations.due() == []
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    Revocation.objects.filter(pk=bia.pk).update(try_at=timezone.now())
+    Revocation.objects.filter(pk=bia.pk).update(try_at=Now())
     assert targets(revocations.due()) == ["clientId:bia"]
 
 
@@ -102,7 +102,7 @@ def test_after_an_hour_the_tokens_have_expired_by_themselves_and_the_row_goes(st
     rows = revocations.due()
     if state == "done":
         revocations.done(rows)
-    Revocation.objects.update(created_at=ago(hours=1, seconds=1), try_at=timezone.now())
+    Revocation.objects.update(created_at=ago(hours=1, seconds=1), try_at=Now())
     ask("clientId:new")
     assert targets(revocations.due()) == ["clientId:new"]
     assert targets(Revocation.objects.all()) == ["clientId:new"]
