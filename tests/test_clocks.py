@@ -6,7 +6,6 @@ import sys
 from datetime import timedelta
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import connections
 from django.utils import timezone
 
@@ -151,8 +150,15 @@ def test_what_has_an_hour_to_live_goes_down_the_standby_lane_where_the_clock_is_
     assert [owed.expired for owed in lane._owed.values()] == [False]
 
 
-async def test_what_has_an_hour_to_live_is_published_where_the_clock_is_a_day_ahead(true_now, wrong_clock):
-    await sync_to_async(eventlog.head)()
+@pytest.fixture
+def database_has_said(db):
+    """The time by its clock, on a connection of the test's own thread."""
+    eventlog.head()
+
+
+async def test_what_has_an_hour_to_live_is_published_where_the_clock_is_a_day_ahead(
+    database_has_said, true_now, wrong_clock
+):
     wrong_clock(days=1)
     row = Notification(pk=1, seq=1, prev_seq=0, channel=SYSTEM, expires_at=true_now + timedelta(hours=1))
     orchestrator = NotificationOrchestrator(FakeTransport(), Breaker(clock=lambda: 0.0, state="closed"), everybody)
