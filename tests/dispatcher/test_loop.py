@@ -216,7 +216,7 @@ async def test_rows_that_wait_while_nothing_leaves_open_the_breakers_row_with_th
         await eventually(lambda: breaker_is_closed(database))
         await database(write, CHANNEL)
         await eventually(lambda: transport.requests)
-        await database(write, "private:user:99:notifications")
+        await database(write, "private:unit:99:notifications")
 
         async def is_told():
             return "nada sai para o Ably" in (await database(breaker))[1]

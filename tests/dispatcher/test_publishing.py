@@ -57,7 +57,7 @@ async def forever(work):
 
 def write(*seqs, channel=None):
     for seq in seqs:
-        write_stamped(seq, channel or f"private:user:{seq}:notifications")
+        write_stamped(seq, channel or f"private:unit:{seq}:notifications")
 
 
 def attempted(transport):
