@@ -7,7 +7,7 @@ from tests.live.ably_server import ROOT
 
 # where the code stands in each call that makes an error
 POSITIONS = {"Problem": 1, "Rejection": 1, "AuthenticationFailed": 1, "Fault": 2}
-CONSTANTS = {"code", "default_code", "CODE"}
+CONSTANTS = {"code", "default_code", "CODE", "NOT_IN_ROLLOUT", "TOO_MANY_CHANNELS"}
 OF_THE_FRAMEWORK = {
     "error",
     "method_not_allowed",

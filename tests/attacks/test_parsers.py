@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def test_a_cursor_is_read_as_it_is_written_or_refused(text):
 @given(title=ANY, message=ANY, link=ANY, data=st.dictionaries(ANY, JSON, max_size=3))
 def test_no_field_of_a_notification_opens_an_event_of_its_own(title, message, link, data):
     content = {"title": title, "message": message, "link": link, "data": data}
-    row = Notification(channel="system:notifications", seq=7, prev_seq=0, **content)
+    row = Notification(channel="system:notifications", seq=7, prev_seq=0, created_at=timezone.now(), **content)
     sent = frames.notification(wire.encode(row), Cursor("e", 7)).decode()
     blocks = sent.split("\n\n")
     assert (len(blocks), blocks[1]) == (2, "")

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 
 import pytest
+from django.utils import timezone
 
 from notificacao.eventlog import Cursor
 from notificacao.models import Notification
@@ -54,7 +55,7 @@ def joins(registry):
 
 def row(seq, channel):
     """An event of one row."""
-    row = Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…")
+    row = Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…", created_at=timezone.now())
     row.event_id, row.expired = row.public_id, False
     return row
 
@@ -102,7 +103,8 @@ def test_the_standby_lane_gets_none_of_it_and_counts_all(registry, joins):
 def test_an_event_of_several_rows_is_left_to_the_database(registry, joins):
     subscriber, stream = joins(a=0)
     fanout = Fanout(registry.subscribers_of)
-    fanout.add(Notification(seq=1, prev_seq=0, channel="a", title="Nova", event_id=uuid.uuid4()), "0a1b")
+    row = Notification(seq=1, prev_seq=0, channel="a", title="Nova", event_id=uuid.uuid4(), created_at=timezone.now())
+    fanout.add(row, "0a1b")
     fanout.write()
     assert stream.seqs == [1]
     assert (subscriber.unread, subscriber.count_again) == (0, True)

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,15 +67,15 @@ def test_every_other_frame_is_exactly_these_bytes(frame, expected):
 
 
 def test_text_beyond_ascii_travels_as_utf_8():
-    row = Notification(channel="system:notifications", title="Ação é já", message="✓", seq=1, prev_seq=0)
+    content = {"title": "Ação é já", "message": "✓", "created_at": timezone.now()}
+    row = Notification(channel="system:notifications", seq=1, prev_seq=0, **content)
     assert "Ação é já".encode() in frames.notification(wire.encode(row), AT)
 
 
 @given(title=NASTY, message=NASTY, link=NASTY, data=st.dictionaries(NASTY, JSON, max_size=4))
 def test_nothing_that_a_row_holds_can_break_a_line(title, message, link, data):
-    row = Notification(
-        channel="system:notifications", title=title, message=message, link=link, data=data, seq=4711, prev_seq=0
-    )
+    content = {"title": title, "message": message, "link": link, "data": data, "created_at": timezone.now()}
+    row = Notification(channel="system:notifications", seq=4711, prev_seq=0, **content)
     fields = fields_of(frames.notification(wire.encode(row), AT))
     assert [name for name, _ in fields] == ["event", "id", "data"]
     arrived = json.loads(fields[2][1])

@@ -22,7 +22,8 @@ def at(seq, epoch=EPOCH):
 
 
 def row(seq, channel="a", expires_at=None):
-    return Notification(seq=seq, prev_seq=0, channel=channel, title="Nova", message="…", expires_at=expires_at)
+    content = {"title": "Nova", "message": "…", "expires_at": expires_at, "created_at": timezone.now()}
+    return Notification(seq=seq, prev_seq=0, channel=channel, **content)
 
 
 @pytest.fixture

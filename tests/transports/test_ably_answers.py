@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from notificacao.models import Notification
@@ -42,7 +43,8 @@ async def transport(server):
 
 def envelope(seq=1, **fields):
     fields = {"title": "Título", "message": "Mensagem", **fields}
-    return Envelope(Notification(seq=seq, prev_seq=0, channel=f"private:user:{seq}:notifications", **fields), "e90c", 1)
+    content = {"channel": f"private:user:{seq}:notifications", "created_at": timezone.now(), **fields}
+    return Envelope(Notification(seq=seq, prev_seq=0, **content), "e90c", 1)
 
 
 async def fault(transport):
