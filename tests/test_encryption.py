@@ -8,6 +8,7 @@ import uuid
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from notificacao import audiences, wire
 from notificacao.api.session import describe
@@ -112,7 +113,9 @@ async def test_in_the_clear_the_tap_would_have_found_them(rows, ably_server):
 
 async def test_a_reference_is_an_id_and_a_seq_and_nothing_else(house, ana, ably_server):
     house.ABLY_PAYLOAD = "reference"
-    row = Notification(channel=audiences.channel_for_user(ana), seq=7, prev_seq=3, title="t", message="m")
+    row = Notification(
+        channel=audiences.channel_for_user(ana), seq=7, prev_seq=3, title="t", message="m", created_at=timezone.now()
+    )
     await publish_through(ably_server.port, house, [row])
     [message] = held_by(ably_server, row.channel)
     assert json.loads(message["data"]) == {"id": str(row.public_id), "seq": 7}
@@ -145,7 +148,14 @@ async def own_of(person):
 
 
 async def send(house, server, person, seq, key_epoch):
-    row = Notification(channel=audiences.channel_for_user(person), seq=seq, prev_seq=seq - 1, title="t", message="m")
+    row = Notification(
+        channel=audiences.channel_for_user(person),
+        seq=seq,
+        prev_seq=seq - 1,
+        title="t",
+        message="m",
+        created_at=timezone.now(),
+    )
     await publish_through(server.port, house, [row], key_epoch)
 
 

@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from notificacao import audiences
 from notificacao.api.session import describe
@@ -68,7 +69,9 @@ def listen_as(house, live_server, ably_server):
 
 
 async def publish(transport, channel, seq):
-    row = Notification(channel=channel, seq=seq, prev_seq=seq - 1, title=f"n.º {seq}", message="m")
+    row = Notification(
+        channel=channel, seq=seq, prev_seq=seq - 1, title=f"n.º {seq}", message="m", created_at=timezone.now()
+    )
     key_epochs = await in_database(lambda: list(Channel.objects.filter(pk=channel).values_list("key_epoch", flat=True)))
     await transport.publish([Envelope(row, "e1", *(key_epochs or [1]))])
 

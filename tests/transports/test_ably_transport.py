@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 from ably import AblyException, AblyRest
+from django.utils import timezone
 
 from notificacao import keys, wire
 from notificacao.models import Notification
@@ -43,6 +44,7 @@ async def transport(ably):
 def envelope(channel=None, key_epoch=1, **fields):
     """A stamped row on a channel of its own, never saved."""
     row = Notification(
+        created_at=timezone.now(),
         channel=channel or f"private:user:{uuid.uuid4().hex}:notifications",
         **{"seq": 7, "prev_seq": 3, "title": TITLE, "message": MESSAGE, "data": {"valor": 12}, **fields},
     )
