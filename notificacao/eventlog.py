@@ -12,9 +12,16 @@ from django.utils.translation import gettext as _
 
 from notificacao import places
 from notificacao.database import NOW, at_once, clock
-from notificacao.models import Channel, LogHead, Notification
+from notificacao.models import Channel, LogHead, Notification, StreamChange
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
+
+# Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
+_HEAD = f"""
+    SELECT id, epoch, seq, trimmed_to, changes, home, {{now}},
+        EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)
+    FROM {LogHead._meta.db_table} WHERE id = 1
+"""  # noqa: S608 – the tables' own names
 
 
 class InvalidCursor(ValueError):
@@ -65,15 +72,19 @@ def place_of(row: Notification, epoch: str) -> Cursor:
 
 
 def head() -> LogHead:
-    """Return the log's own state, now.
+    """Return the log's own state, now."""
+    return head_and_new_changes()[0]
+
+
+def head_and_new_changes() -> tuple[LogHead, bool]:
+    """Return the log's own state, now, and whether there are changes that have no number yet.
 
     Each look of each hub asks for it, so it is SQL that Django does not have to compile first. The database's time
     comes with it.
     """
-    columns = f"id, epoch, seq, trimmed_to, changes, home, {NOW[connection.vendor]}"
-    (((*row, now),),) = at_once(f"SELECT {columns} FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    (((*row, now, has_new_changes),),) = at_once(_HEAD.format(now=NOW[connection.vendor]))
     clock.note(now)
-    return LogHead(*row)
+    return LogHead(*row), bool(has_new_changes)
 
 
 def position() -> Cursor:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.db import connection
 
 from notificacao import changes, eventlog, rollout
-from notificacao.database import NOW, at_once
+from notificacao.database import NOW
 from notificacao.eventlog import Cursor
-from notificacao.models import LogHead, Notification, StreamChange
+from notificacao.models import Notification, StreamChange
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
@@ -19,12 +19,6 @@ _ROWS = f"""
     FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
 """  # noqa: S608 – the table's own name
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
-# Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
-_HEAD = f"""
-    SELECT id, epoch, seq, trimmed_to, changes, home,
-        EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)
-    FROM {LogHead._meta.db_table} WHERE id = 1
-"""  # noqa: S608 – the tables' own names
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
     without rows. `unsettled` are the seqs whose dispatch state is asked for. With `known`, a rollout that was read a
     moment ago, it is not asked for again.
     """
-    head, has_new_changes = _head()
+    head, has_new_changes = eventlog.head_and_new_changes()
     position = Cursor.of(head)
     epoch_changed = not eventlog.answers(head, since)
     rows: list[Notification] = []
@@ -79,12 +73,6 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
         changes_complete=complete,
         rollout=known or rollout.current(),
     )
-
-
-def _head() -> tuple[LogHead, bool]:
-    """Return the log's head, and whether there are changes that have no number yet."""
-    ((row,),) = at_once(_HEAD)
-    return LogHead(*row[:-1]), bool(row[-1])
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:

@@ -29,6 +29,13 @@ def test_rows_after_the_position_come_in_the_logs_order_with_its_head():
     assert (news.position, news.more) == (Cursor(start.epoch, start.seq + 3), False)
 
 
+def test_each_look_brings_the_databases_time(monkeypatch):
+    told, start = [], eventlog.position()
+    monkeypatch.setattr(eventlog.clock, "note", told.append)
+    tail.read(start, [], 0)
+    assert len(told) == 1
+
+
 def test_where_nothing_is_new_there_are_no_rows():
     publish(("1",), SYSTEM, {})
     news = tail.read(eventlog.position(), [], 0)
@@ -38,15 +45,15 @@ def test_where_nothing_is_new_there_are_no_rows():
 def test_a_row_beyond_the_head_that_was_read_is_left_to_the_next_look(monkeypatch):
     """It was stamped between the two reads; those before it may not all be visible yet."""
     publish(("1",), SYSTEM, {})
-    head, start = tail._head, Cursor(eventlog.position().epoch, 0)
+    head, start = eventlog.head_and_new_changes, Cursor(eventlog.position().epoch, 0)
 
     def head_and_then_another():
         now = head()
-        monkeypatch.setattr(tail, "_head", head)
+        monkeypatch.setattr(eventlog, "head_and_new_changes", head)
         publish(("2",), SYSTEM, {})
         return now
 
-    monkeypatch.setattr(tail, "_head", head_and_then_another)
+    monkeypatch.setattr(eventlog, "head_and_new_changes", head_and_then_another)
     news = tail.read(start, [], 0)
     assert titles(news) == ["1"]
     assert titles(tail.read(news.position, [], 0)) == ["2"]
