@@ -34,10 +34,9 @@ def leave(person):
     person.memberships.get().delete()
 
 
-def sign_out(person):
+def sign_out():
     """As another tab of the same browser does: the session is gone, the signal tells."""
     Session.objects.all().delete()
-    changes.of_access([person.pk])
 
 
 async def test_who_leaves_a_unit_hears_no_more_of_it(site, ana, bia, norte):
@@ -193,7 +192,7 @@ async def test_a_change_that_came_while_the_database_was_away_is_not_forgotten(s
 
     monkeypatch.setattr(authorisation, "logins_of", away_at_first)
     monkeypatch.setattr(hub, "_AFTER_A_FAULT", 0.0)
-    await in_database(sign_out, ana)
+    await in_database(sign_out)
     assert (await stream.next("bye")).data["reason"] == "signed_out"
     assert len(asked) == 2
 
