@@ -1,6 +1,6 @@
 """Follow up on a change of access: have open streams authorised again, revoke tokens, and have keys renewed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
@@ -93,10 +93,15 @@ class AccessDiff:
         channels_now, accounts = audiences.channels_of(self._channels_before), _accounts(self._channels_before)
         lost = {pk: channels.keys() - channels_now.get(pk, {}).keys() for pk, channels in self._channels_before.items()}
         losers = [pk for pk in self._channels_before if lost[pk] or accounts.get(pk) != self._accounts[pk]]
-        if losers:
-            changes.of_access(losers)
-            revocations.ask([revocations.of_person(self._accounts[pk][0]) for pk in losers], "access")
-            changes.of_keys(set().union(*lost.values()))
+        _take_back({pk: self._accounts[pk][0] for pk in losers}, set().union(*lost.values()))
+
+
+def _take_back(losers: Mapping[int, str], channels: Iterable[str]) -> None:
+    """Revoke the tokens of `losers`, `{pk: client id}`, who lost something, and have the keys of `channels` renewed."""
+    if losers:
+        changes.of_access(losers)
+        revocations.ask((revocations.of_person(client_id) for client_id in losers.values()), "access")
+        changes.of_keys(channels)
 
 
 def goes_with_another(origin: Model | QuerySet | None) -> bool:
@@ -128,10 +133,7 @@ class ChannelDiff:
         """Revoke the tokens of the people who lost a channel; renew the keys of the lost channels."""
         lost = {channel: before.keys() - _subscribers(channel).keys() for channel, before in self._before.items()}
         losers = {pk: self._before[channel][pk] for channel, pks in lost.items() for pk in pks}
-        if losers:
-            changes.of_access(losers)
-            revocations.ask((revocations.of_person(client_id) for client_id in losers.values()), "access")
-            changes.of_keys(channel for channel, pks in lost.items() if pks)
+        _take_back(losers, (channel for channel, pks in lost.items() if pks))
 
 
 def _subscribers(channel: str) -> dict[int, str]:

@@ -56,10 +56,9 @@ def read(after: int, up_to: int, limit: int) -> tuple[Sequence[StreamChange], bo
     `up_to` is the last number that was given, read before. They are not all there where there are more than `limit`,
     or where the oldest are gone already.
     """
-    numbered = StreamChange.objects.filter(number__gt=after).order_by("number")
-    new = StreamChange.objects.filter(number=None).order_by("pk")
+    numbered, new = StreamChange.objects.filter(number__gt=after), StreamChange.objects.filter(number=None)
     # One statement: a number that is given between two would hide its change from both.
-    rows = list(numbered.order_by().union(new.order_by(), all=True)[: limit + 1])
+    rows = list(numbered.union(new, all=True)[: limit + 1])
     rows.sort(key=lambda row: (row.number is None, row.number, row.pk))
     seen = sum(row.number is not None and row.number <= up_to for row in rows)
     return rows, after <= up_to and len(rows) <= limit and seen == up_to - after

@@ -56,7 +56,7 @@ def _write(person: Person, public_id: uuid.UUID, **fields) -> int:
             unique_fields=["person", "notification"],
             update_fields=list(fields),
         )
-        _changed(person)
+        changes.of_reading(person.pk)
     return unread_of(person)
 
 
@@ -81,10 +81,5 @@ def mark_all_read(person: Person, up_to: Cursor) -> int:
         )
         kept_unread = Receipt.objects.filter(person=person, read=False, notification__seq__lte=up_to.seq)
         kept_unread.update(read=True, read_at=Now())
-        _changed(person)
+        changes.of_reading(person.pk)
     return unread_of(person)
-
-
-def _changed(person: Person) -> None:
-    """Have the hubs count again, and so tell the person's other tabs."""
-    changes.of_reading(person.pk)

@@ -49,10 +49,10 @@ class AccessRefresh:
         """Act on each of `changed` once; where they are not `complete`, on everybody's access."""
         still_unnumbered = set()
         for change in changed:
-            if change.number is None and change.kind != Kind.KEY:  # a key is not renewed before that
+            if change.number is None:
+                if change.kind == Kind.KEY:
+                    continue  # the key is renewed with the number
                 still_unnumbered.add(change.pk)
-            elif change.number is None:
-                continue
             if change.pk not in self._unnumbered:
                 self._act_on(change)
         self._unnumbered = still_unnumbered

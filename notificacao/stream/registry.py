@@ -54,7 +54,8 @@ class SubscriberRegistry:
         self._set_streams(subscriber, tuple(other for other in subscriber.streams if other is not stream))
         if not subscriber.streams:
             del self.subscribers[subscriber.pk]
-            self.withhold(subscriber)
+            if not subscriber.withheld:
+                self._forget(subscriber, subscriber.channels)
         return subscriber
 
     def _set_streams(self, subscriber: Subscriber, streams: tuple[Stream, ...]) -> None:
@@ -70,7 +71,7 @@ class SubscriberRegistry:
             self._index(subscriber, grant.channels)
         subscriber.channels = grant.channels
 
-    def withhold(self, subscriber: Subscriber, fed_to: int = 0) -> None:
+    def withhold(self, subscriber: Subscriber, fed_to: int) -> None:
         """Take `subscriber`, whose streams have all their rows up to the seq `fed_to`, out of all channels."""
         if subscriber.withheld:
             return
