@@ -298,23 +298,13 @@ async def test_a_layer_that_is_gone_costs_the_waker_nothing_and_is_used_again_wh
     await eventually(wakes_cross)
 
 
-async def test_a_layer_that_is_gone_at_the_start_is_listened_to_when_it_is_back(layer, doorbell):
-    layer.fails = True
-    task = asyncio.create_task(wakes.relay_and_listen(["test"]))
-    await eventually(lambda: wakes._relay)
-    layer.fails = False
-    layer.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
-    assert await doorbell.wait(LATE)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_subscription_that_comes_to_no_end_is_tried_again(layer, doorbell, monkeypatch):
-    monkeypatch.setattr(wakes, "_SUBSCRIBE_WITHIN", 0.05, raising=False)
-    layer.hangs = True
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+async def test_a_layer_that_is_of_no_use_at_the_start_is_listened_to_when_it_is(layer, doorbell, monkeypatch, trouble):
+    monkeypatch.setattr(wakes, "_SUBSCRIBE_WITHIN", 0.05)
+    setattr(layer, trouble, True)
     task = asyncio.create_task(wakes.relay_and_listen(["test"]))
     await eventually(lambda: layer.asked)
-    layer.hangs = False
+    setattr(layer, trouble, False)
     layer.queue.put_nowait({"topic": "test", "origin": "elsewhere"})
     assert await doorbell.wait(LATE)
     task.cancel()
