@@ -16,12 +16,7 @@ from notificacao.models import Channel, LogHead, Notification, StreamChange
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
 
-# Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
-_HEAD = f"""
-    SELECT id, epoch, seq, trimmed_to, changes, home, {{now}},
-        EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)
-    FROM {LogHead._meta.db_table} WHERE id = 1
-"""  # noqa: S608 – the tables' own names
+_NEW_CHANGES = f"EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)"  # noqa: S608 – our table
 
 
 class InvalidCursor(ValueError):
@@ -73,18 +68,26 @@ def place_of(row: Notification, epoch: str) -> Cursor:
 
 def head() -> LogHead:
     """Return the log's own state, now."""
-    return head_and_new_changes()[0]
+    return _head_and("false")[0]
 
 
 def head_and_new_changes() -> tuple[LogHead, bool]:
     """Return the log's own state, now, and whether there are changes that have no number yet.
 
-    Each look of each hub asks for it, so it is SQL that Django does not have to compile first. The database's time
-    comes with it.
+    Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
     """
-    (((*row, now, has_new_changes),),) = at_once(_HEAD.format(now=NOW[connection.vendor]))
+    return _head_and(_NEW_CHANGES)
+
+
+def _head_and(condition: str) -> tuple[LogHead, bool]:
+    """Return the log's own state, now, and whether the SQL `condition` holds; note the database's time.
+
+    Each look of each hub asks for it, so it is SQL that Django does not have to compile first.
+    """
+    columns = f"id, epoch, seq, trimmed_to, changes, home, {NOW[connection.vendor]}, {condition}"
+    (((*row, now, holds),),) = at_once(f"SELECT {columns} FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
     clock.note(now)
-    return LogHead(*row), bool(has_new_changes)
+    return LogHead(*row), bool(holds)
 
 
 def position() -> Cursor:
