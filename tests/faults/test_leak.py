@@ -133,8 +133,10 @@ async def test_after_end_logins_no_login_and_no_token_is_worth_anything_and_whoe
         await eventually(crowded.is_settled)
         assert crowd.brought == 0
     assert plan.ask("SELECT FROM notificacao_revocation WHERE done_at IS NULL") == []
-    asked = trail(site, action="tokens_revoked", who="manage.py", reason="Chave vazada")[0]
-    assert json.loads(asked["data"])["logins"] >= PEOPLE
+    asked = trail(site, action="tokens_revoked", who="manage.py", reason="Chave vazada")
+    begun, ended = (json.loads(event["data"]) for event in asked)
+    assert (begun["state"], ended["state"]) == ("begun", "ended")
+    assert ended["logins"] >= PEOPLE
     for person, session in zip(crowded.people, crowded.producer.tell("log_in"), strict=True):
         person["session"] = session
     inboxes = await asyncio.gather(*(_inbox(site, person) for person in crowded.people))
