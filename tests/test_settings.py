@@ -1,14 +1,13 @@
 """The settings: each wrong value stops the start, by name; each name is documented."""
 
 import re
-import runpy
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.live.ably_server import ROOT
+from tests.settings_file import SETTINGS, run_settings
 
-SETTINGS = ROOT / "semtas" / "settings.py"
 READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|env\.\w+\()\s*"([A-Z_]+)"')
 
 
@@ -18,7 +17,7 @@ def load(monkeypatch, **environment):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return runpy.run_path(str(SETTINGS))
+    return run_settings()
 
 
 def documented() -> set[str]:

@@ -209,13 +209,13 @@ async def test_rows_that_wait_while_nothing_leaves_open_the_breakers_row_with_th
     database, everybody_on_ably, monkeypatch, settings
 ):
     settings.ABLY_IN_FLIGHT = settings.ABLY_BATCH = 1
-    monkeypatch.setattr(sender, "_STANDSTILL", -settings.ABLY_PUBLISH_TIMEOUT, raising=False)  # reported at once
     transport, gate = FakeTransport(), asyncio.Event()
     transport.pause = gate.wait
     async with running(transport):
         await eventually(lambda: breaker_is_closed(database))
         await database(write, CHANNEL)
         await eventually(lambda: transport.requests)
+        monkeypatch.setattr(sender, "_STANDSTILL", -settings.ABLY_PUBLISH_TIMEOUT)  # from here on reported at once
         await database(write, "private:unit:99:notifications")
 
         async def is_told():

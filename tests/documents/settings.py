@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import runpy
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.documents import product
 from tests.documents.product import ROOT
+from tests.settings_file import run_settings
 
 _SETTING = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEBUG|DISPATCHER|WAKES|SOCKUDO|PYTHON|DJANGO|CI)(?:=(\S*))?")
 _NAME_THEN_NUMBER = re.compile(r"`([A-Z][A-Z0-9_]+)` \((\d[\d,]*)(?=[;,) ])")
@@ -66,13 +66,13 @@ def _environment(**values: str) -> Iterator[None]:
 def loaded() -> dict[str, Any]:
     """The settings as they are by default."""
     with _environment():
-        return runpy.run_path(str(ROOT / "semtas" / "settings.py"))
+        return run_settings()
 
 
 def _refused(name: str, value: str) -> str:
     try:
         with _environment(**{name: value}):
-            runpy.run_path(str(ROOT / "semtas" / "settings.py"))
+            run_settings()
     except ImproperlyConfigured as error:
         return f"the start is refused: {error}"
     return ""
