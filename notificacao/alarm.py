@@ -1,10 +1,9 @@
 """Tell ADMIN and AUDITOR people, once in a window, of a person or an address that is refused again and again."""
 
 import contextlib
-import time
 from functools import partial
 
-from notificacao import audit, idempotency, rates, services
+from notificacao import audit, eventlog, idempotency, rates, services
 from notificacao.catalogue import notices as catalogue
 from notificacao.catalogue.notices import Matter
 from notificacao.conf import conf
@@ -33,7 +32,7 @@ def count(*, who: str, ip: str | None, reason: str) -> None:
 
 def _sound(about: str, who: str, ip: str | None, reason: str) -> None:
     """Tell of the refusals once in a window: without Redis several processes may find the alarm due at once."""
-    window = int(time.time() // conf.ALARM_WINDOW)
+    window = int(eventlog.now().timestamp() // conf.ALARM_WINDOW)
     with contextlib.suppress(idempotency.UnderWay):
         idempotency.once("alarm", f"{about} {window}", about, partial(_tell, who, ip, reason))
 

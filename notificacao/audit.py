@@ -8,6 +8,8 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db.models.functions import Now
+
 from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
@@ -19,7 +21,7 @@ def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "
 
     `data` is small, and never holds a secret or a notification's text.
     """
-    AuditEvent.objects.create(action=action, who=who, ip=ip or None, reason=reason, data=data)
+    AuditEvent.objects.create(at=Now(), action=action, who=who, ip=ip or None, reason=reason, data=data)
 
 
 def address_of(request) -> str | None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from django.utils import timezone
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from notificacao import audiences, personal_data, texts
+from notificacao import audiences, eventlog, personal_data, texts
 from notificacao.models import Kind, Priority
 from notificacao.models.notification import MESSAGE_MAX
 from notificacao.sentences import sentence_for
@@ -56,9 +56,9 @@ class Content(BaseModel):
     def _in_the_future(cls, moment: datetime | None) -> datetime | None:
         if moment is None:
             return None
-        if timezone.is_naive(moment) or moment <= timezone.now():
+        if timezone.is_naive(moment) or moment <= (now := eventlog.now()):
             raise ValueError("use um momento futuro, com fuso horário")
-        if moment > timezone.now() + EXPIRES_WITHIN:  # the year 9999 is 10000 in another time zone
+        if moment > now + EXPIRES_WITHIN:  # the year 9999 is 10000 in another time zone
             raise ValueError("use um momento dentro de dez anos")
         return moment
 

@@ -110,7 +110,9 @@ def check(cursor: Cursor) -> Cursor:
 
 def now() -> datetime:
     """Return the time by the database's clock, which all processes share."""
-    return LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
+    now = LogHead.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=1)
+    clock.note(now)
+    return now
 
 
 def heads(channels: Mapping[str, int]) -> dict[str, int]:

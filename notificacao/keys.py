@@ -8,9 +8,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.utils import timezone
 
 from notificacao.conf import conf
+from notificacao.database import clock
 from notificacao.models import Channel
 
 GRACE = timedelta(minutes=5)  # a message of an old epoch may be under way: two minutes at Ably, and our own retries
@@ -30,7 +30,7 @@ def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None) -> list[
     They are those of key epochs that ended within `GRACE`, and those of the secret's fallbacks.
     """
     epochs = [key_epoch]
-    if renewed_at is not None and timezone.now() - renewed_at < GRACE:
+    if renewed_at is not None and clock.now() - renewed_at < GRACE:
         epochs += range(key_epoch - 1, max(0, key_epoch - 1 - _OLD_EPOCHS), -1)
     secrets = [conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS]
     return [channel_key(channel, epoch, secret) for secret in secrets for epoch in epochs][1:]

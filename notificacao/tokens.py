@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import jwt
 from django.core.cache import caches
 
-from notificacao import audiences, audit, capability, revocations
+from notificacao import audiences, audit, capability, eventlog, revocations
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
 _FRESH = 2 / 3  # the part of its life during which a token is given again to the same login at the same address
-_LONGEST_WAIT = 2.0  # seconds; longer only where the clocks of two processes disagree
+_LONGEST_WAIT = 2.0  # seconds; longer only where the database's clock was set back
 
 
 class TooManyChannels(Exception):
@@ -82,11 +82,15 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
 
 
 def _moment_after_revocations(client_id: str, session_key: str) -> int:
-    """Return now, in whole seconds since 1970; right after a revocation, wait until its second is over."""
-    wait = _blocked_until(client_id, session_key) - time.time()
+    """Return now, in whole seconds since 1970; right after a revocation, wait until its second is over.
+
+    Revocations have their moment by the database's clock, and so has this: a token that a process whose clock is ahead
+    issued by that would be too young to be revoked.
+    """
+    wait = _blocked_until(client_id, session_key) - eventlog.now().timestamp()
     if wait > 0:
         time.sleep(min(wait, _LONGEST_WAIT))
-    return int(time.time())
+    return int(eventlog.now().timestamp())
 
 
 def _blocked_until(client_id: str, session_key: str) -> float:

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from django.db import OperationalError
 
-from notificacao import audiences, revocations, tokens
+from notificacao import audiences, eventlog, revocations, tokens
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Revocation, Role
 from notificacao.revocations import revocation_key
 from notificacao.tokens import generate_token, validate_channel_access
@@ -56,7 +56,7 @@ def test_the_claims_are_these_and_no_others(ana):
 @pytest.mark.parametrize("ttl", [60, 900])
 def test_a_token_lives_as_long_as_the_settings_say(ana, settings, monkeypatch, ttl):
     settings.ABLY_TOKEN_TTL = ttl
-    monkeypatch.setattr(time, "time", lambda: 2_000_000_000.9)
+    monkeypatch.setattr(eventlog, "now", lambda: datetime.fromtimestamp(2_000_000_000.9, UTC))
     token = generate_token(ana, SESSION_KEY)
     claims = jwt.decode(token.token, SECRET, algorithms=["HS256"], options={"verify_iat": False})
     assert (claims["iat"], claims["exp"]) == (2_000_000_000, 2_000_000_000 + ttl)
@@ -93,11 +93,11 @@ def test_somebody_inactive_gets_a_token_for_nothing(ana):
 
 def test_the_moment_of_issue_is_taken_before_the_memberships_are_read(ana, monkeypatch):
     clock = iter(range(2_000_000_000, 2_000_000_100))
-    monkeypatch.setattr(time, "time", lambda: next(clock))
+    monkeypatch.setattr(eventlog, "now", lambda: datetime.fromtimestamp(next(clock), UTC))
     read_at = []
 
     def channels_of(people):
-        read_at.append(time.time())
+        read_at.append(eventlog.now().timestamp())
         return {ana.pk: {}}
 
     monkeypatch.setattr(tokens.audiences, "channels_of", channels_of)
@@ -176,9 +176,10 @@ def test_access_ends_with_the_membership_and_with_the_account(ana, cras_norte):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """`clock.now` is what time.time() answers."""
+    """`clock.now` is the time, by the database's clock and by the process's."""
     clock = SimpleNamespace(now=time.time())
     monkeypatch.setattr(time, "time", lambda: clock.now)
+    monkeypatch.setattr(eventlog, "now", lambda: datetime.fromtimestamp(clock.now, UTC))
     return clock
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import structlog
 from django.db import transaction
-from django.utils import timezone
 
-from notificacao import metrics, wakes
+from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
@@ -121,7 +120,7 @@ def _store(term: int, state: str, reason: Reason) -> None:
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
         row.state, row.reason = state, told
-        row.changed_at = timezone.now() if changed else row.changed_at
+        row.changed_at = eventlog.now() if changed else row.changed_at
         row.save(update_fields=["state", "reason", "changed_at"])
     metrics.BREAKER.state(row.in_force)
     if changed:

@@ -1,8 +1,9 @@
 """Keep the other systems that send notifications, what each may send, and their keys."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
 
@@ -66,7 +67,7 @@ class _Keys(BaseAPIKeyManager):
         return text
 
     def get_usable_keys(self) -> models.QuerySet:
-        return super().get_usable_keys().select_related("producer")
+        return super().get_usable_keys().select_related("producer").annotate(now=Now())
 
 
 class ProducerKey(AbstractAPIKey):
@@ -77,6 +78,8 @@ class ProducerKey(AbstractAPIKey):
     revoked = models.BooleanField("revogada", default=False)
     expiry_date = models.DateTimeField("vale até", default=a_year_ahead)
     last_used_at = models.DateTimeField("usada em", null=True, editable=False, help_text="Com precisão de um minuto.")
+
+    now: datetime  # by the database's clock; `get_usable_keys` sets it
 
     objects = _Keys()  # type: ignore[assignment, misc]
 

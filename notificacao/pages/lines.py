@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext, ngettext
 
+from notificacao.database import clock
 from notificacao.pages.places import name_of
 from notificacao.reading import Entry
 
@@ -25,7 +26,7 @@ class Line:
 
 def lines_of(entries: Iterable[Entry], places: Mapping[str, str]) -> list[Line]:
     """Return a line for each entry; `places` is `{channel: name}`."""
-    now = timezone.localtime()
+    now = timezone.localtime(clock.now())
     return [_line(entry, places, timezone.localtime(entry.row.created_at), now) for entry in entries]
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from notificacao import audit
+from notificacao import audit, eventlog
 from notificacao.models import AuditEvent, Person, Producer, ProducerKey
 
 OVERLAP = timedelta(days=7)  # a key is good for as long after another took its place
@@ -53,10 +52,8 @@ def rotate(key: ProducerKey, by: Person, ip: str | None = None) -> tuple[Produce
 
     `key` stays good for OVERLAP at most.
     """
-    new = issue(key.producer, key.name, timezone.now() + (key.expiry_date - key.created), by, ip)
-    ProducerKey.objects.filter(pk=key.pk, expiry_date__gt=timezone.now() + OVERLAP).update(
-        expiry_date=timezone.now() + OVERLAP
-    )
+    new = issue(key.producer, key.name, eventlog.now() + (key.expiry_date - key.created), by, ip)
+    ProducerKey.objects.filter(pk=key.pk, expiry_date__gt=Now() + OVERLAP).update(expiry_date=Now() + OVERLAP)
     return new
 
 
@@ -75,7 +72,7 @@ def recognise(text: str) -> ProducerKey:
         key = _keys.get_from_key(text)
     except ProducerKey.DoesNotExist:
         raise KeyRefused("unknown or revoked") from None
-    if key.has_expired:
+    if key.expiry_date <= key.now:
         raise KeyRefused("expired", key.producer.who)
     if not key.producer.is_active:
         raise KeyRefused("producer inactive", key.producer.who)
@@ -85,6 +82,6 @@ def recognise(text: str) -> ProducerKey:
 
 def _note_use(key: ProducerKey) -> None:
     """Note the use of `key`, once a minute at most, for whoever rotates it and asks whether the old one is in use."""
-    if key.last_used_at is None or key.last_used_at < timezone.now() - _NOTED_EVERY:
+    if key.last_used_at is None or key.last_used_at < key.now - _NOTED_EVERY:
         long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - _NOTED_EVERY)
         ProducerKey.objects.filter(long_ago, pk=key.pk).update(last_used_at=Now())

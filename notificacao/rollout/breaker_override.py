@@ -4,9 +4,8 @@ import structlog
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils import timezone
 
-from notificacao import wakes
+from notificacao import eventlog, wakes
 from notificacao.models import BreakerState, Person
 from notificacao.rollout import BREAKER
 
@@ -24,7 +23,7 @@ def force_breaker(forced: BreakerState.Forced, by: Person) -> BreakerState:
         raise PermissionDenied(f"{PERMISSION} is needed.")
     with transaction.atomic():
         row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
-        row.forced, row.forced_by, row.forced_at = forced, by, timezone.now()
+        row.forced, row.forced_by, row.forced_at = forced, by, eventlog.now()
         row.save(update_fields=["forced", "forced_by", "forced_at"])
         LogEntry.objects.log_actions(
             by.pk, [row], CHANGE, change_message=f"Disjuntor: {forced.label}", single_object=True

@@ -78,6 +78,7 @@ class Act:
         """
         return RolloutEvent(
             plan=plan,
+            at=eventlog.now(),
             action=self.name,
             who=self.who,
             from_state=plan.state,
