@@ -171,7 +171,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 DATABASE_POOL_MIN = setting(env.int, "DATABASE_POOL_MIN", 0, unit="connections", minimum=0, maximum=100)
-DATABASE_POOL_MAX = setting(env.int, "DATABASE_POOL_MAX", 20, unit="connections", minimum=12, maximum=500)
+DATABASE_POOL_MAX = setting(env.int, "DATABASE_POOL_MAX", 20, unit="connections", minimum=16, maximum=500)
 if DATABASE_POOL_MIN > DATABASE_POOL_MAX:
     raise ImproperlyConfigured(f"DATABASE_POOL_MIN={DATABASE_POOL_MIN} is more than DATABASE_POOL_MAX.")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":

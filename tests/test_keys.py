@@ -83,7 +83,7 @@ def test_within_the_grace_the_keys_of_the_epochs_before_are_old_keys():
 
 
 def test_after_the_grace_an_ended_epoch_is_over():
-    assert keys.old_keys(CHANNEL, 3, timezone.now() - keys.GRACE) == []
+    assert keys.old_keys(CHANNEL, 3, timezone.now() - keys.GRACE - timedelta(seconds=5)) == []
 
 
 def test_what_is_encrypted_with_a_fallback_of_the_secret_can_be_read_by_who_has_the_new_one(settings):

@@ -69,7 +69,7 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("DISPATCHER", "elsewhere"),
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),
-        ("DATABASE_POOL_MAX", "11"),
+        ("DATABASE_POOL_MAX", "15"),
         ("SQLITE_WAIT", "0"),
         ("SQLITE_WAIT", "61"),
         ("STREAMS_PER_ADDRESS", "0"),

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 from notificacao import audiences, eventlog, wakes
+from notificacao.database import DatabaseThread
 from notificacao.models import DispatcherLease, Notification
 from notificacao.server import ending
 from notificacao.server import runtime as runtime_module
@@ -18,6 +20,7 @@ from notificacao.services import notify
 from notificacao.stream import hub
 from notificacao.transports.ably import AblyTransport
 from tests.asgi import OpenStream, in_database, log_in
+from tests.test_settings import load
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -62,6 +65,24 @@ async def test_a_second_start_changes_nothing(runtime):
     tasks, hub, stream = dict(runtime._tasks), runtime._hub, runtime._stream
     runtime.start()
     assert (runtime._tasks, runtime._hub, runtime._stream) == (tasks, hub, stream)
+
+
+async def test_the_smallest_pool_has_a_connection_for_each_database_thread_and_four_for_requests(
+    runtime, settings, monkeypatch
+):
+    names, begin = [], DatabaseThread.__init__
+
+    def noted(thread, name):
+        names.append(name)
+        begin(thread, name)
+
+    monkeypatch.setattr(DatabaseThread, "__init__", noted)
+    settings.DISPATCHER = "embedded"
+    runtime.start()
+    assert "stamp" in names
+    assert "hub" in names
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_POOL_MAX"):
+        load(monkeypatch, DATABASE_POOL_MAX=str(len(names) + 3))
 
 
 async def test_a_task_that_died_is_told(runtime):
