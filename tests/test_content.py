@@ -7,7 +7,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notificacao import audiences
+from notificacao import audiences, eventlog
 from notificacao.content import (
     MESSAGE_MAX,
     SYSTEM_MESSAGE_MAX,
@@ -182,6 +182,7 @@ def test_no_accepted_link_is_read_as_another_host_by_a_browser(link):
     assert accepted == "" or (as_a_browser_reads_it.startswith("/") and not as_a_browser_reads_it.startswith("//"))
 
 
+@pytest.mark.django_db
 def test_an_expiry_is_a_future_moment_with_a_time_zone():
     tomorrow = timezone.now() + timedelta(days=1)
     assert notice(expires_at=tomorrow).expires_at == tomorrow
@@ -192,9 +193,10 @@ def test_an_expiry_is_a_future_moment_with_a_time_zone():
     [
         pytest.param(lambda: datetime(2999, 1, 1), id="naive"),  # noqa: DTZ001
         pytest.param(lambda: timezone.now() - timedelta(seconds=1), id="past"),
-        pytest.param(timezone.now, id="now"),
+        pytest.param(eventlog.now, id="now"),
     ],
 )
+@pytest.mark.django_db
 def test_a_naive_or_past_expiry_is_refused(moment):
     assert errors_of(expires_at=moment()) == {"expires_at": "use um momento futuro, com fuso horário"}
 
