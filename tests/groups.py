@@ -23,6 +23,11 @@ _WORDS = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "wa
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def _ours() -> dict[str, str]:
+    """Return our environment, in which Python keeps what it compiles: a process then starts in 1.4 s instead of 4.6."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @dataclass(frozen=True)
 class Command:
     """One command line of a group, with what its environment has beside ours."""
@@ -35,7 +40,7 @@ class Command:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         process = subprocess.Popen(
             self.words,
-            env={**os.environ, "PATH": path, **self.environment},
+            env={**_ours(), "PATH": path, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,9 +127,9 @@ GROUPS: dict[str, list[Command]] = {
         command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
         command("python -m tests.coverage_table"),
     ],
-    "browser": [by_file("-m", "browser and not alone")],
+    "browser": [by_file("-m", "browser and not alone", more=2)],
     "alone": [pytest("-m", "alone")],
-    "faults": [by_file("-m", "faults and not alone", more=0)],
+    "faults": [by_file("-m", "faults and not alone")],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [pytest("-m", "ship")],

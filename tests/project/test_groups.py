@@ -29,6 +29,12 @@ def test_a_group_counts_what_pytest_says_last(group):
     assert outcome.counts == {"passed": 14, "skipped": 1, "warnings": 1}
 
 
+def test_python_keeps_what_it_compiles_for_the_next_process(group, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    group("import sys; sys.exit(sys.dont_write_bytecode)")
+    assert not run_group("own", [], strict=False).failed
+
+
 def test_a_group_ends_at_its_first_command_that_fails(group, capsys):
     group("import sys; sys.exit(3)", "print('never')")
     assert run_group("own", [], strict=False).code == 3

@@ -1,6 +1,6 @@
 """A thousand rollouts at once, judged by the guard's own statistics and decision: what it finds out, and how soon.
 
-`python -m tests.rollout.guard.simulated_rollouts` prints the table of docs/measurements.md.
+`script/bench guard` prints the table of docs/measurements.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ from notificacao.rollout.guard.verdict import (
     Advance,
     AwaitApproval,
     Clock,
-    Hold,
     RollBack,
     StepDown,
     Verdict,
@@ -271,27 +270,3 @@ class Rollouts:
 def _step(now: float) -> float:
     """Seconds of true time that happen at once: short where little was seen yet."""
     return 600.0 if now < 12 * HOUR else HOUR if now < 5 * DAY else 6 * HOUR if now < 12 * DAY else DAY
-
-
-def _hours(moments: np.ndarray) -> str:
-    found = moments[np.isfinite(moments)] / HOUR
-    return "{:.1f} h, {:.1f} h".format(*np.quantile(found, [0.5, 0.95])) if found.size else "–"
-
-
-def main() -> None:
-    columns = ("Rollouts", "Noticed", "half, 95% after", "Taken back", "half, 95% after", "Left 5% alone", "Completed")
-    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    for scenario in SCENARIOS.values():
-        of = Rollouts(scenario).run()
-        taken_back = of.first(RollBack, StepDown)
-        noticed = np.minimum(taken_back, of.first(Hold, says="Meta"))
-        print(
-            f"| {scenario.name} | {np.isfinite(noticed).mean():.1%} | {_hours(noticed)} "
-            f"| {np.isfinite(taken_back).mean():.1%} | {_hours(taken_back)} "
-            f"| {of.share(Advance, stage=STAGES[0]):.1%} | {of.completed.mean():.1%} |",
-            flush=True,
-        )
-
-
-if __name__ == "__main__":
-    main()
