@@ -1,6 +1,6 @@
 """Answer health checks: does the process serve, is it ready, is Ably in use.
 
-They need no login, hold no secret, and their addresses have no last slash.
+They need no login, ask for none, hold no secret, and their addresses have no last slash.
 """
 
 from datetime import timedelta
@@ -19,6 +19,7 @@ from notificacao.conf import conf
 from notificacao.eventlog import now
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.server.runtime import runtime
+from semtas.postgresql.places import reserved
 
 logger = structlog.get_logger(__name__)
 
@@ -51,7 +52,8 @@ def ably(request: HttpRequest) -> JsonResponse:
     It is not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
     """
     try:
-        body = _of_ably()
+        with reserved():
+            body = _of_ably()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("database_does_not_answer", error=type(error).__name__)
         body = {"status": "failing"}
@@ -91,7 +93,7 @@ def tasks_of_this_process() -> dict[str, bool]:
 def database_answers() -> bool:
     """Tell whether the database answers the smallest query. The process's log says why not; the answer never does."""
     try:
-        with connection.cursor() as cursor:
+        with reserved(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:

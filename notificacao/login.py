@@ -1,17 +1,17 @@
-"""Limit how often somebody may try to log in, on the site's page or the admin's."""
+"""Limit how often somebody may try to log in, on the site's page or the admin's, and how many are let in at once."""
 
 import functools
 import hashlib
 import math
 from collections.abc import Callable
 
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from notificacao import audit, rates
+from notificacao import audit, passwords, rates
 from notificacao.conf import conf
 from notificacao.denials import Denials
-from notificacao.hashing import TooManyLogins
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
@@ -22,20 +22,19 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Return `view`, which logs in at POST, answering 429 with Retry-After after too many attempts.
 
     Attempts are counted by user name and address, and, more generously, by address: a whole house may be behind one.
-    Where so many log in at once that no turn comes in time, the answer is 503 with Retry-After.
+    Where too many wait already the attempt is not counted: Busy is raised.
     """
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if request.method != "POST":
             return view(request, *args, **kwargs)
+        if passwords.turns().full:
+            raise passwords.Busy
         if wait := _take(request):
             note_failure(request.POST.get("username", ""), request, "throttled")
-            return _wait_a_moment(request, "notificacao/aguarde.html", math.ceil(wait), 429)
-        try:
-            answer = view(request, *args, **kwargs)
-        except TooManyLogins as error:
-            return _wait_a_moment(request, "notificacao/aguarde_vez.html", error.retry_after, 503)
+            return _wait(request, "notificacao/aguarde.html", math.ceil(wait), 429)
+        answer = view(request, *args, **kwargs)
         if answer.status_code == 302 and request.user.is_authenticated:
             audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
         return answer
@@ -48,9 +47,31 @@ def note_failure(name: str, request: HttpRequest | None, reason: str = "invalid_
 
     A name that belongs to no person is not kept: somebody may have typed a password there.
     """
-    person = Person.objects.filter(username=name.strip()).only("public_id").first()
+    person = _person(name)
     ip = audit.address_of(request) if request else None
     _denials.record(who=person.public_id if person else "", ip=ip, reason=reason)
+
+
+def even_out(name: str) -> None:
+    """Hash by the way that the failed login of `name` was not hashed by, while some passwords are older than Argon2id.
+
+    Else the time that a refusal takes would tell who is somebody, and who has not logged in since.
+    """
+    older = "pbkdf2_"
+    person = _person(name)
+    if person and person.password.startswith(older):
+        make_password("")
+    elif Person.objects.filter(password__startswith=older).exists():
+        make_password("", hasher="pbkdf2_sha256")
+
+
+def _person(name: str) -> Person | None:
+    return Person.objects.filter(username=name.strip()).only("public_id", "password").first()
+
+
+def ask_to_wait(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Return the page that says that too many passwords wait, with 503; `seconds` until it is worth another try."""
+    return _wait(request, "notificacao/aguarde_vez.html", seconds, 503)
 
 
 def _take(request: HttpRequest) -> float:
@@ -67,9 +88,9 @@ def _take(request: HttpRequest) -> float:
     )
 
 
-def _wait_a_moment(request: HttpRequest, template: str, seconds: int, status: int) -> HttpResponse:
+def _wait(request: HttpRequest, page: str, seconds: int, status: int) -> HttpResponse:
     """Return the page that says how many seconds to wait."""
-    answer = render(request, template, {"seconds": seconds}, status=status)
+    answer = render(request, page, {"seconds": seconds}, status=status)
     answer["Retry-After"] = seconds
     answer["Cache-Control"] = "no-store"
     return answer

@@ -64,8 +64,10 @@ def person_deleted(instance: Person, **kwargs) -> None:
 
 @receiver(user_login_failed)
 def login_failed(credentials, request=None, **kwargs) -> None:
-    """Record the failed login."""
-    login.note_failure(credentials.get("username") or "", request)
+    """Record the failed login, and let it take as long as any other."""
+    name = credentials.get("username") or ""
+    login.note_failure(name, request)
+    login.even_out(name)
 
 
 @receiver(post_delete, sender=Session)

@@ -4,23 +4,39 @@ Each is `sync_only`: under ASGI each middleware that could run either way is tak
 request.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from django_structlog.middlewares import RequestMiddleware
 
+from notificacao import login
 from notificacao.database import is_busy
 from notificacao.pages import busy
+from notificacao.passwords import Busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 
 
+_NOBODY_ASKED = ("/health/", "/metrics")  # what answers without the database must not read a session first
+
+
 class RequestLog(RequestMiddleware):
-    """Log each request without its query string, since a search may be for a person's name."""
+    """Log each request without its query string, since a search may be for a person's name.
+
+    A health check is nobody's, whatever its cookies; so is a request whose person cannot be read now.
+    """
+
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Bind the id of the person who asks, unless that is a health check or the database does not answer."""
+        if not request.path.startswith(_NOBODY_ASKED):
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                RequestMiddleware.bind_user_id(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -51,7 +67,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class AnswerBusy:
-    """Answer 503 where a view could not have the database in time; its transaction left nothing behind."""
+    """Answer 503 where a view could not have the database or a password's turn in time.
+
+    Its transaction left nothing behind.
+    """
 
     sync_capable, async_capable = True, False
 
@@ -63,6 +82,8 @@ class AnswerBusy:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer to `error`; None where it is another one."""
+        if isinstance(error, Busy):
+            return login.ask_to_wait(request, error.seconds)
         if not is_busy(error):
             return None
         request.session.modified = False  # to save it would wait once more

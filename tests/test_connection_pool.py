@@ -1,9 +1,16 @@
-"""The pool of connections to PostgreSQL: after an outage, and where the database has defaults of its own."""
+"""The pool of connections to PostgreSQL: after an outage, full of requests, on a database with other defaults."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test import Client
+
+from notificacao.database import DatabaseThread
+from notificacao.health import database_answers
+from semtas.postgresql.places import reserved
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
@@ -12,7 +19,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, seri
 def copies():
     """As many connections as the pool holds, each as a thread of its own would have it."""
     made = [connection.copy("pool_of_its_own") for _ in range(settings.DATABASE_POOL_MAX)]
-    yield made
+    with reserved():
+        yield made
     for copy in made:
         copy.close()
     made[0].close_pool()
@@ -76,3 +84,66 @@ def is_there(session) -> bool:
 def isolation_of(copy) -> str:
     with copy.cursor() as cursor:
         return cursor.execute("SHOW transaction_isolation").fetchone()[0]
+
+
+@pytest.fixture
+def requests_hold_all(monkeypatch):
+    """As many connections of the site's own pool as requests get, of which none is given back."""
+    connection.close()
+    held = [connection.copy() for _ in range(settings.DATABASE_POOL_MAX - settings.DATABASE_POOL_RESERVED)]
+    try:
+        for one in held:
+            one.ensure_connection()
+        with monkeypatch.context() as impatient:
+            impatient.setattr(connection.pool, "timeout", 0.01)
+            with pytest.raises(OperationalError):
+                connection.ensure_connection()
+        yield held
+    finally:
+        for one in held:
+            one.close()
+
+
+def elsewhere(work):
+    """What `work` returns on a thread that holds no connection yet."""
+
+    def run():
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(run).result()
+
+
+def test_health_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all):
+    assert elsewhere(database_answers)
+
+
+async def test_a_stream_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all):
+    thread = DatabaseThread("stream")
+    assert await thread.run(lambda: connection.cursor().execute("SELECT 1").fetchone()) == (1,)
+    thread.close()
+
+
+def test_a_connection_that_a_request_gives_back_serves_another(requests_hold_all):
+    requests_hold_all[0].close()
+    assert elsewhere(lambda: number(connection))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.get("/api/v1/notifications/"),
+        lambda client: client.get("/notificacoes/"),
+        lambda client: client.post("/entrar/", {"username": "ana", "password": "errada"}),
+    ],
+)
+def test_a_request_that_gets_no_connection_is_told_to_come_back(ana, requests_hold_all, monkeypatch, ask):
+    client = Client()
+    with reserved():
+        client.force_login(ana)
+    monkeypatch.setattr(connection.pool, "timeout", 0.01)
+    refused = elsewhere(lambda: ask(client))
+    assert (refused.status_code, refused["Retry-After"]) == (503, "2")

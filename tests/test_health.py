@@ -74,6 +74,12 @@ def test_not_ready_without_the_database_and_no_secret_is_told(client, db, status
     assert b"segredo" not in answer.content
 
 
+def test_a_check_with_the_cookie_of_a_login_needs_no_database_either(client, ana, status, request):
+    client.force_login(ana)
+    request.getfixturevalue("database_away")
+    assert [client.get(f"/health/{name}").status_code for name in ("live", "ready")] == [200, 503]
+
+
 def test_an_answer_is_never_cached(client, db, status):
     for path in ("/health/live", "/health/ready", "/health/ably"):
         assert "no-store" in client.get(path)["Cache-Control"]

@@ -1,6 +1,7 @@
 """Answer 503 where the database could not be had in time: problem details to the API, a page to people."""
 
 import structlog
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ logger = structlog.get_logger(__name__)
 def answer(request: HttpRequest) -> HttpResponse:
     """Return the answer, which says that nothing was done and when to try again. It asks the database for nothing."""
     logger.warning("database_busy", path=request.path)
+    request.user = AnonymousUser()  # who it is may be what could not be read
     response = _problem() if request.path.startswith(_API) else _page(request)
     response["Retry-After"] = RETRY_AFTER
     response["Cache-Control"] = "no-store"
