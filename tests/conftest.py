@@ -42,6 +42,19 @@ def pytest_collection_modifyitems(config, items):
         here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
+    if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
+        raise pytest.UsageError(
+            "These run file by file, after tests that empty the database, and want "
+            f"django_db(transaction=True, serialized_rollback=True): {', '.join(refused)}"
+        )
+
+
+def _finds_an_emptied_database(item) -> bool:
+    """Tell whether it is of a group by file, where no order is kept, and does not bring the migrations' rows back."""
+    mark = item.get_closest_marker("django_db")
+    brings = mark is not None and mark.kwargs.get("transaction") and mark.kwargs.get("serialized_rollback")
+    by_file = any(map(item.get_closest_marker, ("services", "browser", "faults")))
+    return by_file and not brings and (mark is not None or "db" in item.fixturenames)
 
 
 def _on_sqlite(item) -> bool:

@@ -108,6 +108,7 @@ def refused_in_each(processes) -> list[tuple[str, str, int]]:
 
 
 @pytest.mark.services
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_with_redis_all_processes_count_together_and_one_of_them_tells(dora, redis, settings, processes):
     settings.REDIS_URL = redis.url
     assert refused_in_each(processes) == [("", "10.9.8.7", 1)]
@@ -118,6 +119,7 @@ def test_without_redis_each_counts_for_itself(dora, processes):
 
 
 @pytest.mark.services
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_while_redis_is_gone_each_counts_for_itself(dora, settings, processes):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"  # nobody listens there
     with capture_logs():

@@ -84,7 +84,7 @@ async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(h
             seq += 1
             await publish(transport, own, seq)
             assert time.monotonic() - began < PATIENCE, listener.events
-        await eventually(lambda: len(listener.seqs) == seq)
+            await eventually(lambda seq=seq: len(listener.seqs) == seq)
     assert listener.seqs == list(range(1, seq + 1))
     assert {event["status"] for event in listener.of("token")} == {200}
     assert {state for state, _ in listener.connection} <= {"connecting", "connected", "disconnected"}

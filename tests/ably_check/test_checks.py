@@ -21,7 +21,7 @@ from tests.faults.proxy import Proxy
 from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
 from tests.live.tls import self_signed
 
-pytestmark = [pytest.mark.services, pytest.mark.django_db]
+pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
 EVERYTHING = ["Relógio", "Chave", "Publicar e receber", "Criptografia"]
 EVERYTHING += [*(f"Token de {role}" for role in Role.values), "Revogação", "Ida e volta"]
