@@ -1,5 +1,6 @@
 """Tell a page whose it is, by which transport, from which position, on which channels (`GET /api/v1/session/`)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -30,14 +31,24 @@ def describe(person: Person, session_key: str) -> shapes.Session:
         transport="ably" if on_ably else "sse",
         reason=why_sse or None,
         position=str(position),
-        channels=_channels(channels, on_ably),
+        channels=_with_keys(person, channels) if on_ably else _channels(channels, with_keys=False),
         unread=reading.unread({person.pk: channels})[person.pk],
         ably=_address(person) if on_ably else None,
         stream=reverse("stream"),
     )
 
 
-def _channels(channels, with_keys: bool) -> list[shapes.ChannelState]:
+def _with_keys(person: Person, channels: Mapping[str, int]) -> list[shapes.ChannelState]:
+    """Return the state of those of `channels` that are still theirs after the keys were read.
+
+    A key is renewed after somebody has left: whoever is still a member once it was read may have it.
+    """
+    told = _channels(channels, with_keys=True)
+    still = audiences.channels_of([person.pk]).get(person.pk, {})
+    return [channel for channel in told if channel.name in still]
+
+
+def _channels(channels: Mapping[str, int], with_keys: bool) -> list[shapes.ChannelState]:
     known = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", channels))}
     found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
     return [
