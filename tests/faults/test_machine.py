@@ -153,6 +153,11 @@ class Site(RuleBasedStateMachine):
     def change_membership(self, person, unit):
         self.world.change_membership(self.world.people[person], self.world.units[unit])
 
+    @rule(writer=st.sampled_from(WRITERS), person=st.integers(0, 2), unit=st.integers(0, 1))
+    def change_membership_in_a_transaction(self, writer, person, unit):
+        """It ends with the rules of producers: soon, late, or not at all."""
+        self.world.change_membership_within(writer, self.world.people[person], self.world.units[unit])
+
     @rule(everyone=st.booleans())
     def flip_the_flag(self, everyone):
         self.world.set_flag(everyone)

@@ -7,12 +7,14 @@ import contextlib
 import random
 import time
 import uuid
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from notificacao import audiences, eventlog, rollout, wakes
-from notificacao.dispatcher import claims, lease, orchestrator
+from notificacao.dispatcher import changes, claims, lease, orchestrator
 from notificacao.dispatcher.breaker import Breaker
 from notificacao.dispatcher.orchestrator import NotificationOrchestrator
 from notificacao.dispatcher.stamp import LeadLost, stamp
@@ -65,6 +67,8 @@ class Dispatcher:
             try:
                 while stamp(self._term):
                     wakes.wake(wakes.HUBS)
+                while changes.number(self._term)[0]:
+                    wakes.wake(wakes.HUBS)
             except LeadLost:
                 self._term = None
 
@@ -91,6 +95,17 @@ class Dispatcher:
         self._held, self._outcomes = ("", []), {}
 
 
+@dataclass
+class _Open:
+    """A producer's transaction: the rows that it wrote, and `(person, unit, since)` of each membership that it changed;
+    `since` is None where it ended.
+    """
+
+    held: Any
+    rows: list[Row] = field(default_factory=list)
+    changed: list[tuple[Person, Unit, int | None]] = field(default_factory=list)
+
+
 class World:
     """One life of it, on `loop`, from an empty log on."""
 
@@ -102,7 +117,7 @@ class World:
         self.rows: dict[str, Row] = {}
         self.hearings: dict[int, list[Hearing]] = {}
         self.ably = Ably()
-        self._open: dict[str, tuple] = {}  # writer → (transaction, its rows)
+        self._open: dict[str, _Open] = {}
         _empty_the_log()
         self.units = list(Unit.objects.order_by("pk"))
         self.people = list(Person.objects.order_by("pk"))
@@ -144,24 +159,30 @@ class World:
 
     def write(self, writer: str, channels: list[str]) -> None:
         """One event in the open transaction of `writer`, which begins here where there is none."""
-        if writer not in self._open:
-            held = transaction.atomic(using=writer)
-            held.__enter__()
-            self._open[writer] = held, []
+        rows = self._transaction(writer).rows
         event_id = uuid.uuid4() if len(channels) > 1 else None
         for channel in channels:
             began = time.monotonic()
             row = Notification(channel=channel, title="Algo", message="Algo.", event_id=event_id)
             row.save(using=writer)
-            self._open[writer][1].append(Row(str(row.public_id), str(row.event_id), channel, began=began))
+            rows.append(Row(str(row.public_id), str(row.event_id), channel, began=began))
+
+    def _transaction(self, writer: str) -> _Open:
+        if writer not in self._open:
+            held = transaction.atomic(using=writer)
+            held.__enter__()
+            self._open[writer] = _Open(held)
+        return self._open[writer]
 
     def end(self, writer: str, *, commit: bool) -> None:
-        held, rows = self._open.pop(writer)
+        ending = self._open.pop(writer)
         if not commit:
             transaction.set_rollback(True, using=writer)
-        held.__exit__(None, None, None)
+        ending.held.__exit__(None, None, None)
         ended = time.monotonic()
-        self.rows |= {row.id: replace(row, committed=commit, ended=ended) for row in rows}
+        self.rows |= {row.id: replace(row, committed=commit, ended=ended) for row in ending.rows}
+        for person, unit, since in ending.changed if commit else ():
+            self._note(person, unit, since)
         wakes.wake(wakes.DISPATCHER)
 
     @property
@@ -176,26 +197,35 @@ class World:
     # --- Memberships, leases, the flag
 
     def join(self, person: Person, unit: Unit) -> None:
-        membership = Membership.objects.create(person=person, role=Role.TECNICO, unit=unit)
-        self.hearings[person.pk].append(Hearing(audiences.channel_for_unit(unit), membership.since))
-
-    def leave(self, person: Person, unit: Unit) -> None:
-        """From now on nothing of that unit is owed; what was stamped before may still be under way."""
-        Membership.objects.get(person=person, unit=unit).delete()
-        channel, head = audiences.channel_for_unit(unit), eventlog.position().seq
-        self.hearings[person.pk] = [
-            replace(hearing, until=hearing.since, grace=head)
-            if hearing.channel == channel and hearing.until is None
-            else hearing
-            for hearing in self.hearings[person.pk]
-        ]
-        self.loop.pass_time(2.5)  # within which open streams follow
+        self._note(person, unit, _change(person, unit))
 
     def change_membership(self, person: Person, unit: Unit) -> None:
-        if Membership.objects.filter(person=person, unit=unit).exists():
-            self.leave(person, unit)
-        else:
-            self.join(person, unit)
+        """In a transaction of its own, and 2.5 s later, within which open streams follow."""
+        if not self.is_held(person):
+            self._note(person, unit, _change(person, unit))
+            self.loop.pass_time(2.5)
+
+    def change_membership_within(self, writer: str, person: Person, unit: Unit) -> None:
+        """In the open transaction of `writer`, however long that goes on; from its commit on no time passes."""
+        if not self.is_held(person):
+            within = self._transaction(writer)
+            with _default(writer):
+                within.changed.append((person, unit, _change(person, unit)))
+
+    def is_held(self, person: Person) -> bool:
+        """Whether an open transaction has changed a membership of theirs: another change would wait for its end."""
+        return any(person == held for one in self._open.values() for held, _, _ in one.changed)
+
+    def _note(self, person: Person, unit: Unit, since: int | None) -> None:
+        """Owe what follows `since`; None: nothing of that unit, of which what was stamped before may be under way."""
+        channel, head = audiences.channel_for_unit(unit), eventlog.position().seq
+        heard = self.hearings[person.pk]
+        if since is not None:
+            heard.append(Hearing(channel, since))
+            return
+        for place, hearing in enumerate(heard):
+            if hearing.channel == channel and hearing.until is None:
+                heard[place] = replace(hearing, until=hearing.since, grace=head)
 
     def let_leases_run_out(self) -> None:
         DispatcherLease.objects.update(until="2020-01-01T00:00:00Z")
@@ -281,6 +311,25 @@ class World:
             self.loop.run_until_complete(self._running)
         self.loop.pass_time(0.1)
         self.application.close()
+
+
+def _change(person: Person, unit: Unit) -> int | None:
+    """Make or end the membership, and return from which seq on it holds; None where it ended."""
+    if found := Membership.objects.filter(person=person, unit=unit).first():
+        found.delete()
+        return None
+    return Membership.objects.create(person=person, role=Role.TECNICO, unit=unit).since
+
+
+@contextlib.contextmanager
+def _default(writer: str) -> Iterator[None]:
+    """What is done without the name of a database is done in the transaction of `writer`."""
+    before = connections["default"]
+    connections["default"] = connections[writer]
+    try:
+        yield
+    finally:
+        connections["default"] = before
 
 
 def _empty_the_log() -> None:
