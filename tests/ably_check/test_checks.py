@@ -3,8 +3,8 @@
 import asyncio
 import dataclasses
 import json
-import time
 import re
+import time
 import types
 
 import jwt
