@@ -45,12 +45,12 @@ class Turns:
 
     @property
     def under_way(self) -> int:
-        """How many run or wait."""
+        """Return how many run or wait."""
         return self._under_way
 
     @property
     def full(self) -> bool:
-        """Whether nobody else may queue."""
+        """Tell whether nobody else may queue."""
         return self._under_way >= self._most
 
     def run(self, work: Callable[..., Answer], *args) -> Answer:

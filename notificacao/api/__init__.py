@@ -1,1 +1,1 @@
-"""The HTTP API under `/api/v1/`. Views validate and answer; what they do lives in the modules below them."""
+"""Serve the HTTP API under `/api/v1/`. Views validate and answer; what they do lives in the modules below them."""

@@ -1,1 +1,1 @@
-"""The pages that staff see. Each can be read, and everything on it done, without JavaScript."""
+"""Serve the pages that staff see. Each can be read, and everything on it done, without JavaScript."""

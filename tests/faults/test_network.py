@@ -17,20 +17,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_the_way_from_a_web_process_to_the_database_is_spoilt(machines, fault):
+@pytest.mark.parametrize("way", ["to_database", "to_web"])
+async def test_a_way_to_or_from_a_web_process_is_spoilt(machines, way, fault):
+    spoilt = getattr(machines, way)
     async with trial(machines) as load:
         await load.delivered(100)
-        FAULTS[fault](machines.to_database)
+        FAULTS[fault](spoilt)
         await load.delivered(300)
-        machines.to_database.heal()
-        await load.delivered(200)
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_the_way_from_the_pages_to_a_web_process_is_spoilt(machines, fault):
-    async with trial(machines) as load:
-        await load.delivered(100)
-        FAULTS[fault](machines.to_web)
-        await load.delivered(300)
-        machines.to_web.heal()
+        spoilt.heal()
         await load.delivered(200)
