@@ -1,4 +1,4 @@
-"""Define what the page "Diagnóstico" says of each finding: one sentence, what the person can do, what the operator can do.
+"""Define what "Diagnóstico" says of each finding: one sentence, what the person can do, what the operator can do.
 
 The codes are those of `diagnosis.js`; `{name}` is a number of the finding.
 """
