@@ -10,7 +10,7 @@ import stamina
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import eventlog, rollout
+from notificacao import changes, eventlog, rollout
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
@@ -371,6 +371,25 @@ async def test_a_log_that_was_set_back_under_a_leader_gets_another_epoch_and_goe
         await eventually(renewed)
         await database(write, CHANNEL)
         await settled(database, "skipped", "skipped")
+
+
+async def test_rows_are_stamped_between_two_batches_of_changes(database, monkeypatch):
+    rounds = []
+    monkeypatch.setattr(loop.changes, "BATCH", 2)
+    for module, name in ((loop, "stamp"), (loop.changes, "number")):
+        work = getattr(module, name)
+
+        def noted(*args, work=work, name=name, **kwargs):
+            done = work(*args, **kwargs)
+            rounds.append((name, done))
+            return done
+
+        monkeypatch.setattr(module, name, noted)
+    await database(changes.of_keys, [f"private:unit:{number}:notifications" for number in range(5)])
+    async with running(FakeTransport()):
+        await eventually(lambda: sum(done[0] for name, done in rounds if name == "number") == 5)
+    first = next(place for place, (name, done) in enumerate(rounds) if name == "number" and done[0])
+    assert [name for name, _ in rounds[first : first + 5]] == ["number", "stamp", "number", "stamp", "number"]
 
 
 async def test_the_leader_trims_the_log_in_batches_and_clears_logins_by_itself(database, monkeypatch):
