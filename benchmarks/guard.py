@@ -1,5 +1,7 @@
 """What the guard makes of 1,000 rollouts of each kind: noticed, taken back, let pass."""
 
+import os
+
 import numpy as np
 
 
@@ -9,6 +11,7 @@ def _hours(moments: np.ndarray) -> str:
 
 
 def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
     import django
 
     django.setup()
