@@ -17,7 +17,7 @@ from typing import TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import places
+from semtas.postgresql import reserve
 
 Answer = TypeVar("Answer")
 
@@ -92,32 +92,26 @@ def _rows(cursor) -> list[tuple]:
 
 
 def is_busy(error: BaseException) -> bool:
-    """Tell whether `error` says that others hold what was wanted: nothing is done, and it may be tried again."""
+    """Tell whether `error` says that others hold what was wanted: nothing is done, and it may be tried again.
+
+    A connection is wanted too.
+    """
     cause = error.__cause__
     if not isinstance(error, OperationalError):
         return False
-    if isinstance(cause, PoolTimeout):
-        return True
     if isinstance(cause, sqlite3.OperationalError):
         return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return getattr(cause, "sqlstate", None) in _IN_VAIN
-
-
-def give_back() -> None:
-    """Let others have this thread's connection to the pool meanwhile; within a transaction it stays."""
-    for one in connections.all(initialized_only=True):
-        if getattr(one, "pool", None) and not one.in_atomic_block:
-            one.close()
+    return isinstance(cause, PoolTimeout) or getattr(cause, "sqlstate", None) in _IN_VAIN
 
 
 class DatabaseThread:
     """Run queries on one thread, and so on one connection a database, kept between calls; an error drops it.
 
-    That connection may be one that requests cannot have.
+    That connection may be one of those that requests cannot have.
     """
 
     def __init__(self, name: str):
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=places.reserve)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=reserve.from_now_on)
 
     async def run(self, work: Callable[..., Answer], *args) -> Answer:
         """Return what `work(*args)` returns, computed on this thread. Raises what it raises."""

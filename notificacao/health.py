@@ -19,7 +19,7 @@ from notificacao.conf import conf
 from notificacao.eventlog import now
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.server.runtime import runtime
-from semtas.postgresql.places import reserved
+from semtas.postgresql import reserve
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def ably(request: HttpRequest) -> JsonResponse:
     It is not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
     """
     try:
-        with reserved():
+        with reserve.meanwhile():
             body = _of_ably()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("database_does_not_answer", error=type(error).__name__)
@@ -93,7 +93,7 @@ def tasks_of_this_process() -> dict[str, bool]:
 def database_answers() -> bool:
     """Tell whether the database answers the smallest query. The process's log says why not; the answer never does."""
     try:
-        with reserved(), connection.cursor() as cursor:
+        with reserve.meanwhile(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:

@@ -1,5 +1,6 @@
-"""Limit how often somebody may try to log in, on the site's page or the admin's, and how many are let in at once."""
+"""Limit how often somebody may try to log in, on the site's page or the admin's."""
 
+import contextlib
 import functools
 import hashlib
 import math
@@ -9,9 +10,10 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from notificacao import audit, passwords, rates
+from notificacao import audit, hashing, rates
 from notificacao.conf import conf
 from notificacao.denials import Denials
+from notificacao.hashing import TooManyLogins
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
@@ -22,18 +24,18 @@ def throttled(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Return `view`, which logs in at POST, answering 429 with Retry-After after too many attempts.
 
     Attempts are counted by user name and address, and, more generously, by address: a whole house may be behind one.
-    Where too many wait already the attempt is not counted: Busy is raised.
+    Where too many wait already the attempt is not counted: TooManyLogins is raised, as by the hasher.
     """
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if request.method != "POST":
             return view(request, *args, **kwargs)
-        if passwords.turns().full:
-            raise passwords.Busy
+        if hashing.too_many():
+            raise TooManyLogins
         if wait := _take(request):
             note_failure(request.POST.get("username", ""), request, "throttled")
-            return _wait(request, "notificacao/aguarde.html", math.ceil(wait), 429)
+            return _too_many_requests(request, math.ceil(wait))
         answer = view(request, *args, **kwargs)
         if answer.status_code == 302 and request.user.is_authenticated:
             audit.record(AuditEvent.Action.LOGGED_IN, who=request.user.public_id, ip=audit.address_of(request))
@@ -57,21 +59,17 @@ def even_out(name: str) -> None:
 
     Else the time that a refusal takes would tell who is somebody, and who has not logged in since.
     """
-    older = "pbkdf2_"
+    older = "pbkdf2_sha256"
     person = _person(name)
-    if person and person.password.startswith(older):
-        make_password("")
-    elif Person.objects.filter(password__startswith=older).exists():
-        make_password("", hasher="pbkdf2_sha256")
+    with contextlib.suppress(TooManyLogins):  # the login was refused already, and is on record
+        if person and person.password.startswith(older):
+            make_password("")
+        elif Person.objects.filter(password__startswith=older).exists():
+            make_password("", hasher=older)
 
 
 def _person(name: str) -> Person | None:
     return Person.objects.filter(username=name.strip()).only("public_id", "password").first()
-
-
-def ask_to_wait(request: HttpRequest, seconds: int) -> HttpResponse:
-    """Return the page that says that too many passwords wait, with 503; `seconds` until it is worth another try."""
-    return _wait(request, "notificacao/aguarde_vez.html", seconds, 503)
 
 
 def _take(request: HttpRequest) -> float:
@@ -88,9 +86,9 @@ def _take(request: HttpRequest) -> float:
     )
 
 
-def _wait(request: HttpRequest, page: str, seconds: int, status: int) -> HttpResponse:
+def _too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     """Return the page that says how many seconds to wait."""
-    answer = render(request, page, {"seconds": seconds}, status=status)
+    answer = render(request, "notificacao/aguarde.html", {"seconds": seconds}, status=429)
     answer["Retry-After"] = seconds
     answer["Cache-Control"] = "no-store"
     return answer

@@ -4,39 +4,48 @@ Each is `sync_only`: under ASGI each middleware that could run either way is tak
 request.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from django_structlog.middlewares import RequestMiddleware
 
-from notificacao import login
 from notificacao.database import is_busy
+from notificacao.hashing import TooManyLogins
 from notificacao.pages import busy
-from notificacao.passwords import Busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 
 
-_NOBODY_ASKED = ("/health/", "/metrics")  # what answers without the database must not read a session first
+_NOBODYS = ("/health/", "/metrics")  # what must answer without the database
 
 
 class RequestLog(RequestMiddleware):
     """Log each request without its query string, since a search may be for a person's name.
 
-    A health check is nobody's, whatever its cookies; so is a request whose person cannot be read now.
+    It is the first to read the session, so it too answers that no connection is to be had. A health check is nobody's,
+    whatever its cookies.
     """
+
+    sync_capable, async_capable = True, False
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the view's answer, or 503 where it could not be read in time who asks."""
+        try:
+            return super().__call__(request)  # type: ignore[return-value]
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+            return busy.answer(request)
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
-        """Bind the id of the person who asks, unless that is a health check or the database does not answer."""
-        if not request.path.startswith(_NOBODY_ASKED):
-            with contextlib.suppress(DatabaseError, InterfaceError):
-                RequestMiddleware.bind_user_id(request)
+        """Name the person in the log, but for a health check."""
+        if not request.path.startswith(_NOBODYS):
+            RequestMiddleware.bind_user_id(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -67,10 +76,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class AnswerBusy:
-    """Answer 503 where a view could not have the database or a password's turn in time.
-
-    Its transaction left nothing behind.
-    """
+    """Answer 503 where a view had the database, or a turn to hash a password, not in time; it left nothing behind."""
 
     sync_capable, async_capable = True, False
 
@@ -82,12 +88,7 @@ class AnswerBusy:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer to `error`; None where it is another one."""
-        if isinstance(error, Busy):
-            return login.ask_to_wait(request, error.seconds)
-        if not is_busy(error):
-            return None
-        request.session.modified = False  # to save it would wait once more
-        return busy.answer(request)
+        return busy.answer(request, error) if is_busy(error) or isinstance(error, TooManyLogins) else None
 
 
 @sync_only_middleware

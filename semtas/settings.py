@@ -176,7 +176,9 @@ if DATABASE_POOL_MIN > DATABASE_POOL_MAX:
     raise ImproperlyConfigured(f"DATABASE_POOL_MIN={DATABASE_POOL_MIN} is more than DATABASE_POOL_MAX.")
 DATABASE_POOL_RESERVED = setting(env.int, "DATABASE_POOL_RESERVED", 11, unit="connections", minimum=1, maximum=499)
 if DATABASE_POOL_RESERVED >= DATABASE_POOL_MAX:
-    raise ImproperlyConfigured(f"DATABASE_POOL_RESERVED={DATABASE_POOL_RESERVED} is not less than DATABASE_POOL_MAX.")
+    raise ImproperlyConfigured(
+        f"DATABASE_POOL_RESERVED={DATABASE_POOL_RESERVED} leaves requests none of {DATABASE_POOL_MAX}."
+    )
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"] |= {
         "ENGINE": "semtas.postgresql",
@@ -224,15 +226,14 @@ CACHES = {
 
 # --- People and their sessions --------------------------------------------------------------
 
+PASSWORD_HASHERS = [
+    f"notificacao.hashing.{name}" for name in ("QueuedArgon2", "QueuedPBKDF2")
+]  # the latter reads old ones
 AUTH_USER_MODEL = "notificacao.Person"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-PASSWORD_HASHERS = ["notificacao.passwords.Argon2id", "notificacao.passwords.PBKDF2"]  # the second reads older ones
-PASSWORDS_AT_ONCE = setting(env.int, "PASSWORDS_AT_ONCE", 1, unit="passwords", minimum=1, maximum=64)
-PASSWORDS_WAITING = setting(env.int, "PASSWORDS_WAITING", 200, unit="passwords", minimum=0, maximum=10_000)
-PASSWORDS_PATIENCE = setting(env.float, "PASSWORDS_PATIENCE", 20.0, unit="seconds", minimum=0.1, maximum=300)
 LOGIN_URL = "/entrar/"
 LOGIN_REDIRECT_URL = "/notificacoes/"
 LOGOUT_REDIRECT_URL = "/entrar/"

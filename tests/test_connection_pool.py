@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL: after an outage, full of requests, on a database with other defaults."""
+"""The pool of connections to PostgreSQL: after an outage, in a rush, and where the database has defaults of its own."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,11 +6,10 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.test import Client
 
 from notificacao.database import DatabaseThread
 from notificacao.health import database_answers
-from semtas.postgresql.places import reserved
+from semtas.postgresql import reserve
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
@@ -19,7 +18,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, seri
 def copies():
     """As many connections as the pool holds, each as a thread of its own would have it."""
     made = [connection.copy("pool_of_its_own") for _ in range(settings.DATABASE_POOL_MAX)]
-    with reserved():
+    with reserve.meanwhile():
         yield made
     for copy in made:
         copy.close()
@@ -88,16 +87,15 @@ def isolation_of(copy) -> str:
 
 @pytest.fixture
 def requests_hold_all(monkeypatch):
-    """As many connections of the site's own pool as requests get, of which none is given back."""
+    """As many connections of the site's own pool as requests get, none of which is given back; nobody waits long."""
     connection.close()
     held = [connection.copy() for _ in range(settings.DATABASE_POOL_MAX - settings.DATABASE_POOL_RESERVED)]
     try:
         for one in held:
             one.ensure_connection()
-        with monkeypatch.context() as impatient:
-            impatient.setattr(connection.pool, "timeout", 0.01)
-            with pytest.raises(OperationalError):
-                connection.ensure_connection()
+        monkeypatch.setattr(connection.pool, "timeout", 0.01)
+        with pytest.raises(OperationalError):
+            connection.ensure_connection()
         yield held
     finally:
         for one in held:
@@ -117,11 +115,13 @@ def elsewhere(work):
         return other.submit(run).result()
 
 
-def test_health_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all):
+def test_health_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all, monkeypatch):
+    monkeypatch.setattr(connection.pool, "timeout", 10)
     assert elsewhere(database_answers)
 
 
-async def test_a_stream_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all):
+async def test_a_stream_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all, monkeypatch):
+    monkeypatch.setattr(connection.pool, "timeout", 10)
     thread = DatabaseThread("stream")
     assert await thread.run(lambda: connection.cursor().execute("SELECT 1").fetchone()) == (1,)
     thread.close()
@@ -132,18 +132,26 @@ def test_a_connection_that_a_request_gives_back_serves_another(requests_hold_all
     assert elsewhere(lambda: number(connection))
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda client: client.get("/api/v1/notifications/"),
-        lambda client: client.get("/notificacoes/"),
-        lambda client: client.post("/entrar/", {"username": "ana", "password": "errada"}),
-    ],
-)
-def test_a_request_that_gets_no_connection_is_told_to_come_back(ana, requests_hold_all, monkeypatch, ask):
-    client = Client()
-    with reserved():
-        client.force_login(ana)
-    monkeypatch.setattr(connection.pool, "timeout", 0.01)
-    refused = elsewhere(lambda: ask(client))
-    assert (refused.status_code, refused["Retry-After"]) == (503, "2")
+ASKED = [
+    ("get", "/notificacoes/"),
+    ("get", "/api/v1/session/"),
+    ("get", "/admin/"),
+    ("get", "/admin/password_change/"),
+    ("post", "/entrar/"),
+    ("post", "/admin/login/"),
+]
+
+
+@pytest.mark.parametrize(("method", "address"), ASKED)
+def test_who_finds_no_connection_is_told_when_to_come_back_and_stays_logged_in(admin_client, request, method, address):
+    request.getfixturevalue("requests_hold_all")
+    answer = getattr(admin_client, method)(address)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "sessionid" not in answer.cookies
+
+
+@pytest.mark.parametrize("address", ["/entrar/", "/admin/login/"])
+def test_a_login_that_finds_no_connection_is_told_when_to_come_back(client, admin_user, request, address):
+    request.getfixturevalue("requests_hold_all")
+    answer = client.post(address, {"username": "admin", "password": "password"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")

@@ -70,6 +70,8 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),
         ("DATABASE_POOL_MAX", "15"),
+        ("DATABASE_POOL_RESERVED", "0"),
+        ("DATABASE_POOL_RESERVED", "20"),
         ("SQLITE_WAIT", "0"),
         ("SQLITE_WAIT", "61"),
         ("STREAMS_PER_ADDRESS", "0"),

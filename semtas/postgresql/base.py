@@ -1,37 +1,41 @@
 """Define `DatabaseWrapper`, the class that Django looks for in this module by the setting ENGINE."""
 
+import threading
+
 from django.conf import settings
 from django.db.backends.postgresql import base
-from psycopg import Connection, Error, OperationalError
+from psycopg import Connection, Error
+from psycopg_pool import PoolTimeout
 
-from semtas.postgresql.places import Places, is_reserved
+from semtas.postgresql import reserve
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Check here, instead of in the pool, whether a connection of the pool answers, and pin its isolation level.
 
-    Requests never hold the last DATABASE_POOL_RESERVED connections.
+    Requests never hold the last DATABASE_POOL_RESERVED of them (`reserve.py`).
 
     The pool's own check waits before it tries the next, a second at first and twice as long each time: of twenty that
     are dead it finds out four in its ten seconds, and a request that waits gets none
     (https://github.com/psycopg/psycopg/pull/711).
     """
 
-    _places: dict[str, Places] = {}  # by alias, as the pools
-    _has_place = False
+    _for_requests: dict[str, threading.BoundedSemaphore] = {}  # by alias, as the pools
+    _counted = False
 
     def get_new_connection(self, conn_params: dict) -> Connection:
         """Return a connection that answers, of the pool where there is one.
 
-        Raises what the pool raises, and OperationalError after one dead connection more than the pool may hold.
+        Raises PoolTimeout where none is free in time, for a request also where the rest is reserved, and after one dead
+        connection more than the pool may hold.
         """
         if self.pool is None:
             return super().get_new_connection(conn_params)
-        self._take_place()
+        self._count()
         try:
             return self._one_that_answers(conn_params)
         except BaseException:
-            self._leave_place()
+            self._count_no_more()
             raise
 
     def _one_that_answers(self, conn_params: dict) -> Connection:
@@ -44,7 +48,30 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 self.pool.putconn(connection)  # the pool sees that it is closed, and opens another in its place
             else:
                 return connection
-        raise OperationalError(f"None of {self.pool.max_size + 1} connections to PostgreSQL answers.")
+        raise PoolTimeout(f"None of {self.pool.max_size + 1} connections to PostgreSQL answers.")
+
+    def _count(self) -> None:
+        """Count this connection as a request's, once there is room for it, unless the thread is entitled to any."""
+        if self._counted or reserve.entitled():
+            return
+        if not self._room().acquire(timeout=self.pool.timeout):
+            raise PoolTimeout(f"requests held all of their connections for {self.pool.timeout:.2f} s")
+        self._counted = True
+
+    def _count_no_more(self) -> None:
+        if self._counted:
+            self._counted = False
+            self._room().release()
+
+    def _room(self) -> threading.BoundedSemaphore:
+        most = self.pool.max_size - settings.DATABASE_POOL_RESERVED
+        return self._for_requests.setdefault(self.alias, threading.BoundedSemaphore(most))
+
+    def _close(self) -> None:
+        try:
+            super()._close()
+        finally:
+            self._count_no_more()
 
     def _configure_connection(self, connection: Connection) -> bool:
         """Configure a connection that was just opened, and have its statements run in read committed.
@@ -56,24 +83,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super()._configure_connection(connection)
         connection.execute("SET default_transaction_isolation TO 'read committed'")
         return True
-
-    def _take_place(self) -> None:
-        """Take one of the places that requests share, unless this thread has the right to any connection."""
-        if not is_reserved():
-            self._of_requests().take(self.pool.timeout)
-            self._has_place = True
-
-    def _leave_place(self) -> None:
-        if self._has_place:
-            self._has_place = False
-            self._of_requests().leave()
-
-    def _of_requests(self) -> Places:
-        most = self.pool.max_size - settings.DATABASE_POOL_RESERVED
-        return self._places.setdefault(self.alias, Places(most))
-
-    def _close(self) -> None:
-        try:
-            super()._close()
-        finally:
-            self._leave_place()
