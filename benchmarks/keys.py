@@ -19,11 +19,11 @@ def main() -> None:
     asked = parser.parse_args()
     from tests.live.ably_server import AblyServer
     from tests.live.postgres import PostgresServer
-    from tests.live.site import Site
+    from tests.live.site import Site, environment_for
 
     with PostgresServer(fsync=False) as server, AblyServer() as ably:
         url = server.create_database()
-        os.environ |= {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "semtas.settings"}
+        os.environ |= environment_for(url, ably, DJANGO_SETTINGS_MODULE="semtas.settings")
         load_before = os.getloadavg()[0]
         with Site(url, ably, STREAMS_PER_ADDRESS=str(2 * asked.people)) as site:
             late = asyncio.run(measure(site, asked.people, asked.leave))
