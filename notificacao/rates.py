@@ -107,7 +107,7 @@ class Buckets:
                 conf.REDIS_URL,
                 socket_timeout=_WITHIN,
                 socket_connect_timeout=_WITHIN,
-                retry=Retry(NoBackoff(), 0),
+                retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),  # a connection that was closed meanwhile
             )
         pipeline = self._client.pipeline(transaction=False)
         for name, rate in wanted:

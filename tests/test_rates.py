@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis
 from structlog.testing import capture_logs
 
 from notificacao import rates
@@ -123,6 +124,20 @@ class TestShared:
         process = shared()
         process.take([("leaves", Rate(per_minute=60, burst=1))])
         assert 0 < process._client.pttl("semtas:rate:leaves") <= 1_001
+
+    def test_a_connection_that_is_closed_before_it_answered_is_opened_again(self, shared, monkeypatch):
+        process = shared()
+        read = redis.Connection.read_response
+
+        def closed(*args, **kwargs):
+            monkeypatch.setattr(redis.Connection, "read_response", read)
+            raise redis.ConnectionError("closed")
+
+        assert process.take([("ana", TEN)]) == [0]
+        monkeypatch.setattr(redis.Connection, "read_response", closed)
+        with capture_logs() as logs:
+            assert process.take([("ana", TEN)]) == [0]
+        assert logs == []
 
     @pytest.mark.parametrize("how", ["kill", "freeze"])
     def test_while_redis_is_gone_each_process_counts_for_itself_and_says_so_once(self, own_redis, how, clock):
