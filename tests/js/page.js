@@ -102,7 +102,7 @@ export class Page {
 
 /** Give a tab that may be frozen the site's API and streams: it gets the answer when it is awake. */
 function answeredTo(tab, site, fetch) {
-  const calls = ["session", "ablyToken", "after", "inbox", "receipts"].map((name) => {
+  const calls = ["session", "ablyToken", "after", "inbox", "receipts", "unverified"].map((name) => {
     const call = async (...asked) => {
       const answer = await site[name](...asked).catch((error) => error);
       await tab.awake();

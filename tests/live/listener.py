@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
+from notificacao import signing
 from tests.waiting import eventually
 
 _SCRIPT = Path(__file__).with_suffix(".mjs")
@@ -57,6 +58,7 @@ async def listening(site: str, session: str, port: int, channels: Iterable[dict]
     assert node, "node is missing: install Node 20 or newer."
     channels = list(channels)
     what = {"site": site, "session": session, "csrf": _CSRF, "port": port, "channels": channels}
+    what["signing_keys"] = signing.public_keys()
     process = await asyncio.create_subprocess_exec(
         node, str(_SCRIPT), json.dumps(what), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
