@@ -42,6 +42,7 @@ export class Site {
     this.epoch = "e1";
     this.login = "a login of ana's";
     this.transport = transport;
+    this.reason = null; // why it is SSE
     this.rows = []; // row n has seq n
     this.heard = { [ANA]: 0, [UNIT]: 0 }; // channel → since
     this.streams = [];
@@ -91,7 +92,7 @@ export class Site {
     const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: `key of ${name}`, key_epoch: 1 });
     const channels = Object.entries(this.heard).map(state);
     const ably = { endpoint: "127.0.0.1", port: 1, tls: false, client_id: "ana", signing_keys: [SERVER.public] };
-    return { person: "ana", login: this.login, transport: this.transport, position: this.position, channels, unread: this.head, ably };
+    return { person: "ana", login: this.login, transport: this.transport, reason: this.reason, position: this.position, channels, unread: this.head, ably };
   }
 
   async ablyToken() {
