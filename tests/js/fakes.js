@@ -71,6 +71,10 @@ export class Site {
     return this.rows.at(-1);
   }
 
+  keyOf(channel) {
+    return `key of ${channel}`;
+  }
+
   join(channel) {
     this.heard = { ...this.heard, [channel]: this.heard[channel] ?? this.head };
   }
@@ -89,7 +93,7 @@ export class Site {
 
   async session() {
     this.asked.push("session");
-    const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: `key of ${name}`, key_epoch: 1 });
+    const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: this.keyOf(name), key_epoch: 1 });
     const channels = Object.entries(this.heard).map(state);
     const ably = { endpoint: "127.0.0.1", port: 1, tls: false, client_id: "ana", signing_keys: [SERVER.public] };
     return { person: "ana", login: this.login, transport: this.transport, reason: this.reason, position: this.position, channels, unread: this.head, ably };
