@@ -66,13 +66,9 @@ TEXTS = {
     ),
     "cannot_verify": Text(
         _(
-            "Suas notificações chegam por SSE: este navegador não confere assinaturas (Ed25519), sem as quais nada do "
-            "Ably é aceito."
-        ),
-        _(
-            "Nada se perde. Para usar o Ably, atualize o navegador e abra o site por um endereço que começa com https://."
-        ),
-        _("Sirva o site por TLS: fora de localhost o navegador só confere assinaturas em https."),
+            "Suas notificações chegam por SSE: só um navegador atual, em um endereço https://, confere as assinaturas "
+            "sem as quais nada do Ably é aceito."
+        )
     ),
     # --- The server
     "server.ok": Text(_("O servidor responde.")),
