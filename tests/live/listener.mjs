@@ -1,6 +1,6 @@
 /**
  * The page's own link to Ably, without a page: ably.js on npm's SDK. Argument: JSON of `{site, session, csrf, port,
- * channels, signing_keys}`, the last two as in the session; each line of stdin is such channels anew. What the link sees
+ * channels, signing_keys}`, the last two as in the session; each line of stdin is both of them anew. What the link sees
  * goes to stdout, one JSON object a line.
  */
 
@@ -24,7 +24,7 @@ const link = new AblyLink({
   token,
   isNews: () => true,
   onRow: (row) => tell({ kind: "row", channel: row.channel, row }),
-  onHint: (place) => tell({ kind: "hint", ...place }),
+  onHint: ({ channel, seq, epoch }) => tell({ kind: "hint", channel, seq, epoch }),
   onDoubt: (doubt) => tell({ kind: "doubt", doubt }),
   onState: (state) => tell({ kind: "link", state }),
   onStale: () => tell({ kind: "stale" }),
@@ -40,6 +40,7 @@ for (const { name } of channels)
       tell({ kind: "channel", channel: name, state: current, resumed: resumed ?? false, code: reason?.code ?? null }),
     );
 for await (const line of createInterface({ input: process.stdin })) {
-  await link.update({ channels: JSON.parse(line) });
+  const { channels, signing_keys } = JSON.parse(line);
+  await link.update({ channels, ably: { signing_keys } });
   tell({ kind: "updated" });
 }

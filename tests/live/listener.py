@@ -42,7 +42,8 @@ class Listener:
         """These channels, as a session that was fetched anew has them."""
         before = len(self.of("updated"))
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps(list(channels))}\n".encode())
+        told = {"channels": list(channels), "signing_keys": signing.public_keys()}
+        self._process.stdin.write(f"{json.dumps(told)}\n".encode())
         await eventually(lambda: len(self.of("updated")) > before)
 
     async def read(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+from ably import AblyException
 from ably.types.message import Message
 from ably.util.crypto import get_cipher
 
@@ -54,7 +55,8 @@ def encode(name: str, data: dict[str, Any], *, place: Place, key: bytes) -> str:
 
 
 def decode(channel: str, message: Message, key: bytes) -> Any:
-    """Return the data of a message that came over `channel` undecoded; None where the server did not sign it.
+    """Return the data of a message that came over `channel` undecoded; None where we did not sign it,
+    or `key` does not open it.
 
     Nothing of it is decrypted before its signature is verified.
     """
@@ -62,7 +64,10 @@ def decode(channel: str, message: Message, key: bytes) -> Any:
     if message.encoding != signing.ENCODING or not signing.verified(channel, message.id, headers, message.data):
         return None
     encoded = {"data": message.data, "encoding": message.encoding}
-    return Message.from_encoded(encoded, get_cipher({"key": key})).data
+    try:
+        return Message.from_encoded(encoded, get_cipher({"key": key})).data
+    except (AblyException, ValueError):
+        return None
 
 
 def path(channel: str) -> str:
