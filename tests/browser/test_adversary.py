@@ -140,7 +140,7 @@ def test_whoever_holds_ablys_key_shows_nothing_and_the_server_learns_of_it(desk,
     genuine = send.until_it_comes_by("ably", ana, "ana", "Verdadeira, depois dela")
     assert ana.page.get_by_text("Falsa").count() == 0
     assert ana.is_complete_and_each_once() == genuine
-    until(ana.page, lambda: unverified(site) == before + len(session["channels"]))  # the page tells within ten seconds
+    until(ana.page, lambda: unverified(site) > before)  # the page tells once, within ten seconds
     ana.is_on("ably")
 
 
