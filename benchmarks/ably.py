@@ -137,7 +137,7 @@ def load(site: Site, ably: AblyServer, people: list, arm: str, options: argparse
 
 
 def task_for(arm: str, site: Site, ably: AblyServer, people: list) -> dict:
-    from notificacao import audiences, keys, tokens
+    from notificacao import audiences, keys, signing, tokens
 
     def listener(person, session: str) -> dict:
         channel = audiences.channel_for_user(person)
@@ -151,7 +151,8 @@ def task_for(arm: str, site: Site, ably: AblyServer, people: list) -> dict:
         }
 
     port = ably.port if arm == "ably" else site.port
-    return {"arm": arm, "port": port, "people": [listener(*one) for one in people]}
+    people = [listener(*one) for one in people]
+    return {"arm": arm, "port": port, "people": people, "signing_keys": signing.public_keys()}
 
 
 def put_everybody_on(ably: bool, site: Site) -> None:

@@ -1,6 +1,7 @@
 // Many browsers in one process: the official Ably SDK, or SSE streams. Told what to do in one line of JSON on stdin:
-// {arm: "ably" | "sse", port, people: [{channel, key, token, client_id, session}]}. Says "ready" once all listen; at
+// {arm: "ably" | "sse", port, people: [{channel, key, token, client_id, session}], signing_keys}. Says "ready" once all listen; at
 // the next line it answers with {id: nanoseconds of CLOCK_MONOTONIC} of what it received, and ends.
+import { createPublicKey, verify } from "node:crypto";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -10,8 +11,25 @@ const ID = /"id":"([0-9a-f-]{36})"/;
 
 const note = (id) => received.has(id) || received.set(id, process.hrtime.bigint());
 
-async function overAbly({ port, people }) {
+const SPKI = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410: Ed25519, before the key's 32 bytes
+
+/** Tell whether the server signed what came on `channel`, by docs/contract.md and not by the page's own code. */
+function isGenuine(keys, channel, { id, data, encoding, extras }) {
+  const { epoch, seq, prev_seq, key_epoch, signer, signature } = extras.headers;
+  const parts = ["semtas-notification-1", epoch, channel, seq, prev_seq, id, key_epoch].map((part) => Buffer.from(`${part}`));
+  const signed = [...parts, data].flatMap((part) => {
+    const size = Buffer.alloc(4);
+    size.writeUInt32BE(part.length);
+    return [size, part];
+  });
+  if (encoding !== "json/utf-8/cipher+aes-256-cbc" || !keys.has(signer)) return false;
+  return verify(null, Buffer.concat(signed), keys.get(signer), Buffer.from(signature, "base64"));
+}
+
+async function overAbly({ port, people, signing_keys }) {
   const Ably = createRequire(import.meta.url)("ably");
+  const publicKey = (raw) => createPublicKey({ key: Buffer.concat([SPKI, raw]), format: "der", type: "spki" });
+  const keys = new Map(signing_keys.map(({ id, key }) => [id, publicKey(Buffer.from(key, "base64"))]));
   for (let start = 0; start < people.length; start += 50) {
     const attached = people.slice(start, start + 50).map(async (person) => {
       const client = new Ably.Realtime({
@@ -21,10 +39,14 @@ async function overAbly({ port, people }) {
         transports: ["web_socket"],
         echoMessages: false,
         clientId: person.client_id,
-        logLevel: 1,
+        logLevel: 0, // a channel without a cipher makes the SDK complain of each message
         authCallback: (_, answer) => answer(null, person.token),
       });
-      await client.channels.get(person.channel, { cipher: { key: person.key } }).subscribe(({ data }) => note(data.id));
+      await client.channels.get(person.channel).subscribe(async (message) => {
+        if (!isGenuine(keys, person.channel, message)) throw new Error(`not signed by the server: ${message.id}`);
+        const { encoding, data, extras } = message;
+        note((await Ably.Realtime.Message.fromEncoded({ encoding, data, extras }, { cipher: { key: person.key } })).data.id);
+      });
     });
     await Promise.all(attached);
   }

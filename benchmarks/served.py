@@ -17,6 +17,7 @@ PRODUCTION = {
     "BEHIND_TLS": "false",
     "SECRET_KEY": "s" * 50,
     "ENCRYPTION_SECRET": "e" * 50,
+    "SIGNING_KEYS": "c" * 43 + "=",
 }
 
 

@@ -14,7 +14,7 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 @register(Tags.security)
 def secrets_are_ours(**kwargs) -> list[CheckMessage]:
-    """Refuse the embedded secrets while DEBUG is off (E001, E002): everybody can read them in the repository.
+    """Refuse the embedded secrets while DEBUG is off (E001, E002, E008): everybody can read them in the repository.
 
     E002 also refuses an ENCRYPTION_SECRET, or a fallback, of less than `SECRET_MINIMUM` characters.
     """
@@ -36,6 +36,14 @@ def secrets_are_ours(**kwargs) -> list[CheckMessage]:
                 "ENCRYPTION_SECRET, or a fallback, is the embedded one or too short while DEBUG is off.",
                 hint=f"Set ENCRYPTION_SECRET to {SECRET_MINIMUM} random characters or more, the same in all processes.",
                 id="notificacao.E002",
+            )
+        )
+    if settings.EMBEDDED_SIGNING_KEY in settings.SIGNING_KEYS:
+        found.append(
+            Error(
+                "SIGNING_KEYS has the embedded key while DEBUG is off: anybody could sign messages at Ably.",
+                hint="Set SIGNING_KEYS to a key of your own (openssl rand -base64 32), the same in all processes.",
+                id="notificacao.E008",
             )
         )
     return found

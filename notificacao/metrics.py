@@ -33,6 +33,12 @@ ABLY_RATE_LIMITED = Counter(
     "notificacao_ably_rate_limited",
     "Requests that Ably answered with: too fast (requests).",
 )
+UNVERIFIED_REASONS = ("unsigned", "unknown_key", "wrong")
+ABLY_UNVERIFIED = Counter(
+    "notificacao_ably_unverified",
+    "Messages from Ably that pages did not believe, as each page tells once, by reason (messages).",
+    ["reason"],
+)
 BREAKER = Enum(
     "notificacao_breaker",
     "The circuit breaker before Ably, as this process last read it: closed, open or half_open (state).",
@@ -74,7 +80,7 @@ PUBLISH_STANDSTILL_SECONDS = Gauge(
 )
 DELIVERED = Counter(
     "notificacao_delivered",
-    "Receipts of browsers, by transport: ably, sse, standby or rest (receipts).",
+    "Receipts of browsers, by transport: ably, sse, standby, rest or unable (receipts).",
     ["transport"],
 )
 DELIVERY_SECONDS = Histogram(
@@ -105,6 +111,8 @@ def expect_labels() -> None:
         SETTLED.labels(outcome)
     for reason in FALLBACK_REASONS:
         FALLBACKS.labels(reason)
+    for reason in UNVERIFIED_REASONS:
+        ABLY_UNVERIFIED.labels(reason)
     for outcome in ("heard", "missed"):
         CANARY.labels(outcome)
     for arm in ("ably", "control", "canary"):
@@ -113,7 +121,7 @@ def expect_labels() -> None:
     for verdict in ("Hold", "Advance", "AwaitApproval", "StepDown", "RollBack"):
         GUARD_VERDICTS.labels(verdict)
     BREAKER.state("open")
-    for transport in ("ably", "sse", "standby", "rest"):
+    for transport in ("ably", "sse", "standby", "rest", "unable"):
         DELIVERED.labels(transport)
         DELIVERY_SECONDS.labels(transport)
     for lane in ("live", "standby"):

@@ -4,6 +4,7 @@ Without any variable the project runs embedded: SQLite, in-memory channel layer,
 REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of processes.
 """
 
+import base64
 import re
 from pathlib import Path
 
@@ -63,6 +64,21 @@ def rate(name, default):
             f"{name}={text!r} is no rate: use A MINUTE/AT ONCE, such as 10/15, each 1 to 999999."
         )
     return int(found[1]), int(found[2])
+
+
+def signing_keys(name, default):
+    """Return the one or two private keys of the variable `name`. Raises ImproperlyConfigured, which tells no key."""
+    keys = env.list(name, default=default)
+    try:
+        sizes = {len(base64.b64decode(key, validate=True)) for key in keys}
+    except ValueError:
+        sizes = {0}
+    if sizes != {32} or len(keys) > 2 or len(set(keys)) < len(keys):
+        raise ImproperlyConfigured(
+            f"{name} is malformed: one key, or two different ones and a comma, each 32 random bytes in base64 "
+            "(openssl rand -base64 32)."
+        )
+    return keys
 
 
 # --- The site -------------------------------------------------------------------------------
@@ -364,6 +380,8 @@ CANARY_MISSES = setting(env.int, "CANARY_MISSES", 3, unit="probes in a row", min
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
 ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[])
+EMBEDDED_SIGNING_KEY = base64.b64encode(b"embedded-signing-key-one-machine").decode()
+SIGNING_KEYS = signing_keys("SIGNING_KEYS", [EMBEDDED_SIGNING_KEY])
 
 # --- The log and its streams ----------------------------------------------------------------
 

@@ -90,6 +90,7 @@ def checked_as_in_production(**environment: str) -> Command:
         ALLOWED_HOSTS="notificacoes.example",
         SECRET_KEY=_secret(),
         ENCRYPTION_SECRET=_secret(),
+        SIGNING_KEYS=base64.b64encode(secrets.token_bytes(32)).decode(),
         **environment,
     )
 

@@ -62,7 +62,7 @@ def as_dora(client, dora):
 
 
 def test_dora_who_works_in_111_units_is_served_by_sse_and_told_why(as_dora):
-    answer = as_dora.get("/api/v1/session/").json()
+    answer = as_dora.get("/api/v1/session/?ed25519=true").json()
     assert (answer["transport"], answer["reason"], answer["ably"]) == ("sse", "too_many_channels", None)
     assert len(answer["channels"]) == 113
     assert {channel["key"] for channel in answer["channels"]} == {None}
@@ -85,7 +85,7 @@ def test_whoever_asks_for_a_token_of_doras_gets_none(dora):
 def test_ana_is_told_why_she_is_on_sse(as_ana, flag, breaker, reason):
     RolloutFlag.objects.filter(name="ably").update(everyone=flag)
     BreakerState.objects.filter(pk="ably").update(state=breaker)
-    assert as_ana.get("/api/v1/session/").json()["reason"] == reason
+    assert as_ana.get("/api/v1/session/?ed25519=true").json()["reason"] == reason
 
 
 def test_a_token_is_never_larger_than_it_was_thought_to_be_and_hardly_smaller(ana):
@@ -181,7 +181,7 @@ def test_a_person_in_3000_units_has_a_session_and_heads(client, caio):
     join(caio, units(3_000))
     client.force_login(caio)
     Channel.objects.create(name=channel_for_user(caio), head=7)
-    answer = client.get("/api/v1/session/").json()
+    answer = client.get("/api/v1/session/?ed25519=true").json()
     assert (answer["transport"], len(answer["channels"])) == ("sse", 3_003)
     assert {channel["name"]: channel["head"] for channel in answer["channels"]}[channel_for_user(caio)] == 7
 

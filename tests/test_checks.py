@@ -20,6 +20,7 @@ def production(settings):
     settings.DEBUG = False
     settings.SECRET_KEY = "a" * 50
     settings.ENCRYPTION_SECRET = "b" * 40
+    settings.SIGNING_KEYS = ["C" * 43 + "="]
     return settings
 
 
@@ -48,6 +49,13 @@ def test_a_weak_secret_among_the_fallbacks_is_refused_in_production(production, 
     assert found() == {"notificacao.E002"}
     production.ENCRYPTION_SECRET_FALLBACKS = ["c" * 40]
     assert found() == set()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_embedded_signing_key_is_refused_in_production_in_either_place(production, first):
+    keys = [production.EMBEDDED_SIGNING_KEY, *production.SIGNING_KEYS]
+    production.SIGNING_KEYS = keys if first else keys[::-1]
+    assert found() == {"notificacao.E008"}
 
 
 def test_atomic_requests_are_refused(settings, monkeypatch):

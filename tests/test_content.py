@@ -1,13 +1,15 @@
 """What may be sent, and the sentences that tell staff why something may not."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notificacao import audiences, eventlog
+from notificacao import audiences, eventlog, texts
 from notificacao.content import (
     MESSAGE_MAX,
     SYSTEM_MESSAGE_MAX,
@@ -17,6 +19,7 @@ from notificacao.content import (
 )
 from notificacao.texts import DATA_DEPTH_MAX, DATA_MAX
 
+LINKS = json.loads((Path(__file__).parent / "vectors" / "links.json").read_text())
 UNIT = "private:unit:abc:notifications"
 CONTROLS = ["\x00", "\t", "\r", "\x07", "\x1b", "\x7f", "\x85", "\x9f"]
 
@@ -141,6 +144,16 @@ def test_accents_and_emoji_are_no_control_characters():
 )
 def test_a_link_leads_to_a_path_or_an_https_address_of_this_site(link):
     assert notice(link=link).link == link
+
+
+@pytest.mark.parametrize(("link", "leads"), LINKS["links"][1:])
+def test_links_are_judged_as_the_page_judges_them(settings, link, leads):
+    settings.ALLOWED_HOSTS = LINKS["hosts"]
+    if leads:
+        assert texts.link(link) == link
+    else:
+        with pytest.raises(ValueError, match=r"use |controle"):
+            texts.link(link)
 
 
 @pytest.mark.parametrize(

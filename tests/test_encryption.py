@@ -5,12 +5,13 @@ import contextlib
 import json
 import re
 import uuid
+from functools import partial
 
 import httpx
 import pytest
 from django.utils import timezone
 
-from notificacao import audiences, wire
+from notificacao import audiences, signing, wire
 from notificacao.api.session import describe
 from notificacao.catalogue.notices import Matter, notice_for
 from notificacao.models import BreakerState, Notification, RolloutFlag
@@ -111,15 +112,17 @@ async def test_in_the_clear_the_tap_would_have_found_them(rows, ably_server):
     assert rows[0].title.encode() in found
 
 
-async def test_a_reference_is_an_id_and_a_seq_and_nothing_else(house, ana, ably_server):
+async def test_a_reference_is_no_more_than_an_id_and_a_place_and_that_is_signed(house, ana, ably_server):
     house.ABLY_PAYLOAD = "reference"
     row = Notification(
         channel=audiences.channel_for_user(ana), seq=7, prev_seq=3, title="t", message="m", created_at=timezone.now()
     )
     await publish_through(ably_server.port, house, [row])
     [message] = held_by(ably_server, row.channel)
-    assert json.loads(message["data"]) == {"id": str(row.public_id), "seq": 7}
-    assert message["extras"]["headers"] == {"seq": 7, "prev_seq": 3, "epoch": "e1", "key_epoch": 1}
+    headers, ciphertext = message["extras"]["headers"], base64.b64decode(message["data"])
+    assert len(ciphertext) <= 96, "an id and a seq, encrypted"
+    assert headers.items() > {"seq": 7, "prev_seq": 3, "epoch": "e1", "key_epoch": 1}.items()
+    assert signing.verified(row.channel, message["id"], headers, ciphertext)
 
 
 # --- A change of keys
@@ -143,7 +146,7 @@ def page(house, transactional_db, live_server, ana, ably_server):
 async def own_of(person):
     """Their own channel, as the session tells of it now."""
     own = audiences.channel_for_user(person)
-    told = await in_database(describe, person, "")
+    told = await in_database(partial(describe, can_verify=True), person, "")
     return [channel.model_dump() for channel in told.channels if channel.name == own]
 
 
@@ -224,3 +227,15 @@ async def test_of_a_reference_a_page_learns_where_the_row_lies(house, page, ana,
         await eventually(lambda: listener.of("hint"))
     assert [hint["seq"] for hint in listener.of("hint")] == [1]
     assert listener.seqs == listener.of("stale") == []
+
+
+async def test_a_page_learns_from_its_session_who_signs_by_now(house, page, ana, ably_server):
+    """The key was changed in one step, against the documents: what comes meanwhile is not believed, and not lost."""
+    async with page() as listener:
+        house.SIGNING_KEYS = [base64.b64encode(bytes([7]) * 32).decode()]
+        await send(house, ably_server, ana, 1, key_epoch=1)
+        await eventually(lambda: listener.of("doubt") and listener.of("stale"))
+        await listener.is_given(await own_of(ana))
+        await send(house, ably_server, ana, 2, key_epoch=1)
+        await eventually(lambda: listener.seqs == [2])
+    assert listener.of("doubt") == [{"kind": "doubt", "doubt": "unknown_key"}]

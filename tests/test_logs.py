@@ -43,7 +43,7 @@ def scene() -> list[str]:
     System(system.producer, "AAAAAAAA." + "b" * 32).post({})
     stamp_all()
     token = page.post("/api/v1/ably/token/").json()["token"]
-    keys = [channel["key"] for channel in page.get("/api/v1/session/").json()["channels"]]
+    keys = [channel["key"] for channel in page.get("/api/v1/session/?ed25519=true").json()["channels"]]
     for address in ("/api/v1/notifications/", "/notificacoes/", "/nada/"):
         page.get(address, {"q": f"{CPF} {EMAIL}", "kind": "nada"})
     Client(enforce_csrf_checks=True).post("/entrar/", {"username": EMAIL, "password": PASSWORD})

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tests.live.ably_server import ROOT
 from tests.settings_file import SETTINGS, run_settings
 
-READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|env\.\w+\()\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|signing_keys\(|env\.\w+\()\s*"([A-Z_]+)"')
 
 
 def load(monkeypatch, **environment):

@@ -140,11 +140,14 @@ class AblyCheck:
         async with self._listening() as listening:
             message_id, data = await self._send_and_hear({"secret": secret}, listening)
         if data != {"secret": secret}:
-            raise Wrong("o que voltou não é o que foi enviado", "Atualize o pacote ably; se persistir, avise o Ably.")
+            raise Wrong(
+                "o que voltou não traz a nossa assinatura",
+                "Não use: nenhum navegador aceitaria as mensagens. O Ably as mudou, ou tirou extras.headers; avise-o.",
+            )
         kept = await self._kept_by_ably(message_id)
         if secret in json.dumps(kept) or "cipher+aes-256" not in (kept.get("encoding") or ""):
             raise Wrong("o Ably guarda o conteúdo em claro", "Não use: confira ABLY_PAYLOAD e a versão do pacote ably.")
-        return f"volta decifrado; o Ably guarda {kept['encoding']}"
+        return f"a assinatura confere, volta decifrado; o Ably guarda {kept['encoding']}"
 
     async def _kept_by_ably(self, message_id: str) -> dict[str, Any]:
         try:

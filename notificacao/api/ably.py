@@ -1,5 +1,6 @@
 """Issue Ably tokens (`POST /api/v1/ably/token/`), and list active channels (`GET /api/v1/ably/channels/`) for staff."""
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,13 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notificacao import audit, presence, rollout, tokens
+from notificacao import audit, metrics, presence, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent
 from notificacao.tokens import TooManyChannels
+
+logger = structlog.get_logger(__name__)
 
 CHANNELS_MAX = 1_000
 
@@ -63,6 +66,20 @@ class TokenView(APIView):
 def _by_sse(code: str) -> Problem:
     """Return the problem that sends a page to SSE."""
     return Problem(409, code, _("Suas notificações chegam por SSE: consulte a sessão e abra o fluxo."))
+
+
+@extend_schema(
+    request=shapes.Unverified,
+    responses={200: shapes.Recorded, 400: shapes.ProblemDetails, 401: shapes.ProblemDetails},
+    tags=["ably"],
+)
+@api_view(["POST"])
+def unverified(request: Request) -> Response:
+    """Take a page's word, once for each reason, that messages came by Ably which this server did not sign."""
+    told = shapes.parse(shapes.Unverified, request.data)
+    metrics.ABLY_UNVERIFIED.labels(told.reason).inc(told.count)
+    logger.warning("ably_unverified", reason=told.reason, count=told.count, person=request.user.public_id)
+    return Response(shapes.Recorded(recorded=told.count).model_dump())
 
 
 @extend_schema(

@@ -4,26 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import audiences, eventlog, keys, places, reading, rollout
+from notificacao import audiences, eventlog, keys, places, reading, rollout, signing
 from notificacao.api import shapes
 from notificacao.conf import conf
 from notificacao.login_word import login_word
 from notificacao.models import Channel, Person
 
 
-def describe(person: Person, session_key: str) -> shapes.Session:
+def describe(person: Person, session_key: str, *, can_verify: bool = False) -> shapes.Session:
     """Return what a page of `person`, under the login of `session_key`, needs to begin.
 
+    `can_verify`: its browser verifies Ed25519 signatures; without that nobody is on Ably.
     The position is read first: what is stamped after it is news to whoever starts from it.
     """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    why_sse = rollout.current().why_sse(person.pk, channels)
+    why_sse = rollout.current().why_sse(person.pk, channels, can_verify=can_verify)
     on_ably = not why_sse
     return shapes.Session(
         person=person.public_id,
@@ -68,12 +69,18 @@ def _address(person: Person) -> shapes.AblyAddress:
         port=conf.ABLY_PORT,
         tls=conf.ABLY_TLS,
         client_id=audiences.client_id_for(person),
+        signing_keys=[shapes.SigningKey(**key) for key in signing.public_keys()],
     )
 
 
-@extend_schema(responses={200: shapes.Session, 401: shapes.ProblemDetails}, tags=["session"])
+@extend_schema(
+    parameters=[OpenApiParameter("ed25519", bool, description="true: the page verifies what is signed. Else: SSE.")],
+    responses={200: shapes.Session, 401: shapes.ProblemDetails},
+    tags=["session"],
+)
 @api_view(["GET"])
 def session(request: Request) -> Response:
     """Return what a page needs to begin; the server alone decides `transport`."""
-    described = describe(request.user, request.session.session_key or "")
+    can_verify = request.query_params.get("ed25519") == "true"
+    described = describe(request.user, request.session.session_key or "", can_verify=can_verify)
     return Response(described.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

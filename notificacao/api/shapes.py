@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
+from notificacao import metrics
 from notificacao.api.problems import Problem
 from notificacao.models import Receipt
 from notificacao.reading import Entry
@@ -35,13 +36,21 @@ class ChannelState(_Shape):
     old_keys: list[str]
 
 
+class SigningKey(_Shape):
+    """Carry a public key with which the server may have signed what comes by Ably: 32 bytes, in base64."""
+
+    id: str
+    key: str
+
+
 class AblyAddress(_Shape):
-    """Say where the browser's SDK connects; `endpoint` null means Ably's own cloud."""
+    """Say where the browser's SDK connects, and whom to believe there; `endpoint` null means Ably's own cloud."""
 
     endpoint: str | None
     port: int
     tls: bool
     client_id: str
+    signing_keys: list[SigningKey]
 
 
 class Session(_Shape):
@@ -53,7 +62,7 @@ class Session(_Shape):
     person: str
     login: str
     transport: Literal["sse", "ably"]
-    reason: Literal["not_in_rollout", "too_many_channels", "ably_out_of_use"] | None
+    reason: Literal["not_in_rollout", "too_many_channels", "cannot_verify", "ably_out_of_use"] | None
     position: str
     channels: list[ChannelState]
     unread: int
@@ -67,6 +76,13 @@ class AblyToken(_Shape):
     token: str
     expires_at: Moment
     capability: dict[str, list[str]]
+
+
+class Unverified(_Shape):
+    """Tell what was wrong with the first message from Ably that the page did not believe, and how many there were."""
+
+    reason: Literal[*metrics.UNVERIFIED_REASONS]  # type: ignore[valid-type]
+    count: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class ActiveChannel(_Shape):

@@ -14,6 +14,7 @@ docs = csp_update({"img-src": ["'self'", "data:"]})(
 urlpatterns = [
     path("session/", session.session, name="session"),
     path("ably/token/", ably.TokenView.as_view(), name="ably-token"),
+    path("ably/unverified/", ably.unverified, name="ably-unverified"),
     path("ably/channels/", ably.channels, name="ably-channels"),
     path("stream/", stream.stream, name="stream"),
     path("notifications/", producing.NotificationsView.as_view(), name="notifications"),

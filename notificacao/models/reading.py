@@ -14,6 +14,7 @@ class Receipt(models.Model):
         SSE = "sse", "SSE"
         STANDBY = "standby", "SSE (reserva)"
         REST = "rest", "Consulta"
+        UNABLE = "unable", "SSE (o navegador não verifica o Ably)"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="receipts")
     notification = models.ForeignKey(Notification, models.CASCADE, related_name="receipts")

@@ -64,6 +64,12 @@ TEXTS = {
     "too_many_channels": Text(
         _("Suas notificações chegam por SSE: você acompanha mais canais do que cabem em uma conexão com o Ably.")
     ),
+    "cannot_verify": Text(
+        _(
+            "Suas notificações chegam por SSE: só um navegador atual, em um endereço https://, confere as assinaturas "
+            "sem as quais nada do Ably é aceito."
+        )
+    ),
     # --- The server
     "server.ok": Text(_("O servidor responde.")),
     "server.slow": Text(
@@ -215,10 +221,13 @@ TEXTS = {
     ),
     "keys.ok": Text(_("As mensagens recentes foram abertas com as chaves daqui. Canais: {channels}.")),
     "keys.unproven": Text(_("Nada foi enviado nos últimos minutos: não houve o que abrir.")),
-    "keys.insecure": Text(
-        _("O navegador não decifra: a página não está em https."),
-        _("Abra o site pelo endereço que começa com https://."),
-        _("Sirva o site por TLS; fora de localhost o navegador só decifra em https."),
+    "keys.forged": Text(
+        _("Chegaram mensagens que o servidor não assinou, e nenhuma foi mostrada. Canais: {channels}."),
+        _("Envie o relatório à equipe técnica. As suas notificações chegam mesmo assim."),
+        _(
+            "SIGNING_KEYS precisa ser igual em todos os processos. Se é, alguém publica no Ably com a nossa chave: "
+            "troque ABLY_API_KEY."
+        ),
     ),
     "keys.wrong": Text(
         _("Há mensagens que não abrem com as chaves daqui. Canais: {channels}."),

@@ -93,6 +93,7 @@ def _for_the_script(session, places: dict[str, str]) -> dict:
         "sdk": static("ably/ably.min.js"),
         "login": reverse("login"),
         "inbox": reverse("inbox"),
+        "hosts": settings.ALLOWED_HOSTS,  # those to which a link may lead
         "notification": reverse("notification", args=[NO_ID]),
         "words": words.catalogue(get_language()),
     }

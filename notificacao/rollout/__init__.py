@@ -3,10 +3,11 @@
 from notificacao.rollout.flag import (
     ABLY_OUT_OF_USE,
     BREAKER,
+    CANNOT_VERIFY,
     NOT_IN_ROLLOUT,
     TOO_MANY_CHANNELS,
     Rollout,
     current,
 )
 
-__all__ = ["ABLY_OUT_OF_USE", "BREAKER", "NOT_IN_ROLLOUT", "TOO_MANY_CHANNELS", "Rollout", "current"]
+__all__ = ["ABLY_OUT_OF_USE", "BREAKER", "CANNOT_VERIFY", "NOT_IN_ROLLOUT", "TOO_MANY_CHANNELS", "Rollout", "current"]

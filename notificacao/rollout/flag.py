@@ -11,6 +11,7 @@ from notificacao.models import BreakerState, RolloutFlag
 BREAKER = "ably"
 NOT_IN_ROLLOUT = "not_in_rollout"
 TOO_MANY_CHANNELS = "too_many_channels"
+CANNOT_VERIFY = "cannot_verify"
 ABLY_OUT_OF_USE = "ably_out_of_use"
 _PEOPLE = 100  # of whom it is asked at once whether one of them is on Ably
 
@@ -70,12 +71,17 @@ class Rollout:
                 return True
         return False
 
-    def why_sse(self, person_pk: int, channels: Collection[str]) -> str:
-        """Return why that person, who has these channels, is served by SSE now; nothing for somebody on Ably."""
+    def why_sse(self, person_pk: int, channels: Collection[str], *, can_verify: bool = True) -> str:
+        """Return why that person, who has these channels, is served by SSE now; nothing for somebody on Ably.
+
+        `can_verify`: their browser verifies what is signed, and takes nothing else.
+        """
         if not self.includes(person_pk):
             return NOT_IN_ROLLOUT
         if not capability.fits(channels):
             return TOO_MANY_CHANNELS
+        if not can_verify:
+            return CANNOT_VERIFY
         return "" if self.ably_up else ABLY_OUT_OF_USE
 
     def transport_for(self, person_pk: int, channels: Collection[str]) -> str:

@@ -40,7 +40,7 @@ class TooFast(TransportError):
 
 
 class Sealed(NamedTuple):
-    """Hold a message encrypted and encoded once, so that each attempt sends the same.
+    """Hold a message encrypted, signed and encoded once, so that each attempt sends the same.
 
     `size` is its length in bytes as the transport counts them.
     """
@@ -68,7 +68,7 @@ class Listening(Protocol):
     """Describe a subscription to one channel of a transport."""
 
     async def next(self) -> tuple[str, Any]:
-        """Wait for the next message, and return its `(message id, data)`."""
+        """Wait for the next message, and return its `(message id, data)`; data None: we did not sign it."""
 
 
 class Transport(Protocol):
@@ -83,16 +83,16 @@ class Transport(Protocol):
         Publishing the same row again sends the same id and bytes. Raises TransportError where all of them failed.
         """
 
-    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
-        """Publish `data` to a channel that is not the log's, encrypted with `key` where there is one.
+    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes) -> str:
+        """Publish `data` to a channel that is not the log's, encrypted with `key` and signed.
 
         Return the message's id. Raises TransportError.
         """
 
-    def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
+    def subscribe(self, channel: str, *, key: bytes) -> AbstractAsyncContextManager[Listening]:
         """Return a context manager that subscribes to `channel`, and ends the subscription with the block.
 
-        It decrypts with `key` where there is one. Entering it raises TransportError.
+        It verifies, and decrypts with `key`. Entering it raises TransportError.
         """
 
     async def probe(self) -> None:

@@ -206,12 +206,22 @@ async def test_what_lies_at_ably_in_the_clear_is_told(ably, monkeypatch):
 
 async def test_what_comes_back_as_something_else_is_told(ably, monkeypatch):
     take = listening.Listening.take
-    monkeypatch.setattr(
-        listening.Listening, "take", lambda self, message: take(self, types.SimpleNamespace(id=message.id, data="???"))
-    )
-    found = await findings()
-    assert wrong(found) == ["Criptografia"]
-    assert "não é o que foi enviado" in found["Criptografia"].said
+    headers = {"headers": {"seq": 7}}
+    changed = {"data": {"data": "???", "encoding": ""}, "headers": {"extras": headers}, "all headers": {"extras": None}}
+    for change in changed.values():
+        monkeypatch.setattr(
+            listening.Listening,
+            "take",
+            lambda self, message, change=change: take(
+                self,
+                types.SimpleNamespace(
+                    **{name: getattr(message, name) for name in ("id", "data", "encoding", "extras")} | change
+                ),
+            ),
+        )
+        found = await findings()
+        assert wrong(found) == ["Criptografia"]
+        assert "nossa assinatura" in found["Criptografia"].said
 
 
 async def test_what_our_key_does_not_open_does_not_arrive(ably, monkeypatch):

@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 from django.test import Client
+from structlog.testing import capture_logs
 
-from notificacao import audiences
+from notificacao import audiences, metrics
 from notificacao.api import ably as ably_view
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent, BreakerState, Membership, RolloutFlag
 from notificacao.revocations import revocation_key
 
 URL = "/api/v1/ably/token/"
+UNVERIFIED = "/api/v1/ably/unverified/"
 SECRET = "secret-of-32-characters-xxxxxxxx"
 
 
@@ -136,3 +138,23 @@ def test_a_token_that_was_given_is_on_record_once_for_all_pages_of_the_login(as_
     for _ in range(3):
         as_ana.post(URL)
     assert [(e.action, e.who, e.ip) for e in AuditEvent.objects.all()] == [("token_issued", ana.public_id, "127.0.0.1")]
+
+
+def test_what_pages_did_not_believe_is_counted_by_reason_and_logged(as_ana, ana):
+    def counted(reason):
+        return metrics.ABLY_UNVERIFIED.labels(reason)._value.get()
+
+    before = counted("wrong"), counted("unsigned")
+    with capture_logs() as logged:
+        response = as_ana.post(UNVERIFIED, {"reason": "wrong", "count": 3}, content_type="application/json")
+    assert (response.status_code, response.json()) == (200, {"recorded": 3})
+    assert (counted("wrong"), counted("unsigned")) == (before[0] + 3, before[1])
+    [said] = [one for one in logged if one["event"] == "ably_unverified"]
+    assert (said["reason"], said["count"], said["person"]) == ("wrong", 3, ana.public_id)
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"reason": "other", "count": 1}, {"reason": "wrong", "count": 0}, {"reason": "wrong", "count": 2e9}]
+)
+def test_what_a_page_cannot_have_seen_is_refused(as_ana, told):
+    assert as_ana.post(UNVERIFIED, told, content_type="application/json").status_code == 400

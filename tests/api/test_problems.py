@@ -57,7 +57,7 @@ def is_problem(response, status, code):
 
 def test_these_lists_hold_every_endpoint():
     assert len(ADDRESSES) == len(READS) + len(WRITES) == len(urlpatterns)
-    assert len(WRITES) == 8
+    assert len(WRITES) == 9
 
 
 @pytest.mark.parametrize("method", ["get", "post", "put", "delete"])

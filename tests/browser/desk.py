@@ -1,5 +1,7 @@
 """A desk: one person's browser, logged in, with the inbox open."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.logins import logged_in
@@ -41,9 +43,12 @@ class Desk:
         self.context = page.context
 
     @classmethod
-    def of(cls, browser: Browser, site: Site, username: str) -> "Desk":
-        """Open their inbox, in a browser context of one's own."""
+    def of(
+        cls, browser: Browser, site: Site, username: str, prepare: Callable[[Page], None] = lambda _: None
+    ) -> "Desk":
+        """Open their inbox, in a browser context of one's own; `prepare` has the page before that."""
         page = logged_in(browser, site, username).new_page()
+        prepare(page)
         page.goto(f"{site.url}/notificacoes/")
         return cls(site, page)._watch()
 

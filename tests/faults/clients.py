@@ -87,7 +87,7 @@ class Browser:
             ) as answer:
                 self.last = f"was answered {answer.status_code}, to wait {_retry_after(answer)} s"
                 if answer.status_code == 403 and self._lane is None:  # taken off Ably meanwhile
-                    page.apply(await self._fetch("/api/v1/session/"))
+                    page.apply(await self._fetch("/api/v1/session/?ed25519=true"))
                     return False, 0.0
                 if answer.status_code != 200:
                     _refused(answer.status_code)
@@ -153,13 +153,13 @@ class Browser:
             await self._moved.wait()
             await asyncio.sleep(random.uniform(0, 0.5))
             if page.wants_session:
-                page.apply(await self._fetch("/api/v1/session/"))
+                page.apply(await self._fetch("/api/v1/session/?ed25519=true"))
                 if page.wants_restart or page.wants_reopening or self._moves(page):
                     self._reopen()
 
     async def _session_and_list(self) -> tuple[dict, list[dict]]:
         """The position first; then the list back to where this page once began."""
-        session = await self._fetch("/api/v1/session/")
+        session = await self._fetch("/api/v1/session/?ed25519=true")
         inbox = await self._fetch("/api/v1/notifications/", page_size="100")
         rows = inbox["results"]
         while self.page is not None and inbox["next"] and rows[-1]["seq"] > self.page.history.start:

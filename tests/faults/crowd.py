@@ -37,7 +37,9 @@ class Crowd:
             event = json.loads(line)
             if event["kind"] == "link":
                 self.states[event["name"]] = event["state"]
-            elif page := self._pages[event["name"]].page:
+                continue
+            assert event["kind"] == "row", f"the server signs all that comes: {event}"
+            if page := self._pages[event["name"]].page:
                 self.brought += 1
                 page.hear_beside(event["row"], event["epoch"], history.Path.ABLY)
 

@@ -1,8 +1,40 @@
 /** Stand in for the site, its streams and Ably's SDK: what the modules see of them, and levers for the tests. */
 
+import { createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { vi } from "vitest";
+import { signedBytes } from "../../notificacao/static/notificacao/live/signature.js";
+
 export const ANA = "private:user:ana:notifications";
 export const UNIT = "private:unit:norte:notifications";
 export const SYSTEM = "system:notifications";
+
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex"); // of Ed25519, before the key's 32 bytes
+const SPKI = Buffer.from("302a300506032b6570032100", "hex");
+
+/** One who signs: the server has such a key, and so may an attacker. */
+export class Signer {
+  constructor(number) {
+    const key = Buffer.concat([PKCS8, Buffer.alloc(32, number)]);
+    this.private = createPrivateKey({ key, format: "der", type: "pkcs8" });
+    const raw = createPublicKey(this.private).export({ format: "der", type: "spki" }).subarray(SPKI.length);
+    this.public = { id: `signer ${number}`, key: raw.toString("base64") };
+  }
+
+  /** Return the headers of a message with that ciphertext, signed. */
+  headers({ seq, prev_seq, epoch, key_epoch, ...place }, ciphertext) {
+    const signature = sign(null, signedBytes({ seq, prev_seq, epoch, key_epoch, ...place }, ciphertext), this.private);
+    return { seq, prev_seq, epoch, key_epoch, signer: this.public.id, signature: signature.toString("base64") };
+  }
+}
+
+export const SERVER = new Signer(1);
+
+/** Have node verify Ed25519 within the call: WebCrypto answers from a thread, which fake timers do not wait for. */
+export function verifyAtOnce() {
+  const key = (raw) => createPublicKey({ key: Buffer.concat([SPKI, raw]), format: "der", type: "spki" });
+  vi.spyOn(crypto.subtle, "importKey").mockImplementation(async (_format, raw) => key(raw));
+  vi.spyOn(crypto.subtle, "verify").mockImplementation(async (_, key, signature, data) => verify(null, data, key, signature));
+}
 
 /** Imitate the site as ana's browser knows it: a log, her channels, the calls of the API, the hub's streams. */
 export class Site {
@@ -10,10 +42,12 @@ export class Site {
     this.epoch = "e1";
     this.login = "a login of ana's";
     this.transport = transport;
+    this.reason = null; // why it is SSE
     this.rows = []; // row n has seq n
     this.heard = { [ANA]: 0, [UNIT]: 0 }; // channel → since
     this.streams = [];
     this.receipted = [];
+    this.told = []; // of messages from Ably that were not believed
     this.asked = []; // each call of the API, by name
   }
 
@@ -37,6 +71,10 @@ export class Site {
     return this.rows.at(-1);
   }
 
+  keyOf(channel) {
+    return `key of ${channel}`;
+  }
+
   join(channel) {
     this.heard = { ...this.heard, [channel]: this.heard[channel] ?? this.head };
   }
@@ -55,10 +93,10 @@ export class Site {
 
   async session() {
     this.asked.push("session");
-    const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: `key of ${name}`, key_epoch: 1 });
+    const state = ([name, since]) => ({ name, since, head: this.headOf(name), key: this.keyOf(name), key_epoch: 1 });
     const channels = Object.entries(this.heard).map(state);
-    const ably = { endpoint: "127.0.0.1", port: 1, tls: false, client_id: "ana" };
-    return { person: "ana", login: this.login, transport: this.transport, position: this.position, channels, unread: this.head, ably };
+    const ably = { endpoint: "127.0.0.1", port: 1, tls: false, client_id: "ana", signing_keys: [SERVER.public] };
+    return { person: "ana", login: this.login, transport: this.transport, reason: this.reason, position: this.position, channels, unread: this.head, ably };
   }
 
   async ablyToken() {
@@ -78,6 +116,10 @@ export class Site {
   async inbox() {
     this.asked.push("inbox");
     return { results: this.permitted(0).reverse(), next: null };
+  }
+
+  async unverified(reason, count) {
+    this.told.push({ reason, count });
   }
 
   async receipts(deliveries) {
@@ -206,11 +248,35 @@ export function refusal(status, headers = {}) {
   return new Response(JSON.stringify({ status, detail: `refused with ${status}` }), { status, headers });
 }
 
+export const ENCODING = "json/utf-8/cipher+aes-256-cbc";
+
+/** Encrypt in our fashion: whoever knows `key` reads it. */
+const encrypted = (key, data) => new TextEncoder().encode(JSON.stringify({ key, data }));
+
+/** The SDK's own decoding of what `encrypted` made. */
+class Message {
+  static async fromEncoded({ encoding, data, extras }, { cipher }) {
+    const content = JSON.parse(new TextDecoder().decode(data));
+    return content.key === cipher.key ? { data: content.data, extras } : { encoding, data, extras };
+  }
+}
+
+/** Return a message as the SDK hands it out without a cipher: `row` encrypted with the channel's key, signed. */
+export function sealed(row, { epoch = "e1", key = `key of ${row.channel}`, data = row, signer = SERVER } = {}) {
+  const { id, channel, seq, prev_seq } = row;
+  const ciphertext = encrypted(key, data);
+  const headers = signer.headers({ epoch, channel, seq, prev_seq, id, key_epoch: 1 }, ciphertext);
+  return { id, name: "notification", encoding: ENCODING, data: ciphertext, extras: { headers } };
+}
+
 /** Imitate Ably's SDK: `links` are its connections, in the order in which they were made. */
 export class Ably {
   constructor() {
+    verifyAtOnce();
     const links = (this.links = []);
     this.Realtime = class extends AblyConnection {
+      static Message = Message;
+
       constructor(options) {
         super(options);
         links.push(this);
@@ -276,20 +342,20 @@ class AblyConnection {
     return new Promise((resolve) => this.options.authCallback({}, (...answer) => resolve(answer)));
   }
 
-  /** Deliver `row`; `message`: what is unusual about it. */
-  deliver(row, message = {}) {
-    const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: this.epoch };
-    this.channels.get(row.channel).listener?.({ data: row, extras: { headers }, ...message });
+  /** Deliver `row`; `unusual`: what is unusual about it, as in `sealed`. */
+  deliver(row, unusual = {}) {
+    this.forge(row.channel, sealed(row, { epoch: this.epoch, ...unusual }));
+  }
+
+  /** Deliver whatever message on a channel. */
+  forge(channel, message) {
+    this.channels.get(channel).listener?.(message);
   }
 }
 
 class AblyChannel extends Watched {
   constructor() {
     super("initialized");
-  }
-
-  async setOptions(options) {
-    this.options = options;
   }
 
   async subscribe(_name, listener) {

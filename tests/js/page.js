@@ -15,6 +15,7 @@ export class Page {
     this.ably = new Ably();
     this.sdk = vi.fn(async () => this.ably);
     this.shown = []; // seqs, in the order of their showing
+    this.rows = []; // the same, whole
     this.statuses = [];
     this.did = []; // the same, with the lists that were fetched
     this.list = site.permitted(0).map(({ seq }) => seq); // what the page's list holds
@@ -34,7 +35,9 @@ export class Page {
       sdk,
       browser: this.tab.browser,
       on: {
-        notification: ({ seq }) => {
+        notification: (row) => {
+          const { seq } = row;
+          this.rows.push(row);
           this.shown.push(seq);
           this.did.push(`show ${seq}`);
           this.list.push(seq);
@@ -102,7 +105,7 @@ export class Page {
 
 /** Give a tab that may be frozen the site's API and streams: it gets the answer when it is awake. */
 function answeredTo(tab, site, fetch) {
-  const calls = ["session", "ablyToken", "after", "inbox", "receipts"].map((name) => {
+  const calls = ["session", "ablyToken", "after", "inbox", "receipts", "unverified"].map((name) => {
     const call = async (...asked) => {
       const answer = await site[name](...asked).catch((error) => error);
       await tab.awake();

@@ -30,10 +30,12 @@ for (const [name, key] of Object.entries(sessions)) {
   const link = new AblyLink({
     sdk: async () => (SDK_RETRY_MS ? { ...Ably, Realtime: Impatient } : Ably),
     token: async () => (await ask(key, "POST", "ably/token/")).token,
-    onRow: (row, epoch) => tell({ name, kind: "row", row, epoch }),
+    isNews: () => true,
+    onRow: (row, { epoch }) => tell({ name, kind: "row", row, epoch }),
     onHint: () => {},
+    onDoubt: (doubt) => tell({ name, kind: "doubt", doubt }),
     onState: (state) => tell({ name, kind: "link", state }),
     onStale: () => {},
   });
-  await link.start(await ask(key, "GET", "session/"));
+  await link.start(await ask(key, "GET", "session/?ed25519=true"));
 }

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
+from notificacao import signing
 from tests.waiting import eventually
 
 _SCRIPT = Path(__file__).with_suffix(".mjs")
@@ -41,7 +42,8 @@ class Listener:
         """These channels, as a session that was fetched anew has them."""
         before = len(self.of("updated"))
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps(list(channels))}\n".encode())
+        told = {"channels": list(channels), "signing_keys": signing.public_keys()}
+        self._process.stdin.write(f"{json.dumps(told)}\n".encode())
         await eventually(lambda: len(self.of("updated")) > before)
 
     async def read(self) -> None:
@@ -57,6 +59,7 @@ async def listening(site: str, session: str, port: int, channels: Iterable[dict]
     assert node, "node is missing: install Node 20 or newer."
     channels = list(channels)
     what = {"site": site, "session": session, "csrf": _CSRF, "port": port, "channels": channels}
+    what["signing_keys"] = signing.public_keys()
     process = await asyncio.create_subprocess_exec(
         node, str(_SCRIPT), json.dumps(what), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

@@ -123,7 +123,7 @@ async def test_silence_ends_at_the_timeout_and_passes(transport, server, setting
 
 async def test_who_gives_up_while_attaching_leaves_no_connection_behind(transport, server):
     server.answers.append(Answering.SILENCE)
-    attaching = asyncio.create_task(transport.subscribe("system:probe").__aenter__())
+    attaching = asyncio.create_task(transport.subscribe("system:probe", key=bytes(32)).__aenter__())
     await eventually(lambda: server.requests)
     attaching.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -12,10 +12,11 @@ import pytest
 from ably import AblyException, AblyRest
 from django.utils import timezone
 
-from notificacao import keys, wire
+from notificacao import keys, signing, wire
 from notificacao.models import Notification
+from notificacao.signing import Place
 from notificacao.transports import Envelope, TransportError
-from notificacao.transports.ably import AblyTransport
+from notificacao.transports.ably import AblyTransport, messages
 from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
 
 pytestmark = pytest.mark.services
@@ -86,7 +87,31 @@ async def test_the_headers_tell_a_browser_where_in_the_log_the_row_lies_and_whic
     sent = envelope(key_epoch=5)
     await transport.publish([sent])
     [message] = on_the_server(ably_server, sent)
-    assert message["extras"]["headers"] == {"seq": 7, "prev_seq": 3, "epoch": "e90c", "key_epoch": 5}
+    headers = message["extras"]["headers"]
+    place = {"seq": 7, "prev_seq": 3, "epoch": "e90c", "key_epoch": 5}
+    assert headers.items() > place.items(), "they came through as they were sent"
+    assert set(headers) == {*place, "signer", "signature"}
+    assert signing.verified(sent.row.channel, message["id"], headers, base64.b64decode(message["data"]))
+
+
+async def test_a_reference_is_encrypted_and_signed_too(transport, ably, ably_server):
+    ably.ABLY_PAYLOAD = "reference"
+    sent = envelope()
+    await transport.publish([sent])
+    [held], [read] = on_the_server(ably_server, sent), await history(ably_server, sent)
+    assert held["encoding"] == f"{signing.ENCODING}/base64"
+    assert signing.verified(sent.row.channel, held["id"], held["extras"]["headers"], base64.b64decode(held["data"]))
+    assert read.data == {"id": str(sent.row.public_id), "seq": 7}
+
+
+def test_a_row_is_signed_once_however_often_it_is_sent(monkeypatch):
+    signed = []
+    sign = signing.sign
+    monkeypatch.setattr(signing, "sign", lambda *of: signed.append(of) or sign(*of))
+    sent = envelope()
+    for _ in range(3):
+        AblyTransport.seal(None, sent)
+    assert len(signed) == 1
 
 
 async def test_what_lies_on_the_server_tells_neither_title_nor_message(transport, ably_server):
@@ -186,17 +211,38 @@ async def test_what_is_announced_is_heard_by_whoever_subscribed_and_opens_with_t
         assert await asyncio.wait_for(listening.next(), 5) == (message_id, {"at": 12})
 
 
+async def test_of_what_the_server_did_not_sign_nothing_is_heard_but_its_id(transport, ably, ably_server):
+    """Whoever holds Ably's key may publish, and a member has the channel's key too."""
+    channel, key = f"system:canary:{uuid.uuid4().hex}", keys.channel_key("system:canary", 1)
+    async with transport.subscribe(channel, key=key) as listening:
+        ours = await transport.announce(channel, {"at": 12}, key=key)
+        assert await asyncio.wait_for(listening.next(), 5) == (ours, {"at": 12})
+        [signed] = httpx.get(f"{ably_server.url}/channels/{channel}/messages", auth=(KEY_NAME, SECRET)).json()
+        replayed = {name: signed[name] for name in ("name", "data", "encoding", "extras")} | {"id": "another"}
+        plain = {"id": "plain", "name": "probe", "data": '{"at":12}', "encoding": "utf-8", "extras": signed["extras"]}
+        ably.SIGNING_KEYS = [base64.b64encode(b"a signing key of somebody else's").decode()]
+        place = Place("", channel, 0, 0, "foreign", 0)
+        foreign = json.loads(messages.encode("probe", {"at": 12}, place=place, key=key))
+        ably.SIGNING_KEYS = [ably.EMBEDDED_SIGNING_KEY]
+        for forged in (replayed, plain, foreign):
+            published = httpx.post(
+                f"{ably_server.url}/channels/{channel}/messages", auth=(KEY_NAME, SECRET), json=forged
+            )
+            published.raise_for_status()
+            assert await asyncio.wait_for(listening.next(), 5) == (forged["id"], None)
+
+
 async def test_subscribing_where_nothing_answers_fails_within_the_timeout(transport, ably):
     ably.ABLY_PORT, ably.ABLY_PUBLISH_TIMEOUT = free_port(), 0.3
     with pytest.raises(TransportError, match="cannot listen") as raised:
-        async with transport.subscribe("system:canary"):
+        async with transport.subscribe("system:canary", key=bytes(32)):
             raise AssertionError("it attached to nothing")
     assert not raised.value.permanent
 
 
 async def test_announcing_what_is_too_large_fails_for_good(transport):
     with pytest.raises(TransportError) as raised:
-        await transport.announce("system:canary", {"x": "x" * 100_000})
+        await transport.announce("system:canary", {"x": "x" * 100_000}, key=bytes(32))
     assert raised.value.permanent
 
 

@@ -92,7 +92,7 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
     for row in rows:
         receipt = receipts.get(row.pk)
         was_open = row.channel in open_since and _stamped_at(row) >= open_since[row.channel]
-        if not (was_open or _polled(row, receipt)) or _is_over(row, now):
+        if not (was_open or _polled(row, receipt)) or _is_over(row, now) or _by_a_page_unable(receipt):
             continue
         arm = arm_of(flag, persons[row.channel])
         if arm is None:
@@ -136,6 +136,11 @@ def _polled(row: Notification, receipt: Receipt | None) -> bool:
     if receipt is None or receipt.delivered_at is None or receipt.transport != Receipt.Transport.REST:
         return False
     return receipt.delivered_at - _stamped_at(row) <= POLLED_WITHIN
+
+
+def _by_a_page_unable(receipt: Receipt | None) -> bool:
+    """Return whether the page that got the row cannot verify what Ably brings, and so was never to be on Ably."""
+    return receipt is not None and receipt.transport == Receipt.Transport.UNABLE
 
 
 def _is_over(row: Notification, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from notificacao import metrics
 from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
+from notificacao.signing import Place
 from notificacao.transports import Envelope, Sealed, TransportError
 from notificacao.transports.ably import messages
 from notificacao.transports.ably.client import Client
@@ -58,22 +59,22 @@ class AblyTransport:
             return await self._publish(envelopes[:half]) + await self._publish(envelopes[half:])
         return fault_of_each(answer, len(envelopes))
 
-    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes | None = None) -> str:
-        """Publish `data` to a channel that is not the log's, encrypted with `key` where there is one.
+    async def announce(self, channel: str, data: dict[str, Any], *, key: bytes) -> str:
+        """Publish `data` to a channel that is not the log's, encrypted with `key` and signed.
 
         Return the message's id. Raises TransportError.
         """
         message_id = str(uuid.uuid4())
-        body = messages.encode(message_id, "probe", data, key=key)
+        body = messages.encode("probe", data, place=Place("", channel, 0, 0, message_id, 0), key=key)
         fault = fault_of(await self._client.ask("POST", messages.path(channel), body))
         if fault is not None:
             raise fault
         return message_id
 
-    def subscribe(self, channel: str, *, key: bytes | None = None) -> AbstractAsyncContextManager[Listening]:
+    def subscribe(self, channel: str, *, key: bytes) -> AbstractAsyncContextManager[Listening]:
         """Return a context manager that subscribes to `channel` on a connection of its own.
 
-        It decrypts with `key` where there is one. Entering it raises TransportError.
+        It verifies, and decrypts with `key`. Entering it raises TransportError.
         """
         return listen(channel, key)
 

@@ -9,6 +9,7 @@ from ably import AblyException, AblyRealtime
 
 from notificacao.conf import conf
 from notificacao.transports import TransportError
+from notificacao.transports.ably import messages
 from notificacao.transports.ably.client import kind_of, sign_own_token
 from notificacao.transports.ably.faults import LACKS_CAPABILITY
 
@@ -21,8 +22,10 @@ class Listening:
     The SDK reconnects by itself; the messages that it missed meanwhile are missing here too.
     """
 
-    def __init__(self, client: AblyRealtime):
+    def __init__(self, client: AblyRealtime, channel: str, key: bytes):
         self._client = client
+        self._channel = channel
+        self._key = key
         self._arrived: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     @property
@@ -32,26 +35,27 @@ class Listening:
 
     def take(self, message) -> None:
         """Queue a message of the SDK's, for `next`."""
-        self._arrived.put_nowait((message.id, message.data))
+        self._arrived.put_nowait((message.id, messages.decode(self._channel, message, self._key)))
 
     async def next(self) -> tuple[str, Any]:
-        """Wait for the next message, and return its `(message id, data)`."""
+        """Wait for the next message, and return its `(message id, data)`; data None: we did not sign it."""
         return await self._arrived.get()
 
 
 @contextlib.asynccontextmanager
-async def listen(channel: str, key: bytes | None) -> AsyncIterator[Listening]:
-    """Subscribe to `channel` during the block, and decrypt with `key` where there is one.
+async def listen(channel: str, key: bytes) -> AsyncIterator[Listening]:
+    """Subscribe to `channel` during the block, verify what comes, and decrypt it with `key`.
+
+    The SDK's channel has no cipher: nothing is decoded before it is verified.
 
     Raises TransportError where Ably has not accepted the subscription within ABLY_PUBLISH_TIMEOUT seconds; it is
     `permanent` where our key may not subscribe.
     """
     client = realtime(sign_own_token)
-    listening = Listening(client)
+    listening = Listening(client, channel, key)
     try:
         async with asyncio.timeout(conf.ABLY_PUBLISH_TIMEOUT):
-            cipher = {"cipher": {"key": key}} if key else {}
-            await client.channels.get(channel, **cipher).subscribe(listening.take)
+            await client.channels.get(channel).subscribe(listening.take)
     except (AblyException, OSError) as error:  # TimeoutError is an OSError
         await close(client)
         ours = getattr(error, "code", 0) == LACKS_CAPABILITY

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
+from ably import AblyException
 from ably.types.message import Message
 from ably.util.crypto import get_cipher
 
-from notificacao import keys, wire
+from notificacao import keys, signing, wire
 from notificacao.conf import conf
+from notificacao.signing import Place
 from notificacao.transports import Envelope, Sealed, TransportError
 
 # Bytes: Ably's limit on its Free and Standard plans. Here they are counted in base64, a third more than Ably counts, so
@@ -20,24 +22,19 @@ _BILLED = 5 * 1_024  # bytes that Ably counts as one message
 
 
 def seal(envelope: Envelope) -> Sealed:
-    """Return the row of `envelope` as JSON, or with ABLY_PAYLOAD=reference its id and seq alone.
+    """Return the row of `envelope` as JSON, or with ABLY_PAYLOAD=reference its id and seq alone; encrypted and signed.
 
     Raises TransportError where it is larger than `LARGEST` bytes, which Ably would refuse.
     """
     row = envelope.row
+    assert row.seq is not None
+    assert row.prev_seq is not None
     by_reference = conf.ABLY_PAYLOAD == "reference"
-    headers = {
-        "seq": row.seq,
-        "prev_seq": row.prev_seq,
-        "epoch": envelope.epoch,
-        "key_epoch": envelope.key_epoch,
-    }
     body = encode(
-        str(row.public_id),
         "notification",
         wire.reference(row) if by_reference else wire.WireNotification.of(row).model_dump(mode="json"),
-        key=None if by_reference else keys.channel_key(row.channel, envelope.key_epoch),
-        extras={"headers": headers},
+        place=Place(envelope.epoch, row.channel, row.seq, row.prev_seq, str(row.public_id), envelope.key_epoch),
+        key=keys.channel_key(row.channel, envelope.key_epoch),
     )
     if len(body) > LARGEST:
         raise TransportError(
@@ -48,14 +45,29 @@ def seal(envelope: Envelope) -> Sealed:
     return Sealed(body, len(body))
 
 
-def encode(
-    message_id: str, name: str, data: dict[str, Any], *, key: bytes | None, extras: dict[str, Any] | None = None
-) -> str:
-    """Return one message as JSON, its data encrypted where there is a `key`; the IV is derived from key and id."""
-    message = Message(name=name, id=message_id, data=data, extras=extras)
-    if key is not None:
-        message.encrypt(get_cipher({"key": key, "iv": keys.initialisation_vector(key, message_id)}))
-    return json.dumps(message.as_dict(binary=False), separators=(",", ":"))
+def encode(name: str, data: dict[str, Any], *, place: Place, key: bytes) -> str:
+    """Return one message as JSON: its data encrypted, the IV derived from key and id, and all of it signed."""
+    message = Message(name=name, id=place.id, data=data)
+    message.encrypt(get_cipher({"key": key, "iv": keys.initialisation_vector(key, place.id)}))
+    ciphertext = message.data.buffer
+    encoded = message.as_dict(binary=False) | {"extras": {"headers": signing.sign(place, ciphertext)}}
+    return json.dumps(encoded, separators=(",", ":"))
+
+
+def decode(channel: str, message: Message, key: bytes) -> Any:
+    """Return the data of a message that came over `channel` undecoded; None where we did not sign it,
+    or `key` does not open it.
+
+    Nothing of it is decrypted before its signature is verified.
+    """
+    headers = (message.extras or {}).get("headers")
+    if message.encoding != signing.ENCODING or not signing.verified(channel, message.id, headers, message.data):
+        return None
+    encoded = {"data": message.data, "encoding": message.encoding}
+    try:
+        return Message.from_encoded(encoded, get_cipher({"key": key})).data
+    except (AblyException, ValueError):
+        return None
 
 
 def path(channel: str) -> str:

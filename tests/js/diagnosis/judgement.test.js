@@ -48,10 +48,10 @@ const CASES = [
   ["channels", { wanted: 2, attached: 2, refused: 0, errorCode: 0 }, "channels.ok", { wanted: 2, attached: 2, code: 0 }],
   ["channels", { wanted: 2, attached: 1, refused: 0, errorCode: 0 }, "channels.late"],
   ["channels", { wanted: 3, attached: 1, refused: 1, errorCode: 40160 }, "channels.refused"],
-  ["keys", { canDecrypt: true, read: 2, unread: 0 }, "keys.ok", { channels: 2 }],
-  ["keys", { canDecrypt: true, read: 0, unread: 0 }, "keys.unproven"],
-  ["keys", { canDecrypt: true, read: 2, unread: 1 }, "keys.wrong", { channels: 1 }],
-  ["keys", { canDecrypt: false, read: 0, unread: 1 }, "keys.insecure"],
+  ["keys", { forged: 0, read: 2, unread: 0 }, "keys.ok", { channels: 2 }],
+  ["keys", { forged: 0, read: 0, unread: 0 }, "keys.unproven"],
+  ["keys", { forged: 0, read: 2, unread: 1 }, "keys.wrong", { channels: 1 }],
+  ["keys", { forged: 1, read: 2, unread: 1 }, "keys.forged", { channels: 1 }],
   ["tabs", { isSecure: true, works: true }, "tabs.ok"],
   ["tabs", { isSecure: true, works: false }, "tabs.missing"],
   ["tabs", { isSecure: false, works: false }, "tabs.insecure"],
@@ -69,7 +69,7 @@ describe("what is found", () => {
 
   it("can be every code, and no other", () => {
     const made = CASES.map(([, , code]) => code);
-    expect(new Set([...made, "untried", "token.suspended", "too_many_channels"])).toEqual(new Set(Object.keys(STATUS)));
+    expect(new Set([...made, "untried", "token.suspended", "too_many_channels", "cannot_verify"])).toEqual(new Set(Object.keys(STATUS)));
   });
 });
 
@@ -95,7 +95,7 @@ class Sound {
   ably$ = {
     connected: async () => ({ state: "connected", errorCode: 0, ms: 9 }),
     attached: async () => ({ wanted: 1, attached: 1, refused: 0, errorCode: 0 }),
-    heard: async () => ({ canDecrypt: true, read: 1, unread: 0 }),
+    heard: async () => ({ forged: 0, read: 1, unread: 0 }),
     close: () => this.closed.push("ably"),
   };
   stream = () => this.stream$;
@@ -136,10 +136,10 @@ describe("a diagnosis", () => {
     expect(worst(told).link).toBe("token");
   });
 
-  it("tells who has more channels than Ably can carry that this is why SSE brings them", async () => {
-    probes.session$ = { ...SESSION, transport: "sse", reason: "too_many_channels" };
+  it.each(["too_many_channels", "cannot_verify"])("tells that SSE brings everything where %s, no fault of Ably's", async (reason) => {
+    probes.session$ = { ...SESSION, transport: "sse", reason };
     const { token, sdk, keys } = await codes();
-    expect([token, sdk, keys]).toEqual(Array(3).fill("too_many_channels"));
+    expect([token, sdk, keys]).toEqual(Array(3).fill(reason));
     expect(worst(told)).toBe(null);
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../../notificacao/static/notificacao/live/api.js";
 import { Probes } from "../../../notificacao/static/notificacao/diagnosis/probes.js";
-import { Ably, ANA, Site, Streams, UNIT, refusal } from "../fakes.js";
+import { Ably, ANA, Signer, Site, Streams, UNIT, refusal } from "../fakes.js";
 
 const pass = (ms) => vi.advanceTimersByTimeAsync(ms);
 let site;
@@ -184,11 +184,11 @@ describe("Ably", () => {
     expect(await again).toEqual({ state: "disconnected", errorCode: 40144, ms: 0 });
   });
 
-  it("opens each channel with its key, and asks for the last that was sent", async () => {
+  it("opens each channel without a cipher, and asks for the last that was sent", async () => {
     const asked = vi.spyOn(ably.link.channels, "get");
     const attaching = probe.attached();
     for (const name of [ANA, UNIT]) {
-      expect(asked).toHaveBeenCalledWith(name, { params: { rewind: "1" }, cipher: { key: `key of ${name}` } });
+      expect(asked).toHaveBeenCalledWith(name, { params: { rewind: "1" } });
     }
     ably.link.attach();
     expect(await attaching).toEqual({ wanted: 2, attached: 2, refused: 0, errorCode: 0 });
@@ -210,28 +210,23 @@ describe("Ably", () => {
 
   it("proves the keys by what it sends again", async () => {
     void probe.attached();
-    expect(await heard()).toEqual({ canDecrypt: true, read: 0, unread: 0 });
+    expect(await heard()).toEqual({ forged: 0, read: 0, unread: 0 });
     ably.link.deliver(site.notify(ANA));
-    ably.link.deliver(site.notify(UNIT), { encoding: "json/utf-8/cipher+aes-256-cbc/base64" });
-    expect(await heard()).toEqual({ canDecrypt: true, read: 1, unread: 1 });
+    ably.link.deliver(site.notify(UNIT), { key: "another" });
+    expect(await heard()).toEqual({ forged: 0, read: 1, unread: 1 });
   });
 
   it("may send what a key opens that was renewed since", async () => {
-    const encoding = "json/utf-8/cipher+aes-256-cbc/base64";
     probe.channels.find(({ name }) => name === UNIT).old_keys = ["older", "old"];
-    const fromEncoded = async (message, { cipher }) => ({ encoding: cipher.key === "old" ? null : message.encoding });
-    probe.Message = { fromEncoded };
     void probe.attached();
-    ably.link.deliver(site.notify(UNIT), { encoding });
+    ably.link.deliver(site.notify(UNIT), { key: "old" });
     expect(await heard()).toMatchObject({ read: 1, unread: 0 });
   });
 
-  it("is asked for no key where the browser cannot decrypt", async () => {
-    vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
-    const asked = vi.spyOn(ably.link.channels, "get");
+  it("is found out where it sends what the server did not sign", async () => {
     void probe.attached();
-    expect(asked).toHaveBeenCalledWith(ANA, { params: { rewind: "1" } });
-    expect((await heard()).canDecrypt).toBe(false);
+    ably.link.deliver(site.notify(UNIT), { signer: new Signer(9) });
+    expect(await heard()).toEqual({ forged: 1, read: 0, unread: 0 });
   });
 
   it("is left when closed", () => {

@@ -1,14 +1,17 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { AblyLink, loadSdk } from "../../../notificacao/static/notificacao/live/ably.js";
-import { Ably, ANA, Site, SYSTEM, UNIT } from "../fakes.js";
+import { Ably, ANA, SERVER, Signer, Site, SYSTEM, UNIT, sealed } from "../fakes.js";
 
-let site, ably, link, told, token;
+const namesake = Object.assign(new Signer(9), { public: SERVER.public });
+
+let site, ably, link, told, token, isNews;
 
 beforeEach(() => {
   site = new Site();
   ably = new Ably();
   told = [];
   token = async () => "a token";
+  isNews = () => true;
   link = linkWith(async () => ably);
 });
 
@@ -16,14 +19,15 @@ function linkWith(sdk) {
   return new AblyLink({
     sdk,
     token: () => token(),
-    onRow: (row, epoch) => told.push(`row ${row.seq} of ${epoch}`),
+    isNews: (place) => isNews(place),
+    onRow: (row, { epoch }) => told.push(`row ${row.seq} of ${epoch}`),
     onHint: ({ channel, seq, epoch }) => told.push(`hint ${seq} of ${epoch} on ${channel}`),
+    onDoubt: (doubt) => told.push(doubt),
     onState: (state) => told.push(state),
     onStale: () => told.push("stale"),
   });
 }
 
-const ENCRYPTED = { data: "…", encoding: "json/utf-8/cipher+aes-256-cbc/base64" };
 const channel = (name) => ably.link.channels.get(name);
 const start = async () => link.start(await site.session());
 const update = async () => link.update(await site.session());
@@ -37,7 +41,7 @@ describe("connecting", () => {
 
   it("leaves the address to the SDK where the session names none", async () => {
     const session = await site.session();
-    await link.start({ ...session, ably: { endpoint: null, port: 443, tls: true, client_id: "ana" } });
+    await link.start({ ...session, ably: { ...session.ably, endpoint: null, port: 443, tls: true } });
     expect(ably.link.options).not.toHaveProperty("endpoint");
     expect(ably.link.options).not.toHaveProperty("port");
   });
@@ -116,17 +120,34 @@ describe("tokens", () => {
   });
 });
 
+const taken = () => vi.waitFor(() => expect(told).not.toEqual([]));
+
 describe("rows", () => {
-  it("come with the epoch of their log", async () => {
+  it("come with the epoch of their log, on a channel without a cipher", async () => {
     await start();
     ably.link.deliver(site.notify(UNIT));
+    await taken();
     expect(told).toEqual(["row 1 of e1"]);
+    expect(channel(UNIT).options).toBeUndefined();
+  });
+
+  it("come in their order, however long the verification of one takes", async () => {
+    await start();
+    const verify = crypto.subtle.verify.getMockImplementation();
+    const waits = [30, 0, 10];
+    crypto.subtle.verify.mockImplementation(async (...of) => {
+      await new Promise((resolve) => setTimeout(resolve, waits.shift()));
+      return verify(...of);
+    });
+    for (let n = 0; n < 3; n += 1) ably.link.deliver(site.notify(UNIT));
+    await vi.waitFor(() => expect(told).toHaveLength(3));
+    expect(told).toEqual(["row 1 of e1", "row 2 of e1", "row 3 of e1"]);
   });
 
   it("that were encrypted with another key make the session stale, and tell where they lie", async () => {
     vi.useFakeTimers();
     await start();
-    ably.link.deliver(site.notify(UNIT), ENCRYPTED);
+    ably.link.deliver(site.notify(UNIT), { key: "another" });
     await vi.advanceTimersByTimeAsync(299);
     expect(told).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
@@ -138,15 +159,67 @@ describe("rows", () => {
     await start();
     const row = site.notify(UNIT);
     ably.link.deliver(row, { data: { id: row.id, seq: row.seq } });
+    await taken();
     expect(told).toEqual([`hint 1 of e1 on ${UNIT}`]);
   });
 
-  it("are taken from their own channel alone", async () => {
+  it("that came before are not decoded again", async () => {
     await start();
-    channel(UNIT).listener({ data: site.notify(ANA), extras: { headers: { epoch: "e1" } } });
-    channel(UNIT).listener({ data: undefined });
-    expect(told).toEqual([]);
+    isNews = ({ seq }) => seq > 1;
+    const decoded = vi.spyOn(ably.Realtime.Message, "fromEncoded");
+    ably.link.deliver(site.notify(UNIT));
+    ably.link.deliver(site.notify(UNIT));
+    await taken();
+    expect(told).toEqual(["row 2 of e1"]);
+    expect(decoded).toHaveBeenCalledOnce();
   });
+});
+
+describe("what the server did not sign", () => {
+  it.each([
+    ["in the clear", (row) => ({ ...sealed(row), data: row, encoding: undefined }), "unsigned"],
+    ["without a signature", (row) => ({ ...sealed(row), extras: { headers: { seq: 1, epoch: "e1" } } }), "unsigned"],
+    ["without headers", (row) => ({ data: row }), "unsigned"],
+    ["of another channel", (row) => sealed({ ...row, channel: ANA }, { key: `key of ${UNIT}` }), "wrong"],
+    ["by a key of somebody's under our name", (row) => sealed(row, { signer: namesake }), "wrong"],
+  ])("is not decoded: %s", async (_, forge, doubt) => {
+    await start();
+    const decoded = vi.spyOn(ably.Realtime.Message, "fromEncoded");
+    ably.link.forge(UNIT, forge(site.notify(UNIT)));
+    await taken();
+    expect(told).toEqual([doubt]);
+    expect(decoded).not.toHaveBeenCalled();
+  });
+
+  it("but by somebody who is not known asks who signs by now, once a minute", async () => {
+    vi.useFakeTimers();
+    await start();
+    for (let n = 0; n < 20; n += 1) {
+      ably.link.deliver(site.notify(UNIT), { signer: new Signer(9) });
+      await vi.advanceTimersByTimeAsync(5_000);
+    }
+    vi.useRealTimers();
+    expect(told.filter((word) => word === "stale")).toHaveLength(2);
+    expect(told.filter((word) => word === "unknown_key")).toHaveLength(20);
+  });
+
+  it("is believed once the session names who signed it", async () => {
+    await start();
+    const session = await site.session();
+    session.ably.signing_keys.push(new Signer(9).public);
+    await link.update(session);
+    ably.link.deliver(site.notify(UNIT), { signer: new Signer(9) });
+    await taken();
+    expect(told).toEqual(["row 1 of e1"]);
+  });
+});
+
+it("connects to nothing where the session names nobody who signs: it is an older server's", async () => {
+  const session = await site.session();
+  delete session.ably.signing_keys;
+  await link.start(session);
+  expect(told).toEqual(["failed"]);
+  expect(ably.links).toEqual([]);
 });
 
 describe("old keys", () => {
@@ -155,10 +228,10 @@ describe("old keys", () => {
   /** Make an SDK for which `opens` says which key opens a message. */
   beforeEach(async () => {
     opens.mockReset();
-    ably.Realtime.Message = {
-      fromEncoded: async ({ data, extras }, { cipher }) =>
-        opens(cipher.key) ? { data: extras.row, extras } : { data, extras, encoding: "cipher+aes-256-cbc" },
-    };
+    const { fromEncoded } = ably.Realtime.Message;
+    vi.spyOn(ably.Realtime.Message, "fromEncoded").mockImplementation(async (message, { cipher }) =>
+      fromEncoded(message, { cipher: { key: opens(cipher.key) ? "hidden" : "wrong" } }),
+    );
     await start();
     told.length = 0;
   });
@@ -169,10 +242,8 @@ describe("old keys", () => {
     await link.update(session);
   };
   const deliver = async () => {
-    const row = site.notify(UNIT);
-    const headers = { seq: row.seq, prev_seq: row.prev_seq, epoch: "e1" };
-    ably.link.deliver(row, { ...ENCRYPTED, extras: { headers, row } });
-    await vi.waitFor(() => expect(told).not.toEqual([]));
+    ably.link.deliver(site.notify(UNIT), { key: "hidden" });
+    await taken();
   };
 
   it("that the page had before are tried, then those that the session gave", async () => {
@@ -180,7 +251,7 @@ describe("old keys", () => {
     await give("new", ["old", "older"]);
     await deliver();
     expect(told).toEqual(["row 1 of e1"]);
-    expect(opens.mock.calls.flat()).toEqual([`key of ${UNIT}`, "old", "older"]);
+    expect(opens.mock.calls.flat()).toEqual(["new", `key of ${UNIT}`, "old", "older"]);
   });
 
   it("none of which opens the message leave it to the log", async () => {
@@ -191,8 +262,7 @@ describe("old keys", () => {
 
   it("that the stream brings within its time read what came before them, once", async () => {
     vi.useFakeTimers();
-    const row = site.notify(UNIT);
-    ably.link.deliver(row, { ...ENCRYPTED, extras: { headers: { seq: row.seq, epoch: "e1" }, row } });
+    ably.link.deliver(site.notify(UNIT), { key: "hidden" });
     await vi.advanceTimersByTimeAsync(200);
     opens.mockImplementation((key) => key === "newer");
     await link.renewKeys([{ name: UNIT, key: "newer", key_epoch: 2, old_keys: [] }]);
@@ -200,7 +270,6 @@ describe("old keys", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     vi.useRealTimers();
     expect(told).toEqual(["row 1 of e1"]);
-    expect(channel(UNIT).options).toMatchObject({ cipher: { key: "newer" } });
   });
 
   it("that come while the SDK loads are used from the beginning", async () => {
@@ -210,7 +279,7 @@ describe("old keys", () => {
     await link.renewKeys([{ name: UNIT, key: "newer", key_epoch: 2, old_keys: [] }]);
     load();
     await starting;
-    expect(channel(UNIT).options).toMatchObject({ cipher: { key: "newer" } });
+    expect(link.keys.get(UNIT)).toBe("newer");
   });
 
   it("open nothing once the person hears the channel no more", async () => {
@@ -219,8 +288,8 @@ describe("old keys", () => {
     const listener = channel(UNIT).listener;
     site.leave(UNIT);
     await update();
-    listener({ ...ENCRYPTED, extras: { headers: { seq: 1, epoch: "e1" } } });
-    await Promise.resolve();
+    listener(sealed({ id: "row-1", channel: UNIT, seq: 1, prev_seq: 0 }, { key: "hidden" }));
+    await new Promise((resolve) => setTimeout(resolve));
     expect(told.filter((word) => word.startsWith("row") || word.startsWith("hint"))).toEqual([]);
   });
 });
@@ -233,18 +302,18 @@ describe("another session", () => {
   });
 
   it("changes nothing where the channels and keys are the same", async () => {
-    const options = channel(UNIT).options;
     await update();
-    expect(channel(UNIT).options).toBe(options);
     expect(ably.link.authorized).toBe(0);
     expect(told).toEqual([]);
   });
 
-  it("sets another key on the channel that is open", async () => {
+  it("brings another key for the channel that is open", async () => {
     const session = await site.session();
     session.channels.find(({ name }) => name === UNIT).key = "another key";
     await link.update(session);
-    expect(channel(UNIT).options).toEqual({ cipher: { key: "another key" } });
+    ably.link.deliver(site.notify(UNIT), { key: "another key" });
+    await taken();
+    expect(told).toEqual(["row 1 of e1"]);
     expect(link.attached).toBe(true);
   });
 

@@ -202,7 +202,7 @@ describe("the flag", () => {
     vi.spyOn(Math, "random").mockReturnValue(0.9); // the stream moves to standby later than the session is asked for
     await page.attach();
     page.site.transport = "sse";
-    page.ably.link.deliver(page.site.notify(UNIT), { encoding: "cipher" }); // which makes the page ask for the session
+    page.ably.link.deliver(page.site.notify(UNIT), { key: "another" }); // which makes the page ask for the session
     await pass(5000);
     expect(page.streams.all.slice(2).map(({ lane }) => lane)).not.toContain("standby");
     expect(page.ably.link.closed).toBe(false);
@@ -229,12 +229,21 @@ it("fetches at once what Ably only tells of, several rows with one request", asy
   expect(page.site.asked.filter((call) => call === "after").length).toBe(before + 1);
 });
 
-it("begins again where Ably tells of a row of another log", async () => {
+it("does not begin again for a row of another log: Ably may send again what was published before a restore", async () => {
   const page = await new Page().onAbly();
-  const row = page.site.notify(UNIT);
-  page.ably.link.deliver(row, { data: { id: row.id, seq: 1 }, extras: { headers: { seq: 1, epoch: "e0" } } });
-  await pass(100);
-  expect(page.site.asked).toContain("inbox");
+  page.ably.link.deliver(page.site.notify(UNIT), { epoch: "e0" });
+  await pass(5_000);
+  expect(page.site.asked).not.toContain("inbox");
+  expect(page.shown).toEqual([]);
+});
+
+it("tells by its receipts that its browser cannot verify, where that is why the server has it on SSE", async () => {
+  const page = new Page({ transport: "sse" });
+  page.site.reason = "cannot_verify";
+  await page.start();
+  await page.notify(UNIT);
+  await pass(2_000);
+  expect(page.site.receipted.map(({ transport }) => transport)).toEqual(["unable"]);
 });
 
 it("opens nothing when it was stopped while the session was on its way", async () => {

@@ -187,6 +187,13 @@ def test_the_figures_are_those_sums(world):
     assert 0 < found.assigned < 1
 
 
+def test_a_page_that_cannot_verify_what_ably_brings_is_no_failure_of_ablys(world):
+    world.sent(Arm.ABLY, by="unable", ms=20)
+    assert world.counted(Arm.ABLY) == (0, 0, 0, 0)
+    world.sent(Arm.ABLY, by="sse", ms=20)
+    assert world.counted(Arm.ABLY) == (1, 1, 1, 1)
+
+
 def test_the_charts_have_each_minute_by_arm(world):
     world.sent(Arm.ABLY, by="ably", ms=200)
     world.sent(Arm.ABLY)

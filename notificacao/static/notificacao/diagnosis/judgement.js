@@ -32,6 +32,7 @@ export const STATUS = {
   untried: "skipped", // a link before it is broken
   not_on_ably: "skipped",
   too_many_channels: "skipped",
+  cannot_verify: "skipped",
   "server.ok": "ok",
   "server.slow": "warning",
   "server.offline": "failure",
@@ -71,7 +72,7 @@ export const STATUS = {
   "channels.refused": "failure",
   "keys.ok": "ok",
   "keys.unproven": "ok",
-  "keys.insecure": "failure",
+  "keys.forged": "failure",
   "keys.wrong": "failure",
   "tabs.ok": "ok",
   "tabs.insecure": "warning",
@@ -84,6 +85,7 @@ export const STATUS = {
 const WHY_SSE = {
   not_in_rollout: "not_on_ably",
   too_many_channels: "too_many_channels",
+  cannot_verify: "cannot_verify",
   ably_out_of_use: "token.suspended",
 };
 const SLOW_ANSWER = 1_000; // ms
@@ -166,9 +168,12 @@ export const judge = {
     return found(refused ? "channels.refused" : "channels.late", figures);
   },
 
-  /** Judge the keys. `read` and `unread`: channels whose recent message came again, and could or could not be read. */
-  keys(/** @type {{canDecrypt: boolean, read: number, unread: number}} */ { canDecrypt, read, unread }) {
-    if (!canDecrypt) return found("keys.insecure");
+  /**
+   * Judge the keys, by the recent message of each channel that came again: `read` and `unread` could and could not be
+   * decrypted, `forged` were not signed by the server.
+   */
+  keys(/** @type {{forged: number, read: number, unread: number}} */ { forged, read, unread }) {
+    if (forged) return found("keys.forged", { channels: forged });
     if (unread) return found("keys.wrong", { channels: unread });
     return found(read ? "keys.ok" : "keys.unproven", { channels: read });
   },

@@ -5,9 +5,10 @@
  * @typedef {import("../live/ably.js").Message} Message
  */
 
-import { clientOptions, isRefusal } from "../live/ably.js";
+import { clientOptions, decode, isRefusal } from "../live/ably.js";
 import { ApiError } from "../live/api.js";
 import { browserId } from "../live/lane.js";
+import { Verifier } from "../live/signature.js";
 
 const ANSWER_WITHIN = 10_000; // ms
 const FIRST_EVENT_WITHIN = 5_000; // ms
@@ -144,6 +145,8 @@ class AblyProbe {
     this.Message = Realtime.Message;
     this.channels = session.channels;
     const address = /** @type {import("../live/types.js").AblyAddress} */ (session.ably);
+    this.verifier = new Verifier();
+    this.verifier.renew(address.signing_keys);
     this.realtime = new Realtime(clientOptions(address, async () => token));
   }
 
@@ -170,9 +173,8 @@ class AblyProbe {
     };
   }
 
-  #attach(/** @type {import("../live/types.js").Channel} */ { name, key }) {
-    const cipher = canDecrypt() ? { cipher: { key } } : {};
-    const channel = this.realtime.channels.get(name, { params: { rewind: "1" }, ...cipher });
+  #attach(/** @type {import("../live/types.js").Channel} */ { name }) {
+    const channel = this.realtime.channels.get(name, { params: { rewind: "1" } });
     const hear = (/** @type {Message} */ message) => this.#messages.set(name, message);
     channel.subscribe("notification", hear).catch(() => {});
     return channel;
@@ -180,27 +182,21 @@ class AblyProbe {
 
   async heard() {
     await within(new Promise(() => {}), REWIND_WITHIN);
-    const readable = await Promise.all([...this.#messages].map(([name, message]) => this.#isReadable(name, message)));
-    const read = readable.filter(Boolean).length;
-    return { canDecrypt: canDecrypt(), read, unread: readable.length - read };
+    const judged = await Promise.all([...this.#messages].map(([name, message]) => this.#judge(name, message)));
+    const count = (/** @type {string} */ word) => judged.filter((judgement) => judgement === word).length;
+    return { forged: count("forged"), read: count("read"), unread: count("unread") };
   }
 
-  /** Tell whether any key opens the message: it may be encrypted with a key that was renewed since. */
-  async #isReadable(/** @type {string} */ name, /** @type {Message} */ { encoding, data, extras }) {
-    if (!encoding) return true;
-    for (const key of this.channels.find((channel) => channel.name === name)?.old_keys ?? []) {
-      if (!(await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } })).encoding) return true;
-    }
-    return false;
+  /** Tell whether the server signed the message, and any key opens it: perhaps one that was renewed since. */
+  async #judge(/** @type {string} */ name, /** @type {Message} */ message) {
+    if ((await this.verifier.judge(name, message)).doubt) return "forged";
+    const channel = this.channels.find((channel) => channel.name === name);
+    return (await decode(this.Message, message, [channel?.key, ...(channel?.old_keys ?? [])])) ? "read" : "unread";
   }
 
   close() {
     this.realtime.close();
   }
-}
-
-function canDecrypt() {
-  return Boolean(globalThis.crypto?.subtle);
 }
 
 /**

@@ -2,9 +2,13 @@
 
 import { part } from "./part.js";
 
-/** Tell whether `link` is a path of this site or an https address; other schemes could run code. */
-export function isSafe(/** @type {string} */ link) {
-  return /^(\/(?![/\\])|https:\/\/)/.test(link);
+const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/; // as in texts.py
+
+/** Tell whether `link` is a path of this site, or https on one of its `hosts`: the server's own rule (texts.link). */
+export function isSafe(/** @type {string} */ link, /** @type {string[]} */ hosts) {
+  if (CONTROL.test(link)) return false;
+  const host = /^https:\/\/([^/?#@\\]+)(?:[/?#]|$)/.exec(link);
+  return host ? hosts.includes(host[1]) : /^\/(?![/\\])/.test(link);
 }
 
 export class Items {
@@ -41,8 +45,8 @@ export class Items {
     its(".title").href = page.notification.replace("00000000-0000-0000-0000-000000000000", id);
     its(".message").textContent = row.message;
     const link = row.link ?? "";
-    its(".link").hidden = !isSafe(link);
-    if (isSafe(link)) its(".link").href = link;
+    its(".link").hidden = !isSafe(link, page.hosts);
+    if (isSafe(link, page.hosts)) its(".link").href = link;
     this.showRead(item, row.read ?? false);
     this.showArchived(item, row.archived ?? false);
     this.showAge(item);

@@ -1,13 +1,21 @@
-/** Link the page to Ably by the official SDK: one channel for each of the person's, with its own key. */
+/**
+ * Link the page to Ably by the official SDK: one channel for each of the person's, without a cipher. A message is verified
+ * first, and only then decoded, with the channel's key, by the SDK's own `Message.fromEncoded`.
+ */
+
+import { Verifier } from "./signature.js";
 
 /**
  * @typedef {import("./types.js").Session} Session
  * @typedef {"connecting" | "attached" | "disconnected" | "suspended" | "failed"} LinkState
  * @typedef {{name: string, key: string?, key_epoch?: number?, old_keys?: string[]}} ChannelKeys
- * @typedef {{encoding?: string, data?: any, extras?: {headers?: {seq?: number, epoch?: string}}}} Message
+ * @typedef {import("./signature.js").Message} Message
+ * @typedef {import("./signature.js").Place} Place
+ * @typedef {{place: Place, message: Message, late: ReturnType<typeof setTimeout>}} Held
  */
 
 const KEY_PATIENCE = 300; // ms in which the stream brings the key of a message that no known key reads
+const SIGNERS_AGAIN = 60_000; // ms between two questions who signs: anybody can name a signer that is unknown
 
 /** @type {Promise<any>?} */
 let loading = null;
@@ -52,33 +60,54 @@ export function isRefusal(/** @type {number} */ errorCode) {
   return errorCode >= 40_000 && errorCode < 50_000;
 }
 
+/** Resolve to what a verified message holds, read with the first of `keys` that opens it; to null where none does. */
+export async function decode(
+  /** @type {any} the SDK's */ Message,
+  /** @type {Message} */ { encoding, data, extras },
+  /** @type {(string | null | undefined)[]} */ keys,
+) {
+  for (const key of keys) {
+    const read = await Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
+    if (!read.encoding) return read.data;
+  }
+  return null;
+}
+
 export class AblyLink {
   /**
    * @param {{
    *   sdk: () => Promise<any>,
    *   token: () => Promise<string>,
-   *   onRow: (row: import("./types.js").Row, epoch: string) => void,
-   *   onHint: (place: {channel: string, seq: number, epoch: string}) => void, // a row is there, and must be fetched
+   *   isNews: (place: Place) => boolean, // it may be shown; else it is an old message that came again
+   *   onRow: (row: import("./types.js").Row, place: Place) => void,
+   *   onHint: (place: Place) => void, // the server says that a row is there, and it must be fetched
+   *   onDoubt: (doubt: import("./signature.js").Doubt) => void, // a message that the server may not have sent
    *   onState: (state: LinkState) => void,
    *   onStale: () => void, // a key or a capability is not today's: fetch the session
    * }} options
    */
-  constructor({ sdk, token, onRow, onHint, onState, onStale }) {
+  constructor({ sdk, token, isNews, onRow, onHint, onDoubt, onState, onStale }) {
     this.sdk = sdk;
     this.token = token;
+    this.isNews = isNews;
     this.onRow = onRow;
     this.onHint = onHint;
+    this.onDoubt = onDoubt;
     this.onState = onState;
     this.onStale = onStale;
     this.state = /** @type {LinkState} */ ("connecting");
     this.wasAttached = false;
     /** @type {import("./types.js").Channel[]} */
     this.channels = [];
-    /** @type {Map<string, string?>} channel → base64, as set on the SDK's channel */
+    this.verifier = new Verifier();
+    this.askedForSigners = -Infinity;
+    /** @type {Map<string, Promise<void>>} channel → its messages are taken one after the other */
+    this.turns = new Map();
+    /** @type {Map<string, string?>} channel → base64 */
     this.keys = new Map();
     /** @type {Map<string, string[]>} channel → what a message may still be encrypted with */
     this.oldKeys = new Map();
-    /** @type {Set<{name: string, message: Message, late: ReturnType<typeof setTimeout>}>} messages without a key */
+    /** @type {Set<Held>} messages without a key */
     this.held = new Set();
     this.closed = false;
     /** @type {any} the SDK's connection */
@@ -97,6 +126,7 @@ export class AblyLink {
       if (this.closed) return;
       this.Message = Realtime.Message;
       const address = /** @type {import("./types.js").AblyAddress} */ (session.ably);
+      this.verifier.renew(address.signing_keys); // fails where an older server names none: nothing could be believed
       this.realtime = new Realtime(clientOptions(address, this.token));
     } catch {
       this.#enter("failed");
@@ -110,6 +140,7 @@ export class AblyLink {
   async update(/** @type {Session} */ session) {
     this.channels = session.channels; // also for whoever is still waiting, for the SDK or for a token
     if (!this.realtime) return;
+    if (session.ably) this.verifier.renew(session.ably.signing_keys ?? []);
     const wanted = new Map(session.channels.map((channel) => [channel.name, channel]));
     for (const name of [...this.keys.keys()].filter((name) => !wanted.has(name))) this.#forget(name);
     const joined = session.channels.some(({ name }) => !this.keys.has(name));
@@ -124,10 +155,8 @@ export class AblyLink {
     this.channels = this.channels.map((channel) => ({ ...channel, ...keys.get(channel.name) }));
     if (!this.realtime) return;
     this.#listen();
-    for (const held of this.held) {
-      const candidates = [this.keys.get(held.name), ...(this.oldKeys.get(held.name) ?? [])];
-      if (keys.has(held.name) && (await this.#readWith(candidates, held.name, held.message))) this.#letGo(held);
-    }
+    for (const held of this.held)
+      if (keys.has(held.place.channel) && (await this.#read(held.place, held.message))) this.#letGo(held);
   }
 
   /** Try again at once: the network is back. */
@@ -148,9 +177,8 @@ export class AblyLink {
       const isNew = !before;
       this.oldKeys.set(name, before ? [before, ...old_keys] : old_keys);
       this.keys.set(name, key);
-      const channel = this.realtime.channels.get(name);
-      channel.setOptions({ cipher: { key } }).catch(() => {});
       if (!isNew) continue;
+      const channel = this.realtime.channels.get(name);
       channel.on(() => this.#judge());
       const hear = (/** @type {Message} */ message) => this.#receive(name, message);
       channel.subscribe("notification", hear).catch(() => {});
@@ -161,59 +189,66 @@ export class AblyLink {
   #forget(/** @type {string} */ name) {
     this.keys.delete(name);
     this.oldKeys.delete(name);
+    this.turns.delete(name);
     const channel = this.realtime.channels.get(name);
     channel.off();
     channel.unsubscribe();
     channel.detach().catch(() => {});
   }
 
+  /** Verify at once, and take the messages of a channel in their order. */
   #receive(/** @type {string} */ name, /** @type {Message} */ message) {
-    if (message.encoding) this.#readWithOldKeys(name, message);
-    else this.#hear(name, message);
+    const judged = this.verifier.judge(name, message);
+    const take = async () => this.#take(message, await judged);
+    this.turns.set(name, (this.turns.get(name) ?? Promise.resolve()).then(take, take));
   }
 
-  /**
-   * Try the old keys: a message that keeps its encoding was encrypted with another key than the one that is set. A key
-   * that is newer than ours is on its way by the stream; without it the row is fetched.
-   */
-  async #readWithOldKeys(/** @type {string} */ name, /** @type {Message} */ message) {
-    if (await this.#readWith(this.oldKeys.get(name) ?? [], name, message)) return;
+  async #take(/** @type {Message} */ message, /** @type {Awaited<ReturnType<Verifier["judge"]>>} */ { place, doubt }) {
+    if (this.closed) return;
+    if (doubt) {
+      if (doubt === "unknown_key") this.#askForSigners();
+      this.onDoubt(doubt);
+    } else if (this.#isWanted(place) && !(await this.#read(place, message))) this.#hold(place, message);
+  }
+
+  /** Ask who signs by now: keys may have changed since the session. */
+  #askForSigners() {
+    const now = performance.now();
+    if (now - this.askedForSigners < SIGNERS_AGAIN) return;
+    this.askedForSigners = now;
+    this.onStale();
+  }
+
+  #isWanted(/** @type {Place} */ place) {
+    return !this.closed && this.keys.has(place.channel) && this.isNews(place);
+  }
+
+  /** Wait a moment for the key: one that is newer than ours is on its way by the stream. Else the row is fetched. */
+  #hold(/** @type {Place} */ place, /** @type {Message} */ message) {
     const late = setTimeout(() => {
       this.#letGo(held);
+      if (!this.#isWanted(place)) return;
       this.onStale();
-      this.#hear(name, { extras: message.extras });
+      this.onHint(place);
     }, KEY_PATIENCE);
-    const held = { name, message, late };
+    const held = { place, message, late };
     this.held.add(held);
   }
 
-  #letGo(/** @type {{name: string, message: Message, late: ReturnType<typeof setTimeout>}} */ held) {
+  #letGo(/** @type {Held} */ held) {
     clearTimeout(held.late);
     this.held.delete(held);
   }
 
-  /** Pass the row of `message` on where one of `keys` reads it; tell whether one does. */
-  async #readWith(
-    /** @type {(string | null | undefined)[]} */ keys,
-    /** @type {string} */ name,
-    /** @type {Message} */ { encoding, data, extras },
-  ) {
-    for (const key of keys) {
-      const read = await this.Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
-      if (read.encoding) continue;
-      this.#hear(name, read);
-      return true;
-    }
-    return false;
-  }
-
-  /** Pass the row on, or its place where the message has no row. */
-  #hear(/** @type {string} */ name, /** @type {Message} */ { data, extras }) {
-    if (this.closed || !this.keys.has(name)) return;
-    const { seq, epoch } = extras?.headers ?? {};
-    if (!epoch) return;
-    if (data?.channel === name) this.onRow(data, epoch);
-    else if (Number.isSafeInteger(seq)) this.onHint({ channel: name, seq: Number(seq), epoch });
+  /** Pass on what a verified message holds, a row or a reference to one; tell whether one of our keys reads it. */
+  async #read(/** @type {Place} */ place, /** @type {Message} */ message) {
+    const { channel } = place;
+    const read = await decode(this.Message, message, [this.keys.get(channel), ...(this.oldKeys.get(channel) ?? [])]);
+    if (!read) return false;
+    if (!this.#isWanted(place)) return true;
+    if (read.channel === channel) this.onRow(read, place);
+    else this.onHint(place);
+    return true;
   }
 
   /** Sum up the state of the connection and all its channels in one word. */

@@ -1,5 +1,7 @@
 /** Call the API with the site's session. */
 
+import { canVerify } from "./signature.js";
+
 /** Hold an answer that is an error; `status` 0 means no answer at all. `retryAfter` is milliseconds, or null. */
 export class ApiError extends Error {
   constructor(
@@ -35,13 +37,18 @@ export class Api {
   }
 
   /** @returns {Promise<import("./types.js").Session>} */
-  session() {
-    return this.#call("GET", "/api/v1/session/");
+  async session() {
+    return this.#call("GET", `/api/v1/session/?ed25519=${await canVerify()}`);
   }
 
   /** @returns {Promise<string>} */
   async ablyToken() {
     return (await this.#call("POST", "/api/v1/ably/token/")).token;
+  }
+
+  /** Tell that messages came by Ably which the server may not have sent. */
+  unverified(/** @type {import("./signature.js").Doubt} */ reason, /** @type {number} */ count) {
+    return this.#call("POST", "/api/v1/ably/unverified/", { reason, count });
   }
 
   /**

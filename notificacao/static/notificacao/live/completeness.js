@@ -123,6 +123,12 @@ export function report(/** @type {State} */ state, /** @type {import("./types.js
   });
 }
 
+/** Tell whether the row `seq` of a channel was not shown yet, and lies after all that was. */
+export function isNews(/** @type {State} */ state, /** @type {string} */ name, /** @type {number} */ seq) {
+  const channel = state.channels[name];
+  return channel !== undefined && seq > channel.complete && !channel.ahead.some((link) => link.seq === seq);
+}
+
 /** Return the channels of which something is known to be missing. */
 export function lacking(/** @type {State} */ state) {
   return Object.keys(state.channels).filter((name) => state.channels[name].head > state.channels[name].complete);

@@ -17,6 +17,7 @@ const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
 const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
 const ENOUGH = { late: 1, failed: 3, silent: 2 }; // so many in a row mean that no stream comes through
+const TELL_DOUBT_WITHIN = 10_000; // ms
 const RECONNECT_PAUSE = 1_000; // ms in which several events that the network is back count as one
 
 export class Connection {
@@ -63,6 +64,7 @@ export class Connection {
       onRefused: (status) => (status === 401 ? this.on.signedOut() : this.polling.isOn || this.#refreshSoon()),
       fetch: api.fetch,
     });
+    this.doubted = { unsigned: 0, unknown_key: 0, wrong: 0 }; // messages from Ably
     this.doubts = { late: 0, failed: 0, silent: 0 };
     this.polling = new Polling({
       look: async () => (await this.incoming.look()) && this.#refreshSoon(), // the count has changed
@@ -107,6 +109,7 @@ export class Connection {
     if (!this.incoming.hear(session)) return;
     this.on.counts(session.unread);
     this.wantsAbly = session.transport === "ably";
+    this.incoming.isUnable = session.reason === "cannot_verify";
     if (this.wantsAbly) this.#useAbly(session);
     else this.#useStream();
   }
@@ -124,8 +127,10 @@ export class Connection {
     this.link = new AblyLink({
       sdk: this.sdk,
       token: () => this.#token(),
-      onRow: (row, epoch) => this.#hearAbly(row, epoch),
-      onHint: ({ epoch, ...place }) => this.incoming.isOfThisLog(epoch) && this.incoming.told(place, FETCH_PATIENCE),
+      isNews: (place) => this.incoming.isNews(place),
+      onRow: (row) => this.#hearAbly(row),
+      onHint: (place) => this.incoming.told(place, FETCH_PATIENCE),
+      onDoubt: (doubt) => this.#doubtAbly(doubt),
       onState: (state) => this.#followLink(state),
       onStale: () => this.#refreshSoon(),
     });
@@ -254,10 +259,25 @@ export class Connection {
     this.incoming.reach(position, channels);
   }
 
-  #hearAbly(/** @type {import("./types.js").Row} */ row, /** @type {string} */ epoch) {
-    if (!this.incoming.isOfThisLog(epoch)) return;
+  #hearAbly(/** @type {import("./types.js").Row} */ row) {
     this.incoming.take(row, "ably");
     this.incoming.catchUp.ifLacking(GAP_PATIENCE);
+  }
+
+  /**
+   * Take a message that the server may not have sent as a hint at most: what our own stream told of and is lacking is
+   * fetched, in its usual time. Tell the server of each kind once, at some moment, as all pages may see such messages.
+   */
+  #doubtAbly(/** @type {import("./signature.js").Doubt} */ doubt) {
+    this.incoming.catchUp.ifLacking();
+    const before = this.doubted[doubt];
+    this.doubted[doubt] += 1;
+    if (before) return;
+    this.timers.after(doubt, Math.random() * TELL_DOUBT_WITHIN, () =>
+      this.api.unverified(doubt, this.doubted[doubt]).catch(() => {
+        this.doubted[doubt] = 0; // it was not told: the next one tells
+      }),
+    );
   }
 
   // --- Whether streams come through

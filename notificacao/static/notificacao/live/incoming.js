@@ -39,6 +39,7 @@ export class Incoming {
     this.on = on;
     this.stopped = false;
     this.restartedAt = -Infinity;
+    this.isUnable = false; // the person is on Ably, and their browser is not
     /** @type {completeness.State?} null until it is known which channels the person hears */
     this.state = null;
     /** @type {Row[]?} rows that come while the list is fetched anew */
@@ -71,6 +72,14 @@ export class Incoming {
   /** Tell whether there is a channel for which no open stream speaks. */
   get isUncovered() {
     return this.state !== null && completeness.uncovered(this.state);
+  }
+
+  /**
+   * Tell whether a row at that place may be shown: it is of this log, and this tab has not seen to it yet. Ably may bring
+   * again what was published long ago.
+   */
+  isNews(/** @type {{channel: string, seq: number, epoch: string}} */ { channel, seq, epoch }) {
+    return this.state !== null && epoch === this.#epoch && completeness.isNews(this.state, channel, seq);
   }
 
   /** Return what this tab can tell others of the log; null: nothing yet. */
@@ -167,7 +176,7 @@ export class Incoming {
   take(/** @type {Row} */ row, /** @type {import("./types.js").Path?} */ path) {
     this.#move((state) => completeness.shown(state, row));
     if (path && this.received.add(row.id)) {
-      this.receipts.add(row.id, path);
+      this.receipts.add(row.id, this.isUnable ? "unable" : path);
       this.on.row(row);
     }
     if (this.meanwhile) this.meanwhile.push(row);

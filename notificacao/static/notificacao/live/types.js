@@ -4,7 +4,10 @@
  * @typedef {{
  *   name: string, head: number, since: number, key: string?, key_epoch: number?, old_keys?: string[],
  * }} Channel one that the person may subscribe to; keys only for those on Ably
- * @typedef {{endpoint: string?, port: number, tls: boolean, client_id: string}} AblyAddress
+ * @typedef {{id: string, key: string}} SigningKey a public key of the server's, Ed25519, in base64
+ * @typedef {{
+ *   endpoint: string?, port: number, tls: boolean, client_id: string, signing_keys: SigningKey[],
+ * }} AblyAddress
  * @typedef {{
  *   person: string, login: string, transport: "sse" | "ably", reason?: string?, position: string, channels: Channel[],
  *   unread: number, ably: AblyAddress?, stream: string,
@@ -21,7 +24,7 @@
  * @typedef {{unread: number}} Counts
  *
  * @typedef {{id: string, transport: Path, held_ms: number}} Delivery
- * @typedef {"ably" | "sse" | "standby" | "rest"} Path how a row came
+ * @typedef {"ably" | "sse" | "standby" | "rest" | "unable"} Path how a row came; unable: by SSE, as the browser cannot verify
  * @typedef {"live" | "standby"} LaneName
  * @typedef {"ably" | "standby" | "sse" | "polling" | "connecting" | "offline"} Status
  * @typedef {{since: number, name: string, head: number, at: number}} Fact the channel has no row in (head, at]
