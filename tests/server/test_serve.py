@@ -53,7 +53,8 @@ def server(environment):
 
 
 def address(process):
-    """From the one line that it prints once it answers."""
+    """From the line that it prints once it answers, after the one about its settings."""
+    assert re.fullmatch(r"Configuração: .+; DEBUG (des)?ligado\n", process.stdout.readline())
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         assert selector.select(PATIENCE), "the server said nothing"

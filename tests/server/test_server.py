@@ -40,9 +40,9 @@ class Terminal(io.StringIO):
             self.written.set()
 
     def address(self) -> str:
-        """From its one line, as soon as it is there."""
+        """From its last line, as soon as it is there."""
         assert self.written.wait(PATIENCE), "the server said nothing"
-        return re.fullmatch(r"No ar em (http://127\.0\.0\.1:\d+/) \(Ctrl-C encerra\)\n", self.getvalue())[1]
+        return re.search(r"\nNo ar em (http://127\.0\.0\.1:\d+/) \(Ctrl-C encerra\)\n", self.getvalue())[1]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from prometheus_client import start_http_server
 
+from notificacao.conf import conf
 from notificacao.server import ending, runtime
 
 ENDS_WITHIN = 10.0  # seconds; docs/operations.md lets a pod have 20
@@ -26,6 +27,7 @@ class Command(BaseCommand):
                 "Com SQLite o despachante vive dentro do servidor (manage.py serve). "
                 "Para tê-lo em um processo próprio, defina DATABASE_URL com um PostgreSQL."
             )
+        self.stdout.write(conf.told)
         if metrics_port is not None:
             try:
                 start_http_server(metrics_port, addr=metrics_host)
