@@ -46,8 +46,9 @@ def judge() -> dict[str, Any]:
 
 def _tasks(ages: dict[str, float | None]) -> dict[str, bool]:
     """Return, of each task that is expected or runs, whether it is alive and did its work lately."""
-    alive = dict.fromkeys(runtime.expected(), False) | runtime.status()
-    return {name: is_alive and _is_fresh(name, ages.get(name)) for name, is_alive in alive.items()}
+    alive = runtime.status()
+    names = dict.fromkeys([*runtime.expected(), *alive])
+    return {name: alive.get(name, True) and _is_fresh(name, ages.get(name)) for name in names}
 
 
 def _is_fresh(name: str, age: float | None) -> bool:
