@@ -25,6 +25,12 @@ class Conf:
         return settings.ABLY_API_KEY.partition(":")[2]
 
     @property
+    def told(self) -> str:
+        """Return one line, in Portuguese, that says where the settings came from and whether DEBUG is on."""
+        read = f"Configuração: {settings.ENV_FILE.path or 'variáveis de ambiente, sem arquivo .env'}"
+        return f"{read}; DEBUG {'ligado' if settings.DEBUG else 'desligado'}"
+
+    @property
     def wakes_cross_processes(self) -> bool:
         """Tell whether the channel layer reaches beyond this process."""
         return settings.CHANNEL_LAYERS["default"]["BACKEND"] != "channels.layers.InMemoryChannelLayer"

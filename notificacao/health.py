@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
@@ -18,7 +18,7 @@ from notificacao import presence, rollout
 from notificacao.conf import conf
 from notificacao.eventlog import now
 from notificacao.models import BreakerState, CanaryProbe
-from notificacao.server.runtime import runtime
+from notificacao.server import readiness
 from semtas.postgresql import reserve
 
 logger = structlog.get_logger(__name__)
@@ -37,11 +37,9 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name]}`; 503 where a check fails."""
-    checks = {"database": database_answers(), **tasks_of_this_process()}
-    failing = [name for name, passed in checks.items() if not passed]
-    body = {"status": "failing" if failing else "ok", "checks": checks, "failing": failing}
-    return JsonResponse(body, status=503 if failing else 200)
+    """Answer what `readiness.judge` returns; 503 where a check fails."""
+    body = readiness.judge()
+    return JsonResponse(body, status=503 if body["failing"] else 200)
 
 
 @require_safe
@@ -82,24 +80,6 @@ def _of_ably() -> dict[str, Any]:
         "breaker": breaker,
         "active_channels": presence.count_on_ably(),
     }
-
-
-def tasks_of_this_process() -> dict[str, bool]:
-    """Return `{task: whether it is alive}`; one that was never started is not."""
-    expected = ["hub", "dispatcher"] if conf.DISPATCHER == "embedded" else ["hub"]
-    return {**dict.fromkeys(expected, False), **runtime.status()}
-
-
-def database_answers() -> bool:
-    """Tell whether the database answers the smallest query. The process's log says why not; the answer never does."""
-    try:
-        with reserve.meanwhile(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("database_does_not_answer", error=type(error).__name__)
-        return False
-    return True
 
 
 urlpatterns = [

@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 
 from notificacao.conf import conf
+from notificacao.rounds import Rounds
 
 logger = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ HUBS = "hubs"
 REVOCATIONS = "revocations"
 FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 
+PULSE_EVERY = 5.0  # seconds between two wakes by which a process finds out that wakes cross
 _TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
 _SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
 _FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
@@ -109,6 +111,8 @@ class WakeRelay:
         self._waiting: set[str] = set()
         self._has_topics = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._pulse = f"pulse.{self._origin}"
+        self.rounds = Rounds()  # of wakes that went out and came back
 
     def add(self, topic: str) -> None:
         """Have `topic` sent. Raises RuntimeError where the loop is closed."""
@@ -137,6 +141,12 @@ class WakeRelay:
                 message = {"type": "wake", "topic": topic, "origin": self._origin}
                 await get_channel_layer().group_send(_group(topic), message)
 
+    async def pulse(self) -> None:
+        """Send this process a wake every `PULSE_EVERY` seconds, until cancelled: it comes back where wakes cross."""
+        while True:
+            self.add(self._pulse)
+            await asyncio.sleep(PULSE_EVERY)
+
     async def listen(self, topics: Collection[str]) -> None:
         """Ring for what other processes send of `topics`, until cancelled.
 
@@ -159,13 +169,15 @@ class WakeRelay:
         async with asyncio.timeout(_SUBSCRIBE_WITHIN):
             await layer.flush()
             channel = await layer.new_channel()
-            for topic in topics:
+            for topic in (*topics, self._pulse):
                 await layer.group_add(_group(topic), channel)
             return channel
 
     def _ring_for(self, message: dict) -> None:
-        """Ring the doorbells of the message's topic, where another process sent it."""
-        if message["origin"] != self._origin:
+        """Ring the doorbells of the message's topic, where another process sent it; note a pulse of this process."""
+        if message["topic"] == self._pulse:
+            self.rounds.succeeded()
+        elif message["origin"] != self._origin:
             ring(message["topic"])
 
     def flush(self) -> None:
@@ -221,8 +233,15 @@ async def relay_and_listen(topics: Collection[str]) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(relay.send())
             tasks.create_task(relay.listen(topics))
+            tasks.create_task(relay.pulse())
     finally:
         _set_relay(None)
+
+
+def age() -> float | None:
+    """Return the seconds since a wake of this process went out and came back; None where none ever did."""
+    relay = _relay
+    return relay.rounds.age if relay else None
 
 
 def _set_relay(relay: WakeRelay | None) -> None:

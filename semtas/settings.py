@@ -5,6 +5,8 @@ REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of pr
 """
 
 import base64
+import ipaddress
+import os
 import re
 from pathlib import Path
 
@@ -14,11 +16,15 @@ from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
 from semtas import csp
+from semtas.env_file import EnvFile, Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+ENV_FILE = EnvFile(BASE_DIR / ".env")
+
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env.ENVIRON = variables = Variables(ENV_FILE.values | os.environ)
+env.escape_proxy = True  # undoes what `Variables` does to `$`, which the library takes for the start of a name
 
 
 def setting(read, name, default, *, unit="", minimum=None, maximum=None):
@@ -55,6 +61,11 @@ def choice(name, default, allowed):
     return value
 
 
+def words(name, default):
+    """Return the variable `name`, words with commas between them, without the blanks around each."""
+    return [word.strip() for word in env.list(name, default=default) if word.strip()]
+
+
 def rate(name, default):
     """Return `(a minute, at once)` of the variable `name`, such as `10/15`. Raises ImproperlyConfigured."""
     text = env.str(name, default=default)
@@ -68,7 +79,7 @@ def rate(name, default):
 
 def signing_keys(name, default):
     """Return the one or two private keys of the variable `name`. Raises ImproperlyConfigured, which tells no key."""
-    keys = env.list(name, default=default)
+    keys = words(name, default)
     try:
         sizes = {len(base64.b64decode(key, validate=True)) for key in keys}
     except ValueError:
@@ -87,10 +98,18 @@ EMBEDDED_SECRET_KEY = "embedded-secret-for-one-machine-only-set-SECRET_KEY-in-pr
 
 DEBUG = switch("DEBUG", True)
 SECRET_KEY = env.str("SECRET_KEY", default=EMBEDDED_SECRET_KEY)
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", [])
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 BEHIND_TLS = switch("BEHIND_TLS", not DEBUG)
+FORWARDED_ALLOW_IPS = words("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
+for _proxy in FORWARDED_ALLOW_IPS:
+    try:
+        ipaddress.ip_network(_proxy)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"FORWARDED_ALLOW_IPS: {error}. Name the proxies' addresses and networks: whoever is trusted may claim any."
+        ) from error
 
 INSTALLED_APPS = [
     "notificacao",
@@ -379,7 +398,7 @@ CANARY_EVERY = setting(env.float, "CANARY_EVERY", 15.0, unit="seconds", minimum=
 CANARY_MISSES = setting(env.int, "CANARY_MISSES", 3, unit="probes in a row", minimum=0, maximum=100)
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
-ENCRYPTION_SECRET_FALLBACKS = env.list("ENCRYPTION_SECRET_FALLBACKS", default=[])
+ENCRYPTION_SECRET_FALLBACKS = words("ENCRYPTION_SECRET_FALLBACKS", [])
 EMBEDDED_SIGNING_KEY = base64.b64encode(b"embedded-signing-key-one-machine").decode()
 SIGNING_KEYS = signing_keys("SIGNING_KEYS", [EMBEDDED_SIGNING_KEY])
 
@@ -406,6 +425,7 @@ RECEIPT_SHARED_SAMPLE = setting(
 # --- Logs: one JSON object a line, never a title, a body or a name ---------------------------
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+ENV_FILE.refuse_unknown(variables.asked)
 _log_processors: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

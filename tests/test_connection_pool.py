@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from notificacao.database import DatabaseThread
-from notificacao.health import database_answers
+from notificacao.server import readiness
 from semtas.postgresql import reserve
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
@@ -117,7 +117,7 @@ def elsewhere(work):
 
 def test_health_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all, monkeypatch):
     monkeypatch.setattr(connection.pool, "timeout", 10)
-    assert elsewhere(database_answers)
+    assert elsewhere(readiness.judge)["checks"]["database"]
 
 
 async def test_a_stream_has_a_connection_while_requests_hold_all_that_they_may(requests_hold_all, monkeypatch):

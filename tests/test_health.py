@@ -1,23 +1,27 @@
 """Health: live while the process serves, ready when all that it needs is there."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from notificacao import presence
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.presence import Count
-from notificacao.server.runtime import runtime
+from notificacao.server.runtime import runtime as process
 
 
 @pytest.fixture
-def status(monkeypatch):
-    """What the runtime of this process says; a test process runs neither hub nor dispatcher."""
-    says = {"hub": True, "dispatcher": True}
-    monkeypatch.setattr(runtime, "status", lambda: says)
-    return says
+def runtime(monkeypatch):
+    """The runtime as it is a moment after its start; a test process runs neither hub nor dispatcher."""
+    tasks = {name: SimpleNamespace(done=lambda: False) for name in ("hub", "dispatcher")}
+    monkeypatch.setattr(process, "_tasks", tasks)
+    monkeypatch.setattr(process, "_rounds", {name: lambda: 0.04 for name in ("hub", "presence", "dispatcher")})
+    return process
 
 
 @pytest.fixture
@@ -37,50 +41,107 @@ def test_live_answers_without_a_database_and_without_a_login(client, database_aw
     assert answer.json() == {"status": "ok"}
 
 
-def test_ready_when_database_hub_and_dispatcher_are_there(client, db, status):
+def test_ready_when_the_database_is_as_it_should_be_and_every_task_did_its_work_lately(client, db, runtime):
     answer = client.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ok",
-        "checks": {"database": True, "hub": True, "dispatcher": True},
+        "checks": dict.fromkeys(("database", "writable", "migrations", "hub", "presence", "dispatcher"), True),
         "failing": [],
+        "last_round": {"hub": 0.0, "presence": 0.0, "dispatcher": 0.0},
     }
 
 
-@pytest.mark.parametrize("part", ["hub", "dispatcher"])
-def test_not_ready_without_a_part_of_the_runtime(client, db, status, part):
-    status[part] = False
+def failing(client) -> list[str]:
     answer = client.get("/health/ready")
-    assert answer.status_code == 503
-    assert answer.json()["failing"] == [part]
+    assert answer.status_code == (503 if answer.json()["failing"] else 200)
+    return answer.json()["failing"]
+
+
+@pytest.mark.parametrize("part", ["hub", "dispatcher"])
+def test_not_ready_without_a_part_of_the_runtime(client, db, runtime, part):
+    runtime._tasks[part].done = lambda: True
+    assert failing(client) == [part]
+
+
+@pytest.mark.parametrize("part", ["hub", "presence", "dispatcher"])
+def test_not_ready_where_a_part_lives_and_did_nothing_for_long_or_ever(client, db, runtime, part):
+    runtime._rounds[part] = lambda: 27.0
+    assert failing(client) == [part]
+    assert client.get("/health/ready").json()["last_round"][part] == 27.0
+    runtime._rounds[part] = lambda: None
+    assert failing(client) == [part]
+
+
+def test_a_redis_that_is_away_is_told_and_makes_no_process_unready(client, db, runtime):
+    runtime._tasks["wakes"] = runtime._tasks["hub"]
+    runtime._rounds["wakes"] = lambda: 3_600.0
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["last_round"]["wakes"]) == (200, 3_600.0)
 
 
 def test_a_process_that_never_started_its_runtime_is_not_ready(client, db):
-    answer = client.get("/health/ready")
-    assert answer.status_code == 503
-    assert answer.json()["failing"] == ["hub", "dispatcher"]
+    assert failing(client) == ["hub", "presence", "dispatcher"]
 
 
-def test_without_an_embedded_dispatcher_none_is_expected_here(client, db, status, settings):
+def test_without_an_embedded_dispatcher_none_is_expected_here(client, db, runtime, settings):
     settings.DISPATCHER = "external"
-    del status["dispatcher"]
-    assert client.get("/health/ready").json()["checks"] == {"database": True, "hub": True}
+    del runtime._tasks["dispatcher"], runtime._rounds["dispatcher"]
+    assert failing(client) == []
+    assert "dispatcher" not in client.get("/health/ready").json()["checks"]
 
 
-def test_not_ready_without_the_database_and_no_secret_is_told(client, db, status, database_away):
-    answer = client.get("/health/ready")
-    assert answer.status_code == 503
-    assert answer.json()["failing"] == ["database"]
-    assert b"segredo" not in answer.content
+def test_not_ready_without_the_database_and_no_secret_is_told(client, db, runtime, database_away):
+    assert failing(client) == ["database", "writable", "migrations"]
+    assert b"segredo" not in client.get("/health/ready").content
 
 
-def test_a_check_with_the_cookie_of_a_login_needs_no_database_either(client, ana, status, request):
+def test_a_check_with_the_cookie_of_a_login_needs_no_database_either(client, ana, runtime, request):
     client.force_login(ana)
     request.getfixturevalue("database_away")
     assert [client.get(f"/health/{name}").status_code for name in ("live", "ready", "ably")] == [200, 503, 200]
 
 
-def test_an_answer_is_never_cached(client, db, status):
+def test_not_ready_where_a_migration_is_missing_and_ready_where_the_database_is_ahead(client, db, runtime):
+    applied = MigrationRecorder.Migration.objects.filter(app="notificacao")
+    MigrationRecorder(connection).record_applied("notificacao", "9999_of_a_later_release")
+    assert failing(client) == []
+    applied.filter(name=applied.exclude(name__startswith="9999").latest("pk").name).delete()
+    assert failing(client) == ["migrations"]
+
+
+def test_an_empty_database_is_not_ready(client, db, runtime):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_migrations RENAME TO elsewhere")
+    assert failing(client) == ["migrations"]
+
+
+@pytest.mark.postgres
+def test_a_database_that_is_read_only_is_not_ready(client, db, runtime):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+    assert failing(client) == ["writable"]
+
+
+@pytest.mark.sqlite
+def test_a_file_that_may_not_be_written_is_not_ready(client, db, runtime, monkeypatch, tmp_path):
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = on")
+        try:
+            assert failing(client) == ["writable"]
+        finally:
+            cursor.execute("PRAGMA query_only = off")
+    monkeypatch.setitem(connection.settings_dict, "NAME", tmp_path / "gone.sqlite3")
+    assert failing(client) == ["writable"]
+
+
+def test_no_check_writes(client, db, runtime):
+    with CaptureQueriesContext(connection) as queries:
+        assert failing(client) == []
+    assert not [query["sql"] for query in queries if not query["sql"].lstrip().startswith(("SHOW", "PRAGMA", "SELECT"))]
+
+
+def test_an_answer_is_never_cached(client, db, runtime):
     for path in ("/health/live", "/health/ready", "/health/ably"):
         assert "no-store" in client.get(path)["Cache-Control"]
 
@@ -167,7 +228,7 @@ def test_without_the_database_it_says_so_and_no_secret(client, in_use, database_
     assert (answer.status_code, answer.json()) == (503, {"status": "failing"})
 
 
-def test_an_ably_that_is_away_makes_no_process_unready(client, in_use, status):
+def test_an_ably_that_is_away_makes_no_process_unready(client, in_use, runtime):
     CanaryProbe.objects.create(error="no answer")
     BreakerState.objects.update(state="open")
     assert client.get("/health/ready").status_code == 200

@@ -1,23 +1,39 @@
 """The settings: each wrong value stops the start, by name; each name is documented."""
 
 import re
+import shutil
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from notificacao.conf import conf
+from semtas.env_file import EnvFile
 from tests.live.ably_server import ROOT
 from tests.settings_file import SETTINGS, run_settings
 
-READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|signing_keys\(|env\.\w+\()\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|words\(|signing_keys\(|env\.\w+\()\s*"([A-Z_]+)"')
 
 
-def load(monkeypatch, **environment):
+def load(monkeypatch, settings=SETTINGS, **environment):
     """The settings as a process with `environment` would have them."""
     for name in documented():
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return run_settings()
+    return run_settings(settings)
+
+
+@pytest.fixture
+def with_file(monkeypatch, tmp_path):
+    """`with_file(content)`: the settings of a project that has this `.env`, without any variable."""
+    (tmp_path / "semtas").mkdir()
+    settings = shutil.copy(SETTINGS, tmp_path / "semtas")
+
+    def run(content: bytes | str, **environment):
+        (tmp_path / ".env").write_bytes(content if isinstance(content, bytes) else content.encode())
+        return load(monkeypatch, settings, **environment)
+
+    return run
 
 
 def documented() -> set[str]:
@@ -88,6 +104,8 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
         ("RATE_LOGIN", "-10/15"),
         ("RATE_LOGIN_ADDRESS", "1000000/1"),
         ("RATE_CALLS", "0"),
+        ("FORWARDED_ALLOW_IPS", "*"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.1, proxy"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_says_which_one_it_is(monkeypatch, name, value):
@@ -118,3 +136,83 @@ def test_a_token_may_live_for_a_day_only_where_the_keys_tokens_cannot_be_revoked
         load(monkeypatch, **a_day)
     with pytest.raises(ImproperlyConfigured, match=r"ABLY_TOKEN_TTL=86401 .* 86400"):
         load(monkeypatch, ABLY_KEY_REVOCABLE="false", ABLY_TOKEN_TTL="86401")
+
+
+# --- The file .env
+
+
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(with_file):
+    settings = with_file(b"\xef\xbb\xbfDEBUG=false\r\n# comment\r\n\r\nRATE_CALLS=7\r\n")
+    assert (settings["DEBUG"], settings["SESSION_COOKIE_SECURE"], settings["RATE_CALLS"]) == (False, True, 7)
+    assert settings["ENV_FILE"].path.name == ".env"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("# ours\nDEBUG = false", "line 2 .DEBUG."),
+        ("DEBUG =false", "line 1 .DEBUG."),
+        ("  DEBUG=false", "line 1 .DEBUG."),
+        ("DEBUG: false", "line 1 .DEBUG."),
+        ("DEBUG", "line 1 .DEBUG."),
+        ("set DEBUG=false", "line 1 .set."),
+        ("DEBUG=false # in production", "line 1: DEBUG"),
+        ('DEBUG="false', "line 1: DEBUG"),
+        ("SECRET_KEY='a'b'", "line 1: SECRET_KEY"),
+        ('SECRET_KEY="a\\nb"', "line 1: SECRET_KEY"),
+        ("SECRET_KEY=a\x00b", "line 1: SECRET_KEY"),
+        ("DEBUG=true\n\nDEBUG=false", "line 3: DEBUG is set already in line 1"),
+        ("debug=false", "line 1: debug is no setting. Is DEBUG meant"),
+        ("RATE_CALLS=7\nALOWED_HOSTS=a", "line 2: ALOWED_HOSTS is no setting. Is ALLOWED_HOSTS meant"),
+        ("COLOUR=blue", "line 1: COLOUR is no setting. See .env.example"),
+        (b"DEBUG=false\n# acess\xf3rio", "UTF-8"),
+        ("DEBUG=false".encode("utf-16"), "UTF-8"),
+    ],
+)
+def test_what_is_not_understood_stops_the_start_by_line_and_name(with_file, content, told):
+    with pytest.raises(ImproperlyConfigured, match=told):
+        with_file(content)
+
+
+@pytest.mark.parametrize("spoil", [lambda file: file.symlink_to(file.parent / "gone"), lambda file: file.mkdir()])
+def test_a_file_that_is_there_and_cannot_be_read_stops_the_start(tmp_path, spoil):
+    spoil(tmp_path / ".env")
+    with pytest.raises(ImproperlyConfigured, match=r"\.env cannot be read"):
+        EnvFile(tmp_path / ".env")
+
+
+def test_an_error_in_the_file_tells_no_secret(with_file):
+    with pytest.raises(ImproperlyConfigured) as error:
+        with_file("SECRET_KEY='segredo'segredo'")
+    assert "segredo" not in str(error.value)
+
+
+@pytest.mark.parametrize("secret", ["$HOME", "$$", "a$b", r"a\$b", r"\$HOME", r"a\b", 'a"b', "a#b", "ção", "a=b"])
+def test_a_value_is_taken_as_it_is_from_the_file_and_from_the_environment(with_file, secret):
+    assert with_file(f"SECRET_KEY={secret}\nENCRYPTION_SECRET='{secret}'")["SECRET_KEY"] == secret
+    settings = with_file(f"ENCRYPTION_SECRET='{secret}'", SECRET_KEY=secret)
+    assert (settings["SECRET_KEY"], settings["ENCRYPTION_SECRET"]) == (secret, secret)
+
+
+def test_the_environment_wins_over_the_file(with_file):
+    assert with_file("RATE_CALLS=7", RATE_CALLS="8")["RATE_CALLS"] == 8
+
+
+def test_lists_are_stripped(with_file):
+    settings = with_file(
+        'ALLOWED_HOSTS= a , b,\nSECRET_KEY_FALLBACKS=one, two\nENCRYPTION_SECRET_FALLBACKS="three , four"\n'
+        "CSRF_TRUSTED_ORIGINS=https://a, https://b\nFORWARDED_ALLOW_IPS=10.0.0.1, 10.1.0.0/16"
+    )
+    assert settings["ALLOWED_HOSTS"] == ["a", "b"]
+    assert settings["SECRET_KEY_FALLBACKS"] == ["one", "two"]
+    assert settings["ENCRYPTION_SECRET_FALLBACKS"] == ["three", "four"]
+    assert settings["CSRF_TRUSTED_ORIGINS"] == ["https://a", "https://b"]
+    assert settings["FORWARDED_ALLOW_IPS"] == ["10.0.0.1", "10.1.0.0/16"]
+
+
+def test_the_line_of_the_start_says_which_file_was_read_and_whether_debug_is_on(with_file, settings):
+    read = with_file("DEBUG=false")
+    settings.ENV_FILE, settings.DEBUG = read["ENV_FILE"], read["DEBUG"]
+    assert conf.told == f"Configuração: {read['ENV_FILE'].path}; DEBUG desligado"
+    settings.ENV_FILE.path, settings.DEBUG = None, True
+    assert conf.told == "Configuração: variáveis de ambiente, sem arquivo .env; DEBUG ligado"

@@ -193,7 +193,7 @@ async def test_with_wakes_off_nothing_rings(without_wakes, doorbell):
 
 
 class Layer:
-    """A channel layer that others share: keeps what was sent, and fails while it is told to."""
+    """A channel layer that others share: keeps what was sent, and fails while it is told to; pulses come back."""
 
     def __init__(self):
         self.sent = []
@@ -213,7 +213,10 @@ class Layer:
     async def group_send(self, group, message):
         await self._answer()
         assert group == f"wakes.{message['topic']}"
-        self.sent.append(message["topic"])
+        if message["topic"].startswith("pulse."):
+            self.queue.put_nowait(message)
+        else:
+            self.sent.append(message["topic"])
 
     async def flush(self):
         await self._answer()
@@ -279,7 +282,20 @@ async def test_what_another_process_sends_rings_and_what_came_from_here_does_not
 
 async def test_only_what_is_listened_to_is_received(carrying):
     await eventually(lambda: carrying.joined)
-    assert carrying.joined == ["wakes.test"]
+    assert [group for group in carrying.joined if not group.startswith("wakes.pulse.")] == ["wakes.test"]
+
+
+async def test_the_relay_tells_when_a_wake_went_out_and_came_back(layer, monkeypatch):
+    monkeypatch.setattr(wakes, "PULSE_EVERY", 0.01)
+    assert wakes.age() is None
+    task = asyncio.create_task(wakes.relay_and_listen(["test"]))
+    await eventually(lambda: wakes.age() is not None)
+    layer.fails = True
+    await eventually(lambda: wakes.age() > 0.5)
+    layer.fails = False
+    await eventually(lambda: wakes.age() < 0.5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("trouble", ["fails", "hangs"])

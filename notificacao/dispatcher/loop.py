@@ -21,6 +21,7 @@ from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
 from notificacao.epoch import LogResetDetector
+from notificacao.rounds import Rounds
 from notificacao.transports import Transport
 
 logger = structlog.get_logger(__name__)
@@ -46,6 +47,8 @@ class Dispatcher:
         self._holder = uuid.uuid4().hex
         self._term: int | None = None
         self._leads_until = 0.0  # monotonic seconds: a leader that slept past them asks again before it publishes
+        self._leading_rounds = Rounds()
+        self._stamping_rounds = Rounds()
         self._placed = False  # whether the first answer about the lease has come
         self._reset_detector = LogResetDetector()
         self._stamping = DatabaseThread("stamp")
@@ -60,6 +63,12 @@ class Dispatcher:
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
+
+    @property
+    def age(self) -> float | None:
+        """Return the seconds since the lease was asked for and rows were looked for, whichever is longer ago."""
+        led, looked = self._leading_rounds.age, self._stamping_rounds.age
+        return None if led is None or looked is None else max(led, looked)
 
     @property
     def leads(self) -> bool:
@@ -136,6 +145,7 @@ class Dispatcher:
             logger.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
             self._placed, self._term = True, term
             wakes.ring(wakes.DISPATCHER)
+        self._leading_rounds.succeeded()
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
@@ -145,6 +155,7 @@ class Dispatcher:
         try:
             while True:
                 await self._stamp_what_waits(rang)
+                self._stamping_rounds.succeeded()
                 rang = await doorbell.wait(conf.DISPATCH_POLL)
         finally:
             doorbell.close()
@@ -158,6 +169,7 @@ class Dispatcher:
         stamped, numbered = BATCH, 0
         while (stamped == BATCH or numbered == changes.BATCH) and self._term is not None:
             stamped, skipped, numbered, renewed = await self._stamping.run(self._stamp_batch, self._term)
+            self._stamping_rounds.succeeded()
             self._orchestrator.note_keys(renewed)
             to_publish = not skipped if stamped else rang
             if to_publish:

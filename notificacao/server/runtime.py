@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from collections.abc import Callable, Collection
 
 import structlog
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import connection
 from notificacao import wakes
 from notificacao.conf import conf
 from notificacao.dispatcher.loop import Dispatcher
+from notificacao.rounds import Rounds
 from notificacao.server.ending import end_tasks
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
@@ -33,6 +35,8 @@ class Runtime:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task] = {}
+        self._rounds: dict[str, Callable[[], float | None]] = {}
+        self._has_site = True
         self._drained_by_server = False
         self._hub: Hub | None = None
         self._stream: StreamApplication | None = None
@@ -41,24 +45,51 @@ class Runtime:
         """Start the tasks; without effect where they have started. Raises RuntimeError without a running loop."""
         if self._tasks:
             return
-        self._hub = Hub()
+        self._hub = hub = Hub()
         self._stream = StreamApplication(self._hub)
         self._run("hub", self._hub.run())
+        self._rounds |= {"hub": lambda: hub.rounds.age, "presence": lambda: hub.presence.rounds.age}
         if conf.DISPATCHER == "embedded":
-            self._run("dispatcher", Dispatcher(_transport()).run())
+            self._run_dispatcher()
         if conf.wakes_cross_processes:
             for_dispatcher = wakes.FOR_DISPATCHERS if conf.DISPATCHER == "embedded" else ()
-            self._run("wakes", wakes.relay_and_listen([wakes.HUBS, *for_dispatcher]))
+            self._run_wakes([wakes.HUBS, *for_dispatcher])
         if connection.vendor == "sqlite":
-            self._run("notice", _watch_other_processes())
+            noticed = Rounds()
+            self._run("notice", _watch_other_processes(noticed))
+            self._rounds["notice"] = lambda: noticed.age
 
-    def _run(self, name: str, work) -> None:
-        self._tasks[name] = asyncio.create_task(work, name=name)
+    async def dispatch(self) -> None:
+        """Run the dispatcher without a site around it, until cancelled or until one of its tasks fails."""
+        self._has_site = False
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._run_dispatcher(tasks)
+                if conf.wakes_cross_processes:
+                    self._run_wakes(wakes.FOR_DISPATCHERS, tasks)
+        finally:
+            self._forget_tasks()
+
+    def _run_dispatcher(self, tasks: asyncio.TaskGroup | None = None) -> None:
+        dispatcher = Dispatcher(_transport())
+        self._run("dispatcher", dispatcher.run(), tasks)
+        self._rounds["dispatcher"] = lambda: dispatcher.age
+
+    def _run_wakes(self, topics: Collection[str], tasks: asyncio.TaskGroup | None = None) -> None:
+        self._run("wakes", wakes.relay_and_listen(topics), tasks)
+        self._rounds["wakes"] = wakes.age
+
+    def _run(self, name: str, work, tasks: asyncio.TaskGroup | None = None) -> None:
+        self._tasks[name] = (tasks or asyncio).create_task(work, name=name)
+
+    def _forget_tasks(self) -> None:
+        self._tasks.clear()
+        self._rounds.clear()
 
     async def stop(self) -> None:
         """Cancel the tasks, wait for their end as `end_tasks` does, and close the stream application."""
         await end_tasks(*self._tasks.values())
-        self._tasks.clear()
+        self._forget_tasks()
         if self._stream is not None:
             self._stream.close()
         self._hub = self._stream = None
@@ -75,6 +106,15 @@ class Runtime:
     def status(self) -> dict[str, bool]:
         """Return `{task: whether it is alive}`; empty before the start."""
         return {name: not task.done() for name, task in self._tasks.items()}
+
+    def expected(self) -> list[str]:
+        """Return the tasks without which this process does not do its part."""
+        dispatches = not self._has_site or conf.DISPATCHER == "embedded"
+        return ["hub", "presence"] * self._has_site + ["dispatcher"] * dispatches
+
+    def rounds(self) -> dict[str, float | None]:
+        """Return `{task: seconds since a round of it succeeded}`, None where none ever did; empty before the start."""
+        return {name: age() for name, age in self._rounds.items()}
 
     async def stream(self, scope, receive, send) -> None:
         """Serve `/api/v1/stream/`, as an ASGI application."""
@@ -118,18 +158,10 @@ def _transport() -> Transport | None:
     return AblyTransport()
 
 
-async def dispatch() -> None:
-    """Run the dispatcher without a site around it, until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(Dispatcher(_transport()).run(), name="dispatcher")
-        if conf.wakes_cross_processes:
-            tasks.create_task(wakes.relay_and_listen(wakes.FOR_DISPATCHERS), name="wakes")
-
-
-async def _watch_other_processes() -> None:
+async def _watch_other_processes(rounds: Rounds) -> None:
     """Wake this process when another one has written to the SQLite file, until cancelled.
 
-    `PRAGMA data_version` moves with every such commit.
+    `PRAGMA data_version` moves with every such commit. Each look is noted in `rounds`.
     """
     database = sqlite3.connect(settings.DATABASES["default"]["NAME"])
     with contextlib.closing(database):
@@ -140,6 +172,7 @@ async def _watch_other_processes() -> None:
                 seen = version
                 wakes.ring(wakes.DISPATCHER)
                 wakes.ring(wakes.HUBS)
+            rounds.succeeded()
             await asyncio.sleep(_NOTICE_EVERY)
 
 

@@ -9,6 +9,7 @@ from types import FrameType
 
 import uvicorn
 
+from notificacao.conf import conf
 from notificacao.server.ending import end_hard_after
 from notificacao.server.runtime import runtime
 from notificacao.server.takeover import http_protocol
@@ -59,6 +60,7 @@ def configuration() -> uvicorn.Config:
         access_log=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
+        forwarded_allow_ips=conf.FORWARDED_ALLOW_IPS,
     )
 
 

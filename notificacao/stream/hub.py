@@ -14,6 +14,7 @@ from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
+from notificacao.rounds import Rounds
 from notificacao.stream import frames, tail
 from notificacao.stream.access_refresh import AccessRefresh
 from notificacao.stream.authorisation import Grant
@@ -52,10 +53,11 @@ class Hub:
         withheld = WithheldRows(self.registry, self.replay_cache, self._access_thread, lambda: self.position)
         self.access = AccessRefresh(self.registry, self._access_thread, withheld)
         self.counts = UnreadCounts(self.registry, self._aside_thread)
-        self._presence = PresenceReporter(self.registry, self._aside_thread)
+        self.presence = PresenceReporter(self.registry, self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
         self._transport_switch = TransportSwitch(self.registry)
+        self.rounds = Rounds()  # of looks at the log
         self._known_until = 0.0
         self._tail_thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -71,7 +73,7 @@ class Hub:
                     self._sweep,
                     self.access.work_off,
                     self.counts.count_newcomers,
-                    self._presence.report,
+                    self.presence.report,
                 ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:
@@ -123,6 +125,7 @@ class Hub:
                 if known is None:
                     self._known_until = began + KNOWN_FOR
                 await self._apply(news)
+                self.rounds.succeeded()
                 if not news.more:
                     await doorbell.wait(self._until_next_look(known is None))
                     await asyncio.sleep(max(0.0, began + JOIN - time.monotonic()))

@@ -8,6 +8,7 @@ from notificacao import presence
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.presence import Count
+from notificacao.rounds import Rounds
 from notificacao.stream.batches import batches
 from notificacao.stream.registry import SubscriberRegistry
 
@@ -26,6 +27,7 @@ class PresenceReporter:
     def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread):
         self._registry = registry
         self._thread = thread
+        self.rounds = Rounds()  # each has written, so the database takes writes
         self._process = uuid.uuid4().hex
         self._reported: dict[str, Count] = {}
         self._idle_since: dict[str, float] = {}
@@ -34,6 +36,7 @@ class PresenceReporter:
         """Report once, then pause for EVERY seconds."""
         if not await self._thread.run(presence.record_process, self._process):
             self._reported.clear()
+        self.rounds.succeeded()
         counts = await self._count()
         now = time.monotonic()
         gone = dict.fromkeys(self._reported.keys() - counts.keys(), _NOBODY)

@@ -14,7 +14,7 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     ),
     "ids that are made up": ("kQ8…", "[…]", "а", "：", "＊"),
     "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "user_logged_out"),
-    "uvicorn": ("FORWARDED_ALLOW_IPS", "X-Forwarded-For"),
+    "proxies": ("X-Forwarded-For",),
     "nginx": ("limit_conn",),
     "Kubernetes": ("httpHeaders",),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),

@@ -60,6 +60,18 @@ async def test_an_embedded_dispatcher_runs_beside_it_and_leads(runtime, settings
     await eventually(lambda: in_database(DispatcherLease.objects.exclude(holder="").exists))
 
 
+async def test_each_part_tells_when_a_round_of_it_succeeded(runtime, settings):
+    settings.DISPATCHER = "embedded"
+    assert runtime.rounds() == {}
+    runtime.start()
+    assert {"hub", "presence", "dispatcher"} <= runtime.rounds().keys()
+    await eventually(lambda: None not in runtime.rounds().values())
+    for name in runtime.rounds():
+        settled = runtime.rounds()[name]
+        if name != "presence":  # every five seconds
+            await eventually(lambda name=name, settled=settled: runtime.rounds()[name] < settled)
+
+
 async def test_a_second_start_changes_nothing(runtime):
     runtime.start()
     tasks, hub, stream = dict(runtime._tasks), runtime._hub, runtime._stream
@@ -295,7 +307,7 @@ async def test_other_processes_are_listened_to_for_what_runs_here(runtime, setti
 
 
 async def test_a_dispatcher_without_a_site_listens_for_itself_and_both_end_together(listened, dispatchers):
-    work = asyncio.create_task(runtime_module.dispatch())
+    work = asyncio.create_task(Runtime().dispatch())
     await eventually(lambda: listened and dispatchers)
     work.cancel()
     await asyncio.wait([work])

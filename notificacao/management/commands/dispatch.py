@@ -6,9 +6,10 @@ import signal
 import uvloop
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from prometheus_client import start_http_server
 
-from notificacao.server import ending, runtime
+from notificacao.conf import conf
+from notificacao.server import beside, ending
+from notificacao.server.runtime import runtime
 
 ENDS_WITHIN = 10.0  # seconds; docs/operations.md lets a pod have 20
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     help = "Carimba e despacha as notificações. Inicie quantos quiser: um lidera, os outros aguardam. SIGTERM encerra."
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--metrics-port", type=int, help="serve as métricas do Prometheus nesta porta")
+        parser.add_argument("--metrics-port", type=int, help="serve métricas, /health/live e /health/ready nesta porta")
         parser.add_argument("--metrics-host", default="127.0.0.1", help="endereço das métricas (padrão: 127.0.0.1)")
 
     def handle(self, *, metrics_port: int | None, metrics_host: str, **options) -> None:
@@ -26,14 +27,15 @@ class Command(BaseCommand):
                 "Com SQLite o despachante vive dentro do servidor (manage.py serve). "
                 "Para tê-lo em um processo próprio, defina DATABASE_URL com um PostgreSQL."
             )
-        if metrics_port is not None:
-            try:
-                start_http_server(metrics_port, addr=metrics_host)
-            except (OSError, OverflowError) as error:
-                raise CommandError(
-                    f"Não é possível servir métricas em {metrics_host}:{metrics_port}: {error}."
-                ) from error
+        self.stdout.write(conf.told)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            if metrics_port is not None:
+                try:
+                    beside.serve(metrics_host, metrics_port, runner.get_loop())
+                except (OSError, OverflowError) as error:
+                    raise CommandError(
+                        f"Não é possível servir métricas em {metrics_host}:{metrics_port}: {error}."
+                    ) from error
             runner.run(_until_told_to_end())
 
 

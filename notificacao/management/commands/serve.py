@@ -4,6 +4,7 @@ import errno
 
 from django.core.management.base import BaseCommand, CommandError
 
+from notificacao.conf import conf
 from notificacao.database import ServedAlready, served_here_alone
 from notificacao.server import serve as server
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="porta; 0 escolhe uma livre (padrão: 8000)")
 
     def handle(self, *, host: str, port: int, **options) -> None:
+        self.stdout.write(conf.told)
         try:
             with self._listen(host, port) as listener, served_here_alone():
                 address = server.address_of(listener)

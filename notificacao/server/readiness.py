@@ -1,0 +1,103 @@
+"""Judge whether this process is ready: the database is as this code needs it, and the work was done lately.
+
+Nothing here writes. Whether the database takes writes is known of the process's own: the hub reports its presence, the
+dispatcher renews its lease.
+"""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from notificacao.conf import conf
+from notificacao.server.runtime import runtime
+from notificacao.stream import presence_reporter
+from semtas.postgresql import reserve
+
+logger = structlog.get_logger(__name__)
+
+PATIENCE = 10.0  # seconds beyond its polls for which a loop may do without a round
+_NEVER_FAILS = (
+    "wakes",
+)  # with Redis away all is delivered, a poll later: it is told, and takes nobody off the balancer
+
+
+def judge() -> dict[str, Any]:
+    """Return `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name], "last_round": {task: seconds}}`.
+
+    `last_round` says how long ago a round of each task succeeded, null where none did yet. The process's log says why a
+    check of the database failed; the answer never does.
+    """
+    ages = runtime.rounds()
+    checks = _database() | _tasks(ages)
+    failing = [name for name, passed in checks.items() if not passed]
+    return {
+        "status": "failing" if failing else "ok",
+        "checks": checks,
+        "failing": failing,
+        "last_round": {name: None if age is None else round(age, 1) for name, age in ages.items()},
+    }
+
+
+def _tasks(ages: dict[str, float | None]) -> dict[str, bool]:
+    """Return, of each task that is expected or runs, whether it is alive and did its work lately."""
+    alive = runtime.status()
+    names = dict.fromkeys([*runtime.expected(), *alive])
+    return {name: alive.get(name, True) and _is_fresh(name, ages.get(name)) for name in names}
+
+
+def _is_fresh(name: str, age: float | None) -> bool:
+    if name in _NEVER_FAILS:
+        return True
+    pause = presence_reporter.EVERY if name == "presence" else conf.DISPATCH_POLL
+    return age is not None and age < 3 * pause + PATIENCE
+
+
+def _database() -> dict[str, bool]:
+    """Return whether the database answers, takes writes, and has all migrations of this code.
+
+    Migrations that this code does not know are no fault: a rollback of the code finds them.
+    """
+    checks = dict.fromkeys(("database", "writable", "migrations"), False)
+    try:
+        with reserve.meanwhile():
+            checks["writable"] = _is_writable()
+            checks["database"] = True
+            checks["migrations"] = not _missing_migrations()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("database_does_not_answer", error=type(error).__name__)
+    return checks
+
+
+def _is_writable() -> bool:
+    """Tell whether the database takes writes, as far as reading shows: a standby does not, nor a read-only file."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SHOW transaction_read_only")
+            return cursor.fetchone()[0] == "off"
+        cursor.execute("PRAGMA query_only")
+        file = Path(connection.settings_dict["NAME"])
+        return cursor.fetchone()[0] == 0 and all(os.access(path, os.W_OK) for path in (file, file.parent))
+
+
+def _missing_migrations() -> set[tuple[str, str]]:
+    """Return `(app, name)` of each migration of this code that the database lacks."""
+    applied = MigrationRecorder(connection).applied_migrations().keys()
+    missing = {
+        key for key, replaced in _migrations().items() if key not in applied and not (replaced and replaced <= applied)
+    }
+    if missing:
+        logger.warning("migrations_are_missing", migrations=sorted(map(".".join, missing)))
+    return missing
+
+
+@functools.cache
+def _migrations() -> dict[tuple[str, str], frozenset[tuple[str, str]]]:
+    """Return the migrations of this code, each with those that it replaces."""
+    nodes = MigrationLoader(None).graph.nodes
+    return {key: frozenset(migration.replaces) for key, migration in nodes.items() if migration is not None}
