@@ -150,34 +150,35 @@ class Dispatcher:
             doorbell.close()
 
     async def _stamp_what_waits(self, rang: bool) -> None:
-        """Stamp all rows that wait, batch by batch, and wake the hubs and the publishing.
+        """Stamp all rows that wait and number all changes, batch by batch, and wake the hubs and the publishing.
 
-        `rang`: whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
+        Batches of both take turns: a row waits for one batch of changes at most, however many there are. `rang`:
+        whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
         long ago: they are to be claimed.
         """
-        stamped = BATCH
-        while stamped == BATCH and self._term is not None:
-            stamped, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
+        more = True
+        while more and self._term is not None:
+            stamped, more, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
             self._orchestrator.note_keys(renewed)
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
 
-    def _stamp_batch(self, term: int) -> tuple[int, bool, dict[str, int]]:
-        """Stamp a batch of rows, and number the changes.
+    def _stamp_batch(self, term: int) -> tuple[int, bool, bool, dict[str, int]]:
+        """Stamp a batch of rows, and number a batch of changes.
 
-        Return how many rows, whether they were settled since nobody is on Ably, and `{channel: key epoch}` of the keys
-        that were renewed.
+        Return how many rows, whether more of either may wait, whether the rows were settled since nobody is on Ably,
+        and `{channel: key epoch}` of the keys that were renewed.
         """
         skip = self._rollout_now().off
         stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
         if stamped:
             wakes.wake(wakes.HUBS)
-        renewed: dict[str, int] = {}
-        while (batch := changes.number(term))[0]:
-            renewed |= batch[1]
+        numbered, renewed = changes.number(term)
+        if numbered:
             wakes.wake(wakes.HUBS)
-        return stamped, skip, renewed
+        more = stamped == BATCH or numbered == changes.BATCH
+        return stamped, more, skip, renewed
 
     async def _dispatch(self) -> None:
         """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""
