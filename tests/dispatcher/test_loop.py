@@ -11,8 +11,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from notificacao import eventlog, rollout
+from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import claims, lease, loop, sender
+from notificacao.dispatcher import changes, claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
@@ -403,3 +404,21 @@ async def test_a_standby_trims_nothing(database, monkeypatch):
     async with running(FakeTransport()) as standby:
         await standby._retain()
         assert not standby.leads
+
+
+async def test_rows_that_come_while_many_changes_wait_are_stamped_between_the_batches_of_them(database, monkeypatch):
+    monkeypatch.setattr(changes, "BATCH", 1)
+    await database(of_keys, ["a", "b", "c"])
+    number, waiting = changes.number, []
+
+    def number_while_rows_come(term):
+        waiting.append(Notification.objects.filter(seq=None).count())
+        numbered, renewed = number(term)
+        if numbered:
+            write(CHANNEL)
+        return numbered, renewed
+
+    monkeypatch.setattr(changes, "number", number_while_rows_come)
+    async with running(None):
+        await settled(database, "skipped", "skipped", "skipped")
+    assert not any(waiting)
