@@ -7,23 +7,28 @@ trip.
 import asyncio
 import contextlib
 import fcntl
+import functools
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections
+import stamina
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
 
 from semtas.postgresql import reserve
 
 Answer = TypeVar("Answer")
+Asked = ParamSpec("Asked")
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
 
-_IN_VAIN = {"40001", "40P01", "55P03"}  # PostgreSQL: serialization failure, deadlock, lock not available
+_CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+_IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
+_TRIES = 3
 
 
 class DatabaseClock:
@@ -102,6 +107,29 @@ def is_busy(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.OperationalError):
         return cause.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return isinstance(cause, PoolTimeout) or getattr(cause, "sqlstate", None) in _IN_VAIN
+
+
+def is_conflict(error: Exception) -> bool:
+    """Tell whether PostgreSQL ended the transaction in favour of another one: done anew, it may well succeed."""
+    return isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", None) in _CONFLICTS
+
+
+def in_one_transaction(act: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+    """Run `act` in a transaction, and in a new one where PostgreSQL ended it in favour of another: three times at most.
+
+    What `act` does beyond the database must bear to be done again. Within a transaction of the caller's it runs once:
+    what came before it in there is undone too.
+    """
+
+    @functools.wraps(act)
+    def repeated(*args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+        tries = 1 if connection.in_atomic_block else _TRIES
+        for attempt in stamina.retry_context(is_conflict, attempts=tries, wait_initial=0.01, wait_max=0.1):
+            with attempt, transaction.atomic():
+                answer = act(*args, **kwargs)
+        return answer
+
+    return repeated
 
 
 class DatabaseThread:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
+from notificacao.database import in_one_transaction
 from notificacao.models import KeptAnswer
 
 KEPT = timedelta(hours=24)
@@ -30,6 +31,7 @@ def fingerprint(asked: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@in_one_transaction
 def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any, bool]:
     """Act once for `owner` and `key`; return `(answer of act, whether it was kept from an earlier time)`.
 
@@ -37,16 +39,14 @@ def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any,
     under the same key meanwhile waits for it. Raises OtherRequest, UnderWay, and what `act` raises: then nothing is
     kept.
     """
-    asked_for = fingerprint(asked)
-    with transaction.atomic():
-        kept = _claim(owner, key, asked_for)
-        if kept.fingerprint != asked_for:
-            raise OtherRequest
-        if kept.answer is not None:
-            return kept.answer, True
-        kept.answer = act()
-        kept.save(update_fields=["answer"])
-        return kept.answer, False
+    kept = _claim(owner, key, asked_for := fingerprint(asked))
+    if kept.fingerprint != asked_for:
+        raise OtherRequest
+    if kept.answer is not None:
+        return kept.answer, True
+    kept.answer = act()
+    kept.save(update_fields=["answer"])
+    return kept.answer, False
 
 
 def was_used_otherwise(owner: str, key: str, asked: Any) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from notificacao import audiences, eventlog, metrics
 from notificacao.conf import conf
+from notificacao.database import in_one_transaction
 from notificacao.models import Notification, Person, Receipt
 
 
@@ -31,9 +31,7 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     """
     by_id = {delivery.id: delivery for delivery in deliveries}
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    with transaction.atomic():
-        person.lock()  # of two devices that tell of one notification at once, the first is kept
-        new = _record(person, channels, by_id)
+    new = _record(person, channels, by_id)
     for row in new:
         delivery = by_id[row.public_id]
         metrics.DELIVERED.labels(delivery.transport).inc()
@@ -41,8 +39,10 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     return len(new)
 
 
+@in_one_transaction
 def _record(person: Person, channels: Mapping[str, int], by_id: Mapping[uuid.UUID, Delivery]) -> list:
     """Keep the receipts that are new, and return their rows, each with the database's `now`."""
+    person.lock()  # of two devices that tell of one notification at once, the first is kept
     rows = eventlog.permitted(channels).filter(public_id__in=by_id).annotate(now=Now())
     known = Receipt.objects.filter(person=person, notification__in=rows, delivered_at__isnull=False)
     delivered = set(known.values_list("notification_id", flat=True))

@@ -1,15 +1,21 @@
 """The pool of connections to PostgreSQL: after an outage, in a rush, and where the database has defaults of its own."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
+from django.test import Client
 
+from notificacao import eventlog, reading
 from notificacao.database import DatabaseThread
+from notificacao.models import Notification
 from notificacao.server import readiness
 from semtas.postgresql import reserve
+from tests.producers import System, make_producer, to
+from tests.stamping import fill
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
@@ -49,17 +55,20 @@ def test_where_no_connection_answers_the_pool_is_not_tried_for_ever(copies, monk
         copies[0].get_new_connection(copies[0].get_connection_params())
 
 
-@pytest.fixture
-def serializable():
-    """A database whose transactions are serializable where nobody says otherwise."""
+@pytest.fixture(params=["repeatable read", "serializable"])
+def strict(request):
+    """A database whose transactions are of that level where nobody says otherwise; no connection is older."""
     name = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_isolation TO 'serializable'")
-        yield
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_isolation TO '{request.param}'")
+    connection.close()
+    connection.close_pool()
+    yield
+    with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
 
 
-def test_transactions_are_read_committed_whatever_the_database_has_as_its_default(serializable):
+def test_transactions_are_read_committed_whatever_the_database_has_as_its_default(strict):
     copy = connection.copy("pool_of_its_own")
     session = number(copy)
     try:
@@ -73,6 +82,47 @@ def test_transactions_are_read_committed_whatever_the_database_has_as_its_defaul
         copy.close_pool()
     while is_there(session):  # the database is dropped after the last test
         pass
+
+
+def statuses(number, ask):
+    """How many requests got which status, where `number` of them are under way, eight at once."""
+
+    def one(place):
+        try:
+            return ask(Client(raise_request_exception=False), place).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as crowd:
+        return Counter(crowd.map(one, range(number)))
+
+
+def test_ana_on_many_devices_who_mark_all_as_read_at_once_is_refused_nowhere(strict, as_ana, ana, of_ana):
+    fill(*[of_ana] * 40)
+
+    def read_all(client, place):
+        client.cookies = as_ana.cookies
+        up_to = {"up_to": f"{eventlog.position().epoch}.{place + 1}"}
+        return client.post("/api/v1/notifications/read-all/", up_to, content_type="application/json")
+
+    assert statuses(40, read_all) == {200: 40}
+    assert reading.unread_of(ana) == 0
+
+
+def test_one_key_sent_many_times_at_once_is_answered_each_time_and_sends_once(strict, ana):
+    system = System(make_producer())
+
+    def send(client, place):
+        return System(system.producer, system.key).post(to(people=["ana"]), **{"Idempotency-Key": "x"})
+
+    assert statuses(80, send) == {201: 80}
+    assert Notification.objects.count() == 1
+
+
+def test_ana_logs_in_on_many_devices_at_once(strict, ana, settings):
+    settings.RATE_LOGIN = settings.RATE_LOGIN_ADDRESS  # of one person too
+    login = {"username": "ana", "password": "segredo-de-teste"}
+    assert statuses(24, lambda client, place: client.post("/entrar/", login)) == {302: 24}
 
 
 def is_there(session) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 
-from notificacao import audiences, revocations, tokens
+from notificacao import access, audiences, changes, revocations, tokens
 from notificacao.models import AuditEvent, Channel, Person, Revocation
 from tests.stamping import number_changes
 
@@ -76,3 +76,38 @@ def test_where_tokens_cannot_be_taken_back_it_says_so(settings):
 def test_it_wants_a_reason():
     with pytest.raises(CommandError, match="motivo"):
         end_logins(" ")
+
+
+class Killed(BaseException):
+    """Ends the command as a kill does: nothing of the transaction that is open is kept, and nobody handles it."""
+
+
+@pytest.mark.parametrize("step", [(revocations, "ask"), (changes, "of_keys")])
+def test_where_it_was_killed_in_the_middle_the_next_call_does_all_that_is_left(client, ana, bia, monkeypatch, step):
+    for person in (ana, bia):
+        Channel.objects.create(name=audiences.channel_for_user(person))
+        client.force_login(person)
+        client.cookies.clear()
+    monkeypatch.setattr(access, "_BATCH", 1)
+    module, name = step
+    act, done = getattr(module, name), []
+
+    def act_once(*asked):
+        if done:
+            raise Killed
+        done.append(act(*asked))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, act_once)
+        with pytest.raises(Killed):
+            end_logins()
+    record = AuditEvent.objects.filter(action="tokens_revoked").order_by("pk")
+    assert [event.data["state"] for event in record] == ["begun"]
+    end_logins()
+    assert [event.data["state"] for event in record.all()] == ["begun", "begun", "ended"]
+    assert not Session.objects.exists()
+    assert {f"clientId:{audiences.client_id_for(each)}" for each in (ana, bia)} < set(
+        Revocation.objects.values_list("target", flat=True)
+    )
+    number_changes()
+    assert set(Channel.objects.values_list("key_epoch", flat=True)) <= {2, 3}

@@ -9,7 +9,7 @@ from notificacao.database import NOW, at_once
 from notificacao.dispatcher.stamp import CHANNELS, HEAD, lock_and_look
 from notificacao.models import StreamChange
 
-BATCH = 200  # changes in one transaction: each may write one channel's row
+BATCH = 100  # changes in one transaction: each may write one channel's row, and rows wait for their stamp meanwhile
 CHANGES = StreamChange._meta.db_table
 _WAITING = f"SELECT id FROM {CHANGES} WHERE number IS NULL ORDER BY id LIMIT {{limit}}"  # noqa: S608 – our table
 _GIVE = f"""

@@ -161,25 +161,26 @@ class Dispatcher:
             doorbell.close()
 
     async def _stamp_what_waits(self, rang: bool) -> None:
-        """Stamp all rows that wait and number all changes, a batch of each in turn; wake the hubs and the publishing.
+        """Stamp all rows that wait and number all changes, batch by batch, and wake the hubs and the publishing.
 
-        `rang`: whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
+        Batches of both take turns: a row waits for one batch of changes at most, however many there are. `rang`:
+        whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
         long ago: they are to be claimed.
         """
-        stamped, numbered = BATCH, 0
-        while (stamped == BATCH or numbered == changes.BATCH) and self._term is not None:
-            stamped, skipped, numbered, renewed = await self._stamping.run(self._stamp_batch, self._term)
+        more = True
+        while more and self._term is not None:
+            stamped, more, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
             self._stamping_rounds.succeeded()
             self._orchestrator.note_keys(renewed)
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
 
-    def _stamp_batch(self, term: int) -> tuple[int, bool, int, dict[str, int]]:
-        """Stamp a batch of rows, and number a batch of changes: no row waits for a change of thousands of people.
+    def _stamp_batch(self, term: int) -> tuple[int, bool, bool, dict[str, int]]:
+        """Stamp a batch of rows, and number a batch of changes.
 
-        Return how many rows, whether they were settled since nobody is on Ably, how many changes, and
-        `{channel: key epoch}` of the keys that were renewed.
+        Return how many rows, whether more of either may wait, whether the rows were settled since nobody is on Ably,
+        and `{channel: key epoch}` of the keys that were renewed.
         """
         skip = self._rollout_now().off
         stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
@@ -188,7 +189,8 @@ class Dispatcher:
         numbered, renewed = changes.number(term)
         if numbered:
             wakes.wake(wakes.HUBS)
-        return stamped, skip, numbered, renewed
+        more = stamped == BATCH or numbered == changes.BATCH
+        return stamped, more, skip, renewed
 
     async def _dispatch(self) -> None:
         """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db import transaction
-
 from notificacao import audit, idempotency, services
 from notificacao.content import Notice
+from notificacao.database import in_one_transaction
 from notificacao.models import AuditEvent, ProducerKey
 from notificacao.producing import orders as asked_for
 from notificacao.producing import scope
@@ -24,8 +23,7 @@ def send(key: ProducerKey, asked: list[Any], *, ip: str | None, idempotency_key:
     trail. Raises Faulty; with `idempotency_key` also idempotency.OtherRequest and UnderWay.
     """
     if not idempotency_key:
-        with transaction.atomic():
-            return _send(key, asked, ip), False
+        return in_one_transaction(_send)(key, asked, ip), False
     return idempotency.once(key.producer.who, idempotency_key, asked, lambda: _send(key, asked, ip))
 
 

@@ -1,5 +1,6 @@
 """Count what one or many people have not read, in one statement that looks only beyond their marks."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import connection
@@ -14,7 +15,7 @@ _NO_END = 2**63 - 1
 # `again` has the rows that are not the first of their event that the person may see: only the first counts, as in the
 # inbox. `heard` has the channels that each person may see.
 _UNREAD = """
-WITH heard (person_id, channel, since, mark) AS (VALUES {rows}),
+WITH heard (person_id, channel, since, mark) AS ({heard}),
 unread AS (
     SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
@@ -39,7 +40,11 @@ SELECT person_id, COUNT(*)
 FROM (SELECT person_id, seq FROM unread EXCEPT SELECT person_id, seq FROM again) AS counted
 GROUP BY person_id
 """
-_HEARD_ROW = "(CAST(%s AS bigint), CAST(%s AS text), CAST(%s AS bigint), CAST(%s AS bigint))"
+# The rows are few parameters, however many they are: either database has a bound on those.
+_HEARD = {
+    "postgresql": "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[])",
+    "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(%s)",
+}
 
 
 def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict[int, int]:
@@ -75,13 +80,15 @@ def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
 
 def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
     statement = _UNREAD.format(
-        rows=", ".join([_HEARD_ROW] * len(batch)),
+        heard=_HEARD[connection.vendor],
         now=NOW[connection.vendor].replace("%", "%%"),  # the statement has parameters
         notification=Notification._meta.db_table,
         receipt=Receipt._meta.db_table,
     )
+    columns = [list(column) for column in zip(*batch, strict=True)]
+    heard = columns if connection.vendor == "postgresql" else [json.dumps(batch)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for row in batch for value in row] + [up_to] * 2)
+        cursor.execute(statement, [*heard, up_to, up_to])
         return cursor.fetchall()
 
 

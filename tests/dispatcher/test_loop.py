@@ -10,9 +10,10 @@ import stamina
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import changes, eventlog, rollout
+from notificacao import eventlog, rollout
+from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import claims, lease, loop, sender
+from notificacao.dispatcher import changes, claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
@@ -373,25 +374,6 @@ async def test_a_log_that_was_set_back_under_a_leader_gets_another_epoch_and_goe
         await settled(database, "skipped", "skipped")
 
 
-async def test_rows_are_stamped_between_two_batches_of_changes(database, monkeypatch):
-    rounds = []
-    monkeypatch.setattr(loop.changes, "BATCH", 2)
-    for module, name in ((loop, "stamp"), (loop.changes, "number")):
-        work = getattr(module, name)
-
-        def noted(*args, work=work, name=name, **kwargs):
-            done = work(*args, **kwargs)
-            rounds.append((name, done))
-            return done
-
-        monkeypatch.setattr(module, name, noted)
-    await database(changes.of_keys, [f"private:unit:{number}:notifications" for number in range(5)])
-    async with running(FakeTransport()):
-        await eventually(lambda: sum(done[0] for name, done in rounds if name == "number") == 5)
-    first = next(place for place, (name, done) in enumerate(rounds) if name == "number" and done[0])
-    assert [name for name, _ in rounds[first : first + 5]] == ["number", "stamp", "number", "stamp", "number"]
-
-
 async def test_the_leader_trims_the_log_in_batches_and_clears_logins_by_itself(database, monkeypatch):
     cleared = []
     monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.02)
@@ -422,3 +404,21 @@ async def test_a_standby_trims_nothing(database, monkeypatch):
     async with running(FakeTransport()) as standby:
         await standby._retain()
         assert not standby.leads
+
+
+async def test_rows_that_come_while_many_changes_wait_are_stamped_between_the_batches_of_them(database, monkeypatch):
+    monkeypatch.setattr(changes, "BATCH", 1)
+    await database(of_keys, ["a", "b", "c"])
+    number, waiting = changes.number, []
+
+    def number_while_rows_come(term):
+        waiting.append(Notification.objects.filter(seq=None).count())
+        numbered, renewed = number(term)
+        if numbered:
+            write(CHANNEL)
+        return numbered, renewed
+
+    monkeypatch.setattr(changes, "number", number_while_rows_come)
+    async with running(None):
+        await settled(database, "skipped", "skipped", "skipped")
+    assert not any(waiting)

@@ -15,7 +15,7 @@ from notificacao.models.notification import uuid7
 from notificacao.reading import Filter, Reader, counting
 from tests.conftest import make_person
 from tests.rows import write
-from tests.stamping import stamp_all
+from tests.stamping import fill, stamp_all
 
 
 @pytest.fixture
@@ -109,3 +109,10 @@ def test_of_nobody_there_is_nothing_to_count(db, django_assert_max_num_queries):
     with django_assert_max_num_queries(1):
         assert reading.unread({}) == {}
         assert reading.unread({7: {}}) == {7: 0}
+
+
+def test_the_statement_has_as_many_parameters_for_one_channel_as_for_very_many(ana, of_ana):
+    """SQLite takes 250,000 at most, PostgreSQL 65,535."""
+    fill(of_ana)
+    many = {f"private:unit:{number}:notifications": 0 for number in range(70_000)}
+    assert reading.unread({ana.pk: many | {of_ana: 0}}) == {ana.pk: 1}

@@ -70,3 +70,21 @@ def test_what_left_by_its_age_while_it_was_brought_back_comes_back_as_not_read(a
     reading.archive(ana, row.public_id)
     in_turn(lambda: mark_up_to(ana, row), lambda: reading.unarchive(ana, row.public_id))
     assert list(reading.Reader(ana).inbox()) == [row]
+
+
+def test_an_act_that_postgresql_ends_in_favour_of_another_is_done_anew(ana, of_ana):
+    early, late = fill(of_ana, of_ana)
+    mark_up_to(ana, early)
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # the other one finds the deadlock, and is ended
+            ReadMark.objects.select_for_update().get(person=ana, channel=of_ana)
+            answer = other.submit(mark_up_to, ana, late)
+            while not _somebody_waits():
+                assert not answer.done()
+            ana.lock()
+        try:
+            assert answer.result() == 0
+        finally:
+            other.submit(connections.close_all).result()
+    assert ReadMark.objects.get(person=ana, channel=of_ana).seq == late.seq

@@ -3,9 +3,10 @@
 import time
 
 import pytest
+from django.db import transaction
 
 from notificacao import audiences, eventlog, wakes
-from notificacao.models import Notification, RolloutFlag
+from notificacao.models import Membership, Notification, Role, RolloutFlag, Unit
 from notificacao.stream.standby import PATIENCE
 from tests.asgi import in_database, set_rollout
 
@@ -198,3 +199,37 @@ async def test_what_moves_between_the_grant_and_the_join_is_in_the_heads(site, s
     assert first.data["channels"][norte] == 0
     assert second.data["channels"][norte] == 1
     assert second.data["position"] == str(site.hub.position)
+
+
+async def test_who_joins_more_units_than_ably_can_carry_leaves_it_and_comes_back_with_fewer(
+    site, standby, ana, client, settings
+):
+    settings.ABLY_API_KEY = "semtas.local:" + "s" * 32
+    await in_database(client.force_login, ana)
+
+    async def session():
+        answer = (await in_database(client.get, "/api/v1/session/")).json()
+        return answer["transport"], answer["reason"]
+
+    assert await session() == ("ably", None)
+    units = [Unit(code=f"U{place}", name=f"Unidade {place}") for place in range(111)]
+    await in_database(lambda: Unit.objects.bulk_create(units))
+    await in_database(join_all, ana, units)
+    await standby.next("session")
+    assert await session() == ("sse", "too_many_channels")
+    live = await site.open(ana)
+    await in_database(leave_all, ana)
+    await live.next("session")
+    assert await session() == ("ably", None)
+
+
+def leave_all(person):
+    with transaction.atomic():
+        for membership in person.memberships.all():
+            membership.delete()
+
+
+def join_all(person, units):
+    with transaction.atomic():
+        for unit in units:
+            Membership.objects.create(person=person, role=Role.TECNICO, unit=unit)
