@@ -9,8 +9,8 @@ from tests.browser.sending import Sender
 
 pytestmark = pytest.mark.browser
 
-EPOCHS = """fetch("/api/v1/session/?ed25519=true").then(answer => answer.json())
-    .then(session => session.channels.reduce((sum, channel) => sum + channel.key_epoch, 0))"""
+SESSION = "fetch('/api/v1/session/?ed25519=true').then(r => r.json())"
+EPOCHS = f"{SESSION}.then(s => s.channels.reduce((sum, c) => sum + c.key_epoch, 0))"
 COLLEAGUE_FOR_A_MOMENT = """
 caio, unit = Person.objects.get(username="caio"), Unit.objects.get(code="CRAS01")
 Membership.objects.create(person=caio, role=Role.TECNICO, unit=unit).delete()
