@@ -5,6 +5,7 @@ import re
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.core.cache import caches
 from django.db import connections
@@ -28,6 +29,9 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
 _TESTS = Path(__file__).parent
+
+hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine fails no example
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_addoption(parser):

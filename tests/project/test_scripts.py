@@ -106,7 +106,7 @@ def test_a_django_that_is_not_supported_is_refused_by_name():
 
 
 def test_a_python_that_is_none_is_refused_by_name(bare_path):
-    told = run("script/bootstrap", PATH=bare_path, PYTHON="/nonesuch")
+    told = run("script/bootstrap", PATH=bare_path, PYTHON="/nonesuch", DJANGO="5.2")
     assert told.returncode == 1
     assert "PYTHON=/nonesuch is no Python 3.11 or newer" in told.stderr
 
