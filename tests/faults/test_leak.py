@@ -1,7 +1,6 @@
 """A suspected leak of a secret: the kill switch, logins and tokens taken back, new secrets, and the trail of it all."""
 
 import asyncio
-import base64
 import csv
 import io
 import json
@@ -161,11 +160,7 @@ async def test_with_new_secrets_everybody_goes_back_to_ably_and_the_old_key_open
     ably.kill()
     ably.renew_key("outro-segredo-de-teste-com-32-lt")
     ably.start()
-    secrets = {
-        "ABLY_API_KEY": ably.key,
-        "ENCRYPTION_SECRET": "outro-segredo-mestre-com-32-letras",
-        "SIGNING_KEYS": base64.b64encode(b"outra chave que assina, 32 bytes").decode(),
-    }
+    secrets = {"ABLY_API_KEY": ably.key, "ENCRYPTION_SECRET": "outro-segredo-mestre-com-32-letras"}
     processes = [*crowded.webs, *crowded.dispatchers]
     for process in processes:
         process.environment.update(secrets)
