@@ -1,12 +1,27 @@
 """Who loses something by a change loses their tokens, and what they lost gets another key: in one transaction."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.core.cache import caches
+from django.db import connection, transaction
 
 from notificacao import access, audiences
-from notificacao.models import BenefitType, Channel, Membership, Person, Revocation, Role, Unit
+from notificacao.models import (
+    AuditEvent,
+    BenefitType,
+    BreakerState,
+    Channel,
+    Membership,
+    Person,
+    Revocation,
+    Role,
+    RolloutFlag,
+    Unit,
+)
 from notificacao.revocations import of_login, of_person
+from notificacao.stream import authorisation
 from tests.conftest import make_person
 from tests.stamping import number_changes
 
@@ -247,3 +262,100 @@ def test_a_renewal_leaves_the_head_alone(ana, norte):
     ana.memberships.get().delete()
     number_changes()
     assert Channel.objects.get(pk=norte).head == 17
+
+
+# --- What is taken away while somebody asks
+
+
+@pytest.fixture
+def on_ably(db):
+    BreakerState.objects.filter(pk="ably").update(state="closed")
+    RolloutFlag.objects.filter(name="ably").update(everyone=True)
+
+
+def lose(person, what):
+    """Take it away, and renew the keys as the dispatcher does once that is committed."""
+    match what:
+        case "membership":
+            person.memberships.get().delete()
+        case "account":
+            person = Person.objects.get(pk=person.pk)
+            person.is_active = False
+            person.save(update_fields=["is_active"])
+        case "login":
+            access.end_all_logins("test", "test")
+    assert number_changes()
+
+
+def asking(client, method, url):
+    """Ask with the same cookie each time: an answer to whose login has ended takes it away."""
+    cookie = client.session.session_key
+
+    def ask():
+        client.cookies["sessionid"] = cookie
+        return getattr(client, method)(url)
+
+    return ask
+
+
+LOSSES = pytest.mark.parametrize("what", ["membership", "account", "login"])
+
+
+def interrupted(ask: Callable, interruption: Callable) -> Iterator:
+    """Yield each answer to `ask` where `interruption` comes between two of its statements; all is undone after each."""
+    place = interrupting = 0
+    while True:
+        left = place
+
+        def interrupt_in_time(execute, *statement):
+            nonlocal left, interrupting
+            if not interrupting:
+                left -= 1
+                if left == -1:
+                    interrupting = True
+                    interruption()
+                    interrupting = False
+            return execute(*statement)
+
+        with transaction.atomic():
+            with connection.execute_wrapper(interrupt_in_time):
+                answer = ask()
+            if left >= 0:
+                return
+            yield answer
+            transaction.set_rollback(True)
+        caches["tokens"].clear()
+        place += 1
+
+
+@LOSSES
+def test_a_loss_between_two_statements_of_the_session_gives_nobody_a_key_that_is_new(as_ana, ana, on_ably, what):
+    epochs = set()
+    for answer in interrupted(asking(as_ana, "get", "/api/v1/session/"), lambda: lose(ana, what)):
+        if answer.status_code == 200:
+            epochs |= {channel["key_epoch"] for channel in answer.json()["channels"]}
+    assert epochs == {1}
+
+
+@LOSSES
+def test_a_loss_between_two_statements_of_the_stream_gives_nobody_a_key_that_is_new(as_ana, ana, norte, what):
+    Channel.objects.create(name=norte)
+    login = as_ana.session.session_key
+    places = 0
+    for keys in interrupted(lambda: authorisation.keys_of([norte], [ana.pk], [login]), lambda: lose(ana, what)):
+        places += 1
+        may_have = norte in keys.permitted.get(ana.pk, {}) and login in keys.logins
+        assert keys.told[norte]["key_epoch"] == 1 or not may_have
+    assert places > 3
+
+
+def test_an_end_of_the_login_between_two_statements_gives_nobody_a_token_that_is_younger(as_ana, ana, on_ably):
+    issued_before = []
+
+    def end():
+        issued_before.append(AuditEvent.objects.filter(action=AuditEvent.Action.TOKEN_ISSUED).exists())
+        Session.objects.all().delete()
+
+    answers = [answer.status_code for answer in interrupted(asking(as_ana, "post", "/api/v1/ably/token/"), end)]
+    assert 200 in answers
+    assert [code for code, before in zip(answers, issued_before, strict=False) if not before and code == 200] == []

@@ -16,6 +16,7 @@ from notificacao.api.problems import Problem
 from notificacao.api.throttling import TokenThrottle
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent
+from notificacao.stream import authorisation
 from notificacao.tokens import TooManyChannels
 
 logger = structlog.get_logger(__name__)
@@ -52,6 +53,8 @@ class TokenView(APIView):
             issued = tokens.generate_token(request.user, request.session.session_key or "", audit.address_of(request))
         except TooManyChannels:
             raise _by_sse(rollout.TOO_MANY_CHANNELS) from None
+        if not authorisation.logins_of([request.session.session_key or ""]):
+            raise exceptions.NotAuthenticated  # the login ended meanwhile, and perhaps before the token's `iat`
         answer = shapes.AblyToken(token=issued.token, expires_at=issued.expires_at, capability=issued.capability)
         return Response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
 

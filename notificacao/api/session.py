@@ -1,6 +1,6 @@
 """Tell a page whose it is, by which transport, from which position, on which channels (`GET /api/v1/session/`)."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from django.urls import reverse
@@ -14,43 +14,45 @@ from notificacao.api import shapes
 from notificacao.conf import conf
 from notificacao.login_word import login_word
 from notificacao.models import Channel, Person
+from notificacao.stream import authorisation
 
 
 def describe(person: Person, session_key: str, *, can_verify: bool = False) -> shapes.Session:
     """Return what a page of `person`, under the login of `session_key`, needs to begin.
 
     `can_verify`: its browser verifies Ed25519 signatures; without that nobody is on Ably.
-    The position is read first: what is stamped after it is news to whoever starts from it.
+    The position is read first: what is stamped after it is news to whoever starts from it. Keys are read before it is
+    asked for good what is theirs: a key that is renewed because somebody leaves is renewed after they have left.
     """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     why_sse = rollout.current().why_sse(person.pk, channels, can_verify=can_verify)
     on_ably = not why_sse
+    known = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", channels))}
+    if on_ably:
+        channels = _permitted(person, session_key, channels)
     return shapes.Session(
         person=person.public_id,
         login=login_word(session_key),
         transport="ably" if on_ably else "sse",
         reason=why_sse or None,
         position=str(position),
-        channels=_with_keys(person, channels) if on_ably else _channels(channels, with_keys=False),
+        channels=_channels(channels, known, on_ably),
         unread=reading.unread({person.pk: channels})[person.pk],
         ably=_address(person) if on_ably else None,
         stream=reverse("stream"),
     )
 
 
-def _with_keys(person: Person, channels: Mapping[str, int]) -> list[shapes.ChannelState]:
-    """Return the state of those of `channels` that are still theirs after the keys were read.
-
-    A key is renewed after somebody has left: whoever is still a member once it was read may have it.
-    """
-    told = _channels(channels, with_keys=True)
-    still = audiences.channels_of([person.pk]).get(person.pk, {})
-    return [channel for channel in told if channel.name in still]
+def _permitted(person: Person, session_key: str, channels: Container[str]) -> dict[str, int]:
+    """Return `{channel: since}` of those of `channels` that are theirs still; none once the login has ended."""
+    if not authorisation.logins_of([session_key]):
+        return {}
+    now = audiences.channels_of([person.pk]).get(person.pk, {})
+    return {name: since for name, since in now.items() if name in channels}
 
 
-def _channels(channels: Mapping[str, int], with_keys: bool) -> list[shapes.ChannelState]:
-    known = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", channels))}
+def _channels(channels: Mapping[str, int], known: Mapping[str, Channel], with_keys: bool) -> list[shapes.ChannelState]:
     found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
     return [
         shapes.ChannelState(head=channel.head, since=since, **_keys_of(channel, with_keys)) for channel, since in found

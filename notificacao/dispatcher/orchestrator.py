@@ -77,7 +77,8 @@ class NotificationOrchestrator:
         self._read_rollout = read_rollout
         self._leads = leads
         self._sender = Sender(transport, breaker, self._look) if transport is not None else None
-        self._key_epochs: dict[str, int] = {}  # of the channels whose key was renewed lately
+        # {channel: (key epoch, when it was noted)} of keys renewed within the longest claim, in that order
+        self._key_epochs: dict[str, tuple[int, float]] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # kept while a row waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
@@ -102,13 +103,21 @@ class NotificationOrchestrator:
     def note_keys(self, renewed: Mapping[str, int]) -> None:
         """Encrypt with these keys, `{channel: key epoch}`, whatever leaves from here on, also what is retried or waits.
 
-        Ably takes the first of two messages with one id, so a row that is encrypted twice is still one message.
+        Ably takes the first of two messages with one id, so a row that is encrypted twice is still one message. A key
+        is remembered for as long as a claim lasts: rows that are claimed later are routed with it.
         """
-        self._key_epochs.update(renewed)
+        now = time.monotonic()
+        for channel, key_epoch in renewed.items():
+            self._key_epochs.pop(channel, None)
+            self._key_epochs[channel] = key_epoch, now
+        for channel, (_, noted_at) in list(self._key_epochs.items()):
+            if noted_at > now - conf.DISPATCH_LEASE:
+                break
+            del self._key_epochs[channel]
 
     def _seal_anew(self, envelope: Envelope) -> None:
         """Encrypt the row again where its channel's key was renewed since. Raises TransportError as `seal` does."""
-        key_epoch = self._key_epochs.get(envelope.row.channel, 0)
+        key_epoch, _ = self._key_epochs.get(envelope.row.channel, (0, 0.0))
         if key_epoch > envelope.key_epoch and self._transport is not None:
             envelope.key_epoch, envelope.sealed = key_epoch, None
             self._transport.seal(envelope)

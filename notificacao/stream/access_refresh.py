@@ -172,14 +172,17 @@ class AccessRefresh:
         self._renewed -= channels
 
     async def _hand_out_batch(self, channels: set[str], receivers: list[Subscriber]) -> None:
-        keys, permitted = await self._thread.run(authorisation.keys_of, channels, [one.pk for one in receivers])
+        asked = {stream.session_key for one in receivers for stream in one.streams}
+        keys = await self._thread.run(authorisation.keys_of, channels, [one.pk for one in receivers], asked)
         written: dict[tuple[str, ...], bytes] = {}
         for subscriber in receivers:
-            names = tuple(sorted(keys.keys() & permitted.get(subscriber.pk, {}).keys() & subscriber.channels.keys()))
-            if names not in written:
-                written[names] = frames.keys([keys[name] for name in names])
-            if names:
-                subscriber.write(written[names], Lane.STANDBY)
+            permitted = keys.permitted.get(subscriber.pk, {}).keys() & subscriber.channels.keys()
+            names = tuple(sorted(keys.told.keys() & permitted))
+            if names and names not in written:
+                written[names] = frames.keys([keys.told[name] for name in names])
+            for stream in subscriber.streams if names else ():
+                if stream.lane is Lane.STANDBY and stream.session_key in keys.logins:
+                    stream.write(written[names])
 
     # --- Without a change that tells
 

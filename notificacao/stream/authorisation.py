@@ -5,7 +5,7 @@ A thousand returning browsers must not queue one behind the other: all that ask 
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -101,15 +101,27 @@ def unread_of(channels_by_person: Mapping[int, Mapping[str, int]]) -> tuple[int,
     return seq, reading.unread(channels_by_person, seq)
 
 
-def keys_of(channels: Iterable[str], person_pks: Iterable[int]) -> tuple[dict[str, dict], dict[int, dict[str, int]]]:
-    """Return `{channel: its keys, as a page is told them}`, and `{person pk: {channel: since}}`.
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Hold the keys of channels, `{channel: as a page is told them}`, and who may have them.
 
-    The keys are read first: a key that is renewed because somebody leaves is read after they have left.
+    `permitted` is `{person pk: {channel: since}}`, `logins` are the session keys that are in force.
+    """
+
+    told: Mapping[str, dict]
+    permitted: Mapping[int, Mapping[str, int]]
+    logins: Collection[str]
+
+
+def keys_of(channels: Iterable[str], person_pks: Iterable[int], session_keys: Iterable[str]) -> Keys:
+    """Read the keys of `channels`, and then what these people may receive and which of these logins are in force.
+
+    The keys are read first: a key that is renewed because somebody leaves is renewed after they have left.
     """
     told = {
         channel.name: keys.told(channel) for channel in Channel.objects.filter(places.is_one_of("pk", list(channels)))
     }
-    return told, audiences.channels_of(person_pks)
+    return Keys(told, audiences.channels_of(person_pks), logins_of(session_keys).keys())
 
 
 def grants_for(session_keys: list[str]) -> dict[str, tuple[Grant, float]]:

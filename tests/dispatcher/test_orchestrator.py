@@ -5,6 +5,7 @@ import time
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import stamina
@@ -13,6 +14,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from notificacao import audiences
+from notificacao.dispatcher import orchestrator as orchestrator_module
 from notificacao.dispatcher.breaker import Breaker
 from notificacao.dispatcher.orchestrator import (
     BREAKER_OPEN,
@@ -211,6 +213,18 @@ async def test_a_row_whose_key_is_renewed_between_two_attempts_goes_with_the_new
     transport.seal, transport.faults[1] = note, [transient()]
     assert await send(orchestrator, [sent]) == {1: PUBLISHED}
     assert sealed_with == [1, 2]
+
+
+async def test_a_renewed_key_is_remembered_as_long_as_a_claim_lasts_and_no_longer(orchestrator, settings, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(orchestrator_module, "time", SimpleNamespace(monotonic=lambda: now))
+    for number in range(1_000):
+        now = number * settings.DISPATCH_LEASE / 10
+        orchestrator.note_keys({f"private:unit:u{number}:notifications": 2})
+        assert orchestrator._key_epochs.keys() >= {
+            f"private:unit:u{n}:notifications" for n in range(max(0, number - 9), number)
+        }
+        assert len(orchestrator._key_epochs) <= 11
 
 
 async def test_a_row_that_cannot_be_sealed_fails_without_an_attempt(orchestrator, transport, monkeypatch):

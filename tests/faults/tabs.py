@@ -134,7 +134,7 @@ class Tab:
         return session, [wire(row) for row in rows.order_by("-seq")]
 
     def _session(self) -> dict:
-        return describe(self.person, self.world.cookies[self.person.pk]).model_dump(mode="json")
+        return describe(self.person, self.world.cookies[self.person.pk], can_verify=True).model_dump(mode="json")
 
     # --- Its connections
 
