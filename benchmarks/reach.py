@@ -80,7 +80,7 @@ def looks_at(rows: int) -> dict:
         "catch-up, 0": lambda person: catch_up(person, 0),
         "…, the last": lambda person: catch_up(person, rows - 200),
         "count": reading.unread_of,
-        "session": lambda person: describe(person, "sessao", can_verify=True),
+        "session": lambda person: describe(person, "sessao"),
     }
 
 

@@ -3,6 +3,7 @@
 import csv
 import getpass
 import io
+import ipaddress
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,13 +26,25 @@ def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "
 
 
 def address_of(request) -> str | None:
-    """Return the browser's address of `request`; behind a proxy uvicorn has read it from the proxy's headers."""
-    return request.META.get("REMOTE_ADDR")
+    """Return the browser's address of `request`; None where there is none that can be understood.
+
+    Behind a proxy uvicorn has read it from the proxy's headers: of several the right-most that is no proxy of ours.
+    """
+    return _address(request.META.get("REMOTE_ADDR"))
 
 
 def address_in(scope: Mapping) -> str | None:
-    """Return the browser's address of an ASGI scope, as `address_of` does; None for a socket that has none."""
-    return (scope.get("client") or (None,))[0]
+    """Return the browser's address of an ASGI scope, as `address_of` does."""
+    return _address((scope.get("client") or (None,))[0])
+
+
+def _address(text: str | None) -> str | None:
+    """Return `text` as an address in its one form, without a zone; None for anything else, such as `unknown`."""
+    try:
+        address = ipaddress.ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def this_console() -> str:

@@ -4,8 +4,10 @@ Each is `sync_only`: under ASGI each middleware that could run either way is tak
 request.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
+import structlog
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import OperationalError
@@ -13,14 +15,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from django_structlog.middlewares import RequestMiddleware
 
+from notificacao import audit
 from notificacao.database import is_busy
 from notificacao.hashing import TooManyLogins
+from notificacao.login_word import session_key_in
 from notificacao.pages import busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 
 
 _NOBODYS = ("/health/", "/metrics")  # what must answer without the database
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class RequestLog(RequestMiddleware):
@@ -41,6 +46,19 @@ class RequestLog(RequestMiddleware):
                 raise
             return busy.answer(request)
 
+    def prepare(self, request: HttpRequest) -> None:
+        """Begin the request's log, without ids that could be anything: they come from outside."""
+        for name in ("HTTP_X_REQUEST_ID", "HTTP_X_CORRELATION_ID"):
+            if not _REQUEST_ID.fullmatch(request.META.get(name, "")):
+                request.META.pop(name, None)
+        request.__dict__.pop("headers", None)  # Django keeps what it read of META
+        super().prepare(request)
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Bind the address that the audit trail has, too."""
+        structlog.contextvars.bind_contextvars(ip=audit.address_of(request))
+
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
         """Name the person in the log, but for a health check."""
@@ -57,6 +75,10 @@ class Sessions(SessionMiddleware):
     """Save what a view changed in its session, or answer that the database is busy."""
 
     async_capable = False
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Give the request its session; a cookie that can be no session's key counts as none."""
+        request.session = self.SessionStore(session_key_in(request.COOKIES) or None)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Return `response` with the session's cookie, or 503 where the session could not be saved in time."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from http.cookies import CookieError
 from urllib.parse import parse_qsl
 
-from django.conf import settings
 from django.http import parse_cookie
 
 from notificacao import audit
 from notificacao.eventlog import Cursor, InvalidCursor
-from notificacao.login_word import HEADER, is_of_login
+from notificacao.login_word import HEADER, is_of_login, session_key_in
 from notificacao.stream.subscribers import Lane
 
 _LOGIN = HEADER.lower().encode()
@@ -108,7 +107,7 @@ class StreamRequest:
 
 def _session_key(cookie: str) -> str:
     try:
-        return parse_cookie(cookie).get(settings.SESSION_COOKIE_NAME, "")
+        return session_key_in(parse_cookie(cookie))
     except CookieError:
         return ""
 
