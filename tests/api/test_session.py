@@ -9,7 +9,7 @@ from notificacao import audiences, eventlog, keys, reading, signing
 from notificacao.api import session as session_view
 from notificacao.models import BreakerState, Channel, RolloutFlag
 from tests.rows import write
-from tests.stamping import number_changes, stamp_all
+from tests.stamping import stamp_all
 
 URL = "/api/v1/session/"
 ABLE = f"{URL}?ed25519=true"  # of a browser that verifies signatures
@@ -101,23 +101,6 @@ def test_after_a_renewal_the_key_before_is_given_too_for_what_is_under_way(as_an
     ]
     Channel.objects.filter(name=own).update(key_renewed_at=timezone.now() - keys.GRACE)
     assert channels_in(as_ana.get(ABLE).json())[own]["old_keys"] == []
-
-
-def test_who_leaves_between_the_look_at_memberships_and_that_at_keys_gets_no_new_key(
-    as_ana, ana, cras_norte, on_ably, monkeypatch
-):
-    look, unit = audiences.channels_of, audiences.channel_for_unit(cras_norte)
-
-    def then_she_leaves(person_pks):
-        found = look(person_pks)
-        monkeypatch.setattr(audiences, "channels_of", look)
-        ana.memberships.all().delete()
-        number_changes()
-        return found
-
-    monkeypatch.setattr(audiences, "channels_of", then_she_leaves)
-    assert unit not in channels_in(as_ana.get(URL).json())
-    assert Channel.objects.get(name=unit).key_epoch == 2
 
 
 def test_ablys_own_cloud_is_an_endpoint_of_null(as_ana, on_ably, settings):

@@ -25,12 +25,19 @@ def standby():
     with ThreadPoolExecutor(1) as thread:
         thread.submit(impatient).result()
         yield lambda work, *args: thread.submit(work, *args).result(10)
-        thread.submit(connections.close_all).result()
+        thread.submit(patient_again).result()
 
 
 def impatient():
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
+
+
+def patient_again():
+    """The connection goes back to the pool, and to another test."""
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
+    connections.close_all()
 
 
 def seqs():

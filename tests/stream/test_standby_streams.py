@@ -208,7 +208,7 @@ async def test_who_joins_more_units_than_ably_can_carry_leaves_it_and_comes_back
     await in_database(client.force_login, ana)
 
     async def session():
-        answer = (await in_database(client.get, "/api/v1/session/")).json()
+        answer = (await in_database(client.get, "/api/v1/session/?ed25519=true")).json()
         return answer["transport"], answer["reason"]
 
     assert await session() == ("ably", None)
