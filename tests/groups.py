@@ -230,4 +230,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background, and all of it, ignores it
     sys.exit(main())
