@@ -29,6 +29,7 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
 _TESTS = Path(__file__).parent
+_UNMEASURED = ("attacks", "project")  # the tracer would double their time, and what they reach others reach too
 
 hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine fails no example
 hypothesis.settings.load_profile("tests")
@@ -46,6 +47,9 @@ def pytest_collection_modifyitems(config, items):
         here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
+    for item in items:
+        if item.path.relative_to(_TESTS).parts[0] in _UNMEASURED:
+            item.add_marker("no_cover")
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
         raise pytest.UsageError(
             "These run file by file, after tests that empty the database, and want "
