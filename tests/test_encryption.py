@@ -146,7 +146,8 @@ def page(house, transactional_db, live_server, ana, ably_server):
 async def own_of(person):
     """Their own channel, as the session tells of it now."""
     own = audiences.channel_for_user(person)
-    told = await in_database(partial(describe, can_verify=True), person, "")
+    session = await in_database(log_in, person)
+    told = await in_database(partial(describe, can_verify=True), person, session)
     return [channel.model_dump() for channel in told.channels if channel.name == own]
 
 

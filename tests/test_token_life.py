@@ -3,6 +3,7 @@
 import contextlib
 import time
 import uuid
+from functools import partial
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -60,7 +61,7 @@ def listen_as(house, live_server, ably_server):
     @contextlib.asynccontextmanager
     async def listen(person, *channels):
         session = await in_database(log_in, person)
-        told = await in_database(describe, person, "")
+        told = await in_database(partial(describe, person, session, can_verify=True))
         wanted = [channel.model_dump() for channel in told.channels if channel.name in channels]
         async with listening(live_server.url, session, ably_server.port, wanted) as listener:
             yield session, listener
