@@ -205,3 +205,10 @@ def test_a_login_that_finds_no_connection_is_told_when_to_come_back(client, admi
     request.getfixturevalue("requests_hold_all")
     answer = client.post(address, {"username": "admin", "password": "password"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+
+
+@pytest.mark.parametrize("address", ["/health/ready/", "/health/nada", "/metrics/"])
+def test_what_only_begins_like_a_health_check_is_no_error_either(admin_client, request, address):
+    request.getfixturevalue("requests_hold_all")
+    answer = admin_client.get(address)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")

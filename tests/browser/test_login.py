@@ -77,3 +77,37 @@ def test_a_wrong_password_is_told_and_forgotten_and_the_right_one_lets_in(door):
     expect(page.get_by_label("Senha")).to_have_value("")
     press(page, button)
     until(page, lambda: urlsplit(page.url).path == destination)
+
+
+def test_whoever_took_the_skip_link_is_let_in_too(browser, site):
+    page = new_context(browser).new_page()
+    page.goto(f"{site.url}/entrar/#content")
+    press(page, "Entrar")
+    until(page, lambda: urlsplit(page.url).path == "/notificacoes/")
+    page.context.close()
+
+
+def test_a_busy_database_is_told_too(door):
+    page, button, _ = door
+    ocupado = '<main id="content"><p role="alert">O sistema está ocupado.</p></main>'
+    page.route(
+        "**/*",
+        lambda route: (
+            route.fulfill(status=503, headers={"Retry-After": "300"}, content_type="text/html", body=ocupado)
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
+    press(page, button)
+    expect(page.get_by_text("O sistema está ocupado")).to_be_visible()
+
+
+_NOTE_WAITS = "() => { window.waits = []; window.setTimeout = (work, ms) => { window.waits.push(String(ms)); }; }"
+
+
+def test_a_date_in_retry_after_is_no_reason_to_send_without_a_pause(door):
+    page, button, _ = door
+    busy(page, times=1, retry_after="Wed, 21 Oct 2026 07:28:00 GMT")
+    page.evaluate(_NOTE_WAITS)
+    press(page, button)
+    assert until(page, lambda: page.evaluate("() => window.waits")) == ["5000"]

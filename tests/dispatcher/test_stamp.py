@@ -6,7 +6,8 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from notificacao.dispatcher import lease, stamp
+from notificacao.changes import of_access, of_keys
+from notificacao.dispatcher import changes, lease, stamp
 from notificacao.models import Channel, DispatcherLease, LogHead, Notification
 from tests.rows import write
 
@@ -179,3 +180,10 @@ def test_a_stale_save_that_names_dispatch_columns_does_not_undo_the_stamp_either
     row = Notification.objects.get()
     assert (row.seq, row.prev_seq, row.message) == (1, 0, "Outra mensagem")
     assert row.stamped_at is not None
+
+
+def test_a_key_is_renewed_before_the_people_of_a_mass_change_have_their_numbers(term):
+    for _ in range(2):
+        of_access(range(1, changes.BATCH + 1))
+    of_keys(["a"])
+    assert list(changes.number(term)[1]) == ["a"]
