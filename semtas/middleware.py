@@ -24,7 +24,7 @@ from notificacao.pages import busy
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 
 
-_NOBODYS = ("/health/", "/metrics")  # what must answer without the database
+_NOBODYS = {"/health/live", "/health/ready", "/health/ably", "/metrics"}  # what must answer without the database
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -62,7 +62,7 @@ class RequestLog(RequestMiddleware):
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
         """Name the person in the log, but for a health check."""
-        if not request.path.startswith(_NOBODYS):
+        if request.path not in _NOBODYS:
             RequestMiddleware.bind_user_id(request)
 
     @staticmethod

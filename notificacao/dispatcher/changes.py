@@ -11,7 +11,9 @@ from notificacao.models import StreamChange
 
 BATCH = 100  # changes in one transaction: each may write one channel's row, and rows wait for their stamp meanwhile
 CHANGES = StreamChange._meta.db_table
-_WAITING = f"SELECT id FROM {CHANGES} WHERE number IS NULL ORDER BY id LIMIT {{limit}}"  # noqa: S608 – our table
+_WAITING = f"""
+    SELECT id FROM {CHANGES} WHERE number IS NULL ORDER BY kind <> '{StreamChange.Kind.KEY}', id LIMIT {{limit}}
+"""  # noqa: S608 – our table; keys come first: what is published meanwhile must not be encrypted with an old one
 _GIVE = f"""
     UPDATE {CHANGES} AS change SET number = given.column2
     FROM (VALUES {{numbers}}) AS given WHERE change.id = given.column1
@@ -28,7 +30,7 @@ _RENEW = f"""
 
 
 def number(term: int) -> tuple[int, dict[str, int]]:
-    """Number at most `BATCH` changes in the order of their ids. Raises LeadLost.
+    """Number at most `BATCH` changes, keys first, each kind in the order of its ids. Raises LeadLost.
 
     Return how many, and `{channel: key epoch}` of the keys that were renewed with them.
     """

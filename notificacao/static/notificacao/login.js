@@ -25,12 +25,19 @@ async function letIn(/** @type {HTMLFormElement} */ form) {
   const says = sayingBefore(form);
   for (;;) {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(entries(form)), redirect: "manual" });
-    if (answer.status !== 503) return answer;
-    const text = (await read(answer)).querySelector("#goes-on")?.textContent ?? "";
+    if (answer.status !== 503 || isForOnce(form)) return answer;
+    const text = (await read(answer.clone())).querySelector("#goes-on")?.textContent;
+    if (!text) return answer; // it does not ask to wait for one's turn
     if (says.textContent !== text) says.textContent = text; // said once, not at each try
     const seconds = Number(answer.headers.get("Retry-After") ?? SOON);
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    await new Promise((resolve) => setTimeout(resolve, (Number.isFinite(seconds) ? seconds : SOON) * 1000));
   }
+}
+
+/** Whether the form has a code that is too old at a second try. */
+function isForOnce(/** @type {HTMLFormElement} */ form) {
+  const code = form.querySelector("[autocomplete=one-time-code]");
+  return code instanceof HTMLInputElement && code.value !== "";
 }
 
 /** Return what the form would send, without files. */
@@ -50,7 +57,9 @@ function sayingBefore(/** @type {HTMLFormElement} */ form) {
 function destination(/** @type {HTMLFormElement} */ form) {
   const next = form.querySelector("[name=next]");
   const asked = next instanceof HTMLInputElement && next.value ? new URL(next.value, form.action) : null;
-  return asked?.origin === location.origin ? asked.href : form.action;
+  const there = new URL(asked?.origin === location.origin ? asked.href : form.action);
+  there.hash = ""; // to go to a fragment of the page that is open loads nothing
+  return there.href;
 }
 
 async function read(/** @type {Response} */ answer) {
