@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.rest import until
 from tests.browser.test_inbox_filters import lists, titled
 
 pytestmark = pytest.mark.browser
@@ -73,7 +74,7 @@ def test_one_is_opened_and_formally_acknowledged(plain):
 def test_older_ones_are_a_link_away(inboxes, plain):
     inboxes.send(*(f"Antiga {number}" for number in range(60)))
     page = plain.page
-    page.goto(f"{plain.site.url}/notificacoes/")
+    until(page, lambda: page.goto(f"{plain.site.url}/notificacoes/") and titled(plain, "Antiga 59").count())
     page.get_by_role("link", name="Carregar mais antigas").click()
     expect(titled(plain, "Antiga 0")).to_be_visible()
     lists(plain, "Antiga 0", "Antiga 59")
