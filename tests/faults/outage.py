@@ -20,6 +20,8 @@ Act = Callable[[], Awaitable[None]]
 _LOOK_EVERY = 0.1  # seconds
 _ARRIVALS = 10  # a page, before and while Ably is away
 
+WITHIN = 10.0  # seconds that Ably's absence may cost a row on a busy machine; `script/bench outage` has the figures
+
 
 @dataclass(frozen=True)
 class Noticed:

@@ -8,14 +8,13 @@ import pytest
 
 from tests.answering import Answering
 from tests.faults.crowd import IMPATIENT
-from tests.faults.outage import Outage, machines_on_ably
+from tests.faults.outage import WITHIN, Outage, machines_on_ably
 from tests.faults.proxy import Proxy
 from tests.live.tls import self_signed
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE, LIVE = 12, 2
-WITHIN = 2.0  # seconds that Ably's absence may cost a row
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.faults.crowd import IMPATIENT, on_ably
 from tests.faults.history import Path
 from tests.faults.hurried import Hurried
 from tests.faults.machines import BY_SESSION, burst, pages
-from tests.faults.outage import Outage, machines_on_ably
+from tests.faults.outage import WITHIN, Outage, machines_on_ably
 from tests.faults.rehearsal import Plan, acknowledging, gates
 from tests.waiting import eventually
 
@@ -108,7 +108,7 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
         server.start()
 
     noticed = await Outage(crowded, 1, **IMPATIENT).of(kill, look_and_mend)
-    assert max(noticed.behind) < 2.0
+    assert max(noticed.behind) < WITHIN
     assert noticed.paths[Path.STANDBY] > 0
     await eventually(lambda: not everybody.says(OUT_OF_USE))
     assert everybody.standing().place == before.place
@@ -146,7 +146,7 @@ async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded,
         way.heal()
 
     noticed = await Outage(crowded, 1, **IMPATIENT).of(spoil, look_and_mend)
-    assert max(noticed.behind) < 2.0
+    assert max(noticed.behind) < WITHIN
     assert everybody.standing().place == before.place
 
 
