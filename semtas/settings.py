@@ -261,9 +261,7 @@ CACHES = {
 
 # --- People and their sessions --------------------------------------------------------------
 
-PASSWORD_HASHERS = [
-    f"notificacao.hashing.{name}" for name in ("QueuedArgon2", "QueuedPBKDF2")
-]  # the latter reads old ones
+PASSWORD_HASHERS = ["notificacao.hashing.QueuedArgon2", "notificacao.hashing.QueuedPBKDF2"]  # the latter reads old ones
 AUTH_USER_MODEL = "notificacao.Person"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

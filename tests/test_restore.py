@@ -2,7 +2,6 @@
 
 import contextlib
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,9 +10,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.live.ably_server import ROOT
 from tests.live.postgres import PostgresServer, binaries
-from tests.live.site import PASSWORD, DispatcherProcess, Site, environment_for
+from tests.live.site import PASSWORD, DispatcherProcess, Site, environment_for, talk_to
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.services
@@ -97,14 +95,7 @@ class World:
         self.site = Site(self.database, **settings)
         alone = {"DJANGO_SETTINGS_MODULE": "semtas.settings"}
         environment = environment_for(self.database, **alone, **settings)
-        self._producer = subprocess.Popen(
-            [sys.executable, "-c", _PRODUCER],
-            env=environment,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._producer = talk_to(environment, "-c", _PRODUCER)
 
     def send(self, username: str, *titles: str) -> None:
         assert self._producer.stdin

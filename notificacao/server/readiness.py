@@ -22,9 +22,7 @@ from semtas.postgresql import reserve
 logger = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  # seconds beyond its polls for which a loop may do without a round
-_NEVER_FAILS = (
-    "wakes",
-)  # with Redis away all is delivered, a poll later: it is told, and takes nobody off the balancer
+_NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told, and takes nobody off the balancer
 
 
 def judge() -> dict[str, Any]:

@@ -1,19 +1,16 @@
 """Two dispatchers and two web processes on PostgreSQL and Redis, a producer beside them, and ana's streams."""
 
 import contextlib
-import subprocess
-import sys
 import threading
 import time
 
 import httpx
 import psycopg
 
-from tests.live.ably_server import ROOT
 from tests.live.postgres import PostgresServer
 from tests.live.process import Process
 from tests.live.redis import RedisServer
-from tests.live.site import PASSWORD, DispatcherProcess, Site, environment_for
+from tests.live.site import PASSWORD, DispatcherProcess, Site, environment_for, talk_to
 from tests.waiting import PATIENCE, eventually
 
 _PRODUCER = """
@@ -41,15 +38,7 @@ class Machines:
         self.dispatchers = [DispatcherProcess(self.database, **settings) for _ in range(2)]
         self.sites = [Site(self.database, **settings) for _ in range(2)]
         environment = environment_for(self.database, DJANGO_SETTINGS_MODULE="semtas.settings", **settings)
-        self._producer = subprocess.Popen(
-            [sys.executable, "-c", _PRODUCER],
-            env=environment,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._producer = talk_to(environment, "-c", _PRODUCER)
 
     @property
     def processes(self) -> list[Process]:

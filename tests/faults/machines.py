@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import json
 import random
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -15,10 +13,10 @@ from tests.faults import history
 from tests.faults.clients import Browser
 from tests.faults.history import Hearing, Row
 from tests.faults.proxy import Proxy
-from tests.live.ably_server import ROOT, free_port
+from tests.live.ably_server import free_port
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
-from tests.live.site import DispatcherProcess, Site, environment_for
+from tests.live.site import DispatcherProcess, Site, environment_for, talk_to
 from tests.waiting import eventually
 
 PEOPLE = 8
@@ -35,15 +33,7 @@ class Producer:
 
     def __init__(self, database: str, **settings: str):
         environment = environment_for(database, **settings)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.producer"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._process = talk_to(environment, "-m", "tests.faults.producer")
 
     @property
     def pid(self) -> int:

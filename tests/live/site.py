@@ -41,6 +41,19 @@ def environment_for(database: Path | str, ably: AblyServer | None = None, **more
     return {**kept, "DATABASE_URL": url, "DEBUG": "true", **reach_ably, **more}
 
 
+def talk_to(environment: dict[str, str], *words: str) -> subprocess.Popen:
+    """Start Python with `words`: a process that is told lines and answers with lines."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
 class Site(Process):
     """One web process. Killed and started again it keeps its port and its database.
 

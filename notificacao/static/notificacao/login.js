@@ -34,7 +34,7 @@ async function letIn(/** @type {HTMLFormElement} */ form) {
   }
 }
 
-/** Whether the form has a code that is too old at a second try. */
+/** Tell whether the form has a code that is too old at a second try. */
 function isForOnce(/** @type {HTMLFormElement} */ form) {
   const code = form.querySelector("[autocomplete=one-time-code]");
   return code instanceof HTMLInputElement && code.value !== "";
