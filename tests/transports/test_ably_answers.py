@@ -1,11 +1,16 @@
 """What the Ably transport makes of every kind of answer, and of none, through the real SDK."""
 
 import asyncio
+import contextlib
 import json
+import socket
+import struct
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import uvloop
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
@@ -39,6 +44,25 @@ async def transport(server):
     transport = AblyTransport()
     yield transport
     await transport.close()
+
+
+@pytest.fixture
+def resetting():
+    """The port of a server that resets each connection as soon as it is there."""
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 def envelope(seq=1, **fields):
@@ -154,6 +178,20 @@ async def test_a_handshake_that_fails_passes(server, settings):
     await transport.close()
     assert "unreachable" in str(found)
     assert not found.permanent
+
+
+def test_a_connection_that_ends_while_it_is_made_is_unreachable_however_the_library_says_so(settings, resetting):
+    settings.ABLY_ENDPOINT, settings.ABLY_TLS, settings.ABLY_PORT = "127.0.0.1", False, resetting
+    settings.ABLY_API_KEY = "semtas.local:segredo-de-teste-com-32-letras-x"
+
+    async def told() -> set[str]:
+        transport = AblyTransport()
+        found = {str(await fault(transport)).split(":")[0] for _ in range(50)}
+        await transport.close()
+        return found
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the dispatcher's loop
+        assert runner.run(told()) == {"unreachable"}
 
 
 async def test_a_certificate_that_nobody_trusts_passes_and_nothing_is_told_to_whoever_shows_it(settings, tmp_path):

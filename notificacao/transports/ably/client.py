@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -76,7 +77,7 @@ class Client:
             ) from error
         except Exception as error:  # httpx's own, and whatever the SDK makes of a body that is not Ably's
             kind = kind_of(error)
-            if isinstance(error, httpx.HTTPError):
+            if _is_of_the_connection(error):
                 text, told = "unreachable", f"o Ably está fora de alcance ({kind})"
             else:
                 text, told = "not an answer of Ably's", f"o que respondeu não foi o Ably ({kind})"
@@ -120,6 +121,15 @@ def read_error(error: Any) -> tuple[int, str]:
         return 0, ""
     code = error.get("code")
     return code if isinstance(code, int) else 0, str(error.get("message", ""))
+
+
+def _is_of_the_connection(error: Exception) -> bool:
+    """Tell whether `error` came while a request was on its way, not from the body of an answer.
+
+    Where a connection ends as it is made, anyio looks at a socket that uvloop no longer has, by an AttributeError.
+    """
+    raised_in = (frame.f_globals["__name__"].partition(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__))
+    return isinstance(error, httpx.HTTPError) or "httpcore" in raised_in
 
 
 def kind_of(error: Exception) -> str:
