@@ -88,6 +88,20 @@ def test_ana_is_told_why_she_is_on_sse(as_ana, flag, breaker, reason):
     assert as_ana.get("/api/v1/session/").json()["reason"] == reason
 
 
+def test_a_page_of_anas_in_no_secure_context_is_kept_on_sse_and_told_why(as_ana):
+    RolloutFlag.objects.filter(name="ably").update(everyone=True)
+    told = {secure: as_ana.get(f"/api/v1/session/?secure={secure}").json() for secure in ("true", "false", "")}
+    assert [(told[one]["transport"], told[one]["reason"]) for one in told] == [
+        ("ably", None),
+        ("sse", "not_secure"),
+        ("ably", None),
+    ]
+    assert told["false"]["ably"] is None
+    assert {channel["key"] for channel in told["false"]["channels"]} == {None}
+    answer = as_ana.get("/api/v1/session/?secure=talvez")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
 def test_a_token_is_never_larger_than_it_was_thought_to_be_and_hardly_smaller(ana):
     for number in (1, 10, 49):
         join(ana, units(number, begin=number))

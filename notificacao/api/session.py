@@ -3,26 +3,29 @@
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from notificacao import audiences, eventlog, keys, places, reading, rollout
 from notificacao.api import shapes
+from notificacao.api.problems import Problem
 from notificacao.conf import conf
 from notificacao.login_word import login_word
 from notificacao.models import Channel, Person
+from notificacao.stream.request import is_secure
 
 
-def describe(person: Person, session_key: str) -> shapes.Session:
+def describe(person: Person, session_key: str, *, secure: bool = True) -> shapes.Session:
     """Return what a page of `person`, under the login of `session_key`, needs to begin.
 
-    The position is read first: what is stamped after it is news to whoever starts from it.
+    The position is read first: what is stamped after it is news to whoever starts from it. A page that is not in a
+    secure context (`secure`) is kept on SSE.
     """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    why_sse = rollout.current().why_sse(person.pk, channels)
+    why_sse = rollout.current().why_sse(person.pk, channels, secure=secure)
     on_ably = not why_sse
     return shapes.Session(
         person=person.public_id,
@@ -60,9 +63,17 @@ def _address(person: Person) -> shapes.AblyAddress:
     )
 
 
-@extend_schema(responses={200: shapes.Session, 401: shapes.ProblemDetails}, tags=["session"])
+@extend_schema(
+    parameters=[OpenApiParameter("secure", bool, description="false: the page is in no secure context, and on SSE.")],
+    responses={200: shapes.Session, 400: shapes.ProblemDetails, 401: shapes.ProblemDetails},
+    tags=["session"],
+)
 @api_view(["GET"])
 def session(request: Request) -> Response:
     """Return what a page needs to begin; the server alone decides `transport`."""
-    described = describe(request.user, request.session.session_key or "")
+    try:
+        secure = is_secure(request.query_params.get("secure", ""))
+    except ValueError as error:
+        raise Problem(400, "invalid", str(error)) from None
+    described = describe(request.user, request.session.session_key or "", secure=secure)
     return Response(described.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -53,7 +53,7 @@ class Session(_Shape):
     person: str
     login: str
     transport: Literal["sse", "ably"]
-    reason: Literal["not_in_rollout", "too_many_channels", "ably_out_of_use"] | None
+    reason: Literal["not_in_rollout", "not_secure", "too_many_channels", "ably_out_of_use"] | None
     position: str
     channels: list[ChannelState]
     unread: int

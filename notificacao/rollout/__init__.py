@@ -4,9 +4,10 @@ from notificacao.rollout.flag import (
     ABLY_OUT_OF_USE,
     BREAKER,
     NOT_IN_ROLLOUT,
+    NOT_SECURE,
     TOO_MANY_CHANNELS,
     Rollout,
     current,
 )
 
-__all__ = ["ABLY_OUT_OF_USE", "BREAKER", "NOT_IN_ROLLOUT", "TOO_MANY_CHANNELS", "Rollout", "current"]
+__all__ = ["ABLY_OUT_OF_USE", "BREAKER", "NOT_IN_ROLLOUT", "NOT_SECURE", "TOO_MANY_CHANNELS", "Rollout", "current"]

@@ -12,6 +12,7 @@ BREAKER = "ably"
 NOT_IN_ROLLOUT = "not_in_rollout"
 TOO_MANY_CHANNELS = "too_many_channels"
 ABLY_OUT_OF_USE = "ably_out_of_use"
+NOT_SECURE = "not_secure"
 _PEOPLE = 100  # of whom it is asked at once whether one of them is on Ably
 
 
@@ -70,17 +71,22 @@ class Rollout:
                 return True
         return False
 
-    def why_sse(self, person_pk: int, channels: Collection[str]) -> str:
-        """Return why that person, who has these channels, is served by SSE now; nothing for somebody on Ably."""
+    def why_sse(self, person_pk: int, channels: Collection[str], *, secure: bool = True) -> str:
+        """Return why a page of that person, who has these channels, is served by SSE now; nothing on Ably.
+
+        `secure` tells whether the page is in a secure context: elsewhere its browser opens no message of Ably's.
+        """
         if not self.includes(person_pk):
             return NOT_IN_ROLLOUT
+        if not secure:
+            return NOT_SECURE
         if not capability.fits(channels):
             return TOO_MANY_CHANNELS
         return "" if self.ably_up else ABLY_OUT_OF_USE
 
-    def transport_for(self, person_pk: int, channels: Collection[str]) -> str:
+    def transport_for(self, person_pk: int, channels: Collection[str], *, secure: bool = True) -> str:
         """Return the transport of a page that this person, who has these channels, opens now: `ably` or `sse`."""
-        return "sse" if self.why_sse(person_pk, channels) else "ably"
+        return "sse" if self.why_sse(person_pk, channels, secure=secure) else "ably"
 
 
 def current() -> Rollout:

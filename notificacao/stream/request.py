@@ -78,7 +78,8 @@ NOT_READY = Rejection(503, "not_ready", "Indisponível", "O fluxo ainda não est
 class StreamRequest:
     """Hold what a request asks.
 
-    `cursor` is None where the stream is to begin now; `address` is empty where the connection has none.
+    `cursor` is None where the stream is to begin now; `address` is empty where the connection has none. `secure` tells
+    whether the page is in a secure context.
     """
 
     session_key: str
@@ -86,6 +87,7 @@ class StreamRequest:
     cursor: Cursor | None
     browser: str
     address: str = ""
+    secure: bool = True
 
     @classmethod
     def of(cls, scope: Mapping) -> "StreamRequest":
@@ -103,6 +105,7 @@ class StreamRequest:
             cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),
             address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
+            secure=_secure(query.get("secure", "")),
         )
 
 
@@ -132,3 +135,20 @@ def _browser(text: str) -> str:
         detail = "browser tem 22 caracteres de A-Z a-z 0-9 _ -."
         raise StreamRejected(Rejection(400, "invalid_browser", "Navegador inválido", detail))
     return text
+
+
+def _secure(text: str) -> bool:
+    try:
+        return is_secure(text)
+    except ValueError as error:
+        raise StreamRejected(Rejection(400, "invalid", "Pedido inválido", str(error))) from None
+
+
+def is_secure(text: str) -> bool:
+    """Read `secure`, by which a page says whether it is in a secure context. Raises ValueError.
+
+    A page that says nothing is taken for one that is.
+    """
+    if text not in ("", "true", "false"):
+        raise ValueError("secure: use true ou false.")
+    return text != "false"

@@ -29,6 +29,7 @@ class Stream:
         "lane",
         "login_ends_at",
         "quiet_since",
+        "secure",
         "session_key",
         "subscriber",
         "told_transport",
@@ -38,6 +39,7 @@ class Stream:
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.secure = True  # whether its page is in a secure context
         self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet

@@ -52,6 +52,12 @@ def test_all_that_can_be_asked_is_read():
     assert request == StreamRequest(session_key="chave", lane=Lane.STANDBY, cursor=Cursor("0a1b", 12), browser=BROWSER)
 
 
+def test_a_page_says_whether_it_is_in_a_secure_context_or_is_thought_to_be():
+    secure = {query: StreamRequest.of(scope(query)).secure for query in ("", "secure=", "secure=true", "secure=false")}
+    assert secure == {"": True, "secure=": True, "secure=true": True, "secure=false": False}
+    assert (rejected("secure=0").status, rejected("secure=0").code) == (400, "invalid")
+
+
 def test_the_cookie_has_the_name_that_the_site_gave_it(settings):
     settings.SESSION_COOKIE_NAME = "semtas"
     assert StreamRequest.of(scope(cookie="sessionid=outra; semtas=esta")).session_key == "esta"

@@ -19,6 +19,21 @@ it("asks for what lies after a cursor, of all channels or of one", async () => {
   ]);
 });
 
+it("tells for the session that the page is in no secure context, where it is in none", async () => {
+  for (const [secure, address] of [
+    [true, "/api/v1/session/"],
+    [false, "/api/v1/session/?secure=false"],
+  ]) {
+    const [api, fetch] = apiThat(() => ok({}), { secure });
+    await api.session();
+    expect(fetch.mock.calls[0][0]).toBe(address);
+  }
+  for (const isSecureContext of [true, false]) {
+    vi.stubGlobal("isSecureContext", isSecureContext);
+    expect(apiThat(() => ok({}))[0].secure).toBe(isSecureContext);
+  }
+});
+
 it("sends the CSRF token with what changes something, and with nothing else", async () => {
   const [api, fetch] = apiThat(() => ok({}));
   await api.session();

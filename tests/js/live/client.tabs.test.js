@@ -230,3 +230,22 @@ it("each tab is for itself where the browser has no locks", async () => {
   expect(desk.streams).toHaveLength(2);
   expect(shown(pages)).toEqual([[1], [1]]);
 });
+
+describe("a browser without a secure context", () => {
+  it("runs the page: each tab by itself, with the ids that such a browser can make", async () => {
+    const getRandomValues = crypto.getRandomValues.bind(crypto);
+    vi.stubGlobal("crypto", { getRandomValues });
+    const page = await new Page({ transport: "sse" }).start();
+    await page.notify(UNIT);
+    expect([page.shown, page.status, page.unread]).toEqual([[1], "sse", 0]);
+    page.client.stop();
+  });
+
+  it("says so to the stream", async () => {
+    const page = new Page({ transport: "sse" });
+    page.site.context = { secure: "false" };
+    await page.start();
+    expect(page.streams.last.address).toContain("&secure=false");
+    page.client.stop();
+  });
+});

@@ -25,12 +25,13 @@ const AFTER_SESSION = ["stream", "buffering", "token", ...AFTER_TOKEN];
  *
  * @type {Link[]}
  */
-export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "tabs", "storage"];
+export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "secure", "tabs", "storage"];
 
 /** Map each code to how bad it is. */
 export const STATUS = {
   untried: "skipped", // a link before it is broken
   not_on_ably: "skipped",
+  not_secure: "skipped",
   too_many_channels: "skipped",
   "server.ok": "ok",
   "server.slow": "warning",
@@ -73,6 +74,8 @@ export const STATUS = {
   "keys.unproven": "ok",
   "keys.insecure": "failure",
   "keys.wrong": "failure",
+  "secure.ok": "ok",
+  "secure.missing": "warning",
   "tabs.ok": "ok",
   "tabs.insecure": "warning",
   "tabs.missing": "warning",
@@ -83,6 +86,7 @@ export const STATUS = {
 /** Say for each reason of the session's why it is on SSE. @type {Record<string, Code>} */
 const WHY_SSE = {
   not_in_rollout: "not_on_ably",
+  not_secure: "not_secure",
   too_many_channels: "too_many_channels",
   ably_out_of_use: "token.suspended",
 };
@@ -173,6 +177,9 @@ export const judge = {
     return found(read ? "keys.ok" : "keys.unproven", { channels: read });
   },
 
+  /** Judge whether the browser gives the page what it keeps for pages in a secure context. */
+  secure: (/** @type {{isSecure: boolean}} */ { isSecure }) => found(isSecure ? "secure.ok" : "secure.missing"),
+
   tabs(/** @type {{isSecure: boolean, works: boolean}} */ { isSecure, works }) {
     if (works) return found("tabs.ok");
     return found(isSecure ? "tabs.missing" : "tabs.insecure");
@@ -242,7 +249,7 @@ export async function diagnose(probes, { heartbeat }, tell) {
     }
   }
 
-  await Promise.all([tryServer(), look("tabs", probes.tabs()), look("storage", probes.storage())]);
+  await Promise.all([tryServer(), look("secure", probes.secure()), look("tabs", probes.tabs()), look("storage", probes.storage())]);
 }
 
 /** Return the finding that counts: the first failure, else the first warning, else null. */

@@ -7,7 +7,7 @@
 
 import { clientOptions, isRefusal } from "../live/ably.js";
 import { ApiError } from "../live/api.js";
-import { browserId } from "../live/lane.js";
+import { randomId } from "../live/lane.js";
 
 const ANSWER_WITHIN = 10_000; // ms
 const FIRST_EVENT_WITHIN = 5_000; // ms
@@ -50,7 +50,8 @@ export class Probes {
   }
 
   stream(/** @type {Session} */ { transport, position, stream }) {
-    const query = new URLSearchParams({ lane: transport === "ably" ? "standby" : "live", browser: browserId() });
+    const lane = transport === "ably" ? "standby" : "live";
+    const query = new URLSearchParams({ lane, browser: randomId(), ...this.api.context });
     if (transport !== "ably") query.set("cursor", position);
     return new StreamProbe(`${stream}?${query}`, this.fetch);
   }
@@ -59,10 +60,14 @@ export class Probes {
     return new AblyProbe(this.Ably.Realtime, session, token);
   }
 
+  async secure() {
+    return { isSecure: globalThis.isSecureContext };
+  }
+
   /** Take a lock, and send a message to another BroadcastChannel of the same name. */
   async tabs() {
     const isSecure = globalThis.isSecureContext;
-    const name = `diagnostico:${browserId()}`;
+    const name = `diagnostico:${randomId()}`;
     try {
       const channels = [new BroadcastChannel(name), new BroadcastChannel(name)];
       const heard = new Promise((resolve) => (channels[1].onmessage = resolve));
@@ -77,7 +82,7 @@ export class Probes {
   }
 
   async storage() {
-    const name = `diagnostico:${browserId()}`;
+    const name = `diagnostico:${randomId()}`;
     try {
       localStorage.setItem(name, name);
       const works = localStorage.getItem(name) === name;

@@ -23,20 +23,37 @@ export async function errorOf(/** @type {Response} */ response) {
 
 export class Api {
   /**
-   * @param {{csrfToken: () => string, login?: string, fetch?: typeof globalThis.fetch, timeout?: number}} options
-   *   `login`: the session's word; to a page of another login the site answers 401. `timeout` in milliseconds
+   * @param {{
+   *   csrfToken: () => string,
+   *   login?: string, // the session's word; to a page of another login the site answers 401
+   *   secure?: boolean, // whether the page is in a secure context; elsewhere the site keeps it on SSE
+   *   fetch?: typeof globalThis.fetch,
+   *   timeout?: number, // ms
+   * }} options
    */
-  constructor({ csrfToken, login = "", fetch = globalThis.fetch.bind(globalThis), timeout = 10_000 }) {
+  constructor({
+    csrfToken,
+    login = "",
+    secure = globalThis.isSecureContext !== false,
+    fetch = globalThis.fetch.bind(globalThis),
+    timeout = 10_000,
+  }) {
     this.login = login;
     /** @type {typeof globalThis.fetch} */
     this.fetch = (address, options) => fetch(address, this.#withLogin(options));
     this.csrfToken = csrfToken;
+    this.secure = secure;
     this.timeout = timeout;
+  }
+
+  /** Return what a page that is in no secure context adds to its addresses. @returns {Record<string, string>} */
+  get context() {
+    return this.secure ? {} : { secure: "false" };
   }
 
   /** @returns {Promise<import("./types.js").Session>} */
   session() {
-    return this.#call("GET", "/api/v1/session/");
+    return this.#call("GET", this.secure ? "/api/v1/session/" : "/api/v1/session/?secure=false");
   }
 
   /** @returns {Promise<string>} */
