@@ -5,10 +5,9 @@ import uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
-from notificacao import audiences, changes, eventlog
-from notificacao.eventlog import Cursor
-from notificacao.models import Person, ReadMark, Receipt
-from notificacao.reading.counting import marks_of, unread_of
+from notificacao import changes
+from notificacao.models import Person, Receipt
+from notificacao.reading.counting import unread_of
 from notificacao.reading.looking import Reader
 
 
@@ -56,30 +55,5 @@ def _write(person: Person, public_id: uuid.UUID, **fields) -> int:
             unique_fields=["person", "notification"],
             update_fields=list(fields),
         )
-        changes.of_reading(person.pk)
-    return unread_of(person)
-
-
-def mark_all_read(person: Person, up_to: Cursor) -> int:
-    """Mark all up to `up_to` as read in each of the person's channels, and return the new unread count.
-
-    Raises ResyncNeeded where `up_to` is of another epoch.
-    """
-    eventlog.check(up_to)
-    channels = audiences.channels_of([person.pk]).get(person.pk, {})
-    with transaction.atomic():
-        person.lock()
-        marks = marks_of([person.pk])
-        ReadMark.objects.bulk_create(
-            [
-                ReadMark(person=person, channel=channel, seq=max(up_to.seq, marks.get((person.pk, channel), 0)))
-                for channel in channels
-            ],
-            update_conflicts=True,
-            unique_fields=["person", "channel"],
-            update_fields=["seq"],
-        )
-        kept_unread = Receipt.objects.filter(person=person, read=False, notification__seq__lte=up_to.seq)
-        kept_unread.update(read=True, read_at=Now())
         changes.of_reading(person.pk)
     return unread_of(person)

@@ -77,7 +77,7 @@ def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on
         first.page.locator(".item.unread [data-action=read]").first.click()
         first.unread_is(unread - 1)
         second.unread_is(unread - 1)
-        first.page.get_by_role("button", name="Marcar todas como lidas").click()
+        first.page.locator("#read-all").click()
         first.unread_is(0)
         second.unread_is(0)
         expect(second.page.locator(".item.unread")).to_have_count(0)
@@ -112,6 +112,7 @@ def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost
         staff.set_flag(**change)
         ana.is_on(by_ana)
         bia.is_on(by_bia)
+    until(ana.page, lambda: ana.committed() and bia.committed())
     assert sender.poll() is None
     sender.kill()
     sender.wait()

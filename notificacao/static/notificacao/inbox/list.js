@@ -53,6 +53,14 @@ export class List {
     this.#changed();
   }
 
+  /** Return the item to which the focus goes on from `items`: the next one, or the one before; undefined for none. */
+  next(/** @type {HTMLElement[]} */ items) {
+    const all = this.items;
+    const others = (/** @type {HTMLElement[]} */ some) => some.filter((item) => !items.includes(item));
+    const last = all.indexOf(/** @type {HTMLElement} */ (items.at(-1)));
+    return others(all.slice(last + 1))[0] ?? others(all.slice(0, last + 1)).at(-1);
+  }
+
   /** Show `rows` in place of all that was shown. */
   replace(/** @type {News[]} */ rows) {
     this.element.replaceChildren(...rows.map((row) => this.makes.render(row)));

@@ -21,6 +21,12 @@ export async function errorOf(/** @type {Response} */ response) {
   return new ApiError(response.status, problem, Number.isFinite(seconds) ? seconds * 1000 : null);
 }
 
+const READ_ALL = "/api/v1/notifications/read-all/";
+
+function search(/** @type {URLSearchParams} */ query) {
+  return String(query) && `?${query}`;
+}
+
 export class Api {
   /**
    * @param {{
@@ -89,9 +95,23 @@ export class Api {
     return this.#call("POST", `/api/v1/notifications/${id}/${action}/`);
   }
 
-  /** @returns {Promise<import("./types.js").Counts>} */
-  readAll(/** @type {string} */ upTo) {
-    return this.#call("POST", "/api/v1/notifications/read-all/", { up_to: upTo });
+  /**
+   * Mark as read what the list of `query` has up to `upTo`.
+   *
+   * @returns {Promise<import("./types.js").Marked>}
+   */
+  readAll(/** @type {string} */ upTo, query = new URLSearchParams()) {
+    return this.#call("POST", `${READ_ALL}${search(query)}`, { up_to: upTo });
+  }
+
+  /** Ask how many `readAll` would mark. @returns {Promise<{count: number}>} */
+  countUnread(/** @type {string} */ upTo, query = new URLSearchParams()) {
+    return this.#call("GET", `${READ_ALL}${search(new URLSearchParams([...query, ["up_to", upTo]]))}`);
+  }
+
+  /** Make unread again what one `readAll` marked. @returns {Promise<import("./types.js").Counts>} */
+  undoReadAll(/** @type {string} */ undo) {
+    return this.#call("POST", `${READ_ALL}undo/`, { undo });
   }
 
   /** Send receipts, even when the page is closing. */
