@@ -51,12 +51,13 @@ const toasts = new Toasts({
 
 const dates = new Dates({ language: lang, timeZone: page.time_zone });
 const items = new Items({ template: the("item"), page, dates, words: { unread: gettext("Não lida") } });
-const list = new List({ element: the("inbox"), items, dates, onChange });
+const list = new List({ element: the("inbox"), items, dates, onChange, onCut: (seq) => older.after(seq) });
 const filters = new Filters({ form: the("filters"), show: load });
 const older = new Older({
   link: the("older"),
+  query: () => filters.query,
   fetch: (query) => api.inbox(API + query),
-  show: (rows) => rows.forEach((row) => list.place(row)),
+  show: showOlder,
   complain,
 });
 let loading = 0; // how often the list was asked for
@@ -95,7 +96,7 @@ function replace(/** @type {import("./live/types.js").Inbox} */ { results, next 
 
 function place(/** @type {News} */ row) {
   if (meanwhile) meanwhile.push(row);
-  else if (fits(row, filters.query)) {
+  else if (fits(row, filters.query) && !list.isBelowNewest) {
     list.place(row);
     bulk.show();
   }
@@ -103,6 +104,16 @@ function place(/** @type {News} */ row) {
     outside += 1;
     showOutside();
   }
+}
+
+function showOlder(/** @type {News[]} */ rows) {
+  list.append(rows);
+  if (list.isBelowNewest) the("newer").hidden = false;
+}
+
+/** Show the newest again where the list lost them: the address is that of the newest all the while. */
+function showNewest() {
+  if (list.isBelowNewest) load();
 }
 
 function showOutside() {
@@ -192,6 +203,8 @@ new Keyboard({
   help: the("help"),
 });
 new Question({ place: the("question"), fetch: api.fetch, complain, after: the("content") });
+the("newer").addEventListener("click", showNewest);
+the("outside").addEventListener("click", showNewest);
 the("open-preferences").addEventListener("click", () => preferences.open());
 the("open-help").addEventListener("click", () => the("help").showModal());
 
