@@ -81,7 +81,7 @@ def test_dora_searches_what_is_hers(dora, hers):
 
 def test_dora_reads_one_and_then_all(dora, hers):
     assert reading.mark_read(dora, hers[0].public_id) == 3
-    assert reading.mark_all_read(dora, eventlog.position()) == 0
+    assert reading.mark_all_read(dora, eventlog.position()).unread == 0
 
 
 def test_doras_receipt_counts_for_what_is_hers_and_for_nothing_else(dora, hers, settings):

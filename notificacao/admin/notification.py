@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from notificacao import audiences, audit, idempotency
 from notificacao.admin import compose
+from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.dispatcher import claims
@@ -200,6 +201,7 @@ class NotificationAdmin(AddOnlyAdmin):
     # --- Sending again
 
     @admin.action(description="Enviar novamente as que falharam no Ably", permissions=["send_again"])
+    @asks_above_fifty
     def send_again(self, request, queryset) -> None:
         again = claims.send_again(queryset.values("pk"))
         if again:

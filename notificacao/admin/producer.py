@@ -12,6 +12,7 @@ from rest_framework_api_key import admin as keys_admin
 from rest_framework_api_key.models import APIKey
 
 from notificacao import audit
+from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.catalogue.notices import EVENTS
 from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
@@ -135,7 +136,10 @@ class ProducerKeyAdmin(AddOnlyAdmin):
         return self._shown_once(request, *api_keys.rotate(keys[0], request.user, audit.address_of(request)))
 
     @admin.action(description="Revogar", permissions=["revoke"])
+    @asks_above_fifty
     def revoke(self, request, queryset) -> None:
-        for key in queryset.select_related("producer"):
+        keys = list(queryset.select_related("producer"))
+        for key in keys:
             api_keys.revoke(key, request.user, audit.address_of(request))
-        self.message_user(request, "As chaves escolhidas não valem mais.", messages.SUCCESS)
+        told = "1 chave não vale mais." if len(keys) == 1 else f"{len(keys)} chaves não valem mais."
+        self.message_user(request, told, messages.SUCCESS)

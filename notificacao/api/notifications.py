@@ -42,17 +42,20 @@ class NewestFirst(CursorPagination):
         return cursor
 
 
-_PARAMETERS = [
-    OpenApiParameter("after", str, description="epoch.seq: catch up from there, ascending. Without it: the inbox."),
-    OpenApiParameter("limit", int, description=f"Catch-up only: 1 to {CATCH_UP_MAX}, else {CATCH_UP_DEFAULT}."),
+_OF_A_LIST = [
     OpenApiParameter("channel", str, description="Only this channel."),
-    OpenApiParameter("page", str, description="Inbox: the cursor of `next`."),
-    OpenApiParameter("page_size", int, description="Inbox: 1 to 100, else 30."),
     OpenApiParameter("kind", str, many=True, enum=Kind.values, description="Inbox: only these."),
     OpenApiParameter("priority", str, many=True, enum=Priority.values, description="Inbox: only these."),
     OpenApiParameter("unread", bool, description="Inbox: only what is not read."),
     OpenApiParameter("archived", bool, description="Inbox: what was archived, instead of what was not."),
     OpenApiParameter("q", str, description="Inbox: has each of these words; accents and case do not matter."),
+]
+_PARAMETERS = [
+    OpenApiParameter("after", str, description="epoch.seq: catch up from there, ascending. Without it: the inbox."),
+    OpenApiParameter("limit", int, description=f"Catch-up only: 1 to {CATCH_UP_MAX}, else {CATCH_UP_DEFAULT}."),
+    OpenApiParameter("page", str, description="Inbox: the cursor of `next`."),
+    OpenApiParameter("page_size", int, description="Inbox: 1 to 100, else 30."),
+    *_OF_A_LIST,
 ]
 
 
@@ -177,16 +180,44 @@ def acknowledge(request: Request, public_id: uuid.UUID) -> Response:
 
 
 @extend_schema(
-    request=shapes.ReadAll,
-    responses={200: shapes.Counts, 410: shapes.ProblemDetails},
+    methods=["GET"],
+    parameters=[*_OF_A_LIST, OpenApiParameter("up_to", str, description="epoch.seq; without it, now.")],
+    responses={200: shapes.Unread, 400: shapes.ProblemDetails},
     tags=["reading state"],
 )
-@api_view(["POST"])
+@extend_schema(
+    methods=["POST"],
+    parameters=_OF_A_LIST,
+    request=shapes.ReadAll,
+    responses={200: shapes.Marked, 400: shapes.ProblemDetails, 410: shapes.ProblemDetails},
+    tags=["reading state"],
+)
+@api_view(["GET", "POST"])
 def read_all(request: Request) -> Response:
-    """Mark everything up to `up_to` as read, in one write."""
-    asked = shapes.parse(shapes.ReadAll, request.data)
+    """Mark what the list shows up to `up_to` as read (POST), or tell how many that would be (GET).
+
+    The list is that of the parameters, as in the inbox; without any, the inbox itself. Of a list that they narrow it is
+    the newest 5,000 at most.
+    """
+    wanted = _filter(request)
+    if request.method == "GET":
+        up_to = _position(request.query_params.get("up_to"))
+        return Response({"count": reading.count_unread(request.user, up_to, wanted)})
+    up_to = _position(shapes.parse(shapes.ReadAll, request.data).up_to)
     try:
-        up_to = eventlog.position() if asked.up_to is None else _cursor(asked.up_to)
-        return Response({"unread": reading.mark_all_read(request.user, up_to)})
+        marked = reading.mark_all_read(request.user, up_to, wanted)
     except ResyncNeeded as resync:
         raise _resync(resync) from None
+    return Response({"unread": marked.unread, "marked": marked.marked, "undo": marked.undo.isoformat()})
+
+
+@extend_schema(request=shapes.UndoReadAll, responses={200: shapes.Counts}, tags=["reading state"])
+@api_view(["POST"])
+def undo_read_all(request: Request) -> Response:
+    """Make unread again what one call of `read-all` marked; what was read by another act since stays read."""
+    asked = shapes.parse(shapes.UndoReadAll, request.data)
+    return Response({"unread": reading.undo_marking(request.user, asked.undo)})
+
+
+def _position(text: str | None) -> Cursor:
+    return eventlog.position() if text is None else _cursor(text)

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from notificacao import metrics
 from notificacao.api.problems import Problem
@@ -145,6 +145,26 @@ class ReadAll(_Shape):
     """Name the position up to which the page showed everything, `up_to`; without it, now."""
 
     up_to: str | None = None
+
+
+class Marked(_Shape):
+    """Carry how many were marked as read, the new unread count, and the word that undoes it."""
+
+    unread: int
+    marked: int
+    undo: str
+
+
+class Unread(_Shape):
+    """Carry how many unread ones a list has."""
+
+    count: int
+
+
+class UndoReadAll(_Shape):
+    """Carry `undo`, as the act that is to be undone answered it."""
+
+    undo: AwareDatetime
 
 
 class Delivered(_Shape):

@@ -19,6 +19,7 @@ urlpatterns = [
     path("stream/", stream.stream, name="stream"),
     path("notifications/", producing.NotificationsView.as_view(), name="notifications"),
     path("notifications/read-all/", notifications.read_all, name="read-all"),
+    path("notifications/read-all/undo/", notifications.undo_read_all, name="undo-read-all"),
     path("notifications/<uuid:public_id>/read/", notifications.read, name="read"),
     path("notifications/<uuid:public_id>/unread/", notifications.unread, name="unread"),
     path("notifications/<uuid:public_id>/archive/", notifications.archive, name="archive"),

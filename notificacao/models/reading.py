@@ -38,11 +38,16 @@ class Receipt(models.Model):
 
 
 class ReadMark(models.Model):
-    """Hold the seq up to which `person` has read all of `channel`, except as their receipts say."""
+    """Hold the seq up to which `person` has read all of `channel`, except as their receipts say.
+
+    `before` is where the mark stood until it was raised at `raised_at`: to there it goes back where that is undone.
+    """
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="read_marks")
     channel = models.CharField(max_length=120)
     seq = models.BigIntegerField(default=0)
+    before = models.BigIntegerField(default=0, db_default=0)
+    raised_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["person", "channel"], name="one_read_mark_per_channel")]

@@ -26,6 +26,7 @@ LINKS = {
     "connection": _("Conexão com o Ably"),
     "channels": _("Canais do Ably"),
     "keys": _("Chaves dos canais"),
+    "secure": _("Endereço seguro (https)"),
     "tabs": _("Várias abas"),
     "storage": _("Armazenamento do navegador"),
 }
@@ -235,10 +236,22 @@ TEXTS = {
         _("ENCRYPTION_SECRET precisa ser igual em todos os processos, web e despachante."),
     ),
     # --- The browser
+    "secure.ok": Text(_("O navegador oferece à página tudo o que ela usa.")),
+    "secure.missing": Text(
+        _(
+            "A página não está em https. O navegador não oferece: Ably (tudo chega por SSE), uma conexão para todas as "
+            "abas, avisos do navegador, som em uma aba só e o botão de copiar. Nenhuma notificação se perde."
+        ),
+        _("Abra o site pelo endereço que começa com https://, se houver."),
+        _("Sirva o site por TLS: fora de localhost o navegador só oferece isso em https."),
+    ),
     "tabs.ok": Text(_("As abas combinam entre si: uma conexão para todas.")),
     "tabs.insecure": Text(
-        _("A página não está em https: cada aba abre a sua conexão."),
-        _("Abra o site pelo endereço que começa com https:// e use poucas abas."),
+        _(
+            "A página não está em https: cada aba abre a sua conexão. As que passam do limite consultam a cada "
+            "5 segundos."
+        ),
+        _("Abra o site pelo endereço que começa com https://, ou use poucas abas."),
         _("Sirva o site por TLS: Web Locks só existem em https."),
     ),
     "tabs.missing": Text(

@@ -15,10 +15,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
+from notificacao import reading
 from notificacao.api.notifications import NewestFirst
 from notificacao.api.problems import Problem
 from notificacao.api.session import describe
-from notificacao.models import Kind, Priority
+from notificacao.api.shapes import Session
+from notificacao.eventlog import Cursor
+from notificacao.models import Kind, Person, Priority
 from notificacao.pages import question, words
 from notificacao.pages.lines import Line, lines_of
 from notificacao.pages.places import names_of
@@ -55,6 +58,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "priorities": Priority.choices,
         "places": sorted(places.items(), key=lambda place: place[1].casefold()),
         "position": session.position,
+        "readable": _readable(request.user, session, wanted),
+        "filter": _without_page(request),
         "here": request.get_full_path(),
         "question": question.shown_to(request.user) if is_first and not wanted.archived else None,
         "page": _for_the_script(session, places),
@@ -73,11 +78,23 @@ def _page(request: HttpRequest, reader: Reader, wanted: Filter, places: dict[str
     return lines_of(reader.entries(rows or []), places), urlsplit(older).query if older else ""
 
 
+def _readable(person: Person, session: Session, wanted: Filter) -> int:
+    """Return how many unread notifications this list has, on all its pages."""
+    if not wanted.narrows and not wanted.archived:
+        return session.unread
+    return reading.count_unread(person, Cursor.parse(session.position), wanted)
+
+
 def _newest(request: HttpRequest) -> str:
     """Return the address of the first page of this list."""
+    query = _without_page(request)
+    return f"{request.path}?{query}" if query else request.path
+
+
+def _without_page(request: HttpRequest) -> str:
     query = request.GET.copy()
     query.pop("page", None)
-    return f"{request.path}?{query.urlencode()}" if query else request.path
+    return query.urlencode()
 
 
 def _for_the_script(session, places: dict[str, str]) -> dict:

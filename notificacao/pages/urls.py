@@ -20,6 +20,7 @@ urlpatterns = [
     path("notificacoes/", inbox.inbox, name="inbox"),
     path("notificacoes/diagnostico/", diagnosis.page, name="diagnosis"),
     path("notificacoes/todas-lidas/", acts.read_all, name="page-read-all"),
+    path("notificacoes/todas-lidas/desfazer/", acts.undo_read_all, name="page-undo-read-all"),
     path("notificacoes/pergunta/", question.answer, name="page-question"),
     path("notificacoes/<uuid:public_id>/", detail.detail, name="notification"),
     path("notificacoes/<uuid:public_id>/<slug:word>/", acts.act, name="page-act"),

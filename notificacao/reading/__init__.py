@@ -4,23 +4,27 @@
 write, and a unit's notice makes no row per member. An event of several rows is read, and counted, as one.
 """
 
-from notificacao.reading.changing import acknowledge, archive, mark_all_read, mark_read, mark_unread, unarchive
+from notificacao.reading.changing import acknowledge, archive, mark_read, mark_unread, unarchive
 from notificacao.reading.counting import unread, unread_of
 from notificacao.reading.filters import Filter, InvalidFilter
 from notificacao.reading.looking import Entry, NotFound, Reader
+from notificacao.reading.marking import Marked, count_unread, mark_all_read, undo_marking
 
 __all__ = [
     "Entry",
     "Filter",
     "InvalidFilter",
+    "Marked",
     "NotFound",
     "Reader",
     "acknowledge",
     "archive",
+    "count_unread",
     "mark_all_read",
     "mark_read",
     "mark_unread",
     "unarchive",
+    "undo_marking",
     "unread",
     "unread_of",
 ]

@@ -6,11 +6,10 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from notificacao import audiences, changes, eventlog
+from notificacao import changes
 from notificacao.database import in_one_transaction
-from notificacao.eventlog import Cursor
-from notificacao.models import Notification, Person, ReadMark, Receipt
-from notificacao.reading.counting import marks_of, unread_of
+from notificacao.models import Notification, Person, Receipt
+from notificacao.reading.counting import unread_of
 from notificacao.reading.looking import Reader
 
 
@@ -62,33 +61,4 @@ def _write_receipts(person: Person, rows: Iterable[Notification], fields: Mappin
         unique_fields=["person", "notification"],
         update_fields=list(fields),
     )
-    changes.of_reading(person.pk)
-
-
-def mark_all_read(person: Person, up_to: Cursor) -> int:
-    """Mark all up to `up_to` as read in each of the person's channels, and return the new unread count.
-
-    Raises ResyncNeeded where `up_to` is of another epoch.
-    """
-    eventlog.check(up_to)
-    _move_marks(person, audiences.channels_of([person.pk]).get(person.pk, {}), up_to.seq)
-    return unread_of(person)
-
-
-@in_one_transaction
-def _move_marks(person: Person, channels: Iterable[str], up_to: int) -> None:
-    """Move the mark of each channel to `up_to`, unless it is further already; what was kept unread is read."""
-    person.lock()
-    marks = marks_of([person.pk])
-    ReadMark.objects.bulk_create(
-        [
-            ReadMark(person=person, channel=channel, seq=max(up_to, marks.get((person.pk, channel), 0)))
-            for channel in channels
-        ],
-        update_conflicts=True,
-        unique_fields=["person", "channel"],
-        update_fields=["seq"],
-    )
-    kept_unread = Receipt.objects.filter(person=person, read=False, notification__seq__lte=up_to)
-    kept_unread.update(read=True, read_at=Now())
     changes.of_reading(person.pk)

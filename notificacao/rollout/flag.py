@@ -72,9 +72,9 @@ class Rollout:
         return False
 
     def why_sse(self, person_pk: int, channels: Collection[str], *, can_verify: bool = True) -> str:
-        """Return why that person, who has these channels, is served by SSE now; nothing for somebody on Ably.
+        """Return why a page of that person, who has these channels, is served by SSE now; nothing on Ably.
 
-        `can_verify`: their browser verifies what is signed, and takes nothing else.
+        `can_verify`: its browser verifies what is signed, and takes nothing else.
         """
         if not self.includes(person_pk):
             return NOT_IN_ROLLOUT
@@ -84,9 +84,9 @@ class Rollout:
             return CANNOT_VERIFY
         return "" if self.ably_up else ABLY_OUT_OF_USE
 
-    def transport_for(self, person_pk: int, channels: Collection[str]) -> str:
-        """Return the transport of a page that this person, who has these channels, opens now: `ably` or `sse`."""
-        return "sse" if self.why_sse(person_pk, channels) else "ably"
+    def transport_for(self, person_pk: int, channels: Collection[str], *, can_verify: bool = True) -> str:
+        """Return the transport of a page of that person, as `why_sse` has it: `ably` or `sse`."""
+        return "sse" if self.why_sse(person_pk, channels, can_verify=can_verify) else "ably"
 
 
 def current() -> Rollout:

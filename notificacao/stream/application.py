@@ -80,7 +80,7 @@ class StreamApplication:
     async def _serve(self, request: StreamRequest, admitted: Admitted, receive, send) -> None:
         """Serve the stream under any ASGI server: this task lives as long as the stream."""
         stream = AsgiStream(request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, send=send)
-        stream.address, stream.login_ends_at = request.address, admitted.login_ends_at
+        _describe(stream, request, admitted)
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -98,7 +98,7 @@ class StreamApplication:
         stream = SocketStream(
             request.lane, request.session_key, request.browser, limit=conf.STREAM_BUFFER, lost=self._lost
         )
-        stream.address, stream.login_ends_at = request.address, admitted.login_ends_at
+        _describe(stream, request, admitted)
         try:
             take_over(stream, _HEADERS, _beginning(admitted.grant))
         except OSError:
@@ -187,6 +187,12 @@ class StreamApplication:
             await self._hub.reached(cursor)
         page = await self._replaying.run(eventlog.read_after, cursor, grant.channels, _PAGE, self._hub.position)
         return ReplayPage([_frame(row, cursor.epoch) for row in page.rows], page.complete_to)
+
+
+def _describe(stream: Stream, request: StreamRequest, admitted: Admitted) -> None:
+    """Note on `stream` what is known of its page and its login."""
+    stream.address, stream.can_verify = request.address, request.can_verify
+    stream.login_ends_at = admitted.login_ends_at
 
 
 def _beginning(grant: Grant) -> bytes:

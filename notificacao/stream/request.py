@@ -77,7 +77,8 @@ NOT_READY = Rejection(503, "not_ready", "Indisponível", "O fluxo ainda não est
 class StreamRequest:
     """Hold what a request asks.
 
-    `cursor` is None where the stream is to begin now; `address` is empty where the connection has none.
+    `cursor` is None where the stream is to begin now; `address` is empty where the connection has none. A page
+    that `can_verify` no signatures is never told to go to Ably.
     """
 
     session_key: str
@@ -85,6 +86,7 @@ class StreamRequest:
     cursor: Cursor | None
     browser: str
     address: str = ""
+    can_verify: bool = True
 
     @classmethod
     def of(cls, scope: Mapping) -> "StreamRequest":
@@ -102,6 +104,7 @@ class StreamRequest:
             cursor=_cursor(headers.get(b"last-event-id", b"").decode("latin-1") or query.get("cursor")),
             browser=_browser(query.get("browser", "")),
             address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
+            can_verify=query.get("ed25519") != "false",
         )
 
 

@@ -24,6 +24,7 @@ class Stream:
     __slots__ = (
         "address",
         "browser",
+        "can_verify",
         "ended",
         "fed_to",
         "lane",
@@ -38,6 +39,7 @@ class Stream:
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.can_verify = True  # whether its page verifies signatures; else it is never told to go to Ably
         self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet

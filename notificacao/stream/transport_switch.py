@@ -49,9 +49,10 @@ class TransportSwitch:
         if self.rollout is None:
             return stream.told_transport, False
         if stream.lane is Lane.STANDBY:
-            should = "ably" if self.rollout.assigned(subscriber.pk, subscriber.channels) else "sse"
+            assigned = stream.can_verify and self.rollout.assigned(subscriber.pk, subscriber.channels)
+            should = "ably" if assigned else "sse"
             return should, should == "sse" != stream.told_transport
-        should = self.rollout.transport_for(subscriber.pk, subscriber.channels)
+        should = self.rollout.transport_for(subscriber.pk, subscriber.channels, can_verify=stream.can_verify)
         return should, should == "ably" != stream.told_transport
 
     def note_join(self, subscriber: Subscriber, stream: Stream) -> bool:

@@ -153,3 +153,19 @@ def test_a_notification_tells_which_system_sent_it(admin_client, producer):
     System(producer).post(to(people=["ana"]))
     row = Notification.objects.get()
     assert "Beneficios" in admin_client.get(f"/admin/notificacao/notification/{row.pk}/change/").content.decode()
+
+
+def test_of_more_than_fifty_keys_it_is_asked_first_and_said_how_many_are_revoked(client, dora, producer):
+    for _ in range(51):
+        make_key(producer)
+    keys = ProducerKey.objects.all()
+    chosen = {"action": "revoke", "_selected_action": [key.pk for key in keys]}
+    page = client.post(KEYS, chosen).content.decode()
+    assert "Revogar: 51 registros" in page
+    assert page.count('name="_selected_action"') == 51
+    assert not ProducerKey.objects.filter(revoked=True).exists()
+    assert (
+        "51 chaves não valem mais."
+        in client.post(KEYS, {**chosen, "confirmed": "Confirmar"}, follow=True).content.decode()
+    )
+    assert ProducerKey.objects.filter(revoked=True).count() == 51

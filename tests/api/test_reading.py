@@ -55,7 +55,7 @@ def test_an_address_without_a_notifications_id_is_404(as_ana):
     assert as_ana.post(f"{URL}1/read/").status_code == 404
 
 
-@pytest.mark.parametrize("act", [*(f"{uuid.UUID(int=0)}/{act}" for act in ACTS), "read-all"])
+@pytest.mark.parametrize("act", [*(f"{uuid.UUID(int=0)}/{act}" for act in ACTS), "read-all/undo"])
 def test_nothing_is_changed_by_get(as_ana, act):
     response = as_ana.get(f"{URL}{act}/")
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
@@ -64,7 +64,8 @@ def test_nothing_is_changed_by_get(as_ana, act):
 def test_read_all_marks_up_to_the_place_that_the_page_showed(as_ana, ana, of_ana):
     rows = fill(of_ana, of_ana, of_ana)
     response = read_all(as_ana, {"up_to": at(rows[1].seq)})
-    assert (response.status_code, response.json()) == (200, {"unread": 1})
+    answer = response.json()
+    assert (response.status_code, answer["unread"], answer["marked"]) == (200, 1, 2)
     assert list(Reader(ana).inbox(Filter(unread=True))) == [rows[2]]
     assert not Receipt.objects.exists()
 
@@ -73,13 +74,40 @@ def test_read_all_marks_up_to_the_place_that_the_page_showed(as_ana, ana, of_ana
 def test_read_all_without_a_place_marks_all(as_ana, of_ana, body):
     fill(of_ana, of_ana)
     response = as_ana.generic("POST", f"{URL}read-all/", body, content_type="application/json")
-    assert (response.status_code, response.json()) == (200, {"unread": 0})
+    answer = response.json()
+    assert (response.status_code, answer["unread"], answer["marked"]) == (200, 0, 2)
 
 
 def test_read_all_reads_an_event_on_two_channels_at_once(as_ana, of_ana, cras_norte):
     first, _ = fill(of_ana, audiences.channel_for_unit(cras_norte), event_id=uuid7())
-    assert read_all(as_ana, {"up_to": at(first.seq)}).json() == {"unread": 0}
+    assert read_all(as_ana, {"up_to": at(first.seq)}).json()["unread"] == 0
     assert as_ana.get(URL, {"unread": "true"}).json()["results"] == []
+
+
+def test_read_all_keeps_to_the_lists_filter_tells_before_how_many_and_is_undone(as_ana, of_ana):
+    fill(of_ana, of_ana, of_ana, priority="alta")
+    fill(of_ana)
+    address = f"{URL}read-all/?priority=alta"
+    assert as_ana.get(address, {"up_to": at(2)}).json() == {"count": 2}
+    assert as_ana.get(address).json() == {"count": 3}
+    assert as_ana.get(f"{URL}read-all/").json() == {"count": 4}
+    answer = as_ana.post(address, {}, content_type="application/json").json()
+    assert (answer["unread"], answer["marked"]) == (1, 3)
+    undo = as_ana.post(f"{URL}read-all/undo/", {"undo": answer["undo"]}, content_type="application/json")
+    assert (undo.status_code, undo.json()) == (200, {"unread": 4})
+
+
+@pytest.mark.parametrize("undo", ["", "ontem", "2026-11-29T10:00:00", None])
+def test_an_undo_that_nobody_was_given_is_refused(as_ana, of_ana, undo):
+    answer = as_ana.post(f"{URL}read-all/undo/", {"undo": undo}, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_a_filter_that_is_none_marks_nothing(as_ana, of_ana):
+    fill(of_ana)
+    for method in (as_ana.get, as_ana.post):
+        assert method(f"{URL}read-all/?priority=nenhuma").status_code == 400
+    assert not ReadMark.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Sender:
 
     def __init__(self, site: Site, key: str):
         self._site = site
-        self._http = httpx.Client(base_url=site.url, headers={"Authorization": f"Api-Key {key}"}, timeout=PATIENCE)
+        self._http = httpx.Client(base_url=site.address, headers={"Authorization": f"Api-Key {key}"}, timeout=PATIENCE)
 
     def __call__(self, *titles: str, to: dict | None = None, **fields) -> None:
         """One notification with each of `titles`, to CRAS Norte or to the `recipients` of the API."""

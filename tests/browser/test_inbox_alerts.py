@@ -71,6 +71,23 @@ def test_a_storm_is_one_toast_that_counts(inboxes):
     expect(ana.page.locator(".item", has_text="Tempestade")).to_have_count(40)
 
 
+def test_a_storm_of_urgent_ones_is_said_once_and_politely(inboxes):
+    ana = inboxes.open()
+    said = """() => {
+      window.said = { alert: [], status: [] };
+      for (const role of ["alert", "status"])
+        for (const region of document.querySelectorAll(`.toasts [role=${role}], #announcer[role=${role}]`))
+          new MutationObserver(() => window.said[role].push(region.textContent)).observe(region, {
+            childList: true, characterData: true, subtree: true,
+          });
+    }"""
+    ana.page.evaluate(said)
+    inboxes.send(*(f"Urgentes {number}" for number in range(30)), priority="urgente")
+    expect(ana.page.locator("#announcer")).to_have_text("30 novas notificações")
+    assert ana.page.evaluate("window.said") == {"alert": [], "status": ["30 novas notificações"]}
+    expect(ana.page.locator(".toast")).to_contain_text("30 novas notificações urgentes")
+
+
 def test_nobody_who_did_not_ask_is_disturbed(inboxes):
     ana = inboxes.open(script=_RECORD)
     ana.page.evaluate("see('hidden')")

@@ -57,7 +57,7 @@ def test_reading_archiving_and_bringing_back_are_forms(plain):
 
 
 def test_all_are_read_by_one_button(plain):
-    plain.page.get_by_role("button", name="Marcar todas como lidas").click()
+    plain.page.locator("#read-all").click()
     expect(plain.page.locator(".item.unread")).to_have_count(0)
     expect(plain.page.locator("#unread")).to_be_hidden()
 

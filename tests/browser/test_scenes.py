@@ -1,8 +1,13 @@
-"""The scenes that the house stands for: Ana is in the rollout, Bia of the same unit is not."""
+"""The scenes that the house stands for: Ana is in the rollout, Bia of the same unit is not.
+
+Each is played twice: on this machine's own address, and by plain HTTP on a host name, where there is no secure context
+and the site keeps Ana on SSE.
+"""
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chromium import HOST_NAME
 from tests.browser.rest import until
 from tests.browser.staff import Staff
 from tests.waiting import PATIENCE
@@ -12,6 +17,19 @@ pytestmark = pytest.mark.browser
 UNIT = "CRAS01 – CRAS Norte"
 
 
+@pytest.fixture(scope="module", params=["127.0.0.1", HOST_NAME])
+def site(request, new_site, own_ably):
+    with new_site(own_ably, ALLOWED_HOSTS=f"127.0.0.1,{HOST_NAME}") as site:
+        site.host = request.param
+        yield site
+
+
+@pytest.fixture
+def on_ably(site) -> str:
+    """The transport of whoever is in the rollout."""
+    return "sse" if site.host == HOST_NAME else "ably"
+
+
 @pytest.fixture
 def staff(browser, site):
     staff = Staff.of(browser, site)
@@ -19,9 +37,9 @@ def staff(browser, site):
     staff.page.context.close()
 
 
-def test_each_page_shows_a_list_a_badge_and_its_transport(desk):
+def test_each_page_shows_a_list_a_badge_and_its_transport(desk, on_ably):
     ana, bia = desk("ana"), desk("bia")
-    ana.is_on("ably")
+    ana.is_on(on_ably)
     bia.is_on("sse")
     for one in (ana, bia):
         assert one.unread > 0
@@ -29,9 +47,9 @@ def test_each_page_shows_a_list_a_badge_and_its_transport(desk):
         assert one.errors == []
 
 
-def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff):
+def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, on_ably):
     ana, bia, caio = desk("ana"), desk("bia"), desk("caio")
-    ana.is_on("ably")
+    ana.is_on(on_ably)
     bia.is_on("sse")
     caio.is_on("sse")
     before = ana.unread, bia.unread
@@ -42,15 +60,15 @@ def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, s
     bia.unread_is(before[1] + 1)
     delivered = until(ana.page, lambda: len(told := send.transports("Reunião de equipe às 14h")) == 2 and told)
     assert delivered["bia"] == "sse"
-    assert delivered["ana"] == "ably" or send.until_it_comes_by("ably", ana, "ana", "Outra reunião")
+    assert delivered["ana"] == on_ably or send.until_it_comes_by(on_ably, ana, "ana", "Outra reunião")
     send.to_everybody("Para quem não é da unidade também")
     caio.sees("Para quem não é da unidade também")
     assert caio.page.get_by_text("Reunião de equipe às 14h").count() == 0
 
 
-def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send):
+def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on_ably):
     send("Por ler")
-    for name, transport in (("ana", "ably"), ("bia", "sse")):
+    for name, transport in (("ana", on_ably), ("bia", "sse")):
         first = desk(name)
         first.is_on(transport)
         second = first.another_tab()
@@ -59,41 +77,42 @@ def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send):
         first.page.locator(".item.unread [data-action=read]").first.click()
         first.unread_is(unread - 1)
         second.unread_is(unread - 1)
-        first.page.get_by_role("button", name="Marcar todas como lidas").click()
+        first.page.locator("#read-all").click()
         first.unread_is(0)
         second.unread_is(0)
         expect(second.page.locator(".item.unread")).to_have_count(0)
 
 
-def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site):
-    desks = {transport: desk(name) for name, transport in (("ana", "ably"), ("bia", "sse"))}
-    for transport, one in desks.items():
+def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, on_ably):
+    desks = [(desk(name), transport) for name, transport in (("ana", on_ably), ("bia", "sse"))]
+    for one, transport in desks:
         one.is_on(transport)
         one.context.set_offline(True)
         one.is_on("offline")
     assert site.simulate("--rate", "20", "--count", "60", "--seed", "4").wait(PATIENCE) == 0
-    for transport, one in desks.items():
+    for one, transport in desks:
         one.context.set_offline(False)
         one.is_on(transport)
         assert one.is_complete_and_each_once() > 0
 
 
-def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site):
+def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site, on_ably):
     ana, bia = desk("ana"), desk("bia")
-    ana.is_on("ably")
+    ana.is_on(on_ably)
     bia.is_on("sse")
     sender = site.simulate("--rate", "5", "--seed", "3")
     for change, by_ana, by_bia in (
         ({"percent": "0"}, "sse", "sse"),
-        ({"percent": "100"}, "ably", "ably"),
-        ({"percent": "50"}, "ably", "sse"),
+        ({"percent": "100"}, on_ably, on_ably),
+        ({"percent": "50"}, on_ably, "sse"),
         ({"everyone": "false"}, "sse", "sse"),
-        ({"everyone": "true"}, "ably", "ably"),
-        ({"everyone": "unknown"}, "ably", "sse"),
+        ({"everyone": "true"}, on_ably, on_ably),
+        ({"everyone": "unknown"}, on_ably, "sse"),
     ):
         staff.set_flag(**change)
         ana.is_on(by_ana)
         bia.is_on(by_bia)
+    until(ana.page, lambda: ana.committed() and bia.committed())
     assert sender.poll() is None
     sender.kill()
     sender.wait()

@@ -21,7 +21,7 @@ def one_stream_is_open(page, site) -> None:
     """Of both lanes, by the site's own count, once it has noticed what is gone."""
 
     def streams() -> int:
-        lines = httpx.get(f"{site.url}/metrics", timeout=PATIENCE).text.splitlines()
+        lines = httpx.get(f"{site.address}/metrics", timeout=PATIENCE).text.splitlines()
         return sum(int(float(line.split()[-1])) for line in lines if line.startswith("notificacao_open_streams{"))
 
     until(page, lambda: streams() == 1)

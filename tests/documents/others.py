@@ -2,6 +2,7 @@
 
 OF_OTHERS: dict[str, tuple[str, ...]] = {
     "HTTP": ("Accept", "Allow", "Host"),
+    "browsers": ("crypto.subtle",),
     "a content security policy": ("'unsafe-inline'",),
     "Ably, its SDK and its dashboard": (
         "authCallback",

@@ -215,7 +215,7 @@ export class Streams {
 class Connection {
   constructor(address, signal) {
     const query = new URL(address, "http://site").searchParams;
-    Object.assign(this, { lane: query.get("lane"), cursor: query.get("cursor"), at: Date.now(), isOpen: true });
+    Object.assign(this, { address, lane: query.get("lane"), cursor: query.get("cursor"), at: Date.now(), isOpen: true });
     const cancel = () => (this.isOpen = false);
     this.body = new ReadableStream({ start: (out) => (this.out = out), cancel });
     signal.addEventListener("abort", () => this.cut(signal.reason));

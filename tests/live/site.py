@@ -64,15 +64,21 @@ class Site(Process):
 
     def __init__(self, database: Path | str, ably: AblyServer | None = None, **settings: str):
         self.port = free_port()
+        self.host = "127.0.0.1"  # as browsers are to call it
         self.database = database
         super().__init__(_command("serve", "--port", str(self.port)), environment_for(database, ably, **settings))
 
     @property
     def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """Where it is, for whoever is no browser and knows no names."""
         return f"http://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
-        return answers(f"{self.url}/health/ready", within=10)
+        return answers(f"{self.address}/health/ready", within=10)
 
     def manage(self, *arguments: str) -> str:
         """Run a command beside the running site, on its database."""

@@ -1,5 +1,6 @@
 """What a person does to notifications with forms alone."""
 
+import re
 import uuid
 
 import pytest
@@ -110,3 +111,30 @@ def test_a_page_of_another_life_of_the_log_marks_nothing_and_says_so(as_ana, of_
     page = Page(response)
     assert "A lista mudou" in response.content.decode()
     assert page.elements["unread"]["data-unread"] == "1"
+
+
+def test_the_form_reads_what_the_pages_filter_shows_and_a_form_undoes_it(as_ana, of_ana):
+    fill(of_ana, of_ana, priority="alta")
+    fill(of_ana)
+    listed = f"{INBOX}?priority=alta"
+    page = Page(as_ana.get(listed))
+    assert "Marcar estas 2 como lidas" in as_ana.get(listed).content.decode()
+    form = {"up_to": page.data["position"], "filter": "priority=alta", "next": listed}
+    answer = as_ana.post(READ_ALL, form, follow=True)
+    assert Page(answer).elements["unread"]["data-unread"] == "1"
+    html = answer.content.decode()
+    assert "2 marcadas como lidas." in html
+    undo = re.search(r'name="undo" value="([^"]+)"', html).group(1)
+    answer = as_ana.post(f"{READ_ALL}desfazer/", {"undo": undo, "next": listed}, follow=True)
+    assert Page(answer).elements["unread"]["data-unread"] == "3"
+    assert as_ana.post(f"{READ_ALL}desfazer/", {"undo": "ontem"}).status_code == 404
+
+
+def test_of_more_than_fifty_the_form_asks_first(as_ana, ana, of_ana):
+    fill(*[of_ana] * 51)
+    form = {"up_to": str(eventlog.position()), "filter": "", "next": INBOX}
+    asked = as_ana.post(READ_ALL, form)
+    assert "Marcar 51 notificações como lidas?" in asked.content.decode()
+    assert reading.unread_of(ana) == 51
+    assert as_ana.post(READ_ALL, {**form, "confirmed": "yes"})["Location"] == INBOX
+    assert reading.unread_of(ana) == 0

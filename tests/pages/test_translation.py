@@ -60,8 +60,9 @@ def test_what_is_compiled_is_what_was_translated(domain, tmp_path):
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_translation_is_filled_with_the_same_values(domain):
     for message, translated in read(po(domain).with_suffix(".mo")).items():
-        source = message[0] if isinstance(message, tuple) else message
-        assert not source or set(PLACEHOLDER.findall(source)) == set(PLACEHOLDER.findall(translated)), source
+        source, form = message if isinstance(message, tuple) else (message, 0)
+        more = set(PLACEHOLDER.findall(translated)) ^ set(PLACEHOLDER.findall(source))
+        assert not source or more <= ({"%(count)s", "{count}"} if form else set()), source  # one may be said in words
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +103,9 @@ def test_the_choice_leads_back_and_is_kept(as_ana, of_ana):
     response = as_ana.get("/notificacoes/")
     html, data = response.content.decode(), Page(response).data
     assert '<html lang="en"' in html
-    for word in ("Payment", "High", "Today", "now", "Mark all as read", "Unread only"):
+    for word in ("Payment", "High", "Today", "now", "Mark this one as read", "Unread only"):
         assert word in html
-    assert "Marcar" not in html
+    assert "Marcar" not in html.replace(Page(response).texts["page"][0], "")  # which has the Portuguese as keys
     assert data["language"] == "en"
     assert data["kinds"]["pagamento"] == "Payment"
     assert data["words"]["Desfazer"] == "Undo"

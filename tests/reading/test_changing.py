@@ -40,7 +40,7 @@ def test_what_is_marked_read_is_read_and_no_longer_counted(ana, of_ana):
 
 def test_what_is_marked_unread_counts_again_even_below_the_mark(ana, of_ana):
     first, _ = fill(of_ana, of_ana)
-    assert reading.mark_all_read(ana, eventlog.position()) == 0
+    assert reading.mark_all_read(ana, eventlog.position()).unread == 0
     assert reading.mark_unread(ana, first.public_id) == 1
     assert entry(ana, first).read is False
     assert Receipt.objects.get().read_at is None
@@ -106,7 +106,7 @@ def test_a_units_notice_that_ana_read_stays_unread_for_bia(ana, bia, of_unit):
     assert reading.mark_read(ana, row.public_id) == 0
     assert reading.unread_of(bia) == 1
     assert (entry(ana, row).read, entry(bia, row).read) == (True, False)
-    assert reading.mark_all_read(bia, eventlog.position()) == 0
+    assert reading.mark_all_read(bia, eventlog.position()).unread == 0
     assert reading.mark_unread(ana, row.public_id) == 1
     assert reading.unread_of(bia) == 0
 
@@ -114,8 +114,8 @@ def test_a_units_notice_that_ana_read_stays_unread_for_bia(ana, bia, of_unit):
 def test_mark_all_makes_no_row_for_each_notification(ana, of_ana, of_unit, django_assert_max_num_queries):
     fill(*[of_ana] * 30, *[of_unit] * 30)
     assert reading.unread_of(ana) == 60
-    with django_assert_max_num_queries(16):
-        assert reading.mark_all_read(ana, eventlog.position()) == 0
+    with django_assert_max_num_queries(21):
+        assert reading.mark_all_read(ana, eventlog.position()).unread == 0
     assert not Receipt.objects.exists()
     marked = set(ReadMark.objects.filter(person=ana).values_list("channel", flat=True))
     assert marked == {of_ana, of_unit, audiences.SYSTEM_CHANNEL}
@@ -123,14 +123,14 @@ def test_mark_all_makes_no_row_for_each_notification(ana, of_ana, of_unit, djang
 
 def test_mark_all_up_to_an_earlier_place_leaves_what_came_later_unread(ana, of_ana, of_unit):
     rows = fill(of_ana, of_unit, of_ana, of_unit)
-    assert reading.mark_all_read(ana, here(rows[1].seq)) == 2
+    assert reading.mark_all_read(ana, here(rows[1].seq)).unread == 2
     assert list(Reader(ana).inbox(Filter(unread=True)).order_by("seq")) == rows[2:]
 
 
 def test_a_mark_never_goes_back(ana, of_ana):
     rows = fill(of_ana, of_ana)
-    assert reading.mark_all_read(ana, here(rows[1].seq)) == 0
-    assert reading.mark_all_read(ana, here(rows[0].seq)) == 0
+    assert reading.mark_all_read(ana, here(rows[1].seq)).unread == 0
+    assert reading.mark_all_read(ana, here(rows[0].seq)).unread == 0
     assert ReadMark.objects.get(channel=of_ana).seq == rows[1].seq
 
 
@@ -139,9 +139,9 @@ def test_mark_all_reads_also_what_was_kept_unread_but_only_up_to_its_place(ana, 
     reading.mark_unread(ana, early.public_id)
     reading.mark_unread(ana, late.public_id)
     reading.mark_unread(bia, early.public_id)
-    assert reading.mark_all_read(ana, here(early.seq)) == 1
+    assert reading.mark_all_read(ana, here(early.seq)).unread == 1
     assert (entry(ana, early).read, entry(ana, late).read, entry(bia, early).read) == (True, False, False)
-    assert reading.mark_all_read(ana, here(late.seq)) == 0
+    assert reading.mark_all_read(ana, here(late.seq)).unread == 0
 
 
 def test_what_comes_after_mark_all_is_unread(ana, of_ana):
@@ -175,7 +175,7 @@ def test_an_event_on_two_channels_counts_once_and_is_shown_once_and_read_at_once
 
 def test_an_event_whose_rows_lie_on_both_sides_of_the_mark_is_read(ana, of_ana, of_unit):
     by_ana, _ = fill(of_ana, of_unit, event_id=uuid7())
-    assert reading.mark_all_read(ana, here(by_ana.seq)) == 0
+    assert reading.mark_all_read(ana, here(by_ana.seq)).unread == 0
     assert not Reader(ana).inbox(Filter(unread=True)).exists()
 
 

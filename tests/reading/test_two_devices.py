@@ -38,7 +38,7 @@ def _somebody_waits():
 
 
 def mark_up_to(person, row):
-    return reading.mark_all_read(person, Cursor(eventlog.position().epoch, row.seq))
+    return reading.mark_all_read(person, Cursor(eventlog.position().epoch, row.seq)).unread
 
 
 def test_the_mark_of_two_devices_is_the_further_one_whichever_comes_last(ana, of_ana):

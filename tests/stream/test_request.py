@@ -52,6 +52,13 @@ def test_all_that_can_be_asked_is_read():
     assert request == StreamRequest(session_key="chave", lane=Lane.STANDBY, cursor=Cursor("0a1b", 12), browser=BROWSER)
 
 
+@pytest.mark.parametrize(
+    ("query", "able"), [("", True), ("ed25519=", True), ("ed25519=true", True), ("ed25519=false", False)]
+)
+def test_a_page_can_verify_signatures_unless_it_says_that_it_cannot(query, able):
+    assert StreamRequest.of(scope(query)).can_verify is able
+
+
 def test_the_cookie_has_the_name_that_the_site_gave_it(settings):
     settings.SESSION_COOKIE_NAME = "semtas"
     assert StreamRequest.of(scope(cookie="sessionid=outra; semtas=esta")).session_key == "esta"

@@ -44,8 +44,9 @@ def switch(registry):
 def join(registry, switch):
     """A page of a person of its own, in that lane."""
 
-    def one(lane):
+    def one(lane, *, can_verify=True):
         page = Page(lane)
+        page.can_verify = can_verify
         subscriber = registry.add_subscriber(
             Grant(len(registry.subscribers) + 1, {}, {}, Cursor("e", 0), assigned=True)
         )
@@ -69,6 +70,14 @@ def test_pages_go_to_ably_a_few_at_a_time_each_told_once(join, switch):
         switch.update(ON)
         assert told(pages) == so_far
     assert {page.heard.count(SESSION) for page in pages} == {1}
+
+
+def test_pages_that_cannot_verify_stay_on_sse_and_are_not_told_to_change(join, switch):
+    page, standby = join(Lane.LIVE, can_verify=False), join(Lane.STANDBY, can_verify=False)
+    switch.update(ON)
+    switch.tell_next()
+    assert page.heard == []
+    assert standby.heard == [LEAVE_ABLY]
 
 
 def test_pages_leave_ably_at_once(join, switch):

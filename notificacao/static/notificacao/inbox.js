@@ -3,8 +3,9 @@
 import { loadSdk } from "./live/ably.js";
 import { Api } from "./live/api.js";
 import { SharedClient } from "./live/client.js";
-import { Acts, OPPOSITE } from "./inbox/acts.js";
+import { Acts } from "./inbox/acts.js";
 import { Alerts, beep } from "./inbox/alerts.js";
+import { Bulk } from "./inbox/bulk.js";
 import { Counts } from "./inbox/counts.js";
 import { Dates } from "./inbox/dates.js";
 import { Filters, fits, narrows } from "./inbox/filters.js";
@@ -41,6 +42,7 @@ const counts = new Counts(the("unread"));
 const toasts = new Toasts({
   polite: the("toasts-polite"),
   assertive: the("toasts-assertive"),
+  storm: the("toasts-storm"),
   announcer: the("announcer"),
   addressOf,
 });
@@ -49,12 +51,13 @@ const toasts = new Toasts({
 
 const dates = new Dates({ language: lang, timeZone: page.time_zone });
 const items = new Items({ template: the("item"), page, dates, words: { unread: gettext("Não lida") } });
-const list = new List({ element: the("inbox"), items, dates, onChange });
+const list = new List({ element: the("inbox"), items, dates, onChange, onCut: (seq) => older.after(seq) });
 const filters = new Filters({ form: the("filters"), show: load });
 const older = new Older({
   link: the("older"),
+  query: () => filters.query,
   fetch: (query) => api.inbox(API + query),
-  show: (rows) => rows.forEach((row) => list.place(row)),
+  show: showOlder,
   complain,
 });
 let loading = 0; // how often the list was asked for
@@ -87,16 +90,30 @@ function replace(/** @type {import("./live/types.js").Inbox} */ { results, next 
   list.replace(results);
   outside = 0;
   showOutside();
+  bulk.begin();
   the("newer").hidden = !filters.query.has("page");
 }
 
 function place(/** @type {News} */ row) {
   if (meanwhile) meanwhile.push(row);
-  else if (fits(row, filters.query)) list.place(row);
+  else if (fits(row, filters.query) && !list.isBelowNewest) {
+    list.place(row);
+    bulk.show();
+  }
   else if (!list.find(row.event_id)) {
     outside += 1;
     showOutside();
   }
+}
+
+function showOlder(/** @type {News[]} */ rows) {
+  list.append(rows);
+  if (list.isBelowNewest) the("newer").hidden = false;
+}
+
+/** Show the newest again where the list lost them: the address is that of the newest all the while. */
+function showNewest() {
+  if (list.isBelowNewest) load();
 }
 
 function showOutside() {
@@ -120,21 +137,36 @@ function onChange() {
 
 // --- What the person does
 
-const acts = new Acts({ api, list, showsArchive, showCount: counts.show, complain, reload: load, tabs });
+function showCount(/** @type {number} */ unread) {
+  counts.show(unread);
+  bulk.show(unread);
+}
+
+const acts = new Acts({ api, list, showsArchive, showCount, complain, reload: load, tabs });
+const bulk = new Bulk({
+  acts,
+  api,
+  toasts,
+  button: the("read-all"),
+  dialog: the("confirm"),
+  start: handOn,
+  unread: Number(the("unread").dataset.unread),
+  query: () => filters.query,
+  upTo: () => client.safeCursor,
+});
 const selection = new Selection({ list, bar: the("selection"), act, showsArchive });
 
-/** Do `act` to the items one after the other; offer to bring back what left the list. */
-async function act(/** @type {string} */ name, /** @type {HTMLElement[]} */ chosen) {
+function act(/** @type {string} */ name, /** @type {HTMLElement[]} */ chosen) {
+  bulk.do(name, chosen);
+}
+
+/** Give the focus to the next row where the control that has it is about to disappear, and with it the selection. */
+function handOn(/** @type {string} */ name, /** @type {HTMLElement[]} */ chosen) {
+  const { activeElement } = document;
+  const leaves = name.endsWith("archive");
+  const isLost = chosen.some((item) => (leaves ? item.contains(activeElement) : item !== activeElement && item.contains(activeElement)));
+  if (isLost || the("selection").contains(activeElement)) (list.next(chosen) ?? (leaves ? the("content") : chosen[0])).focus();
   selection.clear();
-  /** @type {HTMLElement[]} */
-  const done = [];
-  for (const item of chosen) if (await acts.do(name, item)) done.push(item);
-  if (!name.endsWith("archive") || !done.length) return;
-  const text =
-    name === "archive"
-      ? ngettext("{count} arquivada.", "{count} arquivadas.", done.length)
-      : ngettext("{count} de volta à caixa.", "{count} de volta à caixa.", done.length);
-  toasts.offer(text, gettext("Desfazer"), () => done.forEach((item) => acts.do(OPPOSITE[name], item)));
 }
 
 list.element.addEventListener("click", (/** @type {any} */ event) => {
@@ -145,11 +177,6 @@ list.element.addEventListener("click", (/** @type {any} */ event) => {
     act(name, [item]);
   } else if (event.target.closest(".link") && item.classList.contains("unread")) acts.do("read", item);
   else if (event.target.closest(".title")) history.replaceState(null, "", `#${item.id}`); // where to come back to
-});
-
-the("read-all").addEventListener("click", (/** @type {Event} */ event) => {
-  event.preventDefault();
-  acts.readAll(client.safeCursor);
 });
 
 function complain(/** @type {any} */ error) {
@@ -176,6 +203,8 @@ new Keyboard({
   help: the("help"),
 });
 new Question({ place: the("question"), fetch: api.fetch, complain, after: the("content") });
+the("newer").addEventListener("click", showNewest);
+the("outside").addEventListener("click", showNewest);
 the("open-preferences").addEventListener("click", () => preferences.open());
 the("open-help").addEventListener("click", () => the("help").showModal());
 
@@ -194,7 +223,7 @@ const client = new SharedClient({
       toasts.tell(row);
       alerts.take(row);
     },
-    counts: counts.show,
+    counts: showCount,
     status: (status) => showStatus(the("status"), status),
     reset: (inbox) => (String(filters.query) ? load() : replace(inbox)),
     signedOut: () => location.assign(page.login),

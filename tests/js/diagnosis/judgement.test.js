@@ -52,6 +52,8 @@ const CASES = [
   ["keys", { forged: 0, read: 0, unread: 0 }, "keys.unproven"],
   ["keys", { forged: 0, read: 2, unread: 1 }, "keys.wrong", { channels: 1 }],
   ["keys", { forged: 1, read: 2, unread: 1 }, "keys.forged", { channels: 1 }],
+  ["secure", { isSecure: true }, "secure.ok"],
+  ["secure", { isSecure: false }, "secure.missing"],
   ["tabs", { isSecure: true, works: true }, "tabs.ok"],
   ["tabs", { isSecure: true, works: false }, "tabs.missing"],
   ["tabs", { isSecure: false, works: false }, "tabs.insecure"],
@@ -85,6 +87,7 @@ class Sound {
   session = async () => ({ status: 200, session: this.session$ });
   token = async () => ({ status: 200, token: SECRET });
   sdk = async () => ({ loaded: true });
+  secure = async () => ({ isSecure: true });
   tabs = async () => ({ isSecure: true, works: true });
   storage = async () => ({ works: true });
   stream$ = {
@@ -141,6 +144,15 @@ describe("a diagnosis", () => {
     const { token, sdk, keys } = await codes();
     expect([token, sdk, keys]).toEqual(Array(3).fill(reason));
     expect(worst(told)).toBe(null);
+  });
+
+  it("tells who is in the rollout that without https SSE brings everything, and names that", async () => {
+    probes.session$ = { ...SESSION, transport: "sse", reason: "cannot_verify" };
+    probes.secure = async () => ({ isSecure: false });
+    probes.tabs = async () => ({ isSecure: false, works: false });
+    const { token, sdk, keys, secure } = await codes();
+    expect([token, sdk, keys, secure]).toEqual([...Array(3).fill("cannot_verify"), "secure.missing"]);
+    expect(worst(told).link).toBe("secure");
   });
 
   it("names the server alone where that is away, and tries what needs none", async () => {

@@ -19,6 +19,21 @@ it("asks for what lies after a cursor, of all channels or of one", async () => {
   ]);
 });
 
+it("tells the session, and later the stream, whether the browser can verify", async () => {
+  const [able, heard] = apiThat(() => ok({}));
+  await able.session();
+  expect(heard.mock.calls[0][0]).toBe("/api/v1/session/?ed25519=true");
+  expect(able.context).toEqual({});
+  vi.stubGlobal("crypto", {}); // as by plain HTTP
+  vi.resetModules();
+  const api = await import("../../../notificacao/static/notificacao/live/api.js");
+  const fetch = vi.fn(async () => ok({}));
+  const unable = new api.Api({ csrfToken: () => "csrf", fetch });
+  await unable.session();
+  expect(fetch.mock.calls[0][0]).toBe("/api/v1/session/?ed25519=false");
+  expect(unable.context).toEqual({ ed25519: "false" });
+});
+
 it("sends the CSRF token with what changes something, and with nothing else", async () => {
   const [api, fetch] = apiThat(() => ok({}));
   await api.session();

@@ -125,6 +125,21 @@ it("leaves a proxy's 403 in peace", async () => {
   expect(page.streams.all.length).toBeLessThan(12);
 });
 
+it("asks while the site sends it away for a minute, as it does with the streams beyond its limit", async () => {
+  const page = await new Page({ transport: "sse" }).start();
+  await page.hears("bye", { reason: "limit", after_ms: 60_000 });
+  page.streams.last.end();
+  page.site.notify(UNIT);
+  await pass(6500);
+  expect(page.shown).toEqual([1]);
+  expect(page.status).toBe("polling");
+  await pass(55_000);
+  expect(page.status).toBe("sse");
+  const before = asked(page, "after");
+  await pass(14_000);
+  expect(asked(page, "after")).toBe(before);
+});
+
 it("is done by one tab for all of them, and by the next one when that crashes", async () => {
   const desk = new Desk();
   desk.site.admit = () => refusal(502);

@@ -230,3 +230,22 @@ it("each tab is for itself where the browser has no locks", async () => {
   expect(desk.streams).toHaveLength(2);
   expect(shown(pages)).toEqual([[1], [1]]);
 });
+
+describe("a browser without a secure context", () => {
+  it("runs the page: each tab by itself, with the ids that such a browser can make", async () => {
+    const page = new Page({ transport: "sse" });
+    vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
+    await page.start();
+    await page.notify(UNIT);
+    expect([page.shown, page.status, page.unread]).toEqual([[1], "sse", 0]);
+    page.client.stop();
+  });
+
+  it("says so to the stream", async () => {
+    const page = new Page({ transport: "sse" });
+    page.site.context = { ed25519: "false" };
+    await page.start();
+    expect(page.streams.last.address).toContain("&ed25519=false");
+    page.client.stop();
+  });
+});

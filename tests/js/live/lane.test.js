@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { browserId, Lane } from "../../../notificacao/static/notificacao/live/lane.js";
+import { Lane, randomId } from "../../../notificacao/static/notificacao/live/lane.js";
 import { refusal, Streams } from "../fakes.js";
 
 let streams, lane, told, troubles;
@@ -203,8 +203,27 @@ describe("says what is wrong with streams", () => {
   });
 });
 
-it("makes a browser id of 22 harmless characters, each time another", () => {
-  const ids = Array.from({ length: 100 }, browserId);
+it.each([
+  [5_000, []],
+  [60_000, ["away"]],
+])("sent away for %i ms it tells of %j, so that somebody asks meanwhile", async (after_ms, told) => {
+  lane.open("live");
+  await pass(0);
+  streams.last.event("bye", { reason: "limit", after_ms });
+  streams.last.end();
+  await pass(100);
+  expect(troubles).toEqual(told);
+});
+
+it("refused for a while it tells of that as well", async () => {
+  streams.admit = () => refusal(503, { "Retry-After": "15" });
+  lane.open("live");
+  await pass(0);
+  expect(troubles).toEqual(["failed", "away"]);
+});
+
+it("makes an id of 22 harmless characters, each time another", () => {
+  const ids = Array.from({ length: 100 }, randomId);
   ids.forEach((id) => expect(id).toMatch(/^[A-Za-z0-9_-]{22}$/));
   expect(new Set(ids).size).toBe(100);
 });

@@ -25,7 +25,7 @@ const AFTER_SESSION = ["stream", "buffering", "token", ...AFTER_TOKEN];
  *
  * @type {Link[]}
  */
-export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "tabs", "storage"];
+export const LINKS = ["server", "session", "clock", ...AFTER_SESSION, "secure", "tabs", "storage"];
 
 /** Map each code to how bad it is. */
 export const STATUS = {
@@ -74,6 +74,8 @@ export const STATUS = {
   "keys.unproven": "ok",
   "keys.forged": "failure",
   "keys.wrong": "failure",
+  "secure.ok": "ok",
+  "secure.missing": "warning",
   "tabs.ok": "ok",
   "tabs.insecure": "warning",
   "tabs.missing": "warning",
@@ -178,6 +180,9 @@ export const judge = {
     return found(read ? "keys.ok" : "keys.unproven", { channels: read });
   },
 
+  /** Judge whether the browser gives the page what it keeps for pages in a secure context. */
+  secure: (/** @type {{isSecure: boolean}} */ { isSecure }) => found(isSecure ? "secure.ok" : "secure.missing"),
+
   tabs(/** @type {{isSecure: boolean, works: boolean}} */ { isSecure, works }) {
     if (works) return found("tabs.ok");
     return found(isSecure ? "tabs.missing" : "tabs.insecure");
@@ -247,7 +252,7 @@ export async function diagnose(probes, { heartbeat }, tell) {
     }
   }
 
-  await Promise.all([tryServer(), look("tabs", probes.tabs()), look("storage", probes.storage())]);
+  await Promise.all([tryServer(), look("secure", probes.secure()), look("tabs", probes.tabs()), look("storage", probes.storage())]);
 }
 
 /** Return the finding that counts: the first failure, else the first warning, else null. */

@@ -7,7 +7,7 @@
 
 import { clientOptions, decode, isRefusal } from "../live/ably.js";
 import { ApiError } from "../live/api.js";
-import { browserId } from "../live/lane.js";
+import { randomId } from "../live/lane.js";
 import { Verifier } from "../live/signature.js";
 
 const ANSWER_WITHIN = 10_000; // ms
@@ -51,7 +51,8 @@ export class Probes {
   }
 
   stream(/** @type {Session} */ { transport, position, stream }) {
-    const query = new URLSearchParams({ lane: transport === "ably" ? "standby" : "live", browser: browserId() });
+    const lane = transport === "ably" ? "standby" : "live";
+    const query = new URLSearchParams({ lane, browser: randomId(), ...this.api.context });
     if (transport !== "ably") query.set("cursor", position);
     return new StreamProbe(`${stream}?${query}`, this.fetch);
   }
@@ -60,10 +61,14 @@ export class Probes {
     return new AblyProbe(this.Ably.Realtime, session, token);
   }
 
+  async secure() {
+    return { isSecure: globalThis.isSecureContext };
+  }
+
   /** Take a lock, and send a message to another BroadcastChannel of the same name. */
   async tabs() {
     const isSecure = globalThis.isSecureContext;
-    const name = `diagnostico:${browserId()}`;
+    const name = `diagnostico:${randomId()}`;
     try {
       const channels = [new BroadcastChannel(name), new BroadcastChannel(name)];
       const heard = new Promise((resolve) => (channels[1].onmessage = resolve));
@@ -78,7 +83,7 @@ export class Probes {
   }
 
   async storage() {
-    const name = `diagnostico:${browserId()}`;
+    const name = `diagnostico:${randomId()}`;
     try {
       localStorage.setItem(name, name);
       const works = localStorage.getItem(name) === name;

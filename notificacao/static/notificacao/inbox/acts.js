@@ -42,17 +42,35 @@ export class Acts {
     }
   }
 
-  /** Mark everything up to `upTo`, the page's safe cursor, as read: what the page has not shown stays unread. */
-  async readAll(/** @type {string} */ upTo) {
+  /**
+   * Mark the list of `query` as read up to `upTo`, the page's safe cursor: what the page has not shown stays unread.
+   * Resolve to how many that were and what undoes it, or to null where the server refuses.
+   */
+  async readAll(/** @type {string} */ upTo, /** @type {URLSearchParams} */ query) {
     const seq = Number(upTo.split(".")[1]);
+    const items = this.list.items.filter((item) => Number(item.dataset.seq) <= seq && !isRead(item));
     try {
-      this.showCount((await this.api.readAll(upTo)).unread);
-      const read = this.list.items.filter(({ dataset }) => Number(dataset.seq) <= seq);
-      read.forEach((item) => this.#show("read", item));
-      this.tabs.postMessage({ act: "read", eventIds: read.map(({ dataset }) => dataset.eventId) });
+      const { unread, marked, undo } = await this.api.readAll(upTo, query);
+      this.#showAll("read", items, unread);
+      return { marked, undo: () => this.#undoReadAll(undo, items) };
+    } catch (error) {
+      this.complain(error);
+      return null;
+    }
+  }
+
+  async #undoReadAll(/** @type {string} */ undo, /** @type {HTMLElement[]} */ items) {
+    try {
+      this.#showAll("unread", items, (await this.api.undoReadAll(undo)).unread);
     } catch (error) {
       this.complain(error);
     }
+  }
+
+  #showAll(/** @type {string} */ act, /** @type {HTMLElement[]} */ items, /** @type {number} */ unread) {
+    this.showCount(unread);
+    items.forEach((item) => this.#show(act, item));
+    this.tabs.postMessage({ act, eventIds: items.map(({ dataset }) => dataset.eventId) });
   }
 
   /** Show the page as after `act`; return a function that undoes it. */

@@ -47,10 +47,18 @@ export class Items {
     const link = row.link ?? "";
     its(".link").hidden = !isSafe(link, page.hosts);
     if (isSafe(link, page.hosts)) its(".link").href = link;
+    this.#nameAll(item, row.title);
     this.showRead(item, row.read ?? false);
     this.showArchived(item, row.archived ?? false);
     this.showAge(item);
     return item;
+  }
+
+  /** Add the title to the name of each control: a list of thirty «Arquivar» tells nobody which is which. */
+  #nameAll(/** @type {HTMLElement} */ item, /** @type {string} */ title) {
+    for (const control of item.querySelectorAll("[aria-label]")) {
+      control.setAttribute("aria-label", `${control.getAttribute("aria-label")}: ${title}`);
+    }
   }
 
   showRead(/** @type {HTMLElement} */ item, /** @type {boolean} */ read) {
@@ -72,6 +80,10 @@ export class Items {
 
 export function when(/** @type {HTMLElement} */ item) {
   return new Date(part(item, "time").dateTime);
+}
+
+export function isArchived(/** @type {HTMLElement} */ item) {
+  return part(item, "[data-action=archive]").hidden;
 }
 
 export function isRead(/** @type {HTMLElement} */ item) {

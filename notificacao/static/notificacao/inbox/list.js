@@ -1,8 +1,17 @@
-/** Keep the list: newest first by seq, each event once, under its day. An item that stays is never moved. */
+/**
+ * Keep the list: newest first by seq, each event once, under its day. An item that stays is never moved.
+ *
+ * What comes is painted once a frame, and at most MOST rows stay: beyond that the oldest leave, or, where the person
+ * reads on into older ones, the newest. What is ticked or has the focus stays.
+ */
 
 import { when } from "./item.js";
+import { part } from "./part.js";
 
 /** @typedef {import("../live/types.js").News} News */
+
+const MOST = 200; // rows
+const HIDDEN_FRAME = 1_000; // ms; a page out of sight has no frames
 
 export class List {
   /**
@@ -11,35 +20,93 @@ export class List {
    *   items: import("./item.js").Items,
    *   dates: import("./dates.js").Dates,
    *   onChange: () => void, // after something came or went
+   *   onCut: (seq: number) => void, // the oldest left; the list is complete down to `seq`
    * }} options
    */
-  constructor({ element, items, dates, onChange }) {
+  constructor({ element, items, dates, onChange, onCut }) {
     this.element = element;
     this.makes = items;
     this.dates = dates;
     this.onChange = onChange;
+    this.onCut = onCut;
+    /** @type {Map<string, News>} rows that the next frame paints */
+    this.coming = new Map();
+    /** Whether the newest left: what comes belongs above what is shown. */
+    this.isBelowNewest = false;
   }
 
+  /** Return all items, of what has come as well. */
   get items() {
+    this.#paint();
+    return this.#shown;
+  }
+
+  get #shown() {
     /** @type {NodeListOf<HTMLElement>} */
     const items = this.element.querySelectorAll(":scope > .item");
     return [...items];
   }
 
   find(/** @type {string} */ eventId) {
-    return this.items.find(({ dataset }) => dataset.eventId === eventId);
+    if (this.coming.has(eventId)) this.#paint();
+    return this.#find(eventId);
   }
 
-  /** Show `row`, or an item that was here, where it belongs; do nothing where its event is there already. */
+  #find(/** @type {string} */ eventId) {
+    /** @type {HTMLElement?} */
+    const found = this.element.querySelector(`:scope > .item[data-event-id="${CSS.escape(eventId)}"]`);
+    return found ?? undefined;
+  }
+
+  /** Show `row`, which has just come, where it belongs in the next frame, unless its event is there already. */
   place(/** @type {News} */ row) {
-    if (!this.find(row.event_id)) this.placeItem(this.makes.render(row));
+    if (this.coming.has(row.event_id) || this.#find(row.event_id)) return;
+    if (!this.coming.size) inNextFrame(() => this.#paint());
+    this.coming.set(row.event_id, row);
+    if (this.coming.size >= MOST) this.#paint();
+  }
+
+  /** Show `rows`, which are older than what is shown. */
+  append(/** @type {News[]} */ rows) {
+    this.#paint();
+    this.#insert(rows.filter((row) => !this.#find(row.event_id)));
+    if (this.#cut(this.#shown.slice(0, -MOST))) this.isBelowNewest = true;
+    this.#changed();
   }
 
   placeItem(/** @type {HTMLElement} */ item) {
     if (this.find(String(item.dataset.eventId))) return;
-    const older = this.items.find(({ dataset }) => Number(dataset.seq) < Number(item.dataset.seq));
+    const older = this.#shown.find(({ dataset }) => Number(dataset.seq) < Number(item.dataset.seq));
     this.element.insertBefore(item, older ?? null);
     this.#changed();
+  }
+
+  #paint() {
+    const rows = [...this.coming.values()];
+    if (!rows.length) return;
+    this.coming.clear();
+    this.#insert(rows);
+    const complete = this.#shown[MOST - 1];
+    if (this.#cut(this.#shown.slice(MOST))) this.onCut(Number(complete.dataset.seq));
+    this.#changed();
+  }
+
+  /** Put `rows` in, in one walk down the list. */
+  #insert(/** @type {News[]} */ rows) {
+    const shown = this.#shown;
+    const sorted = [...rows].sort((one, other) => other.seq - one.seq);
+    let at = 0;
+    for (const row of sorted) {
+      while (at < shown.length && Number(shown[at].dataset.seq) > row.seq) at += 1;
+      this.element.insertBefore(this.makes.render(row), shown[at] ?? null);
+    }
+  }
+
+  /** Take those of `items` out that nobody holds; tell whether there were any. */
+  #cut(/** @type {HTMLElement[]} */ items) {
+    const loose = items.filter((item) => !part(item, ".select").checked && !item.contains(document.activeElement));
+    loose.forEach((item) => item.remove());
+    return loose.length > 0;
   }
 
   /** Take `item` out. Its neighbour gets the focus where it had it. */
@@ -53,8 +120,18 @@ export class List {
     this.#changed();
   }
 
+  /** Return the item to which the focus goes on from `items`: the next one, or the one before; undefined for none. */
+  next(/** @type {HTMLElement[]} */ items) {
+    const all = this.items;
+    const others = (/** @type {HTMLElement[]} */ some) => some.filter((item) => !items.includes(item));
+    const last = all.indexOf(/** @type {HTMLElement} */ (items.at(-1)));
+    return others(all.slice(last + 1))[0] ?? others(all.slice(0, last + 1)).at(-1);
+  }
+
   /** Show `rows` in place of all that was shown. */
   replace(/** @type {News[]} */ rows) {
+    this.coming.clear();
+    this.isBelowNewest = false;
     this.element.replaceChildren(...rows.map((row) => this.makes.render(row)));
     this.#changed();
   }
@@ -99,4 +176,10 @@ export class List {
     line.append(title);
     item.before(line);
   }
+}
+
+/** Run `work` once in the next frame; soon where the page is out of sight, and nothing is painted. */
+function inNextFrame(/** @type {() => void} */ work) {
+  if (document.hidden) setTimeout(work, HIDDEN_FRAME);
+  else requestAnimationFrame(() => work());
 }

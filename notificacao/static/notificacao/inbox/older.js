@@ -6,13 +6,15 @@ export class Older {
   /**
    * @param {{
    *   link: HTMLAnchorElement, // its address is that of the next older page; hidden where there is none
+   *   query: () => URLSearchParams, // of the list that is shown
    *   fetch: (query: string) => Promise<import("../live/types.js").Inbox>,
    *   show: (rows: import("../live/types.js").InboxRow[]) => void,
    *   complain: (error: any) => void,
    * }} options
    */
-  constructor({ link, fetch, show, complain }) {
+  constructor({ link, query, fetch, show, complain }) {
     this.link = link;
+    this.query = query;
     this.fetch = fetch;
     this.show = show;
     this.complain = complain;
@@ -33,6 +35,17 @@ export class Older {
     this.life += 1;
     this.busy = false;
     this.#point(next);
+  }
+
+  /** Go on after the row `seq`, since what lay below it is no longer shown. */
+  after(/** @type {number} */ seq) {
+    this.life += 1;
+    this.busy = false;
+    const query = this.query();
+    query.set("page", btoa(`p=${seq}`)); // as the API makes its cursors
+    this.link.hidden = false;
+    this.link.search = String(query);
+    this.#watch();
   }
 
   async load() {

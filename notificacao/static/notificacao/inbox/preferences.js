@@ -24,6 +24,13 @@ export class Preferences {
     form.addEventListener("change", (/** @type {any} */ { target }) => this.#changed(target));
     addEventListener("storage", ({ key }) => key === this.key && this.#apply(this.#read()));
     this.#apply(this.kept);
+    if (globalThis.isSecureContext === false) this.#lockNotices();
+  }
+
+  /** Say that there are no notices: the browser has them for pages in a secure context alone. */
+  #lockNotices() {
+    this.fields.notices.disabled = true;
+    part(this.dialog, "#notices-need-https").hidden = false;
   }
 
   get sound() {

@@ -8,31 +8,45 @@ import { part } from "./part.js";
 const EACH = 3; // of one priority are shown one by one; more become one
 const STAYS = 10_000; // ms; urgente stays until it is closed
 const LOUD = ["alta", "urgente"];
-const GATHER = 1_000; // ms in which quiet ones are announced as one
+const GATHER = 1_000; // ms of silence after which what came is announced as one
+const LONGEST = 10_000; // ms; a storm that goes on is announced so often
+const TOGETHER = 300; // ms in which loud ones become one storm
 
 export class Toasts {
   /**
    * @param {{
    *   polite: HTMLElement, assertive: HTMLElement, // live regions in which toasts are shown
+   *   storm: HTMLElement, // where toasts that count are shown; the announcer says what they do
    *   announcer: HTMLElement, // a live region for screen readers alone
    *   addressOf: (id: string) => string,
    * }} options
    */
-  constructor({ polite, assertive, announcer, addressOf }) {
+  constructor({ polite, assertive, storm, announcer, addressOf }) {
     this.polite = polite;
     this.assertive = assertive;
+    this.storm = storm;
     this.announcer = announcer;
     this.addressOf = addressOf;
-    /** @type {Record<string, {count: number, toasts: HTMLElement[]}>} */
-    this.loud = Object.fromEntries(LOUD.map((priority) => [priority, { count: 0, toasts: [] }]));
-    /** @type {News[]} */
-    this.quiet = [];
+    /** @type {Record<string, {count: number, toasts: HTMLElement[], came: News[]}>} */
+    this.loud = Object.fromEntries(LOUD.map((priority) => [priority, { count: 0, toasts: [], came: [] }]));
+    /** @type {News[]} what is yet to be announced */
+    this.unsaid = [];
+    this.saidAt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.saying = undefined;
   }
 
   /** Tell of a row that has just come. */
   tell(/** @type {News} */ row) {
-    if (LOUD.includes(row.priority)) this.#tellLoudly(row);
-    else this.#announce(row);
+    if (!LOUD.includes(row.priority)) return this.#announce(row);
+    const { came } = this.loud[row.priority];
+    came.push(row);
+    if (came.length === 1) setTimeout(() => this.#tellLoudly(row.priority), TOGETHER);
+  }
+
+  /** Say `text` to screen readers alone. */
+  say(/** @type {string} */ text) {
+    this.announcer.textContent = text;
   }
 
   /** Say why something could not be done. */
@@ -54,25 +68,33 @@ export class Toasts {
     part(toast, ".close").before(button);
   }
 
-  /** Show up to EACH rows one by one; then replace what still stands of that priority by one toast with the count. */
-  #tellLoudly(/** @type {News} */ row) {
-    const loud = this.loud[row.priority];
+  /** Show up to EACH rows one by one; then one toast with the count, which is announced politely with all that comes. */
+  #tellLoudly(/** @type {string} */ priority) {
+    const loud = this.loud[priority];
+    const came = loud.came.splice(0);
     loud.toasts = loud.toasts.filter((toast) => toast.isConnected);
-    loud.count = loud.toasts.length ? loud.count + 1 : 1;
+    loud.count = (loud.toasts.length ? loud.count : 0) + came.length;
     if (loud.count <= EACH) {
-      loud.toasts.push(this.#add(this.#regionOf(row), row.priority, row.title, this.addressOf(row.id)));
+      came.forEach((row) => loud.toasts.push(this.#add(this.#regionOf(row), priority, row.title, this.addressOf(row.id))));
       return;
     }
     const text =
-      row.priority === "urgente"
+      priority === "urgente"
         ? ngettext("{count} nova notificação urgente", "{count} novas notificações urgentes", loud.count)
         : ngettext(
             "{count} nova notificação de prioridade alta",
             "{count} novas notificações de prioridade alta",
             loud.count,
           );
-    loud.toasts.splice(0).forEach((toast) => toast.remove());
-    loud.toasts.push(this.#add(this.#regionOf(row), row.priority, text));
+    const [summary, ...others] = loud.toasts;
+    others.forEach((toast) => toast.remove());
+    if (summary?.parentElement === this.storm) part(summary, "span").textContent = text;
+    else {
+      summary?.remove();
+      loud.toasts = [this.#add(this.storm, priority, text)];
+    }
+    loud.toasts.length = 1;
+    came.forEach((row) => this.#announce(row));
   }
 
   #regionOf(/** @type {News} */ row) {
@@ -106,15 +128,21 @@ export class Toasts {
     setTimeout(() => (toast.matches(":hover, :focus-within") ? this.#leave(toast) : toast.remove()), STAYS);
   }
 
+  /** Announce what came once nothing more comes; of a storm that goes on, how many that were so far. */
   #announce(/** @type {News} */ row) {
-    this.quiet.push(row);
-    if (this.quiet.length > 1) return;
-    setTimeout(() => {
-      const rows = this.quiet.splice(0);
-      this.announcer.textContent =
-        rows.length === 1
-          ? gettext("Nova notificação: {title}", { title: rows[0].title })
-          : ngettext("{count} nova notificação", "{count} novas notificações", rows.length);
-    }, GATHER);
+    if (!this.unsaid.length) this.saidAt = Date.now();
+    this.unsaid.push(row);
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => this.#sayAll(), Math.min(GATHER, this.saidAt + LONGEST - Date.now()));
+  }
+
+  #sayAll() {
+    const rows = this.unsaid.splice(0);
+    const only = rows.length === 1 ? rows[0] : null;
+    this.say(
+      only
+        ? gettext("Nova notificação: {title}", { title: only.title })
+        : ngettext("{count} nova notificação", "{count} novas notificações", rows.length),
+    );
   }
 }

@@ -23,22 +23,44 @@ export async function errorOf(/** @type {Response} */ response) {
   return new ApiError(response.status, problem, Number.isFinite(seconds) ? seconds * 1000 : null);
 }
 
+const READ_ALL = "/api/v1/notifications/read-all/";
+
+function search(/** @type {URLSearchParams} */ query) {
+  return String(query) && `?${query}`;
+}
+
 export class Api {
   /**
-   * @param {{csrfToken: () => string, login?: string, fetch?: typeof globalThis.fetch, timeout?: number}} options
-   *   `login`: the session's word; to a page of another login the site answers 401. `timeout` in milliseconds
+   * @param {{
+   *   csrfToken: () => string,
+   *   login?: string, // the session's word; to a page of another login the site answers 401
+   *   fetch?: typeof globalThis.fetch,
+   *   timeout?: number, // ms
+   * }} options
    */
-  constructor({ csrfToken, login = "", fetch = globalThis.fetch.bind(globalThis), timeout = 10_000 }) {
+  constructor({
+    csrfToken,
+    login = "",
+    fetch = globalThis.fetch.bind(globalThis),
+    timeout = 10_000,
+  }) {
     this.login = login;
     /** @type {typeof globalThis.fetch} */
     this.fetch = (address, options) => fetch(address, this.#withLogin(options));
     this.csrfToken = csrfToken;
+    this.canVerify = true; // what is signed; else the site keeps the page on SSE
     this.timeout = timeout;
+  }
+
+  /** Return what a page that cannot verify adds to its stream's address. @returns {Record<string, string>} */
+  get context() {
+    return this.canVerify ? {} : { ed25519: "false" };
   }
 
   /** @returns {Promise<import("./types.js").Session>} */
   async session() {
-    return this.#call("GET", `/api/v1/session/?ed25519=${await canVerify()}`);
+    this.canVerify = await canVerify();
+    return this.#call("GET", `/api/v1/session/?ed25519=${this.canVerify}`);
   }
 
   /** @returns {Promise<string>} */
@@ -79,9 +101,23 @@ export class Api {
     return this.#call("POST", `/api/v1/notifications/${id}/${action}/`);
   }
 
-  /** @returns {Promise<import("./types.js").Counts>} */
-  readAll(/** @type {string} */ upTo) {
-    return this.#call("POST", "/api/v1/notifications/read-all/", { up_to: upTo });
+  /**
+   * Mark as read what the list of `query` has up to `upTo`.
+   *
+   * @returns {Promise<import("./types.js").Marked>}
+   */
+  readAll(/** @type {string} */ upTo, query = new URLSearchParams()) {
+    return this.#call("POST", `${READ_ALL}${search(query)}`, { up_to: upTo });
+  }
+
+  /** Ask how many `readAll` would mark. @returns {Promise<{count: number}>} */
+  countUnread(/** @type {string} */ upTo, query = new URLSearchParams()) {
+    return this.#call("GET", `${READ_ALL}${search(new URLSearchParams([...query, ["up_to", upTo]]))}`);
+  }
+
+  /** Make unread again what one `readAll` marked. @returns {Promise<import("./types.js").Counts>} */
+  undoReadAll(/** @type {string} */ undo) {
+    return this.#call("POST", `${READ_ALL}undo/`, { undo });
   }
 
   /** Send receipts, even when the page is closing. */

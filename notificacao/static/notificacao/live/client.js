@@ -10,6 +10,7 @@
 import { parseCursor } from "./completeness.js";
 import { Connection } from "./connection.js";
 import { Incoming } from "./incoming.js";
+import { randomId } from "./lane.js";
 import { watchPage } from "./lifecycle.js";
 import { Tabs } from "./tabs.js";
 import { Timers } from "./timers.js";
@@ -151,7 +152,7 @@ export class SharedClient {
   }
 
   #count(/** @type {number} */ unread) {
-    this.counts = { unread, word: crypto.randomUUID() };
+    this.counts = { unread, word: randomId() };
     this.on.counts(unread);
     this.#tell();
   }

@@ -8,7 +8,7 @@
 
 import { AblyLink } from "./ably.js";
 import * as completeness from "./completeness.js";
-import { Lane, browserId } from "./lane.js";
+import { Lane, randomId } from "./lane.js";
 import { Polling } from "./polling.js";
 import { Timers } from "./timers.js";
 
@@ -16,7 +16,7 @@ const ATTACH_WITHIN = 3_000; // ms; else the live lane
 const GAP_PATIENCE = 300; // ms that a gap on Ably may stand
 const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one request
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
-const ENOUGH = { late: 1, failed: 3, silent: 2 }; // so many in a row mean that no stream comes through
+const ENOUGH = { late: 1, failed: 3, silent: 2, away: 1 }; // so many in a row mean that no stream comes through
 const TELL_DOUBT_WITHIN = 10_000; // ms
 const RECONNECT_PAUSE = 1_000; // ms in which several events that the network is back count as one
 
@@ -38,7 +38,7 @@ export class Connection {
     this.api = api;
     this.sdk = sdk;
     this.on = on;
-    this.browser = browserId();
+    this.browser = randomId(); // once a page: a stream of the same page ends the one before
     /** @type {AblyLink?} */
     this.link = null;
     /** @type {string?} the cursor of a stream that has not spoken yet */
@@ -53,7 +53,7 @@ export class Connection {
       address: (lane) => this.#streamAddress(lane),
       onEvent: (event, lane) => this.#hearStream(event, lane),
       onOpen: () => {
-        this.#trust("late", "failed");
+        this.#trust("late", "failed", "away");
         this.#tellStatus();
       },
       onClose: () => {
@@ -65,7 +65,7 @@ export class Connection {
       fetch: api.fetch,
     });
     this.doubted = { unsigned: 0, unknown_key: 0, wrong: 0 }; // messages from Ably
-    this.doubts = { late: 0, failed: 0, silent: 0 };
+    this.doubts = { late: 0, failed: 0, silent: 0, away: 0 };
     this.polling = new Polling({
       look: async () => (await this.incoming.look()) && this.#refreshSoon(), // the count has changed
       refresh: () => this.#refreshSoon(),
@@ -220,7 +220,7 @@ export class Connection {
   #streamAddress(/** @type {LaneName} */ lane) {
     const cursor = this.incoming.safeCursor;
     this.opening = cursor;
-    return `/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser })}`;
+    return `/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser, ...this.api.context })}`;
   }
 
   #hearStream(/** @type {import("./stream.js").StreamEvent} */ { name, data, id }, /** @type {LaneName} */ lane) {

@@ -7,11 +7,13 @@ const SILENCE = 40_000; // ms; the server sends a heartbeat every 15 s
 const FIRST_EVENT = 10_000; // ms in which a stream begins to speak
 const FIRST_WAIT = 1_000; // ms
 const LONGEST_WAIT = 30_000; // ms
+const LONG_WAIT = 5_000; // ms; a page that is sent away for longer asks for itself meanwhile
 const SPREAD = 500; // ms, by chance, on top of what the server asks to wait
 
 /**
  * @typedef {import("./types.js").LaneName} LaneName
- * @typedef {"late" | "failed" | "silent"} Trouble no event yet, though it waits on; an end without one; open, then mute
+ * @typedef {"late" | "failed" | "silent" | "away"} Trouble no event yet, though it waits on; an end without one; open,
+ *   then mute; sent away for long
  */
 
 export class Lane {
@@ -60,6 +62,7 @@ export class Lane {
       if (ending.wasOpen) failures = 0;
       this.#closed();
       if (ending.trouble) this.onTrouble(ending.trouble);
+      if (ending.after && ending.after > LONG_WAIT) this.onTrouble("away");
       if (ending.refused) {
         this.wanted = null;
         this.onRefused(ending.refused);
@@ -128,8 +131,8 @@ function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
   });
 }
 
-/** Make 22 characters of A-Z a-z 0-9 _ -, once a page: a stream of the same page ends the one before. */
-export function browserId() {
+/** Make 22 characters of A-Z a-z 0-9 _ - by chance. Beyond a secure context there is no crypto.randomUUID. */
+export function randomId() {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   return Array.from(crypto.getRandomValues(new Uint8Array(22)), (byte) => alphabet[byte % 64]).join("");
 }

@@ -22,6 +22,7 @@
  * @typedef {{results: InboxRow[], next: string?, previous: string?}} Inbox
  * @typedef {{results: InboxRow[], complete_to: string, more: boolean}} Page what catch-up brings
  * @typedef {{unread: number}} Counts
+ * @typedef {Counts & {marked: number, undo: string}} Marked how many were marked at once, and the word that undoes it
  *
  * @typedef {{id: string, transport: Path, held_ms: number}} Delivery
  * @typedef {"ably" | "sse" | "standby" | "rest" | "unable"} Path how a row came; unable: by SSE, as the browser cannot verify
