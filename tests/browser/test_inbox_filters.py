@@ -89,10 +89,10 @@ def test_the_end_of_the_list_brings_older_ones_until_there_are_none(inboxes):
     items = gil.page.locator(".item", has_text="Muitas")
     assert items.count() < 120
     for _ in range(10):
+        before = items.count()
         gil.page.mouse.wheel(0, 20_000)
         gil.waits_for(
-            "(n) => document.querySelectorAll('.item').length !== n || document.getElementById('older').hidden",
-            gil.page.locator(".item").count(),
+            "(n) => document.querySelectorAll('.item').length !== n || document.getElementById('older').hidden", before
         )
     expect(gil.page.locator("#older")).to_be_hidden()
     assert gil.page.locator(".item h3").all_inner_texts()[:120] == titles[::-1]
