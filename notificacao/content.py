@@ -14,6 +14,13 @@ from notificacao.models.notification import MESSAGE_MAX
 from notificacao.sentences import sentence_for
 
 SYSTEM_MESSAGE_MAX = 1_000  # characters, on the system's channel
+_CONTAINS = {
+    "title": "O título contém",
+    "message": "A mensagem contém",
+    "link": "O endereço contém",
+    "data": "Os dados contêm",
+}
+_PERSONAL = "{where} {what}. Retire-o: dados pessoais não podem ir a várias pessoas."
 EXPIRES_WITHIN = timedelta(days=3_653)
 
 
@@ -92,7 +99,7 @@ class Notice(Content):
             raise InvalidNotification({_field(e["loc"]): sentence_for(e) for e in error.errors()}) from error
         if not personal_data_allowed and (found := notice.personal_data()):
             raise PersonalData(
-                {field: f"contém {what}: dado pessoal não vai a canal compartilhado" for field, what in found.items()}
+                {field: _PERSONAL.format(where=_CONTAINS[field], what=what) for field, what in found.items()}
             )
         return notice
 

@@ -267,13 +267,23 @@ PERSONAL = {
 }
 
 
+SAID = {
+    "title": "O título contém",
+    "message": "A mensagem contém",
+    "link": "O endereço contém",
+    "data": "Os dados contêm",
+}
+
+
 @pytest.mark.parametrize("field", PERSONAL)
 @pytest.mark.parametrize("channel", [UNIT, "private:benefit:funeral:notifications", audiences.SYSTEM_CHANNEL])
 def test_personal_data_is_refused_on_a_channel_that_several_people_hear(field, channel):
     value, what = PERSONAL[field]
     with pytest.raises(PersonalData) as caught:
         notice(channels=("private:user:a:notifications", channel), **{field: value})
-    assert caught.value.errors == {field: f"contém {what}: dado pessoal não vai a canal compartilhado"}
+    assert caught.value.errors == {
+        field: f"{SAID[field]} {what}. Retire-o: dados pessoais não podem ir a várias pessoas."
+    }
 
 
 @pytest.mark.parametrize("field", PERSONAL)

@@ -6,11 +6,12 @@ from django.http import HttpResponse
 
 from notificacao import audit
 from notificacao.admin.readonly import ReadOnlyAdmin
+from notificacao.admin.wording import Wording
 from notificacao.models import AuditEvent, Person
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
+class AuditEventAdmin(Wording, ReadOnlyAdmin):
     """List audit events, each with the user name of the person who acted."""
 
     list_display = ("at", "action", "person", "ip", "reason")

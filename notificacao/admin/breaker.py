@@ -2,13 +2,16 @@
 
 from django.contrib import admin
 
+from notificacao.admin.wording import Wording
 from notificacao.models import BreakerState
 from notificacao.rollout.breaker_override import PERMISSION, force_breaker
 
 
 @admin.register(BreakerState)
-class BreakerStateAdmin(admin.ModelAdmin):
+class BreakerStateAdmin(Wording, admin.ModelAdmin):
     """Show what the dispatcher wrote; only `forced` can be edited, with the permission `force_breaker`."""
+
+    feminine = False
 
     list_display = ("__str__", "state", "forced", "reason", "changed_at")
     fields = ("state", "reason", "changed_at", "forced", "forced_by", "forced_at")

@@ -20,6 +20,7 @@ from notificacao.admin import compose
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.admin.readonly import AddOnlyAdmin
+from notificacao.admin.wording import Wording
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
@@ -75,8 +76,10 @@ class _BoundedPaginator(Paginator):
 
 
 @admin.register(Notification)
-class NotificationAdmin(AddOnlyAdmin):
+class NotificationAdmin(Wording, AddOnlyAdmin):
     """List, show and send notifications; an existing one has no form."""
+
+    heading = "Notificações enviadas"
 
     list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "attempts", "position")
     list_filter = ("dispatch_state", "kind", "priority")
@@ -130,7 +133,7 @@ class NotificationAdmin(AddOnlyAdmin):
     def event(self, row) -> uuid.UUID:
         return row.event_id
 
-    @admin.display(description="seq", empty_value="–")
+    @admin.display(description="nº", empty_value="–")
     def position(self, row) -> int | None:
         return row.seq
 

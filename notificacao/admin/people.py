@@ -9,6 +9,7 @@ from django.forms import BaseInlineFormSet
 
 from notificacao import audit
 from notificacao.admin import reauthentication
+from notificacao.admin.wording import Wording
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Unit
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -54,7 +55,7 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
         kept = [membership for membership in self.get_queryset() if membership.pk not in over]
         kept += [form.instance for form in self.extra_forms if form not in ended and form.has_changed()]
         if len({(membership.role, membership.unit_id) for membership in kept}) < len(kept):
-            raise ValidationError("Há dois vínculos iguais: retire um.")
+            raise ValidationError("A mesma função na mesma unidade aparece duas vezes: retire uma.")
 
 
 class MembershipOfPerson(_Unchangeable, admin.TabularInline):
@@ -111,7 +112,7 @@ class _PersonForm(UserChangeForm):
 
 
 @admin.register(Person)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(Wording, UserAdmin):
     """Manage people. Whoever leaves is made inactive: deleting them would delete the history of what they did."""
 
     form = _PersonForm
@@ -157,7 +158,7 @@ class PersonAdmin(UserAdmin):
     def name(self, person) -> str:
         return person.get_full_name()
 
-    @admin.display(description="vínculos")
+    @admin.display(description="funções e unidades")
     def roles(self, person) -> str:
         return ", ".join(
             f"{m.get_role_display()} ({m.unit.code})" if m.unit else m.get_role_display()
@@ -166,7 +167,7 @@ class PersonAdmin(UserAdmin):
 
 
 @admin.register(Unit)
-class UnitAdmin(admin.ModelAdmin):
+class UnitAdmin(Wording, admin.ModelAdmin):
     inlines = (MemberOfUnit,)
     list_display = ("code", "name", "kind", "status")
     list_filter = ("kind", "status")
@@ -175,7 +176,8 @@ class UnitAdmin(admin.ModelAdmin):
 
 
 @admin.register(BenefitType)
-class BenefitTypeAdmin(admin.ModelAdmin):
+class BenefitTypeAdmin(Wording, admin.ModelAdmin):
+    feminine = False
     list_display = ("name", "slug")
     search_fields = ("name", "slug")
 
@@ -201,7 +203,7 @@ class _MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(_Unchangeable, admin.ModelAdmin):
+class MembershipAdmin(_Unchangeable, Wording, admin.ModelAdmin):
     list_display = ("person", "role", "unit", "created_at")
     list_filter = ("role", "unit")
     list_select_related = ("person", "unit")

@@ -14,6 +14,7 @@ from rest_framework_api_key.models import APIKey
 from notificacao import audit
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.readonly import AddOnlyAdmin
+from notificacao.admin.wording import Wording
 from notificacao.catalogue.notices import EVENTS
 from notificacao.models import AuditEvent, Kind, Producer, ProducerKey
 from notificacao.producing import api_keys
@@ -54,8 +55,10 @@ class ProducerForm(forms.ModelForm):
 
 
 @admin.register(Producer)
-class ProducerAdmin(admin.ModelAdmin):
+class ProducerAdmin(Wording, admin.ModelAdmin):
     """Manage producers; each change of a scope goes on the audit trail."""
+
+    feminine = False
 
     form = ProducerForm
     list_display = ("name", "slug", "is_active")
@@ -85,7 +88,7 @@ class ProducerAdmin(admin.ModelAdmin):
 
 
 @admin.register(ProducerKey)
-class ProducerKeyAdmin(AddOnlyAdmin):
+class ProducerKeyAdmin(Wording, AddOnlyAdmin):
     """Issue, rotate and revoke keys; nobody edits or deletes one."""
 
     list_display = ("start", "producer", "name", "made", "expiry_date", "last_used_at", "revoked")

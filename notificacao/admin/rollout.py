@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.utils.formats import number_format
 
 from notificacao import audit, rollout
+from notificacao.admin.wording import Wording
 from notificacao.models import Person, RolloutFlag
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.plan import Act
@@ -73,7 +74,7 @@ class FlagForm(forms.ModelForm):
 
 
 @admin.register(RolloutFlag)
-class RolloutFlagAdmin(admin.ModelAdmin):
+class RolloutFlagAdmin(Wording, admin.ModelAdmin):
     """Show the flag with its situation in a sentence, and change it."""
 
     form = FlagForm

@@ -23,9 +23,9 @@ from notificacao.rollout.plan import ACTS, GATE_STATES, NotNow
 # What each act does, told to whoever is about to do it. CAREFUL names those that take people off Ably.
 EXPLAINED = {
     "start": "Põe no Ably as pessoas da primeira etapa. As demais continuam por SSE.",
-    "pause": "O percentual fica como está e o relógio da etapa para. O vigia ainda reverte se houver dano.",
+    "pause": "O percentual fica como está e o relógio para. A verificação automática ainda reverte, se há dano.",
     "resume": "O relógio da etapa volta a andar.",
-    "advance": "Põe no Ably as pessoas da etapa seguinte, sem esperar que o vigia a libere.",
+    "advance": "Põe no Ably as pessoas da etapa seguinte, sem esperar que a verificação automática a libere.",
     "step_down": "Volta ao percentual da etapa anterior; quem sai do Ably passa ao SSE em segundos, sem perder nada.",
     "roll_back": "Traz todos de volta ao SSE em segundos, sem perder nada, e encerra este plano.",
 }
@@ -88,9 +88,10 @@ def _act(act: dict[str, str]) -> dict[str, Any]:
 
 
 def _stage(stage: dict[str, Any]) -> dict[str, Any]:
-    gates = [gate | {"state_label": GATE_STATES[gate["state"]]} for gate in stage["gates"]]
-    for gate in gates:
-        gate |= {name: None if gate.get(name) is None else round(100 * gate[name], 2) for name in ("value", "goal")}
+    gates = [
+        gate | {"state_label": GATE_STATES[gate["state"]], "figures": rollout_plan.gate_figures(gate)}
+        for gate in stage["gates"]
+    ]
     return stage | {"gates": gates}
 
 

@@ -44,7 +44,7 @@ PRODUCING = [
                     "index": 3,
                     "field": "message",
                     "code": "personal_data",
-                    "detail": "contém CPF: dado pessoal não vai a canal compartilhado",
+                    "detail": "A mensagem contém CPF. Retire-o: dados pessoais não podem ir a várias pessoas.",
                 }
             ],
         },

@@ -43,7 +43,7 @@ WORDS = {
     RollBack: "reverter tudo",
 }
 ALERTS = {
-    RollBack: ("Transição revertida pelo vigia", Priority.URGENTE),
+    RollBack: ("Transição revertida automaticamente", Priority.URGENTE),
     StepDown: ("Transição voltou uma etapa", Priority.URGENTE),
     AwaitApproval: ("Transição à espera de aprovação", Priority.ALTA),
 }

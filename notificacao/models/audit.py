@@ -43,8 +43,8 @@ class AuditEvent(AppendOnlyModel):
     data = models.JSONField("dados", default=dict)
 
     class Meta:
-        verbose_name = "evento de auditoria"
-        verbose_name_plural = "auditoria"
+        verbose_name = "registro de auditoria"
+        verbose_name_plural = "registros de auditoria"
         ordering = ["-pk"]
 
     def __str__(self) -> str:

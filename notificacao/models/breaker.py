@@ -13,14 +13,14 @@ class BreakerState(models.Model):
     """
 
     class State(models.TextChoices):
-        CLOSED = "closed", "Fechado (Ably em uso)"
-        OPEN = "open", "Aberto (somente SSE)"
-        HALF_OPEN = "half_open", "Em prova"
+        CLOSED = "closed", "Ably em uso"
+        OPEN = "open", "Ably suspenso: todos por SSE"
+        HALF_OPEN = "half_open", "Ably em prova: por ora todos por SSE"
 
     class Forced(models.TextChoices):
         NO = "", "Automático"
-        CLOSED = "closed", "Forçado fechado (Ably em uso, mesmo com falhas)"
-        OPEN = "open", "Forçado aberto (somente SSE)"
+        CLOSED = "closed", "Ably em uso, mesmo com falhas"
+        OPEN = "open", "Ably suspenso: todos por SSE"
 
     name = models.CharField(max_length=32, primary_key=True)
     state = models.CharField("estado", max_length=10, choices=State, default=State.OPEN)
@@ -32,8 +32,8 @@ class BreakerState(models.Model):
         choices=Forced,
         blank=True,
         default=Forced.NO,
-        help_text="Vale em um segundo, até ser desfeito. Forçado aberto: nada vai ao Ably, todos recebem por SSE. "
-        "Forçado fechado: o envio ao Ably continua mesmo falhando (o motivo mostra a última falha), e o que falha "
+        help_text="Vale em um segundo, até ser desfeito. Ably suspenso: nada vai ao Ably. "
+        "Ably em uso: o envio ao Ably continua mesmo falhando (o motivo mostra a última falha), e o que falha "
         "segue por SSE.",
     )
     forced_by = models.ForeignKey(

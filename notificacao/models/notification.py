@@ -95,7 +95,7 @@ class Notification(models.Model):
 
     seq = models.BigIntegerField(unique=True, null=True, editable=False)
     prev_seq = models.BigIntegerField(null=True, editable=False)
-    stamped_at = models.DateTimeField("carimbada em", null=True, editable=False)
+    stamped_at = models.DateTimeField("registrada em", null=True, editable=False)
     dispatch_state = models.CharField(
         "envio", max_length=10, choices=DispatchState, default=DispatchState.PENDING, editable=False
     )

@@ -131,8 +131,8 @@ class Membership(models.Model):
     created_at = models.DateTimeField("desde", auto_now_add=True)
 
     class Meta:
-        verbose_name = "vínculo"
-        verbose_name_plural = "vínculos"
+        verbose_name = "função e unidade"
+        verbose_name_plural = "funções e unidades"
         constraints = [
             models.UniqueConstraint(
                 fields=["person", "role", "unit"],

@@ -38,7 +38,9 @@ class RolloutFlag(AbstractUserFlag):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text="De 0 a 100, com uma casa. Aumentar só acrescenta pessoas.",
     )
-    salt = models.CharField("sal", max_length=32, default=random_salt, help_text="Outro sal sorteia outras pessoas.")
+    salt = models.CharField(
+        "sorteio", max_length=32, default=random_salt, help_text="Outro texto sorteia outras pessoas."
+    )
 
     class Meta:
         verbose_name = "chave de transição"

@@ -46,7 +46,7 @@ class RolloutPlan(models.Model):
     reason = models.CharField("motivo", max_length=1000, blank=True, default="")
     approval = models.BooleanField("espera aprovação", null=True)
     since = models.DateTimeField("desde", null=True)
-    looked_at = models.DateTimeField("vigiado em", null=True)
+    looked_at = models.DateTimeField("verificado em", null=True)
     counted_to = models.BigIntegerField(null=True)
     probed_to = models.BigIntegerField(null=True)
 

@@ -39,11 +39,10 @@ STATUSES = {
     "skipped": _("não verificado"),
 }
 
-# Before the link's name, but for the first and the last.
+# Before the link's name where one fails; what deserves attention is told by its own sentence.
 VERDICTS = {
     "pending": _("Verificando… o caminho do fluxo leva alguns segundos."),
     "failure": _("O elo que falha:"),
-    "warning": _("Tudo chega, mas merece atenção:"),
     "ok": _("Tudo certo: cada elo funciona."),
 }
 COPIED = _("Relatório copiado: sem nomes, sem textos de notificações, sem senhas.")
@@ -51,7 +50,8 @@ COPY_BY_HAND = _("O navegador não deixou copiar: selecione o texto abaixo e cop
 
 _RELOAD = _("Recarregue a página. Se continuar, envie o relatório à equipe técnica.")
 _STILL_SSE = _(
-    "Nada: suas notificações chegam por SSE enquanto isso. Se continuar, envie o relatório à equipe técnica."
+    "Você não precisa fazer nada: suas notificações chegam por SSE enquanto isso. Se continuar, envie o relatório à "
+    "equipe técnica."
 )
 _PROXY = _(
     "Em cada proxy ou antivírus no caminho, desligue o buffer, a compressão e o cache de /api/v1/stream/ "
@@ -122,7 +122,7 @@ TEXTS = {
     "stream.ok": Text(_("O fluxo abriu, e o primeiro evento chegou em {ms} ms.")),
     "stream.slow": Text(
         _("O primeiro evento do fluxo demorou {ms} ms."),
-        _("Nada: as notificações chegam, um pouco depois."),
+        _("Você não precisa fazer nada: as notificações chegam, um pouco depois."),
         _("Veja a carga do servidor e do banco, e se o proxy segura as respostas."),
     ),
     "stream.unreachable": Text(
@@ -157,7 +157,7 @@ TEXTS = {
     "buffering.ok": Text(_("Os dados do fluxo passam na hora: o sinal seguinte chegou em {seconds} s.")),
     "buffering.late": Text(
         _("O sinal do fluxo atrasou: {seconds} s em vez de {heartbeat} s."),
-        _("Nada: as notificações podem chegar alguns segundos depois."),
+        _("Você não precisa fazer nada: as notificações podem chegar alguns segundos depois."),
         _PROXY,
     ),
     "buffering.held": Text(
@@ -167,14 +167,14 @@ TEXTS = {
     ),
     "buffering.cut": Text(
         _("O fluxo foi cortado depois de {seconds} s."),
-        _("Nada: a página reconecta sozinha. Se continuar, envie o relatório à equipe técnica."),
+        _("Você não precisa fazer nada: a página reconecta sozinha. Se continuar, envie o relatório à equipe técnica."),
         _PROXY,
     ),
     # --- Ably
     "token.ok": Text(_("O servidor deu a permissão.")),
     "token.suspended": Text(
-        _("O servidor suspendeu o uso do Ably para todos; as notificações chegam por SSE."),
-        _("Nada: não há perda, e o Ably volta a ser usado sozinho."),
+        _("O Ably está suspenso; tudo chega por SSE."),
+        _("Você não precisa fazer nada. Nada se perde; o Ably volta automaticamente."),
         _("Veja /health/ably e o disjuntor na administração; `manage.py ably_check` diz o que falta."),
     ),
     "token.throttled": Text(
@@ -196,7 +196,7 @@ TEXTS = {
     "connection.ok": Text(_("Conectado em {ms} ms.")),
     "connection.slow": Text(
         _("A conexão demorou {ms} ms; até lá, as notificações vêm por SSE."),
-        _("Nada: não há perda."),
+        _("Você não precisa fazer nada: nada se perde."),
         _("Veja a rede até o Ably: inspeção de TLS ou proxy lento."),
     ),
     "connection.refused": Text(
@@ -232,7 +232,7 @@ TEXTS = {
     ),
     "keys.wrong": Text(
         _("Há mensagens que não abrem com as chaves daqui. Canais: {channels}."),
-        _("Nada: a página busca no servidor o que não abre, um pouco depois."),
+        _("Você não precisa fazer nada: a página busca no servidor o que não abre, um pouco depois."),
         _("ENCRYPTION_SECRET precisa ser igual em todos os processos, web e despachante."),
     ),
     # --- The browser

@@ -9,7 +9,12 @@ from django.views.i18n import JSONCatalog
 
 @cache
 def catalogue(language: str) -> dict[str, str | list[str]]:
-    """Return `{portuguese: translated}` for `language`; a list where a number decides: for one, and for more."""
+    """Return `{portuguese: translated}` for `language`; a list where a number decides: for one, and for more.
+
+    What locale/ has in Portuguese is for Django's own admin.
+    """
+    if language == settings.LANGUAGE_CODE:
+        return {}
     reader = JSONCatalog()
     reader.translation = DjangoTranslation(language, domain="djangojs", localedirs=settings.LOCALE_PATHS)
     return reader.get_catalog()

@@ -239,7 +239,7 @@ def test_what_is_no_token_is_refused(refused, cras_norte):
 
 
 CPF = {"message": "O CPF 529.982.247-25 falta."}
-TOLD = "contém CPF: dado pessoal não vai a canal compartilhado"
+TOLD = "A mensagem contém CPF. Retire-o: dados pessoais não podem ir a várias pessoas."
 
 
 def test_personal_data_to_a_unit_is_refused_at_its_field(refused, cras_norte):

@@ -96,7 +96,7 @@ def test_a_membership_is_never_changed_into_another(admin, ana, cras_norte, cras
 @pytest.mark.parametrize("unit", [True, False])
 def test_two_memberships_alike_are_refused_with_a_sentence(admin, ana, cras_sul, unit):
     new = (Role.TECNICO, cras_sul) if unit else (Role.GESTOR, None)
-    assert save(admin, ana, new, new) == ["Há dois vínculos iguais: retire um."]
+    assert save(admin, ana, new, new) == ["A mesma função na mesma unidade aparece duas vezes: retire uma."]
     assert ana.memberships.count() == 1
 
 
@@ -106,7 +106,7 @@ def test_a_membership_that_is_held_already_is_refused_with_a_sentence(admin, ana
         (ana, Role.TECNICO, cras_norte, "Esta pessoa já tem este papel nesta unidade."),
         (gil, Role.GESTOR, None, "Esta pessoa já tem este papel."),
     ):
-        assert save(admin, person, (role, unit)) == ["Há dois vínculos iguais: retire um."]
+        assert save(admin, person, (role, unit)) == ["A mesma função na mesma unidade aparece duas vezes: retire uma."]
         posted = {
             "person": person.pk,
             "role": role,
@@ -120,7 +120,7 @@ def test_a_membership_that_somebody_else_gave_meanwhile_is_refused_with_a_senten
     opened = form_of(ana, (Role.TECNICO, cras_sul))
     Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)
     refused = complaints(admin.post(f"{PEOPLE}{ana.pk}/change/", opened))
-    assert refused == ["Há dois vínculos iguais: retire um."]
+    assert refused == ["A mesma função na mesma unidade aparece duas vezes: retire uma."]
 
 
 def test_a_membership_ends_and_begins_anew_in_one_go(admin, ana, cras_norte):
@@ -233,5 +233,5 @@ def test_a_slug_that_may_not_stand_in_a_channels_name_is_refused(admin, slug):
 
 def test_the_index_is_in_portuguese_and_lists_what_staff_tend(admin):
     page = admin.get("/admin/").content.decode()
-    for words in ("SEMTAS Notificações", "Administração", "Pessoas", "Unidades", "Benefícios", "Vínculos"):
+    for words in ("SEMTAS Notificações", "Administração", "Pessoas", "Unidades", "Benefícios", "Funções e unidades"):
         assert words in page

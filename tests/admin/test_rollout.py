@@ -213,7 +213,7 @@ def test_nothing_of_waffle_but_the_flag_is_in_the_admin(client, django_user_mode
 def test_the_breaker_is_looked_at_and_what_was_found_out_is_never_edited(operator, client, django_user_model):
     BreakerState.objects.update(state=BreakerState.State.OPEN, reason="503: away")
     page = operator.get(f"{BREAKERS}ably/change/").content.decode()
-    assert "Aberto (somente SSE)" in page
+    assert "Ably suspenso: todos por SSE" in page
     assert "503: away" in page
     assert operator.post(f"{BREAKERS}ably/change/", {"forced": "closed"}).status_code == 403
     client.force_login(django_user_model.objects.create_superuser("admin"))
@@ -230,7 +230,7 @@ def test_who_may_force_the_breaker_does_and_the_history_says_so_once(client, fla
     found = BreakerState.objects.get()
     assert (found.in_force, found.state, found.forced_by) == ("open", "closed", dora)
     page = client.get(f"{BREAKERS}ably/history/").content.decode()
-    assert page.count("Disjuntor: Forçado aberto") == 1
+    assert page.count("Disjuntor: Ably suspenso") == 1
     assert complaints(client.post(f"{BREAKERS}ably/change/", {"forced": ""})) == []
     assert BreakerState.objects.get().in_force == "closed"
 

@@ -115,7 +115,7 @@ def test_a_gate_is_shown_with_its_state_its_value_and_its_goal(page):
     rollout_plan.newest().stages.filter(position=1).update(gates=gates, watched=7_200, sample=120)
     shown = page.get(PAGE, {"part": "state"}).content.decode()
     assert "<html" not in shown
-    assert "rompida, 3,1% (meta 0,5%)" in shown
+    assert "rompida (3,1%; limite 0,5%)" in shown
     assert "2 de 48 h" in shown
     assert "120 de 300" in shown
 
@@ -141,5 +141,5 @@ def test_what_the_guard_did_is_told_with_its_reason(page):
     )
     shown = page.get(PAGE).content.decode()
     assert "A transição foi revertida" in shown
-    assert "o vigia" in shown
+    assert "a verificação automática" in shown
     assert "Falhas acima do limite crítico" in shown

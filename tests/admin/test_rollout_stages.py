@@ -85,7 +85,7 @@ def test_what_is_refused_says_why_in_portuguese_and_changes_nothing(operator, ro
 def test_a_running_plan_shows_why_it_is_not_edited_and_is_not(operator):
     rollout_plan.start(SystemActor.SHELL, version=rollout_plan.newest().version, reason="Semana 1")
     for page in (operator.get(PAGE), operator.get(FORM)):
-        assert "O plano está em curso: o vigia mede cada etapa" in page.content.decode()
+        assert "O plano está em curso: a verificação automática mede cada etapa" in page.content.decode()
     assert 'name="form-0-percent"' not in operator.get(FORM).content.decode()
     assert "Não é possível agora" in operator.post(FORM, filled(*ROWS)).content.decode()
     assert planned() == (TEMPLATE, True)

@@ -97,7 +97,7 @@ def test_without_a_connection_the_page_says_so_and_keeps_what_it_shows(inboxes):
     expect(ana.page.locator("#status")).to_have_text("sem conexão")
     item = titled(ana, "Sem rede")
     item.get_by_role("button", name="Arquivar").click()
-    expect(ana.page.get_by_text("Sem conexão: tente de novo quando a rede voltar.")).to_be_visible()
+    expect(ana.page.get_by_text("O servidor não respondeu. Nada foi alterado; tente de novo.")).to_be_visible()
     expect(item).to_have_count(1)
     ana.context.set_offline(False)
     ana.is_on("sse")

@@ -99,7 +99,7 @@ def test_nobody_who_did_not_ask_is_disturbed(inboxes):
 
 
 def test_a_notice_of_the_system_comes_only_while_the_page_is_out_of_sight(inboxes):
-    notices = "Avisos do navegador quando a página não está à vista"
+    notices = "Avisos do navegador quando você estiver em outra aba ou janela"
     ana = preferring(inboxes, notices)
     inboxes.send("À vista")
     hears(ana, "À vista")
@@ -115,10 +115,12 @@ def test_a_notice_of_the_system_comes_only_while_the_page_is_out_of_sight(inboxe
 def test_where_the_browser_refuses_notices_the_page_says_why_nothing_comes(inboxes):
     ana = inboxes.open(script="Notification.requestPermission = async () => 'denied';")
     ana.page.get_by_role("button", name="Preferências").click()
-    box = ana.page.get_by_label("Avisos do navegador quando a página não está à vista")
+    box = ana.page.get_by_label("Avisos do navegador quando você estiver em outra aba ou janela")
     box.click()
     expect(box).not_to_be_checked()
-    expect(ana.page.get_by_text("O navegador não permite avisos deste site: libere-os nele.")).to_be_visible()
+    expect(
+        ana.page.get_by_text("O navegador não permite avisos deste site. Permita-os nas configurações do navegador")
+    ).to_be_visible()
 
 
 def test_the_sound_is_for_what_is_urgent_and_stays_chosen(inboxes):

@@ -11,7 +11,7 @@ _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 _LONG = "Palavracompridasemnenhumespaçoqueumatelaestreitanãoconsegue" + "quebrar" * 5
 
 
-@pytest.mark.parametrize(("of_the_system", "chosen"), [("light", "Escuras"), ("dark", "Claras")])
+@pytest.mark.parametrize(("of_the_system", "chosen"), [("light", "Escuro"), ("dark", "Claro")])
 def test_colours_are_the_systems_until_she_chooses_and_hers_on_every_page_then(inboxes, of_the_system, chosen):
     ana = inboxes.open(color_scheme=of_the_system)
     before = at_rest(ana.page).evaluate(_BACKGROUND)

@@ -62,7 +62,7 @@ def test_without_a_connection_the_page_says_so_and_the_answer_can_be_given_again
     gil = inboxes.open("gil")
     gil.context.set_offline(True)
     question(gil).get_by_role("button", name="3: às vezes").click()
-    expect(gil.page.get_by_text("Sem conexão: tente de novo quando a rede voltar.")).to_be_visible()
+    expect(gil.page.get_by_text("O servidor não respondeu. Nada foi alterado; tente de novo.")).to_be_visible()
     gil.context.set_offline(False)
     question(gil).get_by_role("button", name="3: às vezes").click()
     expect(said(gil)).to_contain_text("Você respondeu 3 de 5")

@@ -70,7 +70,7 @@ def test_the_diagnosis_says_what_is_lost_and_the_report_can_be_copied_by_hand(de
         "tabs.insecure",
         "stream.ok",
     ]
-    expect(ana.page.locator("#verdict")).to_contain_text("Endereço seguro (https)")
+    expect(ana.page.locator("#verdict")).to_contain_text("A página não está em https.")
     ana.page.get_by_role("button", name="Copiar relatório").click()
     expect(ana.page.locator("#report")).to_have_value(re.compile(r"secure\.missing"))
 
@@ -78,7 +78,7 @@ def test_the_diagnosis_says_what_is_lost_and_the_report_can_be_copied_by_hand(de
 def test_notices_are_not_offered_where_the_browser_has_none(desk):
     ana = desk("ana")
     ana.page.get_by_role("button", name="Preferências").click()
-    notices = ana.page.get_by_label("Avisos do navegador quando a página não está à vista")
+    notices = ana.page.get_by_label("Avisos do navegador quando você estiver em outra aba ou janela")
     expect(notices).to_be_disabled()
     expect(ana.page.get_by_text("Avisos do navegador só existem em https.")).to_be_visible()
     expect(ana.page.get_by_label("Som para prioridade alta e urgente")).to_be_enabled()

@@ -172,7 +172,7 @@ def test_who_forces_it_is_written_and_every_process_reads_it(chief, settings):
     assert not rollout.current().ably_up
     [entry] = LogEntry.objects.all()
     assert (entry.user_id, entry.object_id) == (chief.pk, rollout.BREAKER)
-    assert "Forçado aberto" in entry.get_change_message()
+    assert "Ably suspenso" in entry.get_change_message()
 
 
 def test_released_the_breaker_decides_again(chief, settings):

@@ -78,12 +78,12 @@ def test_what_is_critical_brings_everybody_back_at_once_and_the_administrators_a
     assert {gate["name"]: gate["value"] for gate in event.figures["gates"]}[FAILED.name] == 0.15
     alert = Notification.objects.get()
     assert admin.public_id in alert.channel
-    assert (alert.title, alert.message) == ("Transição revertida pelo vigia", event.reason)
+    assert (alert.title, alert.message) == ("Transição revertida automaticamente", event.reason)
 
 
 def test_a_reason_longer_than_a_message_may_be_is_cut_and_not_kept_from_the_administrators(world):
     make_person("rui", Role.ADMIN)
-    guard_round._alert("Transição revertida pelo vigia", Priority.URGENTE, "x" * 900)
+    guard_round._alert("Transição revertida automaticamente", Priority.URGENTE, "x" * 900)
     assert Notification.objects.get().message == "x" * 500
 
 

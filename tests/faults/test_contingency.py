@@ -132,7 +132,7 @@ async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(
     assert (last["action"], last["who"], last["to_percent"]) == ("roll_back", "guard", 0)
     assert "Limite crítico ultrapassado" in last["reason"]
     assert gates(last)["failed"]["value"] > gates(last)["failed"]["control"]
-    assert half.ask("SELECT FROM notificacao_notification WHERE title = 'Transição revertida pelo vigia'")
+    assert half.ask("SELECT FROM notificacao_notification WHERE title = 'Transição revertida automaticamente'")
 
 
 async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded, way, everybody):

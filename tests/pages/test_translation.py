@@ -24,8 +24,8 @@ SOURCES = ["notificacao", "semtas", "templates", "locale"]
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|\{\w+\}")
 
 
-def po(domain, folder=LOCALE):
-    return folder / "en" / "LC_MESSAGES" / f"{domain}.po"
+def po(domain, folder=LOCALE, locale="en"):
+    return folder / locale / "LC_MESSAGES" / f"{domain}.po"
 
 
 def run(*command, **how):
@@ -53,8 +53,10 @@ def test_nothing_is_left_to_translate(domain, what):
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_what_is_compiled_is_what_was_translated(domain, tmp_path):
-    assert read(po(domain).with_suffix(".mo")) == compiled(po(domain), tmp_path)
+@pytest.mark.parametrize("locale", ["en", "pt_BR"])
+def test_what_is_compiled_is_what_was_translated(domain, locale, tmp_path):
+    source = po(domain, locale=locale)
+    assert read(source.with_suffix(".mo")) == compiled(source, tmp_path)
 
 
 @pytest.mark.parametrize("domain", DOMAINS)

@@ -37,7 +37,7 @@ def test_the_current_stage_shows_its_gates():
     gate = {"name": "failed", "label": "falhas", "state": "not_yet", "value": 0.0123}
     rollout_plan.newest().stages.filter(position=1).update(gates=[gate], watched=3_600, sample=9)
     out = said("rollout", "status")
-    assert "→ 5%: 1 de 48 h, 9 de 300 notificações\n    falhas: 1.23%, ainda não provada" in out
+    assert "→ 5%: 1 de 48 h, 9 de 300 notificações\n    falhas: amostra insuficiente (até agora 1,23%" in out
 
 
 @pytest.mark.parametrize("everyone", [None, True])

@@ -7,7 +7,7 @@ from notificacao.models import Person
 
 
 class Command(BaseCommand):
-    help = "Elimina os dados de uma pessoa: o que só ela recebeu, leitura, vínculos, sessões, nome. Não há volta."
+    help = "Elimina os dados de uma pessoa: o que só ela recebeu, leitura, funções, sessões, nome. Não há volta."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("username", metavar="NAME")

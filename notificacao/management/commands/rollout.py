@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from notificacao.rollout import plan as rollout_plan
-from notificacao.rollout.plan import GATE_STATES, NotNow, SystemActor
+from notificacao.rollout.plan import GATE_STATES, NotNow, SystemActor, gate_figures
 
 ACTS = {
     "start": rollout_plan.start,
@@ -56,4 +56,4 @@ class Command(BaseCommand):
                 f"{stage['bake_hours']} h, {stage['sample']} de {stage['minimum']} notificações"
             )
             for gate in stage["gates"] if stage["current"] else ():
-                self.stdout.write(f"    {gate['label']}: {100 * gate['value']:.2f}%, {GATE_STATES[gate['state']]}")
+                self.stdout.write(f"    {gate['label']}: {GATE_STATES[gate['state']]} ({gate_figures(gate)})")

@@ -19,7 +19,7 @@ from notificacao.rollout.plan.acts import (
     switch_off,
 )
 from notificacao.rollout.plan.editing import Draft, Stage, edit
-from notificacao.rollout.plan.overview import GATE_STATES, overview
+from notificacao.rollout.plan.overview import GATE_STATES, gate_figures, overview
 from notificacao.rollout.plan.stages import newest
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "advance",
     "await_approval",
     "edit",
+    "gate_figures",
     "kill",
     "newest",
     "overview",

@@ -105,7 +105,8 @@ def why_fixed(plan: RolloutPlan) -> str:
     if plan.state == State.COMPLETED:
         return "O plano está concluído e há pessoas no Ably por ele: para planejar outras etapas, reverta-o antes."
     return (
-        "O plano está em curso: o vigia mede cada etapa pelo que foi aprovado no início, e mudá-la no meio faria valer "
+        "O plano está em curso: a verificação automática mede cada etapa pelo que foi aprovado no início, e mudá-la "
+        "no meio faria valer "
         "para uma o que se mediu em outra. Para mudar as etapas, reverta o plano: o que segue começa pelas novas."
     )
 

@@ -27,8 +27,8 @@ ACT_LABELS = {
     "kill": "Desligar pela chave",
     EDIT: "Editar etapas",
 }
-GATE_STATES = {"met": "cumprida", "not_yet": "ainda não provada", "broken": "rompida"}
-HANDS = {SystemActor.GUARD: "o vigia", SystemActor.SHELL: "o terminal"}
+GATE_STATES = {"met": "cumprida", "not_yet": "amostra insuficiente", "broken": "rompida"}
+HANDS = {SystemActor.GUARD: "a verificação automática", SystemActor.SHELL: "o terminal"}
 _COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 
 
@@ -79,8 +79,24 @@ def _sentence(plan: RolloutPlan, now: rollout.Rollout) -> str:
         RolloutPlan.State.COMPLETED: f"A transição está concluída, com {on_ably}",
         RolloutPlan.State.ROLLED_BACK: "A transição foi revertida e todos recebem por SSE",
     }[plan.state]  # type: ignore[index]
+    why = plan.reason and f"Motivo: {plan.reason}"
     out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
-    return " ".join(f"{each.removesuffix('.')}." for each in (where, plan.reason, out_of_use) if each)
+    return " ".join(f"{each.removesuffix('.')}." for each in (where, why, out_of_use) if each)
+
+
+def gate_figures(gate: dict[str, Any]) -> str:
+    """Return a gate's value, and its limit where it has one, as staff read them; empty without a value."""
+    if gate.get("value") is None:
+        return ""
+    so_far = "até agora " if gate["state"] == "not_yet" else ""
+    limit = "" if gate.get("goal") is None else f"; limite {_share(gate['goal'])}"
+    return f"{so_far}{_share(gate['value'])}{limit}"
+
+
+def _share(of: float) -> str:
+    """Return a share as a percentage of at least one and at most two decimal places."""
+    text = f"{100 * of:.2f}".removesuffix("0")
+    return f"{text}%".replace(".", ",")
 
 
 def _percent(of) -> str:

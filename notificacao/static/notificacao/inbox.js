@@ -188,7 +188,7 @@ const preferences = new Preferences({
   person: page.person,
   dialog: the("preferences"),
   denied: () =>
-    toasts.complain({ status: 1, message: gettext("O navegador não permite avisos deste site: libere-os nele.") }),
+    toasts.complain({ status: 1, message: gettext("O navegador não permite avisos deste site. Permita-os nas configurações do navegador (cadeado ao lado do endereço).") }),
   onSound: beep,
 });
 const alerts = new Alerts({ person: page.person, preferences, beep, addressOf });

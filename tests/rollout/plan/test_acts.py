@@ -197,7 +197,7 @@ def test_the_overview_tells_where_we_are_and_what_may_be_done(settings):
     RolloutFlag.objects.update(salt="sal")
     act("start", reason="Piloto")
     found = rollout_plan.overview()
-    assert found["sentence"].startswith("Etapa 1 de 4, com 5% das pessoas no Ably. Piloto. O Ably está")
+    assert found["sentence"].startswith("Etapa 1 de 4, com 5% das pessoas no Ably. Motivo: Piloto. O Ably está")
     assert (found["state"], found["version"], found["percent"]) == ("running", 1, 5.0)
     assert found["stages"][0] == {
         "position": 1, "percent": 5.0, "current": True, "bake_hours": 48, "watched_hours": 0.0,

@@ -67,11 +67,12 @@ function advise(/** @type {Element} */ item, /** @type {string} */ name, /** @ty
   /** @type {HTMLElement} */ (place.closest(".advice")).hidden = !advice;
 }
 
-/** Name the link to mend, if there is one. */
+/** Name the link to mend, if there is one; of what deserves attention the sentence says all. */
 function conclude() {
   const found = worst(findings);
-  const status = found?.status ?? "ok";
-  showVerdict(status, found ? `${page.verdicts[status]} ${page.links[found.link]}.` : page.verdicts.ok);
+  if (!found) showVerdict("ok", page.verdicts.ok);
+  else if (found.status === "failure") showVerdict("failure", `${page.verdicts.failure} ${page.links[found.link]}.`);
+  else showVerdict(found.status, fill(page.texts[found.code].sentence, found.figures, LANGUAGE));
 }
 
 function showVerdict(/** @type {string} */ status, /** @type {string} */ sentence) {

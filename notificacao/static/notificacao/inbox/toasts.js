@@ -51,7 +51,7 @@ export class Toasts {
 
   /** Say why something could not be done. */
   complain(/** @type {{status?: number, message: string}} */ error) {
-    const offline = gettext("Sem conexão: tente de novo quando a rede voltar.");
+    const offline = gettext("O servidor não respondeu. Nada foi alterado; tente de novo.");
     this.#add(this.assertive, "refused", error.status ? error.message : offline);
   }
 
