@@ -47,7 +47,7 @@ class BreakerState(models.Model):
         permissions = [("force_breaker", "Pode forçar o disjuntor")]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.get_state_display()}"
+        return self.get_state_display()
 
     @property
     def in_force(self) -> str:

@@ -65,7 +65,7 @@ NAMES = [
     (Revocation(target="clientId:a", reason="logout"), "clientId:a (logout)"),
     (CanaryProbe(round_trip_ms=12.34), "12.3 ms"),
     (CanaryProbe(error="50003"), "sem retorno: 50003"),
-    (BreakerState(name="ably", state="half_open"), "ably: Em prova"),
+    (BreakerState(name="ably", state="half_open"), "Ably em prova: por ora todos por SSE"),
     (AuditEvent(action="token_issued", who="ana"), "Token do Ably emitido ana"),
     (Producer(name="Obras"), "Obras"),
     (ProducerKey(producer=Producer(slug="obras"), prefix="AbCd"), "obras AbCd"),

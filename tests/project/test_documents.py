@@ -137,7 +137,7 @@ FALSE = [
     ("`GET /api/v1/receipts/`", "nothing there answers to GET"),
     ("`/admin/nothing/`", "no such address"),
     ("`/static/notificacao/bell.js`", "no such static file"),
-    ("`GET /api/v1/notifications/?before=`", "reads no before"),
+    ("`GET /api/v1/notifications/?older_than=`", "reads no older_than"),
     ("`…/forget/`", "no address of the site ends so"),
     ("`notificacao_canaries_total`", "/metrics shows nothing"),
     ('`notificacao_canary_total{outcome="lost"}`', 'never has outcome="lost"'),
