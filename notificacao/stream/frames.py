@@ -49,6 +49,11 @@ def leave_ably() -> bytes:
     return _event("session", {"transport": "sse"})
 
 
+def ably(in_use: bool) -> bytes:
+    """Return the event that tells a page in standby whether Ably is in use: where it is not, rows come by the stream."""
+    return _event("ably", {"in_use": in_use})
+
+
 def resync(position: Cursor) -> bytes:
     """Return the event that has the page drop its list and fetch the inbox; the stream goes on from `position`."""
     return f"id: {position}\n".encode() + _event("resync", {"position": str(position)})

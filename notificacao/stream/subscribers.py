@@ -32,6 +32,7 @@ class Stream:
         "quiet_since",
         "session_key",
         "subscriber",
+        "told_in_use",
         "told_transport",
     )
 
@@ -42,6 +43,7 @@ class Stream:
         self.can_verify = True  # whether its page verifies signatures; else it is never told to go to Ably
         self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
+        self.told_in_use = True  # whether Ably is, as a page in standby believes that nobody told
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
         self.quiet_since = 0.0

@@ -1,4 +1,4 @@
-"""Decide which transport each page should use, and tell the pages that should change."""
+"""Decide which transport each page should use, tell the pages that should change, and those on Ably its outages."""
 
 from collections import deque
 
@@ -39,7 +39,15 @@ class TransportSwitch:
             return
         if is_news:
             stream.write(frames.leave_ably())
+        elif stream.lane is Lane.STANDBY and self.rollout is not None:
+            self._tell_in_use(stream, self.rollout.ably_up)
         stream.told_transport = should
+
+    @staticmethod
+    def _tell_in_use(stream: Stream, in_use: bool) -> None:
+        if in_use != stream.told_in_use:
+            stream.write(frames.ably(in_use))
+            stream.told_in_use = in_use
 
     def _transport_for(self, subscriber: Subscriber, stream: Stream) -> tuple[str, bool]:
         """Return what the page should use, and whether it has to be told.
@@ -65,6 +73,8 @@ class TransportSwitch:
         _, is_news = self._transport_for(subscriber, stream)
         if is_news:
             self.rollout = None
+        elif stream.lane is Lane.STANDBY and self.rollout is not None:
+            self._tell_in_use(stream, self.rollout.ably_up)
         return is_news
 
     def tell_next(self) -> None:

@@ -109,12 +109,21 @@ def test_whoever_leaves_while_waiting_takes_nobodys_place(join, switch, registry
     assert stays.heard == [SESSION]
 
 
-def test_an_outage_moves_nobody_out_of_standby(join, switch):
-    page = join(Lane.STANDBY)
+def test_an_outage_moves_nobody_out_of_standby_and_is_told_there_once(join, switch):
+    page, on_sse = join(Lane.STANDBY), join(Lane.LIVE)
     switch.update(ON)
+    for now in (AWAY, AWAY):
+        switch.update(now)
+        switch.tell_next()
+    assert page.heard == [frames.ably(False)]
+    switch.update(ON)
+    assert page.heard == [frames.ably(False), frames.ably(True)]
+    assert on_sse.heard == []
+
+
+def test_a_page_that_comes_to_standby_in_an_outage_is_told_at_once(join, switch):
     switch.update(AWAY)
-    switch.tell_next()
-    assert page.heard == []
+    assert join(Lane.STANDBY).heard == [frames.ably(False)]
 
 
 def test_a_page_in_the_other_lane_than_the_rollout_has_it_looked_up_anew(join, switch):

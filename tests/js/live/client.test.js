@@ -53,6 +53,22 @@ describe("a page of somebody on Ably", () => {
     expect(page.status).toBe("sse");
   });
 
+  it("says at once that it is served by SSE where the site stopped using Ably, and stays where it is", async () => {
+    const page = await new Page().onAbly();
+    await page.hears("ably", { in_use: false });
+    expect([page.lanes, page.status]).toEqual([["standby"], "standby"]);
+    await page.hears("ably", { in_use: true });
+    expect([page.lanes, page.status]).toEqual([["standby"], "ably"]);
+  });
+
+  it("believes of each new stream that Ably is in use until it is told otherwise", async () => {
+    const page = await new Page().onAbly();
+    await page.hears("ably", { in_use: false });
+    page.streams.last.end();
+    await pass(10_000);
+    expect([page.lanes, page.status]).toEqual([["standby"], "ably"]);
+  });
+
   it("goes back to standby, some time within two seconds, when Ably is attached again", async () => {
     const page = await new Page().onAbly();
     page.ably.link.connection.become("suspended");

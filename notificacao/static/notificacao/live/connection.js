@@ -44,6 +44,7 @@ export class Connection {
     /** @type {string?} the cursor of a stream that has not spoken yet */
     this.opening = null;
     this.wantsAbly = false;
+    this.ablyInUse = true;
     this.closed = false;
     this.sessionsAsked = 0;
     this.asking = 0;
@@ -220,6 +221,7 @@ export class Connection {
   #streamAddress(/** @type {LaneName} */ lane) {
     const cursor = this.incoming.safeCursor;
     this.opening = cursor;
+    this.ablyInUse = true; // unless this stream says otherwise
     return `/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser, ...this.api.context })}`;
   }
 
@@ -237,6 +239,9 @@ export class Connection {
         return this.on.counts(data.unread);
       case "session":
         return data.transport === "sse" ? this.#leaveAbly() : this.#refreshSoon();
+      case "ably":
+        this.ablyInUse = data.in_use;
+        return this.#tellStatus();
       case "keys":
         return this.link?.renewKeys(data.channels);
       case "resync":
@@ -302,7 +307,7 @@ export class Connection {
   /** @returns {import("./types.js").Status} */
   #status() {
     if (globalThis.navigator?.onLine === false) return "offline";
-    if (this.lane.wanted === "standby" && this.link?.attached) return "ably";
+    if (this.lane.wanted === "standby" && this.link?.attached && this.ablyInUse) return "ably";
     if (this.polling.answers) return "polling";
     if (!this.lane.isOpen) return "connecting";
     if (this.lane.wanted === "live") return "sse";
