@@ -112,7 +112,9 @@ class RolloutFlagAdmin(Wording, admin.ModelAdmin):
         if not now.ably_up:
             return OUT_OF_USE
         active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
-        return f"Pelo Ably: {len(now.assigned_of(active))} de {len(active)} pessoas ativas."
+        on_ably = len(now.assigned_of(active))
+        nobody = " O percentual não alcança ninguém." if now.flag.percent and not now.off and not on_ably else ""
+        return f"Pelo Ably: {on_ably} de {len(active)} pessoas ativas.{nobody}"
 
     def construct_change_message(self, request, form, formsets, add=False):
         changed = [name for name in FlagForm.Meta.fields if name in form.changed_data]

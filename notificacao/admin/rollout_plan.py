@@ -56,7 +56,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
             "title": "Transição para o Ably",
             "opts": self.opts,
             "plan": _as_shown(seen),
-            "acts": [_act(act) for act in seen["actions"]] if may_act else [],
+            "acts": [_act(act, seen["people"]["assigned_to_ably"]) for act in seen["actions"]] if may_act else [],
             "may_act": may_act,
         }
         part = "_state" if request.GET.get("part") == "state" else "change_list"
@@ -83,8 +83,14 @@ def _as_shown(plan: dict[str, Any]) -> dict[str, Any]:
     return plan | {"stages": stages, "opinions": _opinions(plan["opinions"]), "events": _events(plan["events"])}
 
 
-def _act(act: dict[str, str]) -> dict[str, Any]:
-    return act | {"explained": EXPLAINED[act["name"]], "careful": act["name"] in CAREFUL}
+def _act(act: dict[str, Any], on_ably: int) -> dict[str, Any]:
+    """Return an act with what it does, and to how many of the people: `on_ably` are on Ably now."""
+    after = act["on_ably"]
+    fewer = after is not None and after < on_ably
+    effect = "" if after is None else f"Pelo Ably: {on_ably} pessoas agora, {after} depois."
+    if fewer:
+        effect += f" Isto tira {on_ably - after} do Ably: passam ao SSE em segundos, sem perder nada."
+    return act | {"explained": EXPLAINED[act["name"]], "effect": effect, "careful": fewer or act["name"] in CAREFUL}
 
 
 def _stage(stage: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def leave_ably() -> bytes:
 
 
 def ably(in_use: bool) -> bytes:
-    """Return the event that tells a page in standby whether Ably is in use: where it is not, rows come by the stream."""
+    """Return the event that tells a page in standby whether Ably is in use; else its rows come by the stream."""
     return _event("ably", {"in_use": in_use})
 
 

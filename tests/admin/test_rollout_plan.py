@@ -1,11 +1,14 @@
 """The admin's page "Rollout": what it tells, who may act on it, and what an act needs."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 
-from notificacao.models import RolloutEvent, RolloutFlag, RolloutMinute
+from notificacao.models import Person, RolloutEvent, RolloutFlag, RolloutMinute
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout import survey
+from notificacao.rollout.grace import GRACE
 from notificacao.rollout.plan import SystemActor
 from tests.conftest import make_person
 
@@ -143,3 +146,59 @@ def test_what_the_guard_did_is_told_with_its_reason(page):
     assert "A transição foi revertida" in shown
     assert "a verificação automática" in shown
     assert "Falhas acima do limite crítico" in shown
+
+
+@pytest.fixture
+def configured(settings):
+    settings.ABLY_API_KEY = "app.key:secret"
+
+
+def people(many: int) -> None:
+    Person.objects.bulk_create([Person(username=f"pessoa{number}") for number in range(many)])
+
+
+def test_a_flag_that_was_set_after_a_rollback_is_what_the_sentence_tells_of(page, configured):
+    people(60)
+    act(page, "start")
+    act(page, "roll_back")
+    assert "foi revertida e todos recebem por SSE" in page.get(PAGE).content.decode()
+    RolloutFlag.objects.update(percent=50)
+    shown = page.get(PAGE).content.decode()
+    assert "todos recebem por SSE" not in shown.partition("<dl")[0]
+    assert "A transição foi revertida; pela chave, há 50% das pessoas no Ably." in shown
+
+
+def test_the_ten_minutes_of_grace_are_counted_down(page):
+    act(page, "start")
+    assert "Faltam 10 min de carência" in page.get(PAGE).content.decode()
+    begun = rollout_plan.newest()
+    begun.since -= timedelta(seconds=GRACE - 30)
+    begun.save()
+    assert "Faltam 1 min de carência" in page.get(PAGE).content.decode()
+    begun.since -= timedelta(seconds=60)
+    begun.save()
+    assert "carência" not in page.get(PAGE).content.decode()
+
+
+def test_a_percent_that_reaches_nobody_warns_and_each_stage_says_how_many_it_is(page, configured):
+    RolloutFlag.objects.update(salt="demo", percent=0)
+    act(page, "start")
+    stage = rollout_plan.newest().stages.get(position=1)
+    active = Person.objects.filter(is_active=True)
+    flag = RolloutFlag.objects.get()
+    lowest = min(map(flag.bucket, active.values_list("pk", flat=True)))
+    RolloutFlag.objects.update(percent=0.1 if lowest >= 100 else 0)
+    shown = page.get(PAGE).content.decode()
+    assert "não alcança ninguém" in shown
+    assert f"{float(stage.percent):g}% ({sum(flag.bucket(one.pk) < 5_000 for one in active)})" in shown
+
+
+def test_an_act_says_how_many_people_it_takes_off_ably_before_it_is_done(page, configured):
+    people(60)
+    RolloutFlag.objects.update(percent=100)
+    active = list(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+    flag = RolloutFlag.objects.get()
+    after = sum(flag.bucket(pk) < 5_000 for pk in active)
+    shown = page.get(PAGE).content.decode()
+    assert f"Pelo Ably: {len(active)} pessoas agora, {after} depois." in shown
+    assert f"Isto tira {len(active) - after} do Ably" in shown

@@ -28,7 +28,7 @@ from notificacao.models import (
 )
 from notificacao.models.rollout import BUCKETS
 from notificacao.presence import LIVES_FOR
-from notificacao.rollout.guard import GRACE
+from notificacao.rollout.grace import GRACE
 
 RIPE_AFTER = timedelta(seconds=120)  # since the stamp: time enough for the receipt to arrive
 POLLED_WITHIN = timedelta(seconds=60)  # since the stamp: a page that polls has the row by then; one that slept has not

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from notificacao.rollout.guard import GRACE, LOOK_EVERY
+from notificacao.rollout.grace import GRACE
+from notificacao.rollout.guard import LOOK_EVERY
 from notificacao.rollout.guard.gates import COMPARABLE_FROM, FAILED, Finding, Findings
 from notificacao.rollout.guard.statistics import share
 

@@ -1,15 +1,20 @@
 """Show how the plan stands, as plain data: the same for the admin's page, the API and the shell."""
 
+import bisect
+import math
 from collections import defaultdict
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
 
-from notificacao import audiences, eventlog, rollout
+from notificacao import audiences, capability, eventlog, rollout
 from notificacao.models import ActiveChannel, Arm, Person, RolloutEvent, RolloutPlan
+from notificacao.models.rollout import BUCKETS
 from notificacao.presence import LIVES_FOR
 from notificacao.rollout import survey
+from notificacao.rollout.grace import GRACE
 from notificacao.rollout.plan.acts import ACTS, SystemActor
 from notificacao.rollout.plan.editing import EDIT, why_fixed
 from notificacao.rollout.plan.stages import newest
@@ -38,14 +43,20 @@ def overview() -> dict[str, Any]:
     `stages[].gates[]`: name, label, state (met, not_yet, broken), value and goal (shares; goal may be null), control.
     `holdback`: the percent of people whom the last stage leaves on SSE. `fixed`: why the stages may not be edited, else
     blank. `charts.minutes[]`: at, and by arm (ably, control, canary) shown, over_100_ms, over_500_ms, failed, of the
-    last 3 hours. `opinions`: as `survey.by_arm` has it. `actions[]`: name, label.
+    last 3 hours. `opinions`: as `survey.by_arm` has it. `stages[].people`: how many active people are on Ably at that
+    percent. `actions[]`: name, label, and `on_ably`, how many are after it, null where nobody changes. `warning`: what
+    is not as the percent promises, else blank.
 
     Raises RolloutPlan.DoesNotExist.
     """
     plan = newest()
     now = rollout.current()
+    active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+    people = _people(now, active)
+    reach = _Reach(now, active)
     return {
-        "sentence": _sentence(plan, now),
+        "sentence": _sentence(plan, now, people["assigned_to_ably"]),
+        "warning": _warning(now, people),
         "state": plan.state,
         "state_label": plan.get_state_display(),
         "reason": plan.reason,
@@ -54,34 +65,78 @@ def overview() -> dict[str, Any]:
         "position": plan.position,
         "since": _iso(plan.since),
         "looked_at": _iso(plan.looked_at),
-        "stages": [_stage(stage, plan) for stage in plan.stages.all()],
+        "stages": [_stage(stage, plan, reach) for stage in plan.stages.all()],
         "holdback": float(plan.holdback),
         "needs_approval": plan.needs_approval,
         "fixed": why_fixed(plan),
         "charts": {"minutes": _minutes(plan), "arms": {arm.value: arm.label for arm in Arm}},
-        "people": _people(now),
+        "people": people,
         "opinions": survey.by_arm(),
         "events": _events(),
         "version": plan.version,
-        "actions": [{"name": name, "label": ACT_LABELS[name]} for name, states in ACTS.items() if plan.state in states],
+        "actions": [_action(name, plan, reach) for name, states in ACTS.items() if plan.state in states],
     }
 
 
-def _sentence(plan: RolloutPlan, now: rollout.Rollout) -> str:
-    """Return in up to three sentences where the plan stands, why, and whether Ably is out of use."""
-    on_ably = f"{_percent(now.flag.percent)} das pessoas no Ably"
+class _Reach:
+    """Tell how many active people a percent puts on Ably: those whose bucket lies below it, and whose channels fit."""
+
+    def __init__(self, now: rollout.Rollout, active: set[int]):
+        self._buckets = sorted(map(now.flag.bucket, active - capability.beyond(active)))
+
+    def at(self, percent: Decimal) -> int:
+        return bisect.bisect_left(self._buckets, percent * (BUCKETS // 100))
+
+
+def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
+    """Return in up to four sentences where the plan stands, why, what it waits for, and whether Ably is out of use.
+
+    `assigned`: how many people the flag puts on Ably now, whatever the plan had put it to.
+    """
+    forced: dict[bool | None, str] = {True: "todas as pessoas no Ably", False: "ninguém no Ably"}
+    on_ably = forced.get(now.flag.everyone, f"{_percent(now.flag.percent)} das pessoas no Ably")
+    none_of_it = f"; pela chave, há {on_ably}" if assigned else ""
     stage = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
     where = {
-        RolloutPlan.State.DRAFT: "A transição não começou",
+        RolloutPlan.State.DRAFT: f"A transição não começou{none_of_it}",
         RolloutPlan.State.RUNNING: stage,
         RolloutPlan.State.PAUSED: f"{stage}, pausada",
         RolloutPlan.State.AWAITING_APPROVAL: f"{stage}, à espera de aprovação",
         RolloutPlan.State.COMPLETED: f"A transição está concluída, com {on_ably}",
-        RolloutPlan.State.ROLLED_BACK: "A transição foi revertida e todos recebem por SSE",
+        RolloutPlan.State.ROLLED_BACK: f"A transição foi revertida{none_of_it or ' e todos recebem por SSE'}",
     }[plan.state]  # type: ignore[index]
     why = plan.reason and f"Motivo: {plan.reason}"
+    left = _grace_left(plan)
+    grace = left and f"Faltam {left} min de carência: só depois dela as mudanças são medidas"
     out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
-    return " ".join(f"{each.removesuffix('.')}." for each in (where, why, out_of_use) if each)
+    return " ".join(f"{each.removesuffix('.')}." for each in (where, why, grace, out_of_use) if each)
+
+
+def _grace_left(plan: RolloutPlan) -> int:
+    """Return how many minutes, begun ones too, are left in which nothing is measured; 0 where none are."""
+    if not plan.under_way or plan.since is None:
+        return 0
+    return max(0, math.ceil((plan.since + timedelta(seconds=GRACE) - eventlog.now()) / timedelta(minutes=1)))
+
+
+def _warning(now: rollout.Rollout, people: dict[str, int]) -> str:
+    """Return a sentence where the percent reaches nobody at all, as a small one of few people does."""
+    asked = now.configured and now.flag.everyone is None and now.flag.percent and people["active"]
+    if not asked or people["assigned_to_ably"]:
+        return ""
+    return (
+        f"{_percent(now.flag.percent)} de {people['active']} pessoas não alcança ninguém: ninguém está no Ably, e não "
+        "haverá o que medir."
+    )
+
+
+def _action(name: str, plan: RolloutPlan, reach: _Reach) -> dict[str, Any]:
+    """Return one act with how many people are on Ably after it; None for acts that move nobody."""
+    to = {"start": 1, "advance": plan.position + 1, "step_down": plan.position - 1, "roll_back": 0}.get(name)
+    stage = plan.stages.filter(position=to).first() if to else None
+    moves = to == 0 or stage is not None
+    on_ably = reach.at(stage.percent if stage else Decimal(0)) if moves else None
+    return {"name": name, "label": ACT_LABELS[name], "on_ably": on_ably}
 
 
 def gate_figures(gate: dict[str, Any]) -> str:
@@ -103,8 +158,9 @@ def _percent(of) -> str:
     return f"{float(of):g}%".replace(".", ",")
 
 
-def _stage(stage, plan: RolloutPlan) -> dict[str, Any]:
+def _stage(stage, plan: RolloutPlan, reach: _Reach) -> dict[str, Any]:
     return {
+        "people": reach.at(stage.percent),
         "position": stage.position,
         "percent": float(stage.percent),
         "current": plan.under_way and stage.position == plan.position,
@@ -126,12 +182,11 @@ def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
     return [{"at": _iso(at), **arms} for at, arms in minutes.items()]
 
 
-def _people(now: rollout.Rollout) -> dict[str, int]:
+def _people(now: rollout.Rollout, active: set[int]) -> dict[str, int]:
     """Count the active people by what the flag assigns them, and the open pages by the transport that they are on.
 
     `too_many_channels` are in the rollout and on SSE: more channels than Ably can carry.
     """
-    active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
     included = set(filter(now.includes, active))
     assigned = now.assigned_of(included)
     told = ActiveChannel.objects.filter(

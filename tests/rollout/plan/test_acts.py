@@ -197,11 +197,14 @@ def test_the_overview_tells_where_we_are_and_what_may_be_done(settings):
     RolloutFlag.objects.update(salt="sal")
     act("start", reason="Piloto")
     found = rollout_plan.overview()
-    assert found["sentence"].startswith("Etapa 1 de 4, com 5% das pessoas no Ably. Motivo: Piloto. O Ably está")
+    assert found["sentence"].startswith(
+        "Etapa 1 de 4, com 5% das pessoas no Ably. Motivo: Piloto. Faltam 10 min de carência:"
+    )
+    assert "O Ably está" in found["sentence"]
     assert (found["state"], found["version"], found["percent"]) == ("running", 1, 5.0)
     assert found["stages"][0] == {
-        "position": 1, "percent": 5.0, "current": True, "bake_hours": 48, "watched_hours": 0.0,
-        "minimum": 300, "sample": 0, "gates": [],
+        "position": 1, "people": found["people"]["assigned_to_ably"], "percent": 5.0, "current": True, "bake_hours": 48,
+        "watched_hours": 0.0, "minimum": 300, "sample": 0, "gates": [],
     }  # fmt: skip
     assert found["people"]["active"] == 1
     assert found["events"][0]["who"] == "o terminal"
