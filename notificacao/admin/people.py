@@ -25,6 +25,15 @@ class _Unchangeable:
         return False
 
 
+class _ActiveUnits:
+    """Offer active units alone for a new membership; those that exist stay."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name == "unit":
+            kwargs["queryset"] = Unit.objects.filter(status=Unit.Status.ACTIVE)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
 class _PersonMembershipForm(forms.ModelForm):
     """Check one membership on a person's page; the formset checks whether the person holds it already.
 
@@ -57,7 +66,7 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
             raise ValidationError("Há dois vínculos iguais: retire um.")
 
 
-class MembershipOfPerson(_Unchangeable, admin.TabularInline):
+class MembershipOfPerson(_Unchangeable, _ActiveUnits, admin.TabularInline):
     model = Membership
     form = _PersonMembershipForm
     formset = _PersonMembershipFormSet
@@ -201,7 +210,7 @@ class _MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(_Unchangeable, admin.ModelAdmin):
+class MembershipAdmin(_Unchangeable, _ActiveUnits, admin.ModelAdmin):
     list_display = ("person", "role", "unit", "created_at")
     list_filter = ("role", "unit")
     list_select_related = ("person", "unit")

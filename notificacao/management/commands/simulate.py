@@ -2,12 +2,13 @@
 
 import random
 import time
+from contextlib import suppress
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from notificacao import services
-from notificacao.content import Notice
+from notificacao.content import InactiveUnit, Notice
 from notificacao.demo import simulation
 
 
@@ -46,4 +47,5 @@ class Command(BaseCommand):
 
 
 def _send(notice: Notice) -> None:
-    services.notify_many([notice])
+    with suppress(InactiveUnit):  # the story goes on without a unit that was deactivated meanwhile
+        services.notify_many([notice])
