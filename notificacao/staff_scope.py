@@ -7,6 +7,7 @@ receive themselves: that is `audiences.MATRIX`. Producers have scopes of their o
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from notificacao import audiences
@@ -60,22 +61,24 @@ class Scope:
         return rows.filter(channel__in=[audiences.channel_for_unit(unit) for unit in self.units()])
 
 
-def to_send(person: Person) -> Scope:
+def to_send(person: Person | AnonymousUser) -> Scope:
     """Return to whom `person` may send in the admin."""
     return _scope(person, "send", ["add"])
 
 
-def to_send_again(person: Person) -> Scope:
+def to_send_again(person: Person | AnonymousUser) -> Scope:
     """Return whose failed notifications `person` may send again."""
     return _scope(person, "send", ["change"])
 
 
-def to_see(person: Person) -> Scope:
+def to_see(person: Person | AnonymousUser) -> Scope:
     """Return whose notifications `person` may see in the admin."""
     return _scope(person, "see", ["view", "change"])
 
 
-def _scope(person: Person, column: str, acts: Iterable[str]) -> Scope:
+def _scope(person: Person | AnonymousUser, column: str, acts: Iterable[str]) -> Scope:
+    if not person.is_active:  # nor is somebody who has not logged in
+        return Scope()
     if person.is_superuser:
         return Scope(everything=True)
     permitted = any(person.has_perm(f"notificacao.{act}_notification") for act in acts)

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
 from notificacao import audiences, staff_scope
@@ -179,6 +180,13 @@ def test_the_role_alone_opens_neither_the_audit_with_its_export_nor_the_search_f
     names = {"app_label": "notificacao", "model_name": "membership", "field_name": "person", "term": "a"}
     assert client.get(address, names).status_code == 403
     assert client.post(address, {"action": "export", "_selected_action": [1]}).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("reached", [staff_scope.to_see, staff_scope.to_send, staff_scope.to_send_again])
+def test_whoever_has_not_logged_in_or_is_inactive_reaches_nothing(reached, admin_user):
+    admin_user.is_active = False
+    assert not reached(admin_user)
+    assert not reached(AnonymousUser())
 
 
 # --- A coordinator
