@@ -212,6 +212,7 @@ def test_what_reaches_beyond_her_units_is_refused_beside_her_own_unit_too(as_coo
 
 def test_without_a_unit_she_is_told_to_choose_one(as_coordinator):
     assert complaints(as_coordinator.post(ADD, CONTENT)) == ["Escolha a unidade."]
+    assert "para todos" not in as_coordinator.get(ADD).content.decode()
 
 
 def test_she_sends_to_each_unit_that_she_coordinates_and_to_none_where_she_works_otherwise(

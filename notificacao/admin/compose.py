@@ -13,6 +13,7 @@ from notificacao.content import MESSAGE_MAX, SYSTEM_MESSAGE_MAX, InvalidNotifica
 from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, Unit
 
 RECIPIENTS = ("person", "unit", "benefit", "everybody")
+_NO_PERSONAL_DATA = "Sem dados pessoais de cidadãos: protocolo, evento e link bastam."
 CONTENT = ("title", "message", "kind", "priority", "link", "expires_at")
 
 
@@ -58,8 +59,7 @@ class ComposeForm(forms.ModelForm):
         label="Mensagem",
         max_length=SYSTEM_MESSAGE_MAX,
         widget=AdminTextareaWidget(attrs={"rows": 5}),
-        help_text=f"Até {MESSAGE_MAX} caracteres; para todos, até {SYSTEM_MESSAGE_MAX}. "
-        "Sem dados pessoais de cidadãos: protocolo, evento e link bastam.",
+        help_text=f"Até {MESSAGE_MAX} caracteres; para todos, até {SYSTEM_MESSAGE_MAX}. {_NO_PERSONAL_DATA}",
     )
 
     class Meta:
@@ -76,6 +76,8 @@ class ComposeForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         scope = staff_scope.to_send(self.sender)
         self.fields["unit"].queryset &= scope.units()
+        if not scope.everything:
+            self.fields["message"].help_text = f"Até {MESSAGE_MAX} caracteres. {_NO_PERSONAL_DATA}"
 
     def clean(self):
         cleaned = super().clean()
