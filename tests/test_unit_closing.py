@@ -4,7 +4,8 @@ import pytest
 from django.db import transaction
 
 from notificacao import audiences, services
-from notificacao.content import InactiveUnit, InvalidNotification
+from notificacao.content import InactiveUnit, InvalidNotification, Notice
+from notificacao.management.commands import simulate
 from notificacao.models import Membership, Notification, Role, Unit
 from notificacao.reading import Filter, Reader
 from tests.conftest import make_person
@@ -62,6 +63,11 @@ def test_a_form_that_was_checked_just_before_sends_nothing_and_says_so(admin_cli
     monkeypatch.setattr(services, "notify_many", deactivated_meanwhile)
     answer = admin_client.post(ADD, CONTENT | {"unit": cras_norte.pk}, follow=True)
     assert told(answer) == ["Nada foi enviado: unidade inativa, que não recebe notificações: CRAS01."]
+
+
+def test_a_simulation_that_knew_it_goes_on_without_it(closed):
+    simulate._send(Notice.of(channels=[audiences.channel_for_unit(closed)], title="t", message="m"))
+    assert titles() == []
 
 
 def test_once_active_again_it_receives_and_is_offered(admin_client, closed):
