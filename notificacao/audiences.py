@@ -227,6 +227,12 @@ def unknown(channels: Iterable[str]) -> set[str]:
     )
 
 
+def inactive_units(channels: Iterable[str]) -> list[Unit]:
+    """Return the inactive units to which some of `channels` belong; without a unit's channel nothing is read."""
+    ids = {identifier for scope, identifier in map(_parts, channels) if scope == "unit"}
+    return list(Unit.objects.filter(public_id__in=ids, status=Unit.Status.INACTIVE)) if ids else []
+
+
 def _named_in(channels: Iterable[str]) -> tuple[QuerySet[Person], QuerySet[Unit], QuerySet[BenefitType]]:
     """Return the people, units and benefits that the ids in the channels' names belong to."""
     ids: dict[str, set[str]] = defaultdict(set)

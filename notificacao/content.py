@@ -40,6 +40,12 @@ class PersonalData(InvalidNotification):
     code = "personal_data"
 
 
+class InactiveUnit(InvalidNotification):
+    """Refuse a notification to a unit that is inactive."""
+
+    code = "inactive_unit"
+
+
 class Content(BaseModel):
     """Hold what a notification says, without its recipients."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from notificacao import audiences, wakes
-from notificacao.content import InvalidNotification, Notice
+from notificacao.content import InactiveUnit, InvalidNotification, Notice
 from notificacao.models import Notification, Person, Producer
 from notificacao.models.notification import uuid7
 
@@ -27,14 +27,24 @@ def notify_many(
     The rows are in the order of the notices, and of the channels of each.
     """
     notices = list(notices)
-    unknown = audiences.unknown({channel for notice in notices for channel in notice.channels})
-    if unknown:
-        raise InvalidNotification({"channels": f"canal desconhecido: {', '.join(sorted(unknown))}"})
+    _check({channel for notice in notices for channel in notice.channels})
     rows = Notification.objects.bulk_create(
         row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)
     )
     wakes.after_commit(wakes.DISPATCHER)  # bulk_create sends no signal
     return rows
+
+
+def _check(channels: set[str]) -> None:
+    """Check that each channel belongs to somebody, and to no unit that is inactive.
+
+    Raises InvalidNotification, and of that InactiveUnit.
+    """
+    if unknown := audiences.unknown(channels):
+        raise InvalidNotification({"channels": f"canal desconhecido: {', '.join(sorted(unknown))}"})
+    if inactive := audiences.inactive_units(channels):
+        codes = ", ".join(sorted(unit.code for unit in inactive))
+        raise InactiveUnit({"channels": f"unidade inativa, que não recebe notificações: {codes}"})
 
 
 def _rows(notice: Notice, **sender: Any) -> list[Notification]:

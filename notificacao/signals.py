@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from notificacao import access, changes, login, wakes
+from notificacao import access, changes, login, unit_closing, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
 
 
@@ -82,6 +82,13 @@ def structure_changes(instance: Unit | BenefitType, **kwargs) -> None:
     """Record who may subscribe to the channels of a unit or a benefit before it changes."""
     if not instance._state.adding:
         access.record_channels_before(instance, access.channels_that_come_with(instance))
+
+
+@receiver(pre_save, sender=Unit)
+def unit_changes(instance: Unit, update_fields=None, **kwargs) -> None:
+    """Tell a unit's people that it becomes inactive."""
+    if not instance._state.adding:
+        unit_closing.tell(instance, update_fields)
 
 
 @receiver([post_save, post_delete], sender=Unit)

@@ -8,6 +8,7 @@ import base64
 import ipaddress
 import os
 import re
+import sys
 from pathlib import Path
 
 import environ
@@ -75,6 +76,11 @@ def rate(name, default):
             f"{name}={text!r} is no rate: use A MINUTE/AT ONCE, such as 10/15, each 1 to 999999."
         )
     return int(found[1]), int(found[2])
+
+
+def log_format(debug, terminal):
+    """Return how logs are written: for people with DEBUG on a terminal, else as JSON."""
+    return "people" if debug and terminal else "json"
 
 
 def signing_keys(name, default):
@@ -331,6 +337,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
+API_DOCS_PUBLIC = switch("API_DOCS_PUBLIC", False)
 
 # --- How often: a minute/at once, by person ------------------------------------------------------
 
@@ -420,7 +427,7 @@ RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
 )
 
-# --- Logs: one JSON object a line, never a title, a body or a name ---------------------------
+# --- Logs: JSON, or for people on a terminal; never a title, a body or a name -----------------
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ENV_FILE.refuse_unknown(variables.asked)
@@ -445,8 +452,13 @@ LOGGING = {
             "processor": structlog.processors.JSONRenderer(),
             "foreign_pre_chain": [*_log_processors, structlog.processors.format_exc_info],
         },
+        "people": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+            "foreign_pre_chain": _log_processors,
+        },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format(DEBUG, sys.stderr.isatty())}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "httpx": {"level": "WARNING"},

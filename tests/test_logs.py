@@ -9,6 +9,7 @@ from django.conf import settings as shipped
 from django.test import Client
 
 from notificacao.models import Role
+from semtas.settings import log_format
 from tests.asgi import set_rollout
 from tests.conftest import make_person
 from tests.producers import System, make_producer, to
@@ -66,3 +67,17 @@ def test_an_address_with_a_line_break_makes_no_line_of_its_own(db, client, writt
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert lines
     assert all(line["event"] != "forjado" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("debug", "terminal", "written_for"), [(True, True, "people"), (True, False, "json"), (False, True, "json")]
+)
+def test_logs_are_written_for_people_on_a_terminal_of_their_own_and_as_json_elsewhere(debug, terminal, written_for):
+    assert log_format(debug, terminal) == written_for
+
+
+def test_what_is_written_for_people_is_one_line_that_names_event_and_facts():
+    formatter = shipped.LOGGING["formatters"]["people"].copy()
+    line = formatter.pop("()")(**formatter).format(logging.makeLogRecord({"msg": "site_up", "name": "semtas"}))
+    assert "site_up" in line
+    assert not line.startswith("{")

@@ -7,12 +7,13 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget, AutocompleteSelect
 
-from notificacao import audiences, audit, idempotency, rates, services
+from notificacao import audiences, audit, idempotency, rates, services, staff_scope
 from notificacao.api.throttling import sending_rate
 from notificacao.content import MESSAGE_MAX, SYSTEM_MESSAGE_MAX, InvalidNotification, Notice
 from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, Unit
 
 RECIPIENTS = ("person", "unit", "benefit", "everybody")
+_NO_PERSONAL_DATA = "Sem dados pessoais de cidadãos: protocolo, evento e link bastam."
 CONTENT = ("title", "message", "kind", "priority", "link", "expires_at")
 
 
@@ -40,7 +41,12 @@ class ComposeForm(forms.ModelForm):
         widget=AutocompleteSelect(Membership._meta.get_field("person"), admin.site),
         error_messages={"invalid_choice": "Esta pessoa não existe ou está inativa."},
     )
-    unit = forms.ModelChoiceField(Unit.objects.all(), label="Unidade", required=False)
+    unit = forms.ModelChoiceField(
+        Unit.objects.filter(status=Unit.Status.ACTIVE),
+        label="Unidade",
+        required=False,
+        error_messages={"invalid_choice": "Esta unidade não existe, está inativa ou não é das que você coordena."},
+    )
     benefit = forms.ModelChoiceField(BenefitType.objects.all(), label="Benefício", required=False)
     everybody = forms.BooleanField(label="Todos", required=False)
     once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4, required=False)
@@ -53,8 +59,7 @@ class ComposeForm(forms.ModelForm):
         label="Mensagem",
         max_length=SYSTEM_MESSAGE_MAX,
         widget=AdminTextareaWidget(attrs={"rows": 5}),
-        help_text=f"Até {MESSAGE_MAX} caracteres; para todos, até {SYSTEM_MESSAGE_MAX}. "
-        "Sem dados pessoais de cidadãos: protocolo, evento e link bastam.",
+        help_text=f"Até {MESSAGE_MAX} caracteres; para todos, até {SYSTEM_MESSAGE_MAX}. {_NO_PERSONAL_DATA}",
     )
 
     class Meta:
@@ -67,11 +72,20 @@ class ComposeForm(forms.ModelForm):
             "expires_at": "Depois deste momento não é mais entregue. Vazio: não expira.",
         }
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        scope = staff_scope.to_send(self.sender)
+        self.fields["unit"].queryset &= scope.units()
+        if not scope.everything:
+            self.fields["message"].help_text = f"Até {MESSAGE_MAX} caracteres. {_NO_PERSONAL_DATA}"
+
     def clean(self):
         cleaned = super().clean()
         channels = [*self._channels()]
-        if len(channels) != 1 and not self.errors.keys() & {*RECIPIENTS}:
-            self.add_error(None, "Escolha exatamente um destinatário: uma pessoa, uma unidade, um benefício ou todos.")
+        if any(self.data.get(name) for name in RECIPIENTS if name not in self.fields):
+            self.add_error(None, "Você não pode enviar a este destinatário: escolha um dos que o formulário oferece.")
+        elif len(channels) != 1 and not self.errors.keys() & {*RECIPIENTS}:
+            self.add_error(None, self._choose_one())
         content = {name: cleaned[name] for name in CONTENT if name in cleaned}
         try:
             allowed = bool(cleaned.get("personal_data"))
@@ -84,6 +98,11 @@ class ComposeForm(forms.ModelForm):
             self._refuse_other_content()
             self._take_from_rate()
         return cleaned
+
+    def _choose_one(self) -> str:
+        if {*RECIPIENTS}.intersection(self.fields) == {"unit"}:
+            return "Escolha a unidade."
+        return "Escolha exatamente um destinatário: uma pessoa, uma unidade, um benefício ou todos."
 
     def _refuse_other_content(self) -> None:
         """Refuse a form whose `once` has sent other content, and renew it.

@@ -15,12 +15,13 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_POST
 
-from notificacao import audiences, audit, idempotency
+from notificacao import audiences, audit, idempotency, staff_scope
 from notificacao.admin import compose
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.admin.wording import Wording
+from notificacao.content import InvalidNotification
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
@@ -97,8 +98,21 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
 
     # --- Permissions
 
+    def has_module_permission(self, request) -> bool:
+        return self.has_view_permission(request) or self.has_add_permission(request)
+
+    def has_view_permission(self, request, obj=None) -> bool:
+        return bool(staff_scope.to_see(request.user))
+
+    def has_add_permission(self, request) -> bool:
+        return bool(staff_scope.to_send(request.user))
+
     def has_send_again_permission(self, request) -> bool:
-        return self.may_change(request)
+        return bool(staff_scope.to_send_again(request.user))
+
+    def get_queryset(self, request):
+        """Return what the person may see: list, detail, history, search and actions all begin here."""
+        return staff_scope.to_see(request.user).narrow(super().get_queryset(request))
 
     # --- Looking
 
@@ -142,14 +156,20 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     def get_fieldsets(self, request, obj=None):
         if obj is not None:
             return DETAIL
+        to = self._recipient_fields(request)
         extras = ["once", *(["personal_data"] if request.user.has_perm(PERSONAL_DATA) else [])]
         return [
-            ("Para (exatamente um)", {"fields": self._recipient_fields(request)}),
+            ("Para (exatamente um)" if len(to) > 1 else "Para", {"fields": to}),
             (None, {"fields": [*CONTENT, *extras]}),
         ]
 
     def _recipient_fields(self, request) -> list[str]:
-        """Return the names of the recipient fields; without permission to see people there is no search for them."""
+        """Return the names of the recipient fields: those within the person's scope.
+
+        Without permission to see people there is no search for them.
+        """
+        if not staff_scope.to_send(request.user).everything:
+            return ["unit"]
         may_see_people = self.admin_site.get_model_admin(Person).has_view_permission(request)
         return [name for name in RECIPIENTS if name != "person" or may_see_people]
 
@@ -175,6 +195,9 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
         except (idempotency.OtherRequest, idempotency.UnderWay):
             self.message_user(request, "Este formulário já está sendo enviado: confira a lista.", messages.WARNING)
             return redirect("admin:notificacao_notification_changelist")
+        except InvalidNotification as error:  # a unit that was deactivated after the form was checked
+            self.message_user(request, f"Nada foi enviado: {'; '.join(error.errors.values())}.", messages.ERROR)
+            return redirect("admin:notificacao_notification_add")
 
     def log_addition(self, request, obj, message):
         return None if obj.sent_before else super().log_addition(request, obj, message)
@@ -206,7 +229,8 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     @admin.action(description="Enviar novamente as que falharam no Ably", permissions=["send_again"])
     @asks_above_fifty
     def send_again(self, request, queryset) -> None:
-        again = claims.send_again(queryset.values("pk"))
+        within = staff_scope.to_send_again(request.user).narrow(queryset)
+        again = claims.send_again(within.values("pk"))
         if again:
             who, ip = request.user.public_id, audit.address_of(request)
             audit.record(AuditEvent.Action.SENT_AGAIN, who=who, ip=ip, notifications=again)
@@ -226,5 +250,5 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     def send_again_view(self, request, pk: int) -> HttpResponse:
         if not self.has_send_again_permission(request):
             raise PermissionDenied
-        self.send_again(request, Notification.objects.filter(pk=pk))
+        self.send_again(request, self.get_queryset(request).filter(pk=pk))
         return redirect("admin:notificacao_notification_change", pk)

@@ -26,6 +26,15 @@ class _Unchangeable:
         return False
 
 
+class _ActiveUnits:
+    """Offer active units alone for a new membership; those that exist stay."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name == "unit":
+            kwargs["queryset"] = Unit.objects.filter(status=Unit.Status.ACTIVE)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
 class _PersonMembershipForm(forms.ModelForm):
     """Check one membership on a person's page; the formset checks whether the person holds it already.
 
@@ -58,7 +67,7 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
             raise ValidationError("A mesma função na mesma unidade aparece duas vezes: retire uma.")
 
 
-class MembershipOfPerson(_Unchangeable, admin.TabularInline):
+class MembershipOfPerson(_Unchangeable, _ActiveUnits, admin.TabularInline):
     model = Membership
     form = _PersonMembershipForm
     formset = _PersonMembershipFormSet
@@ -203,7 +212,7 @@ class _MembershipForm(forms.ModelForm):
 
 
 @admin.register(Membership)
-class MembershipAdmin(_Unchangeable, Wording, admin.ModelAdmin):
+class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
     list_display = ("person", "role", "unit", "created_at")
     list_filter = ("role", "unit")
     list_select_related = ("person", "unit")

@@ -2,7 +2,7 @@
 
 from rest_framework.throttling import BaseThrottle
 
-from notificacao import rates
+from notificacao import audit, rates
 from notificacao.conf import conf
 from notificacao.models import Person, Role
 from notificacao.rates import Rate
@@ -35,6 +35,15 @@ class PersonThrottle(_Throttle):
         sends = sending_rate(request.user)
         calls = Rate(sends.per_minute * conf.RATE_CALLS, sends.burst * conf.RATE_CALLS)
         return f"api:{request.user.pk}:{calls.burst}", calls  # with another role, another bucket
+
+
+class ReaderThrottle(PersonThrottle):
+    """Limit how often the API's document is made, for a person, or by address for whoever has no login."""
+
+    def rate_for(self, request) -> tuple[str, Rate]:
+        if request.user.is_authenticated:
+            return super().rate_for(request)
+        return f"document:{audit.address_of(request)}", Rate(*conf.RATE_STAFF)
 
 
 class TokenThrottle(_Throttle):

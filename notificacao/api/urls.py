@@ -2,14 +2,11 @@
 
 from csp.decorators import csp_update
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from notificacao.api import ably, notifications, producing, receipts, rollout, session, stream
+from notificacao.api import ably, document, notifications, producing, receipts, rollout, session, stream
 
 # Swagger's stylesheet draws its arrows from data: URLs. It needs nothing else beyond the policy of every page.
-docs = csp_update({"img-src": ["'self'", "data:"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="notificacao/api.html")
-)
+docs = csp_update({"img-src": ["'self'", "data:"]})(document.Page.as_view())
 
 urlpatterns = [
     path("session/", session.session, name="session"),
@@ -27,6 +24,6 @@ urlpatterns = [
     path("notifications/<uuid:public_id>/acknowledge/", notifications.acknowledge, name="acknowledge"),
     path("receipts/", receipts.receipts, name="receipts"),
     path("rollout/", rollout.rollout, name="rollout"),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", document.Schema.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
 ]

@@ -14,6 +14,7 @@ from notificacao import services
 from notificacao.catalogue.notices import Matter, notice_for
 from notificacao.conf import conf
 from notificacao.content import Notice
+from notificacao.demo import alarm
 from notificacao.models import BenefitType, Membership, Person, Role, RolloutFlag, Unit
 
 PASSWORD = "semtas-demo"  # noqa: S105 - it is printed, and refused where DEBUG is off
@@ -88,6 +89,7 @@ def prepare() -> Cast:
     flag = _flag({username: person.pk for username, person in people.items()})
     notices = list(_first_notices(people, units, benefits)) if first_run else []
     services.notify_many(notices)
+    alarm.record_what_is_behind(notices)
     return Cast(people, flag, len(notices))
 
 
@@ -163,6 +165,6 @@ def _first_notices(
     yield notice_for("solicitacao.atribuida", passage)
     yield notice_for("solicitacao.prazo_proximo", late)
     yield notice_for("concessao.suspensa", basket)
-    yield notice_for("seguranca.acesso_negado_repetido", Matter())
+    yield alarm.notice()
     tomorrow = timezone.localtime() + timedelta(days=1)
     yield notice_for("manutencao.programada", Matter(moment=tomorrow.replace(hour=22, minute=0)))

@@ -99,6 +99,10 @@ class Unit(models.Model):
     def __str__(self) -> str:
         return f"{self.code} – {self.name}"
 
+    @transaction.atomic  # what its people are told of a change is written together with it
+    def save(self, *args, **kwargs) -> None:
+        super().save(*args, **kwargs)
+
 
 class Role(models.TextChoices):
     CIDADAO = "CIDADAO", "Cidadão"

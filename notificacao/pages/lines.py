@@ -1,8 +1,9 @@
 """Word a notification for a page: to whom it was sent, how long ago, on which day."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import accumulate
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -26,17 +27,29 @@ class Line:
 
 def lines_of(entries: Iterable[Entry], places: Mapping[str, str]) -> list[Line]:
     """Return a line for each entry; `places` is `{channel: name}`."""
+    entries = list(entries)
     now = timezone.localtime(clock.now())
-    return [_line(entry, places, timezone.localtime(entry.row.created_at), now) for entry in entries]
+    moments = [timezone.localtime(entry.row.created_at) for entry in entries]
+    days = standing([moment.date() for moment in moments])
+    return [_line(entry, places, at, day, now) for entry, at, day in zip(entries, moments, days, strict=True)]
 
 
-def _line(entry: Entry, places: Mapping[str, str], at: datetime, now: datetime) -> Line:
+def standing(days: Sequence[date]) -> list[date]:
+    """Return the day under which each row stands, of the `days` when they were written, in the list's order.
+
+    The list is ordered by seq: what was written yesterday and committed today stands above rows of today, and so under
+    today's heading. Each day has one heading.
+    """
+    return [*accumulate(reversed(days), max)][::-1]
+
+
+def _line(entry: Entry, places: Mapping[str, str], at: datetime, day: date, now: datetime) -> Line:
     return Line(
         entry,
         place=name_of(entry.row.channel, places),
-        ago=ago(at, now),
+        ago=ago(at, now) if at.date() == day else exact(at),
         exact=exact(at),
-        day=day_of(at.date(), now.date()),
+        day=day_of(day, now.date()),
     )
 
 

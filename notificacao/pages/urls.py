@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from notificacao.login import throttled
-from notificacao.pages import acts, detail, diagnosis, inbox, question
+from notificacao.pages import acts, detail, diagnosis, inbox, question, subject
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     ),
     path("sair/", LogoutView.as_view(), name="logout"),
     path("idioma/", set_language, name="language"),
+    path("solicitacoes/<slug:protocol>/", subject.subject, name="subject"),
     path("notificacoes/", inbox.inbox, name="inbox"),
     path("notificacoes/diagnostico/", diagnosis.page, name="diagnosis"),
     path("notificacoes/todas-lidas/", acts.read_all, name="page-read-all"),

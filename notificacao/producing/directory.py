@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from notificacao import audiences
 from notificacao.catalogue import notices as catalogue
 from notificacao.catalogue.notices import Matter
-from notificacao.content import InvalidNotification, Notice
+from notificacao.content import InactiveUnit, InvalidNotification, Notice
 from notificacao.models import BenefitType, Membership, Person, Producer, Unit
 from notificacao.producing.faults import Fault, Faulty
 from notificacao.producing.orders import EventOrder, MatterOrder, Order
@@ -48,6 +48,9 @@ class Directory:
         if unknown:
             sentence = "não existe, ou está fora do alcance deste sistema"
             raise Faulty(Fault(index, field, "unknown_recipient", sentence) for field in unknown)
+        if inactive := list(self._inactive(order)):
+            sentence = "esta unidade está inativa e não recebe notificações"
+            raise Faulty(Fault(index, field, InactiveUnit.code, sentence) for field in inactive)
         try:
             if isinstance(order, EventOrder):
                 return catalogue.notice_for(order.event, self._as_matter(order.matter), self._holding)
@@ -55,6 +58,16 @@ class Directory:
             return Notice.of(channels=tuple(found for _, found in fields if found), **content)
         except InvalidNotification as error:
             raise Faulty(Fault(index, field, error.code, text) for field, text in error.errors.items()) from error
+
+    def _inactive(self, order: Order | EventOrder) -> Iterator[str]:
+        """Yield the place in `order` of each unit that is inactive."""
+        if isinstance(order, Order):
+            named = {f"recipients.units.{place}": code for place, code in enumerate(order.recipients.units)}
+        else:
+            named = {"matter.unit": order.matter.unit} if order.matter.unit else {}
+        for field, code in named.items():
+            if self.units[code].status == Unit.Status.INACTIVE:
+                yield field
 
     def _own_words(self, order: Order) -> list[tuple[str, str | None]]:
         """Return `(place in the order, channel)` of each recipient; the channel is None for what was not found."""

@@ -23,6 +23,7 @@ MEMBERS = {"type", "title", "status", "detail", "code"}
 ADDRESSES = [ROOT + str(entry.pattern).replace("<uuid:public_id>", str(uuid.UUID(int=7))) for entry in urlpatterns]
 SENDING = ROOT + "notifications/"  # by POST, with a key instead of a login
 READS = ["session/", "ably/channels/", "rollout/", "stream/", "notifications/", "schema/", "docs/"]
+DOCS = ROOT + "docs/"  # a page: it leads to the login
 OURS = [address for address in ADDRESSES if not address.endswith(("/schema/", "/docs/"))]
 WRITES = [address for address in ADDRESSES if address.removeprefix(ROOT) not in READS]
 
@@ -64,6 +65,9 @@ def test_these_lists_hold_every_endpoint():
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_who_is_not_logged_in_gets_401_and_never_403(client, db, address, method):
     response = getattr(client, method)(address)
+    if (method, address) == ("get", DOCS):
+        assert (response.status_code, response["Location"]) == (302, f"/entrar/?next={DOCS}")
+        return
     assert response.status_code == 401
     to_send = (method, address) == ("post", SENDING)
     assert response["WWW-Authenticate"] == ("Api-Key" if to_send else "Session")
@@ -83,13 +87,12 @@ def test_what_is_no_json_is_not_called_so(client, db):
     ):
         response = client.get(ROOT + "schema/", headers={"Accept": accept})
         assert (response.status_code, response["Content-Type"].partition(";")[0]) == (401, content_type)
-    assert client.get(ROOT + "docs/")["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_who_was_made_inactive_is_not_logged_in_any_more(as_ana, ana, address):
     Person.objects.filter(pk=ana.pk).update(is_active=False)
-    assert as_ana.get(address).status_code == 401
+    assert as_ana.get(address).status_code == (302 if address == DOCS else 401)
 
 
 @pytest.mark.parametrize("address", WRITES)
@@ -212,3 +215,16 @@ def test_the_document_and_its_page_are_there_for_who_is_logged_in(as_ana):
     page = as_ana.get(ROOT + "docs/")
     assert page.status_code == 200
     assert page["Content-Type"].startswith("text/html")
+
+
+def test_by_a_setting_the_document_is_there_to_read_for_everybody_and_nothing_else_is(client, db, settings):
+    settings.API_DOCS_PUBLIC = True
+    assert b"/api/v1/notifications/read-all/" in client.get(ROOT + "schema/").content
+    assert client.get(DOCS).status_code == 200
+    assert '"supportedSubmitMethods": []' in client.get(f"{DOCS}?script").content.decode()
+    others = [address for address in OURS if client.get(address).status_code not in (401, 405)]
+    assert others == []
+
+
+def test_who_is_logged_in_may_try_calls_out(as_ana):
+    assert "supportedSubmitMethods" not in as_ana.get(f"{DOCS}?script").content.decode()

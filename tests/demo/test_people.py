@@ -1,14 +1,21 @@
 """The demonstration data: made once, never undone, and never where it would be a risk."""
 
 import io
+import json
+import re
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from notificacao import audiences
+from notificacao.conf import conf
+from notificacao.demo import alarm
 from notificacao.demo import people as demo
-from notificacao.models import BenefitType, Membership, Notification, Person, RolloutFlag, Unit
+from notificacao.management.commands import simulate
+from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
 from tests.conftest import make_person
+from tests.producers import System, make_producer
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +137,29 @@ def test_force_overrides_the_refusal(settings):
     settings.DEBUG = False
     run_demo(force=True)
     assert Person.objects.filter(username="ana").exists()
+
+
+def test_the_alarm_has_refusals_and_itself_behind_it_in_the_audit():
+    run_demo()
+    raised = AuditEvent.objects.get(action=AuditEvent.Action.ALARM_RAISED)
+    refused = AuditEvent.objects.filter(action=AuditEvent.Action.ACCESS_DENIED, ip=raised.ip, reason=raised.reason)
+    assert sum(1 + event.data.get("alike_before", 0) for event in refused) == conf.ALARM_REFUSALS
+    told = Notification.objects.filter(data__event="seguranca.acesso_negado_repetido").count()
+    assert raised.data["told"] == told > 0
+
+
+def test_an_alarm_of_the_simulation_has_them_too():
+    run_demo()
+    before = AuditEvent.objects.filter(action=AuditEvent.Action.ALARM_RAISED).count()
+    simulate._send(alarm.notice())
+    assert AuditEvent.objects.filter(action=AuditEvent.Action.ALARM_RAISED).count() == before + 1
+
+
+def test_the_first_example_of_the_producers_guide_is_sent_on_this_data():
+    run_demo()
+    guide = (settings.BASE_DIR / "docs" / "producers.md").read_text()
+    order = json.loads(re.search(r"-d '(.*?)'\n", guide, re.DOTALL)[1])
+    producer = make_producer(events=[order["event"]])
+    before = Notification.objects.count()
+    assert System(producer).post(order).status_code == 201
+    assert Notification.objects.count() > before

@@ -1,5 +1,6 @@
 """The inbox narrowed by its address alone: filters, search, archive, days."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -101,6 +102,18 @@ def test_the_list_is_grouped_by_day_and_each_says_when_and_where(as_ana, of_ana,
     assert page.days == ["Hoje", "Ontem"]
     assert page.texts["place"] == ["Para você", "Para você", "CRAS Norte"]
     assert "agora" in page.texts[None]
+
+
+def test_each_day_has_one_heading_also_where_something_was_committed_a_day_after_it_was_written(as_ana, of_ana):
+    """The list is in the order of commits, and so are its days."""
+    now = timezone.localtime()
+    yesterday = now - timedelta(days=1)
+    for created_at in (yesterday, now, yesterday, now):
+        fill(of_ana, created_at=created_at)
+    response = as_ana.get(INBOX)
+    assert Page(response).days == ["Hoje", "Ontem"]
+    times = re.findall(r"<time [^>]+>(.+?)</time>", response.content.decode())
+    assert times == ["agora", exact(yesterday), "agora", f"{yesterday:%H:%M}"]
 
 
 def moment(text):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from notificacao import audiences
 from notificacao.api import producing as view
 from notificacao.denials import Denials
-from notificacao.models import AuditEvent, Membership, Notification, Person, Producer, ProducerKey, Role
+from notificacao.models import AuditEvent, Membership, Notification, Person, Producer, ProducerKey, Role, Unit
 from tests.conftest import make_person
 from tests.producers import EVERYTHING, URL, WORDS, System, make_key, make_producer, to
 
@@ -132,6 +132,25 @@ def test_one_wrong_notification_among_many_is_named_by_index_and_nothing_is_sent
     ]
     assert faults(system.post(asked)) == [(1, "title", "invalid"), (1, "link", "invalid")]
     assert faults(system.post([asked[0], asked[2]])) == [(1, "recipients.people.0", "unknown_recipient")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (to(people=["ana"], units=["CRAS02", "CRAS01"]), "recipients.units.1"),
+        (
+            {"event": "solicitacao.atribuida", "matter": {"protocol": "1", "tecnico": "ana", "unit": "CRAS01"}},
+            "matter.unit",
+        ),
+    ],
+    ids=["in its own words", "an event"],
+)
+@pytest.mark.usefixtures("ana", "cras_sul")
+def test_an_inactive_unit_is_named_and_nothing_is_sent_until_it_is_active(system, cras_norte, asked, field):
+    Unit.objects.filter(pk=cras_norte.pk).update(status=Unit.Status.INACTIVE)
+    assert faults(system.post(asked)) == [(0, field, "inactive_unit")]
+    Unit.objects.filter(pk=cras_norte.pk).update(status=Unit.Status.ACTIVE)
+    assert system.post(asked).status_code == 201
 
 
 @pytest.mark.parametrize(

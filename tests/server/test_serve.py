@@ -33,9 +33,9 @@ def manage(*words):
     return [sys.executable, "manage.py", *words]
 
 
-def start(environment):
+def start(environment, *words):
     return subprocess.Popen(
-        manage("serve", "--port", "0"),
+        manage("serve", "--port", "0", *words),
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -177,3 +177,16 @@ def test_a_second_server_on_the_same_sqlite_file_is_refused(server, environment)
 
 def test_a_mixture_that_cannot_work_is_refused_before_anything_starts(environment):
     assert "notificacao.E005" in serve_in_vain(environment | {"DISPATCHER": "external"})
+
+
+def test_with_the_demonstration_it_says_address_and_logins_once_it_is_up(environment):
+    process = start(environment, "--demo")
+    try:
+        lines = [process.stdout.readline() for _ in range(9)]
+        assert lines[0].startswith("Configuração: ")
+        assert re.match(r"No ar em http://127", lines[1])
+        assert re.match(r"login +senha", lines[2])
+        assert [line.split()[0] for line in lines[3:]] == ["ana", "bia", "caio", "carla", "gil", "admin"]
+    finally:
+        process.kill()
+        process.communicate()

@@ -2,13 +2,15 @@
 
 import random
 import time
+from contextlib import suppress
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from notificacao import services
-from notificacao.content import Notice
-from notificacao.demo import simulation
+from notificacao.content import InactiveUnit, Notice
+from notificacao.demo import alarm, simulation
 
 
 class Command(BaseCommand):
@@ -45,5 +47,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+@transaction.atomic
 def _send(notice: Notice) -> None:
-    services.notify_many([notice])
+    with suppress(InactiveUnit):  # the story goes on without a unit that was deactivated meanwhile
+        services.notify_many([notice])
+        alarm.record_what_is_behind([notice])

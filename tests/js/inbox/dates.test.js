@@ -40,3 +40,12 @@ test("in English with the page's words", () => {
   expect(english.ago(before(5), NOW)).toBe("5 min ago");
   expect(english.day(before(24 * 60), NOW)).toBe("Yesterday");
 });
+
+test("what was written yesterday and came today stands under today, with its whole moment", () => {
+  const yesterday = new Date("2026-11-24T02:59:00Z");
+  const headings = here.standing([NOW, yesterday, before(5), yesterday]);
+  expect(headings.map((at) => here.day(at, NOW))).toEqual(["Hoje", "Hoje", "Hoje", "Ontem"]);
+  expect(here.under(headings[1], yesterday, NOW)).toBe("23/11/2026 às 23:59");
+  expect(here.under(headings[3], yesterday, NOW)).toBe("23:59");
+  expect(here.under(headings[2], before(5), NOW)).toBe("há 5 min");
+});

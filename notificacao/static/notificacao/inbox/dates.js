@@ -40,6 +40,25 @@ export class Dates {
     return (sameYear ? this.dayOfYear : this.dayOfAnotherYear).format(at);
   }
 
+  /**
+   * Return the moments whose days are the headings of rows that were written `at`, newest first by seq. What was written
+   * yesterday and committed today stands above rows of today, and so under today's heading (standing in pages/lines.py).
+   */
+  standing(/** @type {Date[]} */ at) {
+    /** @type {Date[]} */
+    const headings = [];
+    for (const its of [...at].reverse()) {
+      const below = headings.at(-1);
+      headings.push(below && below > its ? below : its);
+    }
+    return headings.reverse();
+  }
+
+  /** Write how long ago `at` was; the whole moment where the heading above says another day. */
+  under(/** @type {Date} */ heading, /** @type {Date} */ at, now = new Date()) {
+    return this.#key(at) === this.#key(heading) ? this.ago(at, now) : this.exact(at);
+  }
+
   /** Write the day `2026-11-24` in the site's time zone. */
   #key(/** @type {Date} */ at) {
     return this.numbers.format(at);

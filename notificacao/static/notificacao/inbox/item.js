@@ -73,8 +73,10 @@ export class Items {
     part(item, "[data-action=unarchive]").hidden = !archived;
   }
 
-  showAge(/** @type {HTMLElement} */ item, now = new Date()) {
-    part(item, "time").textContent = this.dates.ago(when(item), now);
+  showAge(/** @type {HTMLElement} */ item, heading = when(item), now = new Date()) {
+    const text = this.dates.under(heading, when(item), now);
+    const time = part(item, "time");
+    if (time.textContent !== text) time.textContent = text;
   }
 }
 

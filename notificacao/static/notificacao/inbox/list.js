@@ -138,7 +138,6 @@ export class List {
 
   /** Renew ages and headings of days, which change with time. */
   age(now = new Date()) {
-    this.items.forEach((item) => this.makes.showAge(item, now));
     this.#group(now);
   }
 
@@ -147,18 +146,21 @@ export class List {
     this.onChange();
   }
 
-  /** Put a heading before the first item of each day, and nowhere else. */
+  /** Put a heading before the first item of each day, and nowhere else; show ages as the headings want them. */
   #group(/** @type {Date} */ now) {
     let day = "";
     /** @type {Element?} */
     let heading = null; // a heading that stands right before the current node
+    const days = this.dates.standing(this.items.map(when));
     for (const node of /** @type {HTMLElement[]} */ ([...this.element.children])) {
       if (!node.classList.contains("item")) {
         heading?.remove();
         heading = node;
         continue;
       }
-      const its = this.dates.day(when(node), now);
+      const on = /** @type {Date} */ (days.shift());
+      this.makes.showAge(node, on, now);
+      const its = this.dates.day(on, now);
       if (its === day) heading?.remove();
       else this.#head(node, heading, its);
       [day, heading] = [its, null];

@@ -1,0 +1,93 @@
+"""Decide to whom staff may send in the admin, and what was sent to whom they may see there: one table, by role.
+
+The admin's permissions say whether somebody may send or look; the table says how far. It says nothing of what people
+receive themselves: that is `audiences.MATRIX`. Producers have scopes of their own (`producing.scope`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from notificacao import audiences
+from notificacao.audiences import Reach
+from notificacao.models import Notification, Person, Role, Unit
+
+
+@dataclass(frozen=True)
+class StaffReach:
+    """Hold how far a role lets staff send and see; `itself`: without the admin's permission for it, too."""
+
+    send: Reach = Reach.NONE
+    see: Reach = Reach.NONE
+    itself: bool = False
+
+
+NO_ROLE = ""  # of whoever holds no membership: an account of the office, for which the permissions alone decide
+
+# Of several roles the widest counts; a superuser reaches everything. OWN is the units of the memberships in that role.
+TABLE: dict[str, StaffReach] = {
+    NO_ROLE: StaffReach(send=Reach.ALL, see=Reach.ALL),
+    Role.CIDADAO: StaffReach(),
+    Role.TECNICO: StaffReach(),
+    Role.ASSISTENTE_SOCIAL: StaffReach(),
+    Role.COORDENADOR: StaffReach(send=Reach.OWN, see=Reach.OWN, itself=True),
+    Role.TECNICO_SEMTAS: StaffReach(send=Reach.ALL, see=Reach.ALL),
+    Role.GESTOR: StaffReach(send=Reach.ALL, see=Reach.ALL),
+    Role.AUDITOR: StaffReach(see=Reach.ALL),
+    Role.ADMIN: StaffReach(send=Reach.ALL, see=Reach.ALL),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Hold what somebody reaches: `everything`, or the units with these pks and nothing else; empty is false."""
+
+    everything: bool = False
+    unit_pks: frozenset[int] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.unit_pks)
+
+    def units(self) -> QuerySet[Unit]:
+        """Return the units within the scope, inactive ones too."""
+        return Unit.objects.all() if self.everything else Unit.objects.filter(pk__in=self.unit_pks)
+
+    def narrow(self, rows: QuerySet[Notification]) -> QuerySet[Notification]:
+        """Return those of `rows` that were sent to recipients within the scope."""
+        if self.everything:
+            return rows
+        return rows.filter(channel__in=[audiences.channel_for_unit(unit) for unit in self.units()])
+
+
+def to_send(person: Person | AnonymousUser) -> Scope:
+    """Return to whom `person` may send in the admin."""
+    return _scope(person, "send", ["add"])
+
+
+def to_send_again(person: Person | AnonymousUser) -> Scope:
+    """Return whose failed notifications `person` may send again."""
+    return _scope(person, "send", ["change"])
+
+
+def to_see(person: Person | AnonymousUser) -> Scope:
+    """Return whose notifications `person` may see in the admin."""
+    return _scope(person, "see", ["view", "change"])
+
+
+def _scope(person: Person | AnonymousUser, column: str, acts: Iterable[str]) -> Scope:
+    if not person.is_active:  # nor is somebody who has not logged in
+        return Scope()
+    if person.is_superuser:
+        return Scope(everything=True)
+    permitted = any(person.has_perm(f"notificacao.{act}_notification") for act in acts)
+    held: list[tuple[str, int | None]] = list(person.memberships.values_list("role", "unit_id"))
+    reached = [
+        (getattr(TABLE[role], column), unit_pk)
+        for role, unit_pk in held or [(NO_ROLE, None)]
+        if permitted or TABLE[role].itself
+    ]
+    if any(reach is Reach.ALL for reach, _ in reached):
+        return Scope(everything=True)
+    return Scope(unit_pks=frozenset(unit_pk for reach, unit_pk in reached if reach is Reach.OWN and unit_pk))

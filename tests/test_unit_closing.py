@@ -1,0 +1,122 @@
+"""A unit that is inactive: not offered, not sent to, its people told once, what was there readable."""
+
+import pytest
+from django.db import transaction
+
+from notificacao import audiences, services
+from notificacao.content import InactiveUnit, InvalidNotification, Notice
+from notificacao.management.commands import simulate
+from notificacao.models import Membership, Notification, Role, Unit
+from notificacao.reading import Filter, Reader
+from tests.conftest import make_person
+from tests.rows import write_stamped
+from tests.staff import complaints, told
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/notificacao/notification/add/"
+CONTENT = {"title": "Composta", "message": "m", "kind": "sistema", "priority": "normal"}
+
+
+def set_status(unit, status):
+    unit.status = status
+    unit.save()
+
+
+@pytest.fixture
+def closed(cras_norte):
+    set_status(cras_norte, Unit.Status.INACTIVE)
+    Notification.objects.all().delete()  # what its people were told
+    return cras_norte
+
+
+def titles():
+    return list(Notification.objects.order_by("pk").values_list("channel", "title"))
+
+
+# --- Sending
+
+
+def test_nothing_is_sent_to_it_and_the_error_names_it(closed, ana):
+    channels = [audiences.channel_for_user(ana), audiences.channel_for_unit(closed)]
+    with pytest.raises(InactiveUnit, match="unidade inativa, que não recebe notificações: CRAS01") as refused:
+        services.notify(channels, title="t", message="m")
+    assert refused.value.code == "inactive_unit"
+    assert isinstance(refused.value, InvalidNotification)
+    assert titles() == []
+
+
+def test_it_is_not_offered_and_a_crafted_form_is_refused(admin_client, closed, cras_sul):
+    offered = admin_client.get(ADD).context["adminform"].form.fields["unit"].queryset
+    assert list(offered) == [cras_sul]
+    sentence = "Esta unidade não existe, está inativa ou não é das que você coordena."
+    assert complaints(admin_client.post(ADD, CONTENT | {"unit": closed.pk})) == [sentence]
+    assert titles() == []
+
+
+def test_a_form_that_was_checked_just_before_sends_nothing_and_says_so(admin_client, cras_norte, monkeypatch):
+    before = services.notify_many
+
+    def deactivated_meanwhile(*args, **kwargs):
+        Unit.objects.update(status=Unit.Status.INACTIVE)
+        return before(*args, **kwargs)
+
+    monkeypatch.setattr(services, "notify_many", deactivated_meanwhile)
+    answer = admin_client.post(ADD, CONTENT | {"unit": cras_norte.pk}, follow=True)
+    assert told(answer) == ["Nada foi enviado: unidade inativa, que não recebe notificações: CRAS01."]
+
+
+def test_a_simulation_that_knew_it_goes_on_without_it(closed):
+    simulate._send(Notice.of(channels=[audiences.channel_for_unit(closed)], title="t", message="m"))
+    assert titles() == []
+
+
+def test_once_active_again_it_receives_and_is_offered(admin_client, closed):
+    set_status(closed, Unit.Status.ACTIVE)
+    admin_client.post(ADD, CONTENT | {"unit": closed.pk})
+    assert titles() == [(audiences.channel_for_unit(closed), "Composta")]
+
+
+@pytest.mark.parametrize("page", ["/admin/notificacao/membership/add/", "/admin/notificacao/person/{}/change/"])
+def test_nobody_new_is_put_into_it(admin_client, closed, cras_sul, ana, page):
+    text = admin_client.get(page.format(ana.pk)).content.decode()
+    assert f'<option value="{cras_sul.pk}">{cras_sul}</option>' in text
+    assert f">{closed}</option>" not in text
+
+
+# --- Its people
+
+
+def test_its_people_are_told_once_in_the_same_transaction(ana, bia, caio, cras_norte):
+    with transaction.atomic():
+        set_status(cras_norte, Unit.Status.INACTIVE)
+        assert titles() == [(audiences.channel_for_unit(cras_norte), "Unidade desativada")]
+        transaction.set_rollback(True)
+    assert titles() == []
+    cras_norte.refresh_from_db()
+    for _ in range(2):
+        set_status(cras_norte, Unit.Status.INACTIVE)
+    assert titles() == [(audiences.channel_for_unit(cras_norte), "Unidade desativada")]
+
+
+def test_the_admins_page_of_the_unit_tells_them_too(admin_client, cras_norte):
+    page = f"/admin/notificacao/unit/{cras_norte.pk}/change/"
+    fields = {"code": "CRAS01", "name": "CRAS Norte", "sigla": "CN", "kind": "cras", "status": "inativa"}
+    management = {f"memberships-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    admin_client.post(page, fields | management)
+    assert titles() == [(audiences.channel_for_unit(cras_norte), "Unidade desativada")]
+
+
+def test_a_change_of_its_name_alone_and_a_new_inactive_unit_tell_nobody(cras_norte):
+    cras_norte.status = Unit.Status.INACTIVE
+    cras_norte.save(update_fields=["name"])
+    Unit.objects.create(code="CRAS09", name="Nova", kind=Unit.Kind.CRAS, status=Unit.Status.INACTIVE)
+    assert titles() == []
+
+
+def test_what_was_sent_to_it_stays_readable_to_its_people_and_its_coordinator(closed, ana, client):
+    write_stamped(1, audiences.channel_for_unit(closed), title="Antes")
+    assert [row.title for row in Reader(ana).inbox(Filter())] == ["Antes"]
+    carla = make_person("carla", is_staff=True)
+    Membership.objects.create(person=carla, role=Role.COORDENADOR, unit=closed)
+    client.force_login(carla)
+    assert [row.title for row in client.get("/admin/notificacao/notification/").context["cl"].result_list] == ["Antes"]
