@@ -155,6 +155,7 @@ ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
 if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH):
     raise ImproperlyConfigured(f"ADMIN_PATH={ADMIN_PATH!r} is no path: use a-z, 0-9 and hyphens, ending with a slash.")
 ADMIN_OTP = switch("ADMIN_OTP", False)
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True  # nobody reads the secret of a second factor that exists
 if ADMIN_OTP:
     INSTALLED_APPS += ["django_otp", "django_otp.plugins.otp_totp"]
     MIDDLEWARE.insert(

@@ -30,6 +30,7 @@ class AuditEvent(AppendOnlyModel):
         NOTIFICATION_SENT = "notification_sent", "Notificação enviada na administração"
         SENT_AGAIN = "sent_again", "Notificação enviada novamente"
         ROLE_GIVEN = "role_given", "Poder concedido"
+        ACCOUNT_CHANGED = "account_changed", "Conta alterada"
         AUDIT_EXPORTED = "audit_exported", "Auditoria exportada"
         PERSON_EXPORTED = "person_exported", "Dados de pessoa exportados"
         PERSON_ERASED = "person_erased", "Dados de pessoa eliminados"
