@@ -278,16 +278,21 @@ class MembershipAdmin(_Unchangeable, admin.ModelAdmin):
         _put_on_record(request, obj.person, [str(obj.role)])
 
     def delete_model(self, request, obj) -> None:
+        _put_end_on_record(request, obj)
         super().delete_model(request, obj)
-        reauthentication.put_on_record(request, obj.person, changed=[str(obj.role)])
 
     def delete_queryset(self, request, queryset) -> None:
         """Delete the chosen memberships, and record each."""
-        ended = list(queryset.select_related("person"))
         with transaction.atomic():
+            for membership in queryset.select_related("person"):
+                _put_end_on_record(request, membership)
             super().delete_queryset(request, queryset)
-            for membership in ended:
-                reauthentication.put_on_record(request, membership.person, changed=[str(membership.role)])
+
+
+def _put_end_on_record(request, membership: Membership) -> None:
+    """Record the end of a membership with its id, by which `data_subject` finds the admin's entries about it."""
+    what = {"changed": [str(membership.role)], "memberships": [membership.pk]}
+    reauthentication.put_on_record(request, membership.person, **what)
 
 
 def _put_on_record(request, person: Person, given: list[str]) -> None:
