@@ -110,6 +110,14 @@ for _proxy in FORWARDED_ALLOW_IPS:
         raise ImproperlyConfigured(
             f"FORWARDED_ALLOW_IPS: {error}. Name the proxies' addresses and networks: whoever is trusted may claim any."
         ) from error
+METRICS_ALLOW = words("METRICS_ALLOW", ["127.0.0.1", "::1"] if DEBUG else [])
+try:
+    METRICS_NETWORKS = [ipaddress.ip_network(name) for name in METRICS_ALLOW]
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_ALLOW: {error}. Name the addresses and networks that read metrics.") from error
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS_TOKEN and not re.fullmatch(r"[!-~]{32,256}", METRICS_TOKEN):
+    raise ImproperlyConfigured("METRICS_TOKEN is malformed: 32 to 256 visible ASCII characters (openssl rand -hex 32).")
 
 INSTALLED_APPS = [
     "notificacao",
