@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -108,7 +109,7 @@ def _head(anchor: AuditAnchor) -> tuple[int, str]:
 
 def _hash(before: str, pk: int, event: AuditEvent | None) -> str:
     """Return the hash of a link, 64 hexadecimal digits, over all that the event holds."""
-    told = [pk]
+    told: list[Any] = [pk]
     if event is not None:
         at = event.at.astimezone(UTC).isoformat(timespec="microseconds")
         told += [at, event.action, event.who, event.ip, event.reason, event.data]

@@ -127,5 +127,5 @@ def _ended_memberships(person: Person) -> set[int]:
     for name in {str(person), person.username, *former}:
         theirs |= Q(object_repr__startswith=f"{name} · ")
     entries = LogEntry.objects.filter(theirs, content_type=ContentType.objects.get_for_model(Membership))
-    ids |= {int(pk) for pk in entries.values_list("object_id", flat=True)}
+    ids |= {int(pk) for pk in entries.values_list("object_id", flat=True) if pk}
     return ids - set(Membership.objects.filter(pk__in=ids).exclude(person=person).values_list("pk", flat=True))

@@ -155,6 +155,7 @@ MIDDLEWARE = [
     "semtas.middleware.RequestLog",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "semtas.middleware.permissions_policy",
+    "semtas.middleware.not_stored",
     "semtas.middleware.AnswerBusy",
     "semtas.middleware.in_one_thread",
 ]
@@ -202,7 +203,7 @@ USE_I18N = True
 # --- Data -----------------------------------------------------------------------------------
 
 VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, exist_ok=True)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SQLITE_WAIT = setting(env.float, "SQLITE_WAIT", 2.0, unit="seconds", minimum=0.1, maximum=60)
