@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import SESSION_KEY
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import CASCADE, Q, QuerySet
+from django.db.models import CASCADE, CharField, Model, Q, QuerySet
+from django.db.models.functions import Cast
 
 from notificacao import audiences, audit
-from notificacao.models import AuditEvent, KeptAnswer, Notification, Person
+from notificacao.models import AuditEvent, KeptAnswer, Membership, Notification, Person
 
 _ACCOUNT = ("username", "first_name", "last_name", "email", "public_id", "date_joined", "last_login", "is_active")
 _CONTENT = ("public_id", "title", "message", "kind", "priority", "link", "data", "created_at", "expires_at")
@@ -56,11 +58,11 @@ def erase(person: Person, by: str) -> None:
     """
     for session in _sessions(person):
         session.delete()
+    _anonymise_the_admins_history(person)  # while the rows whose entries are meant are still there
     for rows in _own_rows(person):
         rows.delete()
     _personal_rows(person).delete()
     KeptAnswer.objects.filter(owner=f"person:{person.public_id}").delete()
-    _anonymise_the_admins_history(person)
     person.groups.clear()
     person.user_permissions.clear()
     person.username = f"eliminada-{person.public_id}"
@@ -97,6 +99,33 @@ def _sessions(person: Person) -> list[Session]:
 
 
 def _anonymise_the_admins_history(person: Person) -> None:
-    about = Q(content_type__model="person", content_type__app_label="notificacao", object_id=str(person.pk))
-    names = Q(object_repr__contains=person.username)
-    LogEntry.objects.filter(about | names).update(object_repr=person.public_id, change_message="")
+    """Take the person out of the entries about them, and about what is or was theirs, found by ids.
+
+    A text is never searched for a name: `al` is in «CRAS Central».
+    """
+    about = _entries_of(Person, [str(person.pk)])
+    for rows in (*_own_rows(person), _personal_rows(person)):
+        about |= _entries_of(rows.model, rows.annotate(text=Cast("pk", CharField())).values("text"))
+    about |= _entries_of(Membership, [str(pk) for pk in _ended_memberships(person)])
+    LogEntry.objects.filter(about).update(object_repr=person.public_id, change_message="")
+
+
+def _entries_of(kind: type[Model], ids) -> Q:
+    return Q(content_type=ContentType.objects.get_for_model(kind), object_id__in=ids)
+
+
+def _ended_memberships(person: Person) -> set[int]:
+    """Return the ids of memberships that ended, as the audit trail has them.
+
+    Older ones are found by how an entry about a membership begins: with the person, as an entry about them has them.
+    Those that somebody else holds now are left out.
+    """
+    ended = AuditEvent.objects.filter(action=AuditEvent.Action.ACCOUNT_CHANGED, data__to=person.public_id)
+    ids = {pk for data in ended.values_list("data", flat=True) for pk in data.get("memberships", ())}
+    former = LogEntry.objects.filter(_entries_of(Person, [str(person.pk)])).values_list("object_repr", flat=True)
+    theirs = Q(pk=None)
+    for name in {str(person), person.username, *former}:
+        theirs |= Q(object_repr__startswith=f"{name} · ")
+    entries = LogEntry.objects.filter(theirs, content_type=ContentType.objects.get_for_model(Membership))
+    ids |= {int(pk) for pk in entries.values_list("object_id", flat=True) if pk}
+    return ids - set(Membership.objects.filter(pk__in=ids).exclude(person=person).values_list("pk", flat=True))

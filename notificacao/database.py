@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import functools
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,17 @@ def served_here_alone() -> Iterator[None]:
         except BlockingIOError as error:
             raise ServedAlready(name) from error
         yield
+
+
+def keep_private(opened) -> None:
+    """Let nobody but the owner read the SQLite file of the connection `opened`, nor the files beside it."""
+    name = str(opened.settings_dict["NAME"])
+    if opened.vendor != "sqlite" or ":memory:" in name or "mode=memory" in name:
+        return
+    for file in (name, f"{name}-wal", f"{name}-shm", f"{name}.lock"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # the latter: another user's, who keeps it
+            if os.stat(file).st_mode & 0o077:
+                os.chmod(file, 0o600)
 
 
 def at_once(*statements: str) -> list[list[tuple]]:

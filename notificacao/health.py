@@ -8,13 +8,13 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
-from notificacao import presence, rollout
+from notificacao import audit, metrics, presence, rollout
 from notificacao.conf import conf
 from notificacao.eventlog import now
 from notificacao.models import BreakerState, CanaryProbe
@@ -82,9 +82,18 @@ def _of_ably() -> dict[str, Any]:
     }
 
 
+@require_safe
+@never_cache
+def figures(request: HttpRequest) -> HttpResponse:
+    """Answer the metrics of this process, or 403 where METRICS_ALLOW and METRICS_TOKEN let nobody like this in."""
+    if not metrics.may_be_read_by(audit.address_of(request), request.headers.get("Authorization", "")):
+        return HttpResponse(status=403)
+    return ExportToDjangoView(request)
+
+
 urlpatterns = [
     path("health/live", live, name="health-live"),
     path("health/ready", ready, name="health-ready"),
     path("health/ably", ably, name="health-ably"),
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", figures, name="metrics"),
 ]

@@ -1,6 +1,11 @@
 """Count and time what the app does, for `/metrics`, beside django-prometheus's figures; none holds personal data."""
 
+import hmac
+import ipaddress
+
 from prometheus_client import Counter, Enum, Gauge, Histogram
+
+from notificacao.conf import conf
 
 # The goals are 100 ms and 500 ms, so both are edges: the share beyond each is exact.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -129,3 +134,19 @@ def expect_labels() -> None:
 
 
 expect_labels()
+
+
+def may_be_read_by(address: str | None, authorization: str) -> bool:
+    """Tell whether who comes from `address`, with that header Authorization, may read metrics.
+
+    METRICS_ALLOW names addresses, METRICS_TOKEN is the token of a Bearer; without either nobody may.
+    """
+    given = authorization.encode(errors="replace")
+    if conf.METRICS_TOKEN and hmac.compare_digest(given, f"Bearer {conf.METRICS_TOKEN}".encode()):
+        return True
+    try:
+        here = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    here = getattr(here, "ipv4_mapped", None) or here
+    return any(here in network for network in conf.METRICS_NETWORKS)

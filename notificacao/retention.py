@@ -6,12 +6,12 @@ from itertools import takewhile
 import structlog
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import changes, eventlog, idempotency, presence
+from notificacao import audit_chain, changes, eventlog, idempotency, presence
 from notificacao.conf import conf
-from notificacao.models import AuditEvent, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
+from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
 
 logger = structlog.get_logger(__name__)
@@ -67,7 +67,8 @@ def clear_the_rest() -> None:
     changes.forget_the_old()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
-        QuerySet(AuditEvent).filter(at__lt=limit).delete()  # the model's own manager forbids to delete
+        while audit_chain.trim(limit):
+            pass
 
 
 def _limit(days: int | None) -> datetime | None:

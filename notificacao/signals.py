@@ -2,11 +2,18 @@
 
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session
+from django.db.backends.signals import connection_created
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from notificacao import access, changes, login, unit_closing, wakes
+from notificacao import access, changes, database, login, unit_closing, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
+
+
+@receiver(connection_created)
+def database_opened(connection, **kwargs) -> None:
+    """Keep an SQLite file to its owner."""
+    database.keep_private(connection)
 
 
 @receiver(post_save, sender=Notification)

@@ -116,6 +116,14 @@ for _proxy in FORWARDED_ALLOW_IPS:
         raise ImproperlyConfigured(
             f"FORWARDED_ALLOW_IPS: {error}. Name the proxies' addresses and networks: whoever is trusted may claim any."
         ) from error
+METRICS_ALLOW = words("METRICS_ALLOW", ["127.0.0.1", "::1"] if DEBUG else [])
+try:
+    METRICS_NETWORKS = [ipaddress.ip_network(name) for name in METRICS_ALLOW]
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_ALLOW: {error}. Name the addresses and networks that read metrics.") from error
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS_TOKEN and not re.fullmatch(r"[!-~]{32,256}", METRICS_TOKEN):
+    raise ImproperlyConfigured("METRICS_TOKEN is malformed: 32 to 256 visible ASCII characters (openssl rand -hex 32).")
 
 INSTALLED_APPS = [
     "notificacao",
@@ -153,6 +161,7 @@ MIDDLEWARE = [
     "semtas.middleware.RequestLog",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "semtas.middleware.permissions_policy",
+    "semtas.middleware.not_stored",
     "semtas.middleware.AnswerBusy",
     "semtas.middleware.in_one_thread",
 ]
@@ -161,6 +170,7 @@ ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
 if not re.fullmatch(r"([a-z0-9-]+/)+", ADMIN_PATH):
     raise ImproperlyConfigured(f"ADMIN_PATH={ADMIN_PATH!r} is no path: use a-z, 0-9 and hyphens, ending with a slash.")
 ADMIN_OTP = switch("ADMIN_OTP", False)
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True  # nobody reads the secret of a second factor that exists
 if ADMIN_OTP:
     INSTALLED_APPS += ["django_otp", "django_otp.plugins.otp_totp"]
     MIDDLEWARE.insert(
@@ -199,7 +209,7 @@ USE_I18N = True
 # --- Data -----------------------------------------------------------------------------------
 
 VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, exist_ok=True)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SQLITE_WAIT = setting(env.float, "SQLITE_WAIT", 2.0, unit="seconds", minimum=0.1, maximum=60)

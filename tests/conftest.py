@@ -3,6 +3,7 @@
 import faulthandler
 import re
 import signal
+from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -94,6 +95,24 @@ def django_db_setup(django_db_setup, django_db_blocker):
     if connections["default"].vendor == "postgresql":
         with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def audit_may_be_emptied():
+    """Between two tests: Django empties all tables, and the audit trail refuses that to anybody else."""
+    ops = connections["default"].ops
+    if connections["default"].vendor == "postgresql":
+        doors = [f"ALTER TABLE notificacao_auditevent {word} TRIGGER USER" for word in ("DISABLE", "ENABLE")]
+    else:
+        name, trigger = (
+            "audit_loses_nothing",
+            import_module("notificacao.migrations.0050_audit_chain").REFUSE["sqlite"][0],
+        )
+        doors = [f"DROP TRIGGER {name}", trigger]
+    empty = ops.execute_sql_flush
+    ops.execute_sql_flush = lambda statements: empty([doors[0], *statements, doors[1]] if statements else [])
+    yield
+    ops.execute_sql_flush = empty
 
 
 @pytest.fixture(autouse=True)

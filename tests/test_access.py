@@ -58,20 +58,6 @@ def test_who_leaves_a_unit_loses_their_tokens_and_the_unit_gets_another_key(ana,
     assert (revoked(), renewed()) == (tokens_of(ana), {norte})
 
 
-def test_who_goes_to_another_unit_loses_their_tokens(ana, norte, cras_sul):
-    membership = ana.memberships.get()
-    membership.unit = cras_sul
-    membership.save()
-    assert (revoked(), renewed()) == (tokens_of(ana), {norte})
-
-
-def test_a_membership_given_to_somebody_else_takes_the_tokens_of_who_had_it(ana, caio, norte):
-    membership = ana.memberships.get()
-    membership.person = caio
-    membership.save()
-    assert (revoked(), renewed()) == (tokens_of(ana), {norte})
-
-
 def test_who_is_made_inactive_loses_their_tokens_and_all_they_heard_gets_other_keys(ana, norte):
     ana.is_active = False
     ana.save()
@@ -190,10 +176,10 @@ def test_where_nothing_can_be_revoked_nothing_is_asked_and_the_key_still_changes
 # --- With the change, or not at all
 
 
-@pytest.mark.parametrize("what", ["leave", "inactive", "move"])
-def test_a_change_that_was_rolled_back_takes_nothing(ana, cras_sul, what):
+@pytest.mark.parametrize("what", ["leave", "inactive"])
+def test_a_change_that_was_rolled_back_takes_nothing(ana, what):
     with transaction.atomic():
-        change(ana, cras_sul, what)
+        change(ana, what)
         assert revoked() == tokens_of(ana)
         transaction.set_rollback(True)
     assert (revoked(), renewed()) == (set(), set())
@@ -204,8 +190,8 @@ class Interrupted(Exception):
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-@pytest.mark.parametrize("what", ["leave", "inactive", "move", "logout"])
-def test_a_change_whose_revocation_cannot_be_written_is_not_written_either(ana, cras_sul, client, what, monkeypatch):
+@pytest.mark.parametrize("what", ["leave", "inactive", "logout"])
+def test_a_change_whose_revocation_cannot_be_written_is_not_written_either(ana, client, what, monkeypatch):
     client.force_login(ana)
 
     def die(*args):
@@ -213,13 +199,13 @@ def test_a_change_whose_revocation_cannot_be_written_is_not_written_either(ana, 
 
     monkeypatch.setattr(access.revocations, "ask", die)
     with pytest.raises(Interrupted):
-        client.logout() if what == "logout" else change(ana, cras_sul, what)
+        client.logout() if what == "logout" else change(ana, what)
     assert Person.objects.get().is_active
     assert Membership.objects.get().unit.code == "CRAS01"
     assert Session.objects.count() == 1
 
 
-def change(person, unit, what):
+def change(person, what):
     membership = person.memberships.get()
     match what:
         case "leave":
@@ -227,9 +213,6 @@ def change(person, unit, what):
         case "inactive":
             person.is_active = False
             person.save()
-        case "move":
-            membership.unit = unit
-            membership.save()
 
 
 # --- Keys

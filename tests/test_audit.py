@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from notificacao import audit, retention
+from notificacao import audit, audit_chain, retention
 from notificacao.models import AuditEvent
 from notificacao.models.append_only import AppendOnly
 
@@ -68,8 +68,10 @@ def test_the_table_itself_refuses_to_change_what_is_written(event):
 
 
 @pytest.mark.parametrize(("days", "kept"), [(10, 1), (0, 2)])
-def test_retention_takes_what_is_older_than_its_days_and_nothing_at_0(event, settings, days, kept):
+def test_retention_takes_what_is_older_than_its_days_and_nothing_at_0(db, settings, days, kept):
     AuditEvent.objects.create(action=ISSUED, at=timezone.now() - timedelta(days=11))
+    audit.record(ISSUED, who="ana")
+    audit_chain.link()
     settings.AUDIT_RETENTION_DAYS = days
     retention.clear_the_rest()
     assert AuditEvent.objects.count() == kept

@@ -56,19 +56,6 @@ def test_a_membership_that_comes_touches_its_person_alone(after, ana, bia, cras_
     assert after(lambda: Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)) == ({"ana"}, HUBS)
 
 
-def test_a_membership_that_changes_touches_its_person_and_renews_a_key(after, ana, bia, caio, cras_sul):
-    membership = ana.memberships.get()
-    membership.unit = cras_sul
-    assert after(membership.save) == ({"ana"}, BOTH)
-    assert keys_to_renew()
-
-
-def test_a_membership_that_goes_to_somebody_else_touches_both(after, ana, caio):
-    membership = ana.memberships.get()
-    membership.person = caio
-    assert after(membership.save) == ({"ana", "caio"}, BOTH)
-
-
 def test_a_membership_that_ends_touches_its_person_and_renews_a_key(after, ana, bia, caio):
     assert after(ana.memberships.get().delete) == ({"ana"}, BOTH)
     assert keys_to_renew()

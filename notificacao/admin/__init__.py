@@ -7,9 +7,9 @@ from notificacao.conf import conf
 from notificacao.login import throttled
 
 if conf.ADMIN_OTP:
-    from notificacao.admin.second_factor import SecondFactorSite
+    from notificacao.admin import second_factor
 
-    admin.site.__class__ = SecondFactorSite
+    second_factor.ask_for_it(admin.site)
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"

@@ -1,19 +1,23 @@
 """Let staff manage people, units, benefits, and the memberships that join them."""
 
+import copy
+
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.forms import BaseInlineFormSet
 
 from notificacao import audit
 from notificacao.admin import reauthentication
+from notificacao.admin.reauthentication import CONFIRMATION
 from notificacao.admin.wording import Wording
 from notificacao.models import AuditEvent, BenefitType, Membership, Person, Unit
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
-_CONFIRMATION = ("Confirmação", {"fields": (reauthentication.FIELD,)})
 
 
 class _Unchangeable:
@@ -54,7 +58,9 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
         begun = [form.instance.role for form in self.extra_forms if form.has_changed()]
-        if reauthentication.POWERFUL.intersection(begun):
+        roles = [*begun, *(form.instance.role for form in self.deleted_forms)]
+        reauthentication.demand_powers(self.by, roles)
+        if reauthentication.POWERFUL.intersection(roles):
             reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
@@ -103,7 +109,7 @@ class _NewPersonForm(AdminUserCreationForm):
 class _PersonForm(UserChangeForm):
     """Change a person; `by`, set on the class, is the one who does it.
 
-    Granting power asks for that one's own password.
+    Giving or taking power, and opening or closing the account, ask for that one's own password.
     """
 
     own_password = reauthentication.password_field()
@@ -111,13 +117,38 @@ class _PersonForm(UserChangeForm):
 
     def clean(self):
         cleaned = super().clean()
-        if self.given():
+        if self.acts():
             reauthentication.demand(self.by, self.data)
         return cleaned
+
+    def acts(self) -> list[str]:
+        """Return the names of the POWERS that this form gives or takes, and `is_active` where it changes."""
+        return [name for name in (*POWERS, "is_active") if name in self.changed_data]
 
     def given(self) -> list[str]:
         """Return the names of the POWERS that this form grants."""
         return [name for name in POWERS if name in self.changed_data and self.cleaned_data.get(name)]
+
+
+class _PasswordForm(AdminPasswordChangeForm):
+    """Set a person's password, or take it away; `request`, set on the class, is of the one who does it."""
+
+    own_password = reauthentication.password_field()
+    request = None
+
+    def clean(self):
+        cleaned = super().clean()
+        if not self.errors:
+            reauthentication.demand(self.request.user, self.data)
+        return cleaned
+
+    def save(self, commit=True):
+        """Save the person with the new password, and record the act; the hash is computed before."""
+        person = super().save(commit=False)
+        with transaction.atomic():
+            person.save()
+            reauthentication.put_on_record(self.request, person, changed=["password"])
+        return person
 
 
 @admin.register(Person)
@@ -126,7 +157,8 @@ class PersonAdmin(Wording, UserAdmin):
 
     form = _PersonForm
     add_form = _NewPersonForm
-    add_fieldsets = (*UserAdmin.add_fieldsets, _CONFIRMATION)
+    change_user_password_template = "admin/notificacao/person/password.html"  # noqa: S105 – a path
+    add_fieldsets = (*UserAdmin.add_fieldsets, CONFIRMATION)
     inlines = (MembershipOfPerson,)
     list_display = ("username", "name", "roles", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "memberships__role", "memberships__unit", "groups")
@@ -135,9 +167,15 @@ class PersonAdmin(Wording, UserAdmin):
         return False
 
     def has_change_permission(self, request, obj=None) -> bool:
-        """Let only superusers change a superuser: whoever sets the password of one becomes one."""
-        above = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return not above and super().has_change_permission(request, obj)
+        """Let nobody change who holds a power that they lack: whoever sets the password of one becomes one."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or reauthentication.may_act_on(request.user, obj))
+
+    def user_change_password(self, request, id, form_url=""):
+        """Show the page that sets a person's password, with a form that knows who asks."""
+        mine = copy.copy(self)
+        mine.change_password_form = type("PasswordForm", (_PasswordForm,), {"request": request})
+        return super(PersonAdmin, mine).user_change_password(request, id, form_url)
 
     def get_readonly_fields(self, request, obj=None):
         """Keep POWERS from whoever is no superuser: nobody grants what they do not have."""
@@ -146,7 +184,7 @@ class PersonAdmin(Wording, UserAdmin):
 
     def get_fieldsets(self, request, obj=None):
         fieldsets = super().get_fieldsets(request, obj)
-        return (*fieldsets, _CONFIRMATION) if obj and self.has_change_permission(request, obj) else fieldsets
+        return (*fieldsets, CONFIRMATION) if obj and self.has_change_permission(request, obj) else fieldsets
 
     def get_form(self, request, obj=None, **kwargs):
         form = super().get_form(request, obj, **kwargs)
@@ -155,10 +193,14 @@ class PersonAdmin(Wording, UserAdmin):
 
     def save_related(self, request, form, formsets, change) -> None:
         super().save_related(request, form, formsets, change)
+        acts = form.acts() if change else []
         given = form.given() if change else []
         given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
+        taken = [str(one.role) for formset in formsets for one in getattr(formset, "deleted_objects", ())]
         if given:
             _put_on_record(request, form.instance, given)
+        if changed := [name for name in acts if name not in given] + taken:
+            reauthentication.put_on_record(request, form.instance, changed=changed)
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("memberships__unit")
@@ -206,13 +248,19 @@ class _MembershipForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        if cleaned.get("role") in reauthentication.POWERFUL:
+        role, person = cleaned.get("role"), cleaned.get("person")
+        if person:
+            reauthentication.demand_above(self.by, person)
+        if role in reauthentication.POWERFUL:
+            reauthentication.demand_powers(self.by, [role])
             reauthentication.demand(self.by, self.data)
         return cleaned
 
 
 @admin.register(Membership)
 class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
+    """Manage memberships. A powerful one ends on its person's page, which asks for a password."""
+
     list_display = ("person", "role", "unit", "created_at")
     list_filter = ("role", "unit")
     list_select_related = ("person", "unit")
@@ -220,6 +268,13 @@ class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
     autocomplete_fields = ("person",)
     form = _MembershipForm
     fields = ("person", "role", "unit", reauthentication.FIELD)
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        """Let nobody end a powerful membership here, nor one of a person with a power that they lack."""
+        may = super().has_delete_permission(request, obj)
+        if obj is None or not may:
+            return may
+        return obj.role not in reauthentication.POWERFUL and reauthentication.may_act_on(request.user, obj.person)
 
     def get_fields(self, request, obj=None):
         return self.fields if obj is None else ("person", "role", "unit")
@@ -233,7 +288,68 @@ class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         _put_on_record(request, obj.person, [str(obj.role)])
 
+    def delete_model(self, request, obj) -> None:
+        _put_end_on_record(request, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset) -> None:
+        """Delete the chosen memberships, and record each."""
+        with transaction.atomic():
+            for membership in queryset.select_related("person"):
+                _put_end_on_record(request, membership)
+            super().delete_queryset(request, queryset)
+
+
+def _put_end_on_record(request, membership: Membership) -> None:
+    """Record the end of a membership with its id, by which `data_subject` finds the admin's entries about it."""
+    what = {"changed": [str(membership.role)], "memberships": [membership.pk]}
+    reauthentication.put_on_record(request, membership.person, **what)
+
 
 def _put_on_record(request, person: Person, given: list[str]) -> None:
-    who, ip = request.user.public_id, audit.address_of(request)
-    audit.record(AuditEvent.Action.ROLE_GIVEN, who=who, ip=ip, to=person.public_id, given=given)
+    reauthentication.put_on_record(request, person, AuditEvent.Action.ROLE_GIVEN, given=given)
+
+
+class _GroupForm(forms.ModelForm):
+    """Say what a group may do; `by`, set on the class, is who does."""
+
+    own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        reauthentication.demand(self.by, self.data)
+        return cleaned
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class PowerGroupAdmin(GroupAdmin):
+    """Let superusers alone say what a group may do: whoever else could would give their own group everything."""
+
+    form = _GroupForm
+
+    def has_add_permission(self, request) -> bool:
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return request.user.is_superuser and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        """Keep a group that has members: they lose its powers on their own pages, which ask for a password."""
+        may = request.user.is_superuser and super().has_delete_permission(request, obj)
+        return may and (obj is None or not obj.user_set.exists())
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+    def save_related(self, request, form, formsets, change) -> None:
+        super().save_related(request, form, formsets, change)
+        who, ip = request.user.public_id, audit.address_of(request)
+        audit.record(
+            AuditEvent.Action.ACCOUNT_CHANGED, who=who, ip=ip, group=form.instance.pk, changed=form.changed_data
+        )

@@ -1,24 +1,34 @@
-"""Ask for one's own password again before granting power: an open session alone must not be enough for it."""
+"""Guard acts on accounts: each asks for one's own password, and nobody acts on, or gives, a power that they lack.
+
+An open session alone must not be enough for such an act, nor the permission to change people.
+"""
+
+from collections.abc import Iterable
 
 from django import forms
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 
-from notificacao import rates
+from notificacao import audiences, audit, rates
 from notificacao.conf import conf
-from notificacao.models import Person, Role
+from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
 
-POWERFUL = {Role.ADMIN, Role.GESTOR}
+POWERFUL = {role for role, reach in audiences.MATRIX.items() if audiences.Reach.ALL in (reach.units, reach.benefits)}
 FIELD = "own_password"
+CONFIRMATION = ("Confirmação", {"fields": (FIELD,)})
 
 
 def password_field() -> forms.CharField:
-    """Return the field FIELD for a form that may grant power."""
+    """Return the field FIELD for a form that may act on an account."""
     return forms.CharField(
         label="Sua senha",
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Só para conceder poder: administrador, gestor, acesso à administração, permissões.",
+        help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões), ativar ou desativar uma conta, "
+        "trocar uma senha ou um segundo fator.",
     )
 
 
@@ -28,6 +38,40 @@ def demand(person: Person, data) -> None:
     Raises ValidationError where it is wrong, or after too many attempts (RATE_LOGIN).
     """
     if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
-        raise forms.ValidationError("Você tentou vezes demais: aguarde um minuto.")
+        raise ValidationError("Você tentou vezes demais: aguarde um minuto.")
     if not person.check_password(data.get(FIELD) or ""):
-        raise forms.ValidationError("Para conceder este poder, digite a sua própria senha.")
+        raise ValidationError("Para isto, digite a sua própria senha.")
+
+
+def powers_of(person: Person) -> set[str]:
+    """Return the powers that `person` holds, or would hold once active again.
+
+    These are permissions, the flags of an account, and the roles that hear more than one unit.
+    """
+    permissions = Permission.objects.filter(Q(user=person) | Q(group__user=person))
+    names = permissions.values_list("content_type__app_label", "codename")
+    flags = {name for name in ("is_staff", "is_superuser") if getattr(person, name)}
+    roles = person.memberships.filter(role__in=POWERFUL).values_list("role", flat=True)
+    return {f"{app}.{codename}" for app, codename in names} | flags | set(roles)
+
+
+def may_act_on(by: Person, person: Person) -> bool:
+    """Tell whether `by` holds every power that `person` holds. A superuser holds all of them."""
+    return by.is_superuser or powers_of(person) <= powers_of(by)
+
+
+def demand_powers(by: Person, roles: Iterable[str]) -> None:
+    """Refuse powerful ones among `roles` that `by` does not hold. Raises ValidationError."""
+    if not by.is_superuser and not POWERFUL.intersection(roles) <= powers_of(by):
+        raise ValidationError("Ninguém dá nem retira um papel deste alcance sem o ter.")
+
+
+def demand_above(by: Person, person: Person) -> None:
+    """Refuse an act on `person` where they hold a power that `by` lacks. Raises ValidationError."""
+    if not may_act_on(by, person):
+        raise ValidationError("Esta pessoa tem um poder que você não tem: peça a quem o tem.")
+
+
+def put_on_record(request, person: Person, action: str = AuditEvent.Action.ACCOUNT_CHANGED, **what) -> None:
+    """Record an act of whoever makes `request` on the account of `person`."""
+    audit.record(action, who=request.user.public_id, ip=audit.address_of(request), to=person.public_id, **what)

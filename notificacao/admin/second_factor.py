@@ -1,10 +1,15 @@
 """Ask for a code of a second device at the admin's login where ADMIN_OTP is set, on one page and in one step."""
 
 from django import forms
+from django.contrib import admin
 from django_otp import devices_for_user
 from django_otp.admin import OTPAdminAuthenticationForm, OTPAdminSite
+from django_otp.plugins.otp_totp.admin import TOTPDeviceAdmin
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from notificacao import login
+from notificacao.admin import reauthentication
+from notificacao.models import Person
 
 
 class SecondFactorForm(OTPAdminAuthenticationForm):
@@ -54,3 +59,50 @@ class SecondFactorSite(OTPAdminSite):
 
     login_form = SecondFactorForm
     login_template = "admin/second_factor.html"
+
+
+class _DeviceForm(forms.ModelForm):
+    """Give somebody a device, or change it; `by`, set on the class, is who does."""
+
+    own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        if person := cleaned.get("user"):
+            reauthentication.demand_above(self.by, person)
+        reauthentication.demand(self.by, self.data)
+        return cleaned
+
+
+class DeviceAdmin(TOTPDeviceAdmin):
+    """Tend second factors, as acts on accounts. `manage.py otp_device` puts a new one in an old one's place."""
+
+    form = _DeviceForm
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or reauthentication.may_act_on(request.user, obj.user))
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def get_fieldsets(self, request, obj=None):
+        return [*super().get_fieldsets(request, obj), reauthentication.CONFIRMATION]
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+    def save_model(self, request, obj, form, change) -> None:
+        super().save_model(request, obj, form, change)
+        reauthentication.put_on_record(request, obj.user, changed=["second_factor"])
+
+
+def ask_for_it(site: admin.AdminSite) -> None:
+    """Have `site` let nobody in without a second factor, and tend the devices as acts on accounts."""
+    site.__class__ = SecondFactorSite
+    if site.is_registered(TOTPDevice):  # by the library, as soon as its admin was imported
+        site.unregister(TOTPDevice)
+    site.register(TOTPDevice, DeviceAdmin)

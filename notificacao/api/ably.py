@@ -1,7 +1,6 @@
 """Issue Ably tokens (`POST /api/v1/ably/token/`), and list active channels (`GET /api/v1/ably/channels/`) for staff."""
 
 import structlog
-from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from notificacao import audit, metrics, presence, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
+from notificacao.api.staff import demand_staff
 from notificacao.api.throttling import TokenThrottle
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent
@@ -96,8 +96,7 @@ def channels(request: Request) -> Response:
 
     For staff with the permission `view_activechannel`.
     """
-    if not (request.user.is_staff and request.user.has_perm("notificacao.view_activechannel")):
-        raise PermissionDenied
+    demand_staff(request, "view_activechannel")
     found = presence.active_channels(after=request.query_params.get("after", ""))
     answer = shapes.ActiveChannels(
         results=[

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
+from rest_framework.views import APIView, exception_handler
 
 from notificacao.api.parsing import TooLarge
 from notificacao.denials import put_on_record
@@ -68,6 +68,20 @@ def as_problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if renderer.media_type.endswith("json"):  # the schema can be asked for as YAML, and its page is HTML
         answer.content_type = "application/problem+json"
     return answer
+
+
+class NothingHere(APIView):
+    """Answer 404 at what is no address of the API, such as one without its last slash, to any method and anybody."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+    schema = None
+    keeps_refusals = True  # a scanner fills no audit trail
+
+    def initial(self, request, *args, **kwargs) -> None:
+        """Refuse before the method is looked at. Raises Http404."""
+        raise Http404
 
 
 def _code_and_detail(error: Exception, status: int) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """Tell staff how the rollout stands (`GET /api/v1/rollout/`)."""
 
-from django.core.exceptions import PermissionDenied
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
@@ -8,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from notificacao.api import shapes
+from notificacao.api.staff import demand_staff
 from notificacao.rollout import plan as rollout_plan
 
 
@@ -21,6 +21,5 @@ def rollout(request: Request) -> Response:
     What people say, by arm, is there too: it decides nothing, and names nobody. For staff with the permission
     `view_rolloutplan`.
     """
-    if not (request.user.is_staff and request.user.has_perm("notificacao.view_rolloutplan")):
-        raise PermissionDenied
+    demand_staff(request, "view_rolloutplan")
     return Response(rollout_plan.overview(), headers={"Cache-Control": "no-store"})

@@ -8,7 +8,7 @@ import uuid
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import metrics, retention, rollout, wakes
+from notificacao import audit_chain, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, lease
@@ -30,6 +30,7 @@ _FLAG_IS_FRESH_FOR = 0.25  # seconds; staff are promised that Ably is off within
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
 _RETAIN_EVERY = 600.0  # seconds
+_LINK_EVERY = 5.0  # seconds
 _RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
@@ -92,6 +93,7 @@ class Dispatcher:
                     self._watch_departures,
                     self._probe_ably,
                     self._retain,
+                    self._link_audit,
                     self._revoker.work_off,
                     self._guard.watch,
                 ):
@@ -216,6 +218,12 @@ class Dispatcher:
             await asyncio.sleep(_RETAIN_PAUSE)
         if self._term is not None:
             await self._retaining.run(retention.clear_the_rest)
+
+    async def _link_audit(self) -> None:
+        """Link the audit trail's new events, every `_LINK_EVERY` seconds, in batches with pauses."""
+        await asyncio.sleep(_LINK_EVERY)
+        while self._term is not None and await self._retaining.run(audit_chain.link) > 0:
+            await asyncio.sleep(_RETAIN_PAUSE)
 
     async def _read_rollout(self) -> rollout.Rollout:
         """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""

@@ -1,6 +1,6 @@
 """Define the tables, one file per noun."""
 
-from notificacao.models.audit import AuditEvent
+from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
 from notificacao.models.idempotency import KeptAnswer
@@ -19,7 +19,9 @@ from notificacao.models.stream_change import StreamChange
 __all__ = [
     "ActiveChannel",
     "Arm",
+    "AuditAnchor",
     "AuditEvent",
+    "AuditLink",
     "BenefitType",
     "BreakerState",
     "CanaryProbe",

@@ -30,6 +30,7 @@ class AuditEvent(AppendOnlyModel):
         NOTIFICATION_SENT = "notification_sent", "Notificação enviada na administração"
         SENT_AGAIN = "sent_again", "Notificação enviada novamente"
         ROLE_GIVEN = "role_given", "Poder concedido"
+        ACCOUNT_CHANGED = "account_changed", "Conta alterada"
         AUDIT_EXPORTED = "audit_exported", "Auditoria exportada"
         PERSON_EXPORTED = "person_exported", "Dados de pessoa exportados"
         PERSON_ERASED = "person_erased", "Dados de pessoa eliminados"
@@ -49,3 +50,30 @@ class AuditEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.who} {self.reason}".strip()
+
+
+class AuditLink(models.Model):
+    """Hold the place of one event in the chain of `audit_chain.py`; both are unset while the event waits for it.
+
+    A trigger writes the row with the event, which it outlives: the event of a link that has none was deleted.
+    """
+
+    event_id = models.BigIntegerField(primary_key=True)
+    position = models.BigIntegerField(null=True, unique=True)
+    hash = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.event_id} · {self.position}"
+
+
+class AuditAnchor(models.Model):
+    """Hold in its one row, pk 1, the place and hash of the last event that retention took.
+
+    The table of events lets go of nothing beyond it.
+    """
+
+    position = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return str(self.position)

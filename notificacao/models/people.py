@@ -120,8 +120,15 @@ class Role(models.TextChoices):
         return [cls.TECNICO, cls.ASSISTENTE_SOCIAL, cls.COORDENADOR]
 
 
+class MembershipMoved(ValueError):
+    """Refuse to make one membership into another, which would open what its unit was told before."""
+
+    def __init__(self) -> None:
+        super().__init__("A membership only begins and ends: delete it and create another one.")
+
+
 class Membership(models.Model):
-    """Join a person with a role and the unit where it is held, or none.
+    """Join a person with a role and the unit where it is held, or none. It only begins and ends.
 
     The person sees the shared channels that come with it from the seq `since` on.
     """
@@ -164,4 +171,9 @@ class Membership(models.Model):
 
     @transaction.atomic  # for the same reason as a person's
     def save(self, *args, **kwargs) -> None:
+        """Save it. Raises MembershipMoved where person, role or unit are others; the table refuses that too."""
+        rows = Membership.objects.filter(pk=self.pk).values_list("person", "role", "unit")
+        held = None if self._state.adding else rows.first()
+        if held and held != (self.person_id, self.role, self.unit_id):
+            raise MembershipMoved
         super().save(*args, **kwargs)

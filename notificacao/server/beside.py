@@ -13,6 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from django.db import connection
 from prometheus_client import make_wsgi_app
 
+from notificacao import metrics
 from notificacao.server import readiness
 
 _ANSWERS_WITHIN = 5.0  # seconds in which the loop of a living process comes round
@@ -46,14 +47,17 @@ def serve(host: str, port: int, loop: asyncio.AbstractEventLoop) -> tuple[WSGISe
 
 
 def _application(loop: asyncio.AbstractEventLoop):
-    metrics = make_wsgi_app()
+    figures = make_wsgi_app()
 
     def answer(environ: dict[str, Any], start_response) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/health/live":
             return _json(start_response, {"status": "ok"} if _comes_round(loop) else {"status": "failing"})
         if environ["PATH_INFO"] == "/health/ready":
             return _json(start_response, _readiness())
-        return metrics(environ, start_response)
+        if not metrics.may_be_read_by(environ["REMOTE_ADDR"], environ.get("HTTP_AUTHORIZATION", "")):
+            start_response("403 Forbidden", [("Content-Length", "0")])
+            return []
+        return figures(environ, start_response)
 
     return answer
 

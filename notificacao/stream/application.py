@@ -19,7 +19,14 @@ from notificacao.stream.hub import Hub
 from notificacao.stream.limits import Limits
 from notificacao.stream.rejections import RejectionRecorder
 from notificacao.stream.replay_cache import ReplayPage
-from notificacao.stream.request import FORBIDDEN_LANE, NOT_LOGGED_IN, NOT_READY, StreamRejected, StreamRequest
+from notificacao.stream.request import (
+    FORBIDDEN_LANE,
+    NOT_LOGGED_IN,
+    NOT_READY,
+    StreamRejected,
+    StreamRequest,
+    security_headers,
+)
 from notificacao.stream.socket_stream import EXTENSION, SocketStream
 from notificacao.stream.subscribers import Lane, Stream
 
@@ -83,7 +90,7 @@ class StreamApplication:
         _describe(stream, request, admitted)
         watch = asyncio.create_task(_until_gone(receive, stream))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *security_headers()]})
             await stream.send(_beginning(admitted.grant))
             await self._replay_and_join(request, admitted, stream)
             await stream.pump()
@@ -100,7 +107,7 @@ class StreamApplication:
         )
         _describe(stream, request, admitted)
         try:
-            take_over(stream, _HEADERS, _beginning(admitted.grant))
+            take_over(stream, [*_HEADERS, *security_headers()], _beginning(admitted.grant))
         except OSError:
             self._limits.give_back(request.address)
             return

@@ -11,12 +11,31 @@ from urllib.parse import parse_qsl
 from django.http import parse_cookie
 
 from notificacao import audit
+from notificacao.conf import conf
 from notificacao.eventlog import Cursor, InvalidCursor
 from notificacao.login_word import HEADER, is_of_login, session_key_in
 from notificacao.stream.subscribers import Lane
 
 _LOGIN = HEADER.lower().encode()
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def security_headers() -> list[tuple[bytes, bytes]]:
+    """Return the headers that Django's middlewares give to everything else; none of them sees a stream."""
+    headers = [
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", conf.X_FRAME_OPTIONS.encode()),
+        (b"referrer-policy", conf.SECURE_REFERRER_POLICY.encode()),
+        (b"cross-origin-opener-policy", conf.SECURE_CROSS_ORIGIN_OPENER_POLICY.encode()),
+    ]
+    if conf.SECURE_HSTS_SECONDS:
+        more = [
+            f"max-age={conf.SECURE_HSTS_SECONDS}",
+            *(["includeSubDomains"] if conf.SECURE_HSTS_INCLUDE_SUBDOMAINS else []),
+            *(["preload"] if conf.SECURE_HSTS_PRELOAD else []),
+        ]
+        headers.append((b"strict-transport-security", "; ".join(more).encode()))
+    return headers
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,7 @@ class Rejection:
             (b"content-type", b"application/problem+json"),
             (b"content-length", str(len(self.body())).encode()),
             (b"cache-control", b"no-store"),
+            *security_headers(),
         ]
         if self.status == 405:
             headers.append((b"allow", b"GET"))

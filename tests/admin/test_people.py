@@ -136,7 +136,7 @@ def test_a_role_of_a_unit_without_one_is_refused_with_a_sentence(admin, ana):
 
 
 def test_a_person_is_made_inactive_and_never_deleted(admin, ana):
-    assert touched_by(lambda: save(admin, ana, is_active="")) == {"ana"}
+    assert touched_by(lambda: save(admin, ana, is_active="", own_password="segredo-de-teste")) == {"ana"}
     assert not Person.objects.get(username="ana").is_active
     assert admin.post(f"{PEOPLE}{ana.pk}/delete/", {"post": "yes"}).status_code == 403
     admin.post(PEOPLE, {"action": "delete_selected", "_selected_action": [ana.pk], "post": "yes"})
@@ -145,7 +145,7 @@ def test_a_person_is_made_inactive_and_never_deleted(admin, ana):
 
 def test_a_new_password_makes_the_persons_streams_ask_again(admin, ana):
     new = {"password1": "nova-senha-de-teste", "password2": "nova-senha-de-teste", "usable_password": "true"}
-    new["set-password"] = "1"
+    new |= {"set-password": "1", "own_password": "segredo-de-teste"}
     assert touched_by(lambda: admin.post(f"{PEOPLE}{ana.pk}/password/", new)) >= {"ana"}
     ana.refresh_from_db()
     assert ana.check_password("nova-senha-de-teste")

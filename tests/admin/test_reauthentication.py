@@ -8,7 +8,7 @@ from tests.admin.test_people import admin, form_of  # noqa: F401 – an administ
 from tests.staff import complaints, make_staff
 
 OWN = {"own_password": "segredo-de-teste"}
-ASKED = "Para conceder este poder, digite a sua própria senha."
+ASKED = "Para isto, digite a sua própria senha."
 ADD = reverse("admin:notificacao_membership_add")
 
 
@@ -16,7 +16,7 @@ def page_of(person) -> str:
     return reverse("admin:notificacao_person_change", args=[person.pk])
 
 
-@pytest.mark.parametrize("role", [Role.ADMIN, Role.GESTOR])
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.GESTOR, Role.TECNICO_SEMTAS])
 @pytest.mark.parametrize("own", [{}, {"own_password": "errada"}])
 def test_a_powerful_role_is_not_given_without_it(admin, ana, role, own):  # noqa: F811
     assert ASKED in complaints(admin.post(page_of(ana), form_of(ana, (role, None), **own)))

@@ -10,7 +10,9 @@ from django.apps import apps
 from notificacao.models import (
     ActiveChannel,
     Arm,
+    AuditAnchor,
     AuditEvent,
+    AuditLink,
     BenefitType,
     BreakerState,
     CanaryProbe,
@@ -67,6 +69,8 @@ NAMES = [
     (CanaryProbe(error="50003"), "sem retorno: 50003"),
     (BreakerState(name="ably", state="half_open"), "Ably em prova: por ora todos por SSE"),
     (AuditEvent(action="token_issued", who="ana"), "Token do Ably emitido ana"),
+    (AuditLink(event_id=7, position=3), "7 · 3"),
+    (AuditAnchor(position=3), "3"),
     (Producer(name="Obras"), "Obras"),
     (ProducerKey(producer=Producer(slug="obras"), prefix="AbCd"), "obras AbCd"),
     (RolloutFlag(name="ably"), "ably"),
