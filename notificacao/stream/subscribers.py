@@ -29,6 +29,7 @@ class Stream:
         "lane",
         "login_ends_at",
         "quiet_since",
+        "replaying",
         "session_key",
         "subscriber",
         "told_transport",
@@ -42,12 +43,13 @@ class Stream:
         self.subscriber: Subscriber | None = None  # once it has joined the hub
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
+        self.replaying = False  # whether it still reads what it missed from the log: what is written goes nowhere
         self.quiet_since = 0.0
         self.fed_to = 0  # the seq up to which it had all its rows when it joined, or when rows began to be withheld
         self.login_ends_at = math.inf  # monotonic time at which the session expires
 
     def write(self, data: bytes) -> None:
-        """Write one or more whole frames, or end the stream where too much is unread."""
+        """Write one or more whole frames, or end the stream where too much is unread; not while it is replaying."""
         raise NotImplementedError
 
     async def send(self, data: bytes) -> None:
