@@ -41,7 +41,7 @@ class AsgiStream(Stream):
         self.wanted.set()
 
     async def send(self, data: bytes) -> None:
-        """Pass `data` to the server, waiting for the socket. Raises OSError where the client is gone or reads nothing."""
+        """Pass `data` to the server, waiting for the socket. Raises OSError where the client is gone or idle."""
         if data:
             await self._pass_on({"type": "http.response.body", "body": data, "more_body": True}, PATIENCE)
 
