@@ -34,6 +34,33 @@ def test_a_thousand_of_the_largest_notifications_are_sent_within_three_seconds(s
     assert Notification.objects.count() == 2_000
 
 
+def many_fields() -> dict:
+    return {f"a{number}": 1 for number in range(300_000)}
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        lambda: [many_fields()],
+        lambda: [{"event": "x", "matter": many_fields()}],
+        lambda: [{"title": "t", "message": "m", "recipients": many_fields()}],
+        lambda: [{"title": "t", "message": "m", "recipients": {"people": [1] * 1_000_000}}],
+        lambda: [{"title": "t", "message": "m", "recipients": {"people": [1] * 500}, "a": 1}] * 1_000,
+        lambda: [{f"a{number}": 1 for number in range(45)}] * 1_000,
+    ],
+    ids=["fields", "fields of a matter", "fields of recipients", "people", "people of many", "fields of many"],
+)
+def test_a_request_in_which_all_is_wrong_is_no_more_work(system, faulty):
+    """Parsing included; what is told is a hundred faults at most."""
+    asked = faulty()
+    began = time.thread_time()
+    answer = system.post(asked)
+    assert time.thread_time() - began < 3
+    assert answer.status_code == 400
+    assert 1 <= len(answer.json()["errors"]) <= 100
+
+
 @pytest.mark.sqlite
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "x"}], ids=["plain", "with a key"])
 def test_while_a_request_is_checked_others_write(system, hostile, monkeypatch, key):
