@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import functools
+import math
 import os
 import sqlite3
 import time
@@ -40,11 +41,18 @@ class DatabaseClock:
 
     def __init__(self) -> None:
         self._began: float | None = None
+        self._noted = -math.inf
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether the database said its time within the last second."""
+        return time.monotonic() - self._noted < 1
 
     def note(self, now: datetime | str) -> None:
         """Note the database's time, as a statement has just answered it; SQLite writes it as text, in UTC."""
         moment = datetime.fromisoformat(now).replace(tzinfo=UTC) if isinstance(now, str) else now
-        self._began = moment.timestamp() - time.monotonic()
+        self._noted = time.monotonic()
+        self._began = moment.timestamp() - self._noted
 
     def now(self) -> datetime:
         """Return the time by the database's clock; before it has said any, by this process's."""

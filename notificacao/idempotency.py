@@ -31,7 +31,6 @@ def fingerprint(asked: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@in_one_transaction
 def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any, bool]:
     """Act once for `owner` and `key`; return `(answer of act, whether it was kept from an earlier time)`.
 
@@ -39,7 +38,12 @@ def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any,
     under the same key meanwhile waits for it. Raises OtherRequest, UnderWay, and what `act` raises: then nothing is
     kept.
     """
-    kept = _claim(owner, key, asked_for := fingerprint(asked))
+    return _once(owner, key, fingerprint(asked), act)
+
+
+@in_one_transaction
+def _once(owner: str, key: str, asked_for: str, act: Callable[[], Any]) -> tuple[Any, bool]:
+    kept = _claim(owner, key, asked_for)
     if kept.fingerprint != asked_for:
         raise OtherRequest
     if kept.answer is not None:
@@ -47,6 +51,14 @@ def once(owner: str, key: str, asked: Any, act: Callable[[], Any]) -> tuple[Any,
     kept.answer = act()
     kept.save(update_fields=["answer"])
     return kept.answer, False
+
+
+def kept_answer(owner: str, key: str, asked: Any) -> Any:
+    """Return the answer that `once` would return from an earlier time, or None. Raises OtherRequest."""
+    kept = KeptAnswer.objects.filter(owner=owner, key=key).first()
+    if kept is not None and kept.fingerprint != fingerprint(asked):
+        raise OtherRequest
+    return kept and kept.answer
 
 
 def was_used_otherwise(owner: str, key: str, asked: Any) -> bool:

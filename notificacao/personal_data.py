@@ -18,7 +18,8 @@ _PHONE = re.compile(
 _UUID = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE
 )  # its digits are random, and now and then look like a phone number
-_EMAIL = re.compile(r"[^\s@<>\"'()]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[^\s@<>\"'()]@[\w-]+\.[\w-]")  # its innermost part is enough, and is looked for in linear time
+_UNSEEN = {"Cf", "Mn", "Me"}  # Unicode's categories of what has no width of its own: format characters, and accents
 
 
 def found_in(text: str) -> str:
@@ -35,9 +36,14 @@ def found_in(text: str) -> str:
 
 
 def _as_read(text: str) -> str:
-    """Return `text` as a reader sees it: without invisible characters, with plain digits, dots and hyphens."""
-    text = unicodedata.normalize("NFKC", text)
-    visible = (character for character in text if unicodedata.category(character) != "Cf")
+    """Return `text` as a reader sees it: without invisible characters, with plain digits, dots and hyphens.
+
+    Each character is normalised by itself: a text's accents would be put in order in quadratic time.
+    """
+    if text.isascii():
+        return _UUID.sub("", text)
+    plain = "".join(unicodedata.normalize("NFKD", character) for character in text)
+    visible = (character for character in plain if unicodedata.category(character) not in _UNSEEN)
     return _UUID.sub("", "".join("-" if unicodedata.category(one) == "Pd" else one for one in visible))
 
 

@@ -21,6 +21,7 @@ from notificacao.personal_data import found_in
         "٥٢٩٩٨٢٢٤٧٢٥",
         "529.982\u200b.247-25",
         "529\u00ad982\u00ad247\u00ad25",
+        "5\u030129.982.247-25",
         '{"cpf": 52998224725}',
     ],
 )

@@ -151,13 +151,14 @@ def send(form: ComposeForm, ip: str | None) -> tuple[int, bool]:
 
     `ip` is the sender's address, for the audit trail. Raises idempotency.OtherRequest and idempotency.UnderWay.
     """
-    return idempotency.once(form.owner, form.token, form.asked, lambda: _send(form, ip))
+    found = form.notice.personal_data()  # before the transaction: nobody waits for it
+    return idempotency.once(form.owner, form.token, form.asked, lambda: _send(form, ip, found))
 
 
-def _send(form: ComposeForm, ip: str | None) -> int:
+def _send(form: ComposeForm, ip: str | None, found: dict[str, str]) -> int:
     (row,) = services.notify_many([form.notice], created_by=form.sender)
     sent = {"who": form.sender.public_id, "ip": ip, "notification": str(row.public_id)}
     audit.record(AuditEvent.Action.NOTIFICATION_SENT, channel=row.channel, **sent)
-    if found := form.notice.personal_data():
+    if found:
         audit.record(AuditEvent.Action.PERSONAL_DATA_SENT, found=found, **sent)
     return row.pk

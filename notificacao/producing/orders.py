@@ -16,13 +16,16 @@ from pydantic import (
 
 from notificacao import texts
 from notificacao.content import Content
-from notificacao.producing.faults import Fault, Faulty
+from notificacao.producing.faults import LISTED, Fault, Faulty
 from notificacao.sentences import sentence_for
 
 ORDERS_MAX = 1_000  # notifications in one request
 PEOPLE_MAX = 200  # named in one notification
+_FIELDS_MAX = 50  # of one object; all that there are together are fewer
 
 _Name = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(texts.one_line)]
+# The first name that is none ends the list: two million of them in one request would be two million sentences.
+_Names = Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX, fail_fast=True)]
 _Count = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -33,9 +36,9 @@ class _Shape(BaseModel):
 class Recipients(_Shape):
     """Name people by user name, units by code, benefits by slug."""
 
-    people: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
-    units: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
-    benefits: Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX)] = ()
+    people: _Names = ()
+    units: _Names = ()
+    benefits: _Names = ()
     everybody: bool = False
 
 
@@ -82,10 +85,15 @@ class Orders(RootModel[Annotated[list[Order | EventOrder], Field(min_length=1, m
 
 
 def parse(asked: list[Any]) -> list[Order | EventOrder]:
-    """Return `asked` as orders. Raises Faulty, with all that is wrong in all of them."""
+    """Return `asked` as orders. Raises Faulty, with what is wrong in them: as much as is told at once."""
     orders: list[Order | EventOrder] = []
     faults: list[Fault] = []
     for index, one in enumerate(asked):
+        if len(faults) >= LISTED:
+            break
+        if _has_too_many_fields(one):
+            faults.append(Fault(index, "body", "invalid", f"mais de {_FIELDS_MAX} campos em um objeto"))
+            continue
         try:
             orders.append(_kind_of(one).model_validate(one))
         except ValidationError as error:
@@ -95,6 +103,12 @@ def parse(asked: list[Any]) -> list[Order | EventOrder]:
     if faults:
         raise Faulty(faults)
     return orders
+
+
+def _has_too_many_fields(one: Any) -> bool:
+    """Tell whether `one` has so many fields that a sentence for each unknown one would be much work."""
+    parts = (one, one.get("recipients"), one.get("matter")) if isinstance(one, dict) else ()
+    return any(isinstance(part, dict) and len(part) > _FIELDS_MAX for part in parts)
 
 
 def _kind_of(one: Any) -> type[Order] | type[EventOrder]:

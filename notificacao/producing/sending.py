@@ -1,10 +1,11 @@
 """Send a producer's request: all of it or nothing."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from notificacao import audit, idempotency, services
-from notificacao.content import Notice
+from notificacao.content import InvalidNotification, Notice
 from notificacao.database import in_one_transaction
 from notificacao.models import AuditEvent, ProducerKey
 from notificacao.producing import orders as asked_for
@@ -21,14 +22,26 @@ def send(key: ProducerKey, asked: list[Any], *, ip: str | None, idempotency_key:
 
     There is one result for each notification, in their order: `{"event_id": …, "ids": […]}`. `ip` is for the audit
     trail. Raises Faulty; with `idempotency_key` also idempotency.OtherRequest and UnderWay.
+
+    What is asked is checked before the transaction begins, since on SQLite nobody else writes while it lasts. Whoever
+    is deleted in between is named by a second look.
     """
-    if not idempotency_key:
-        return in_one_transaction(_send)(key, asked, ip), False
-    return idempotency.once(key.producer.who, idempotency_key, asked, lambda: _send(key, asked, ip))
+    who = key.producer.who
+    if idempotency_key and (kept := idempotency.kept_answer(who, idempotency_key, asked)):
+        return kept, True
+    for last in (False, True):
+        act = partial(_send, key, _notices(key, asked), ip)
+        try:
+            if idempotency_key:
+                return idempotency.once(who, idempotency_key, asked, act)
+            return in_one_transaction(act)(), False
+        except InvalidNotification:
+            if last:
+                raise
+    raise AssertionError
 
 
-def _send(key: ProducerKey, asked: list[Any], ip: str | None) -> list[dict]:
-    notices = _notices(key, asked)
+def _send(key: ProducerKey, notices: list[Notice], ip: str | None) -> list[dict]:
     rows = iter(services.notify_many(notices, producer=key.producer))
     sent = [[next(rows) for _ in notice.channels] for notice in notices]
     audit.record(

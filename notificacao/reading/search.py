@@ -17,6 +17,7 @@ from notificacao.models import Notification
 LONGEST = 100  # characters
 DEPTH = 5_000  # rows
 _WORDS = 8
+_BETWEEN_WORDS = re.compile(r"[\s\x00-\x1f]+")
 
 # The letters of Portuguese and its neighbours; an accent that is a character of its own (_MARKS) is removed.
 _ACCENTED = "ÁÀÂÃÄÅÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑáàâãäåéèêëíìîïóòôõöúùûüçñ"
@@ -52,7 +53,7 @@ def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int])
 
     `channels` is `{channel: since}` of the person whose rows they are. At most _WORDS words are looked for.
     """
-    words = re.split(r"[\s\x00-\x1f]+", fold(text).strip())[:_WORDS]
+    words = _BETWEEN_WORDS.split(fold(text).strip())[:_WORDS]
     found = Q()
     for word in filter(None, words):
         found &= Q(folded__contains=word)

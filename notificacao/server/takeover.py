@@ -12,18 +12,18 @@ from typing import Any
 import structlog
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.utils import is_ssl
 
+from notificacao.server.request_limits import BoundedProtocol
 from notificacao.stream.socket_stream import EXTENSION, SocketStream
 
 logger = structlog.get_logger(__name__)
 
 KNOWN = "0.54."  # the releases of uvicorn that the takeover is tested with
-HEAD_WITHIN = 10.0  # seconds: a client that sends less than a request's head in that time is cut off
 
 
-class TakeoverProtocol(HttpToolsProtocol):
+class TakeoverProtocol(BoundedProtocol):
     """Offer the takeover with each request.
 
     An application that accepts it owns the transport from then on; nothing refers to this protocol any more.
@@ -39,12 +39,13 @@ class TakeoverProtocol(HttpToolsProtocol):
         self.flow = FlowControl(transport)
         self.server, self.client = _address(transport, "sockname"), _address(transport, "peername")
         self.scheme = "https" if is_ssl(transport) else "http"
-        self._head_due = self.loop.call_later(HEAD_WITHIN, transport.close)
+        self.begin_limits()
 
     def on_headers_complete(self) -> None:
         """Add the takeover to the request's scope, where the request's task has not begun."""
-        self._head_due.cancel()
         super().on_headers_complete()
+        if self._refused:
+            return
         if self.cycle is not None and self.cycle.scope is self.scope:  # its task has not begun
             offered: dict[Any, Any] = {EXTENSION: partial(self._hand_over, self.cycle)}
             self.scope["extensions"] = offered
@@ -60,6 +61,7 @@ class TakeoverProtocol(HttpToolsProtocol):
             raise ConnectionResetError("the client is gone")
         cycle.response_started = cycle.response_complete = True
         self.pipeline.clear()
+        self._expect_nothing()
         self.flow.resume_reading()  # else the end of the connection would go unnoticed
         self.connections.discard(self)
         stream.attach(self.transport, self.connections)
@@ -69,7 +71,7 @@ class TakeoverProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Do as uvicorn does, and drop the offer, which refers back to this protocol."""
-        self._head_due.cancel()
+        self._expect_nothing()
         super().connection_lost(exc)
         if self.scope is not None:
             self.scope.pop("extensions", None)

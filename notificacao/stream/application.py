@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +14,7 @@ from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.stream import frames
-from notificacao.stream.asgi_stream import AsgiStream
+from notificacao.stream.asgi_stream import SLOW_AFTER_MS, AsgiStream
 from notificacao.stream.authorisation import Grant, StreamAuthoriser
 from notificacao.stream.hub import Hub
 from notificacao.stream.limits import Limits
@@ -32,7 +33,10 @@ from notificacao.stream.subscribers import Lane, Stream
 
 logger = structlog.get_logger(__name__)
 
-_PAGE = 500  # rows of a replay in one piece
+_PAGE = 500  # rows of a replay in one read
+_PIECE = 32_768  # bytes of it in one write: what was written cannot be taken back where access ends meanwhile
+_REPLAYED_WITHIN = 120.0  # seconds; whoever reads more slowly goes on from there with another stream
+_ASK_AGAIN = 1.0  # seconds of replay after which access is looked at again before the stream is fed
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -42,10 +46,11 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Hold a grant, the monotonic time at which its login ends, and the hub's `access.mark` from before it was read."""
+    """Hold a grant, the monotonic time at which its login ends, and time and `access.mark` from before it was read."""
 
     grant: Grant
     login_ends_at: float
+    asked_at: float
     mark: int
 
 
@@ -137,49 +142,99 @@ class StreamApplication:
 
     async def _authorise(self, request: StreamRequest) -> Admitted:
         """Return what the person of the request's session may receive, once the hub is there. Raises StreamRejected."""
-        mark = self._hub.access.mark
+        admitted = await self._ask(request.session_key)
+        grant = admitted.grant
+        if request.lane is Lane.STANDBY and not grant.assigned:
+            raise StreamRejected(FORBIDDEN_LANE, grant.person_pk)
+        await self._limits.note_opening(grant.person_pk)
+        if not await self._hub.reached(grant.position):
+            raise StreamRejected(NOT_READY)
+        return admitted
+
+    async def _ask(self, session_key: str) -> Admitted:
+        """Return what the person of that session may receive now. Raises StreamRejected."""
+        asked_at, mark = time.monotonic(), self._hub.access.mark
         try:
-            found = await self._authoriser.grant(request.session_key)
+            found = await self._authoriser.grant(session_key)
         except (DatabaseError, InterfaceError):
             logger.exception("stream_not_authorised")
             raise StreamRejected(NOT_READY) from None
         if found is None:
             raise StreamRejected(NOT_LOGGED_IN)
         grant, left = found
-        if request.lane is Lane.STANDBY and not grant.assigned:
-            raise StreamRejected(FORBIDDEN_LANE, grant.person_pk)
-        await self._limits.note_opening(grant.person_pk)
-        if not await self._hub.reached(grant.position):
-            raise StreamRejected(NOT_READY)
-        return Admitted(grant, time.monotonic() + left, mark)
+        return Admitted(grant, time.monotonic() + left, asked_at, mark)
 
     async def _replay_and_join(self, request: StreamRequest, admitted: Admitted, stream: Stream) -> None:
-        """Replay what lies after the cursor, in the live lane alone; then join, with no `await` in between."""
+        """Join, and replay what lies after the cursor, in the live lane alone; then be fed, with no `await` in between.
+
+        Raises OSError where the client is gone.
+        """
         grant = admitted.grant
-        if request.lane is Lane.LIVE:
-            try:
-                await self._replay(request.cursor or grant.position, grant, stream)
-            except ResyncNeeded as resync:
-                await self._hub.reached(resync.position)
-                stream.write(frames.resync(self._hub.position))
+        stream.replaying = request.lane is Lane.LIVE
         joined_at = self._hub.position
         self._hub.join(grant, stream, admitted.mark)
-        if request.lane is Lane.STANDBY and joined_at != grant.position:  # the heads tell what came meanwhile
+        if stream.replaying:
+            await self._catch_up(request, admitted, stream)
+        elif joined_at != grant.position:  # the heads tell what came meanwhile
             stream.write(frames.heads(joined_at, await self._replaying.run(eventlog.heads, grant.channels)))
 
-    async def _replay(self, cursor: Cursor, grant: Grant, stream: Stream) -> None:
+    async def _catch_up(self, request: StreamRequest, admitted: Admitted, stream: Stream) -> None:
+        """Replay within _REPLAYED_WITHIN, then have the stream fed. Raises OSError where the client is gone."""
+        too_late = asyncio.get_running_loop().call_later(_REPLAYED_WITHIN, stream.end, "slow", SLOW_AFTER_MS)
+        try:
+            await self._replay(request.cursor or admitted.grant.position, admitted, stream)
+            self._hub.feed(stream)
+        except ResyncNeeded as resync:
+            await self._hub.reached(resync.position)
+            self._hub.feed(stream, frames.resync(self._hub.position))
+        except StreamRejected as rejected:
+            if rejected.rejection is NOT_LOGGED_IN:
+                stream.end("signed_out")
+            else:
+                stream.shutdown()
+        finally:
+            too_late.cancel()
+
+    async def _replay(self, cursor: Cursor, admitted: Admitted, stream: Stream) -> None:
         """Send what lies after `cursor`, page by page at the socket's own pace, up to where the hub is by then.
 
-        Nothing is buffered meanwhile: the log holds it. Raises ResyncNeeded.
+        Nothing is buffered meanwhile: the log holds it. Raises ResyncNeeded, and StreamRejected once access has ended.
         """
         replayed = 0
-        while cursor != self._hub.position:
+        while not stream.ended:
+            admitted = await self._still_admitted(admitted, stream, last=cursor == self._hub.position)
+            if cursor == self._hub.position or stream.ended:
+                return
+            grant = admitted.grant
             missed = self._read_recent(cursor, grant) or await self._read_log(cursor, grant)
             replayed += len(missed.frames)
             if replayed > conf.REPLAY_LIMIT:
                 raise ResyncNeeded(self._hub.position)
-            await stream.send(b"".join(missed.frames))
+            for piece in _pieces(missed.frames):
+                admitted = await self._still_admitted(admitted, stream)
+                if stream.ended:
+                    return
+                await stream.send(piece)
             cursor = missed.complete_to
+
+    async def _still_admitted(self, admitted: Admitted, stream: Stream, *, last: bool = False) -> Admitted:
+        """Return `admitted`, or a newer one where access changed, or before the `last` step of a long replay.
+
+        Where the channels are others the stream ends: its page comes back, and goes on from its cursor with what it may
+        have by then. Raises StreamRejected.
+        """
+        while not stream.ended and self._may_have_changed(admitted, stream, last):
+            now = await self._ask(stream.session_key)
+            stream.login_ends_at = now.login_ends_at
+            if now.grant.channels != admitted.grant.channels or (last and _was_moved(stream, now)):
+                stream.shutdown()
+            admitted = now
+        return admitted
+
+    def _may_have_changed(self, admitted: Admitted, stream: Stream, last: bool) -> bool:
+        if last:  # what changes from here on is told to the stream
+            return time.monotonic() - admitted.asked_at > _ASK_AGAIN or _was_moved(stream, admitted)
+        return self._hub.access.changed_since(admitted.mark, admitted.grant.person_pk)
 
     def _read_recent(self, cursor: Cursor, grant: Grant) -> ReplayPage | None:
         """Return the next page from the hub's cache; None where the log has to be asked."""
@@ -205,6 +260,24 @@ def _describe(stream: Stream, request: StreamRequest, admitted: Admitted) -> Non
 def _beginning(grant: Grant) -> bytes:
     """Return the first bytes of a stream: the retry time, and the heads of its channels."""
     return frames.RETRY + frames.heads(grant.position, grant.heads)
+
+
+def _was_moved(stream: Stream, admitted: Admitted) -> bool:
+    """Tell whether the subscriber was moved to other channels than those of the grant, which a replay is not told."""
+    return stream.subscriber is not None and stream.subscriber.channels != admitted.grant.channels
+
+
+def _pieces(rows: list[bytes]) -> Iterator[bytes]:
+    """Yield the frames joined, in pieces of _PIECE bytes or one frame more."""
+    piece: list[bytes] = []
+    size = 0
+    for row in rows:
+        piece.append(row)
+        size += len(row)
+        if size >= _PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)
 
 
 def _frame(row, epoch: str) -> bytes:

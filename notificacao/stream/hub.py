@@ -223,7 +223,8 @@ class Hub:
     def join(self, grant: Grant, stream: Stream, mark: int) -> None:
         """Feed `stream` with what comes after the hub's position; a stream that has ended meanwhile does not join.
 
-        `mark` is what `access.mark` was before `grant` was asked for.
+        `mark` is what `access.mark` was before `grant` was asked for. A stream that is replaying counts, and ends with
+        its access, like any other, but is fed only once it has caught up.
         """
         if self.draining or not self.is_at(grant.position):  # or the grant is of an epoch that is over
             stream.shutdown()
@@ -237,16 +238,29 @@ class Hub:
             self.access.regrant(subscriber, grant)
         self._make_room(subscriber, stream)
         self.registry.add_stream(subscriber, stream)
-        stream.fed_to = self.position.seq
         subscriber.authorised_at = subscriber.authorised_at or time.monotonic()
         if self.access.changed_since(mark, subscriber.pk):
             self.access.withhold([subscriber.pk])
-        stream.quiet_since = time.monotonic()
-        if subscriber.counted_to >= 0:
-            stream.write(frames.counts(subscriber.unread))
-        if self._transport_switch.note_join(subscriber, stream):
-            wakes.ring(wakes.HUBS)
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
+        if not stream.replaying:
+            self.feed(stream)
+
+    def feed(self, stream: Stream, beginning: bytes = b"") -> None:
+        """Write `beginning` to `stream`, which has joined and has all rows up to the hub's position, and feed it.
+
+        Without effect where it has left meanwhile.
+        """
+        if stream.subscriber is None:
+            return
+        stream.replaying = False
+        stream.fed_to = self.position.seq
+        if beginning:
+            stream.write(beginning)
+        stream.quiet_since = time.monotonic()
+        if stream.subscriber.counted_to >= 0:
+            stream.write(frames.counts(stream.subscriber.unread))
+        if self._transport_switch.note_join(stream.subscriber, stream):
+            wakes.ring(wakes.HUBS)
 
     def _make_room(self, subscriber: Subscriber, new: Stream) -> None:
         """End the streams that `new` replaces: those of the same browser, and the oldest beyond STREAMS_PER_PERSON."""

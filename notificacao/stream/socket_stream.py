@@ -11,13 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from notificacao.stream import frames
-from notificacao.stream.asgi_stream import SLOW_AFTER_MS
+from notificacao.stream.asgi_stream import GRACE, PATIENCE, SLOW_AFTER_MS
 from notificacao.stream.subscribers import Lane, Stream
 
 EXTENSION = "semtas.takeover"
-
-_GRACE = 5.0  # seconds until the connection is cut, so that the goodbye can be read
-_PATIENCE = 30.0  # seconds that a client may take to read one page of the replay
 
 
 class SocketStream(Stream, asyncio.Protocol):
@@ -52,7 +49,7 @@ class SocketStream(Stream, asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Write `data`, or end the stream where more than `limit` bytes would be unread."""
-        if self.ended or self._transport is None:
+        if self.ended or self.replaying or self._transport is None:
             return
         if self._paused and self._transport.get_write_buffer_size() + len(data) > self._limit:
             self.end("slow", after_ms=SLOW_AFTER_MS)
@@ -69,7 +66,7 @@ class SocketStream(Stream, asyncio.Protocol):
         if self._paused:
             self._writable = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(PATIENCE):
                     await self._writable
             except TimeoutError:
                 self.end("slow", after_ms=SLOW_AFTER_MS)
@@ -86,7 +83,7 @@ class SocketStream(Stream, asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(frames.bye(reason, after_ms))
             self._transport.close()
-            asyncio.get_running_loop().call_later(_GRACE, self._transport.abort)
+            asyncio.get_running_loop().call_later(GRACE, self._transport.abort)
 
     def abort(self) -> None:
         """Cut the connection, without a goodbye."""

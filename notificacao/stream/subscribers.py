@@ -30,6 +30,7 @@ class Stream:
         "lane",
         "login_ends_at",
         "quiet_since",
+        "replaying",
         "session_key",
         "subscriber",
         "told_in_use",
@@ -46,12 +47,13 @@ class Stream:
         self.told_in_use = True  # whether Ably is, as a page in standby believes that nobody told
         self.told_transport = ""  # the transport that this page was last told to use: "ably", "sse", or none yet
         self.ended = False
+        self.replaying = False  # whether it still reads what it missed from the log: what is written goes nowhere
         self.quiet_since = 0.0
         self.fed_to = 0  # the seq up to which it had all its rows when it joined, or when rows began to be withheld
         self.login_ends_at = math.inf  # monotonic time at which the session expires
 
     def write(self, data: bytes) -> None:
-        """Write one or more whole frames, or end the stream where too much is unread."""
+        """Write one or more whole frames, or end the stream where too much is unread; not while it is replaying."""
         raise NotImplementedError
 
     async def send(self, data: bytes) -> None:

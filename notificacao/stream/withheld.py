@@ -89,5 +89,5 @@ class WithheldRows:
 
 
 def _live(subscriber: Subscriber) -> list[Stream]:
-    """Return the streams of `subscriber` that get every row."""
-    return [stream for stream in subscriber.streams if stream.lane is Lane.LIVE]
+    """Return the streams of `subscriber` that get every row; one that is replaying reads them from the log."""
+    return [stream for stream in subscriber.streams if stream.lane is Lane.LIVE and not stream.replaying]

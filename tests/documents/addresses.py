@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.staticfiles import finders
 from django.urls import Resolver404, URLPattern, get_resolver, resolve
 
+from notificacao.api.problems import NothingHere
 from tests.documents import product
 
 _METHOD = r"GET|POST|PUT|PATCH|DELETE"
@@ -65,7 +66,7 @@ def _unanswered(method: str | None, path: str) -> str:
         view = resolve(re.sub(r"\{\w+\}", str(UUID(int=0)), path))
     except Resolver404:
         return "the site has no such address"
-    if view.route.endswith(_CATCH_ALL):
+    if view.route.endswith(_CATCH_ALL) or getattr(view.func, "view_class", None) is NothingHere:
         return "the site has no such address"
     handlers = getattr(view.func, "cls", None) or getattr(view.func, "view_class", None)
     if method and handlers and not hasattr(handlers, method.lower()):

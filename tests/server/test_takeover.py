@@ -190,7 +190,7 @@ async def test_a_replay_that_fails_cuts_its_connection_so_that_the_page_comes_ag
 
 
 async def test_who_never_reads_the_goodbye_is_cut_off(site, ana, monkeypatch):
-    monkeypatch.setattr("notificacao.stream.socket_stream._GRACE", 0.05)
+    monkeypatch.setattr("notificacao.stream.socket_stream.GRACE", 0.05)
     stream = await site.open(ana)
     stream.stall()
     while site.hub.registry.subscribers[ana.pk].streams[0]._transport.get_write_buffer_size() == 0:

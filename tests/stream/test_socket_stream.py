@@ -83,7 +83,7 @@ async def test_a_replay_waits_until_its_page_is_read(ends):
 
 
 async def test_who_reads_no_page_within_its_time_is_sent_away(ends, monkeypatch):
-    monkeypatch.setattr(socket_stream, "_PATIENCE", 0.01)
+    monkeypatch.setattr(socket_stream, "PATIENCE", 0.01)
     stream, browser, *_ = ends
     sending = asyncio.create_task(stream.send(MUCH))
     with pytest.raises(ConnectionResetError):
@@ -110,7 +110,7 @@ async def test_who_reads_on_in_time_may_be_written_to_again(ends):
 
 
 async def test_a_goodbye_that_nobody_reads_is_not_waited_for_for_ever(ends, monkeypatch):
-    monkeypatch.setattr(socket_stream, "_GRACE", 0.0)
+    monkeypatch.setattr(socket_stream, "GRACE", 0.0)
     stream, _, connections, lost = ends
     stream.write(MUCH)
     stream.end("drain")
