@@ -5,7 +5,7 @@ What is compared is the processor's time of this thread, for texts of two length
 
 import ast
 import contextlib
-import importlib
+import importlib.util
 import inspect
 import itertools
 import pkgutil
@@ -33,10 +33,16 @@ SEEDS = [
 ENDINGS = ["", "!", "@", "\n", "\x00"]
 
 
+def compiles(name: str) -> bool:
+    """Whether that module keeps patterns. Others need not be loaded: some are for an app that is not installed."""
+    spec = importlib.util.find_spec(name)
+    return "re.compile(" in Path(spec.origin).read_text()
+
+
 def patterns_of_the_project() -> dict[tuple[str, str], Callable[[str], object]]:
     """`{(module.name, method): pattern's method}` of all that modules keep, by the methods that they call."""
     names = [module.name for module in pkgutil.walk_packages(notificacao.__path__, "notificacao.")]
-    modules = [importlib.import_module(name) for name in names if ".migrations." not in name]
+    modules = [importlib.import_module(name) for name in names if ".migrations." not in name and compiles(name)]
     return {
         (f"{module.__name__}.{name}", way): partial(pattern.sub, "") if way == "sub" else getattr(pattern, way)
         for module in (*modules, middleware, env_file)
