@@ -1,5 +1,11 @@
 """What counts as somebody's personal data, and the numbers of this house that do not."""
 
+import itertools
+import random
+import string
+from collections.abc import Iterator
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +112,74 @@ def test_every_cpf_is_found_in_the_middle_of_a_sentence(number, form):
 @given(st.text())
 def test_any_text_is_looked_at_without_an_error(text):
     assert found_in(text) in ("", "CPF", "telefone", "e-mail")
+
+
+ID_ALPHABETS = {
+    "hexadecimal of 32": ("0123456789abcdef", 32),
+    "hexadecimal of 40": ("0123456789abcdef", 40),
+    "hexadecimal of 64": ("0123456789ABCDEF", 64),
+    "short hash": ("0123456789abcdef", 12),
+    "base 62": (string.digits + string.ascii_letters, 22),
+    "ULID": ("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 26),
+}
+
+
+def ids(shape: str, many: int, seed: int) -> Iterator[str]:
+    """So many random identifiers of that shape that have a letter."""
+    draw = random.Random(seed)
+    if shape == "UUID":
+        yield from (str(UUID(int=draw.getrandbits(128), version=4)) for _ in range(many))
+        return
+    alphabet, length = ID_ALPHABETS[shape]
+    drawn = ("".join(draw.choices(alphabet, k=length)) for _ in itertools.count())
+    yield from itertools.islice((one for one in drawn if not one.isdecimal()), many)
+
+
+@pytest.mark.parametrize("shape", [*ID_ALPHABETS, "UUID"])
+def test_no_identifier_with_letters_is_taken_for_anything(shape):
+    for one in ids(shape, 5_000, 7):
+        assert found_in(f"pedido_{one}") == found_in(one) == found_in(f'{{"id": "{one}"}}') == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a36a5d2d7b3e4c43990700453b03c2bc",
+        "8215a43774cf45028584125e1f3785db",
+        "9f52998224725e",
+        "52998224725e",
+        "abc52998224725",
+        "k7x52998224725",
+        "52998224725x7",
+        "id_6f9619ff-8b86-d011-b42d-84999991234f",
+        "id_84999991-8b86-9111-9842-849999912345",
+    ],
+)
+def test_digits_within_an_identifier_are_not_somebodys(text):
+    assert found_in(text) == ""
+
+
+FORMS = [
+    *("{}", "CPF{}", "cpf{}", "CPF: {}", "cpf={}", "{}CPF", "({})", '"{}"', "CPF_{}", "nº{}", "/pessoas/{}/", "{},"),
+    *("Titular:{}.", "O CPF é {}, confira", "cpf\n{}", "[{}]", "<{}>", "{};", "doc{}", "{}nis"),
+]
+SEPARATED = ["{}{}{}{}", "{}.{}.{}-{}", "{} {} {} {}", "{}-{}-{}-{}", "{}.{}.{}/{}", "{}.{}.{}.{}"]
+
+
+def test_ten_thousand_true_ones_are_all_found():
+    draw = random.Random(11)
+    for number in range(10_000):
+        digits = [draw.randrange(10) for _ in range(9)]
+        digits += [check_digit(digits)]
+        digits += [check_digit(digits)]
+        if len({*digits}) == 1:
+            continue
+        text = "".join(map(str, digits))
+        written = SEPARATED[number % len(SEPARATED)].format(text[:3], text[3:6], text[6:9], text[9:])
+        said = FORMS[number // len(SEPARATED) % len(FORMS)].format(written)
+        assert found_in(said) == "CPF", said
+
+
+def check_digit(digits: list[int]) -> int:
+    rest = sum(digit * (len(digits) + 1 - place) for place, digit in enumerate(digits)) % 11
+    return 0 if rest < 2 else 11 - rest
