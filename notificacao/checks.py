@@ -1,9 +1,11 @@
 """Check the settings for mixtures that cannot work, before anything starts."""
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
 
 from notificacao.conf import conf
 
@@ -71,6 +73,28 @@ def database_fits(**kwargs) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(Tags.database)
+def database_holds_every_text(databases: Sequence[str] | None = None, **kwargs) -> list[CheckMessage]:
+    """Refuse a PostgreSQL database of another encoding than UTF8 (E009), when `migrate` or `check --database` asks.
+
+    LATIN1 refuses a name such as Łucja in the middle of a request; SQL_ASCII keeps bytes whose letters nobody knows.
+    """
+    if "default" not in (databases or ()) or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        encoding = cursor.fetchone()[0]
+    if encoding == "UTF8":
+        return []
+    return [
+        Error(
+            f"The database's encoding is {encoding}.",
+            hint="Create it anew: CREATE DATABASE semtas TEMPLATE template0 ENCODING 'UTF8'.",
+            id="notificacao.E009",
+        )
+    ]
 
 
 @register()

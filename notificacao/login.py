@@ -5,7 +5,6 @@ import functools
 import hashlib
 import math
 import secrets
-import unicodedata
 from collections.abc import Callable
 
 from django.contrib.auth.hashers import make_password
@@ -81,12 +80,7 @@ def even_out(name: str) -> None:
 def _person(name: str) -> Person | None:
     if "\x00" in name:  # PostgreSQL takes no such text, not even to look for it
         return None
-    return Person.objects.filter(username=_as_looked_up(name)).only("public_id", "password").first()
-
-
-def _as_looked_up(name: str) -> str:
-    """Return `name` as the login's form reads it: django.contrib.auth.forms.UsernameField."""
-    return unicodedata.normalize("NFKC", name.strip())
+    return Person.named(name).only("public_id", "password").first()
 
 
 def _take(request: HttpRequest) -> float:
@@ -97,7 +91,7 @@ def _take(request: HttpRequest) -> float:
     name = request.POST.get("username", "")
     if device := _device_of(request, name):
         return rates.take(f"login:device:{device}", Rate(*conf.RATE_LOGIN))
-    folded = hashlib.sha256(_as_looked_up(name).casefold().encode(errors="replace")).hexdigest()
+    folded = hashlib.sha256(Person.normalize_username(name.strip()).casefold().encode(errors="replace")).hexdigest()
     return max(
         rates.take_many(
             [

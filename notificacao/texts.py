@@ -1,7 +1,9 @@
 """Check what the parts of a notification may hold, whoever writes it. All is pure, and raises ValueError in pt-BR."""
 
 import json
+import math
 import re
+import unicodedata
 from typing import Any
 
 from django.conf import settings
@@ -12,15 +14,28 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _NOT_JSON = "só aceita o que cabe em JSON"
 # Unicode's category Cc without the newline, its line and paragraph separators, and what changes the writing direction
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SEEN = "LNPS"  # Unicode's categories of what leaves ink: letters, numbers, punctuation, symbols
+_INKLESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers of Hangul and Braille, which count as letter or symbol
+_LONG_NUMBER = re.compile(r"[0-9]{309,}")  # a double has no more places before its point
 _PATH = re.compile(r"/(?![/\\]).*")
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
 
 def plain(text: str) -> str:
-    """Return `text`, which may have several lines but no control characters. Raises ValueError."""
+    """Return `text`, which may have several lines but no control characters, and shows something unless it is empty.
+
+    Raises ValueError.
+    """
     if _CONTROL.search(text):
         raise ValueError("caracteres de controle não são aceitos")
+    if text and not is_visible(text):
+        raise ValueError("nada nele se vê: escreva um texto")
     return text
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a reader sees anything of `text`."""
+    return any(unicodedata.category(one)[0] in _SEEN and one not in _INKLESS for one in text)
 
 
 def one_line(text: str) -> str:
@@ -60,12 +75,23 @@ def _json(data: dict[str, Any]) -> bytes:
     NUL, a set.
     """
     try:
-        text = _encode(data).encode()
+        written = _encode(data)
+        text = written.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(_NOT_JSON) from error
     if b"\\u0000" in text:
         raise ValueError(_NOT_JSON)
+    if _LONG_NUMBER.search(written):
+        json.loads(written, parse_int=_double)
     return text
+
+
+def _double(digits: str) -> float:
+    """Return the number as a browser reads it. Raises ValueError where that is infinity."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("há um número que o navegador lê como infinito: escreva-o entre aspas")
+    return number
 
 
 def depth_of(data: Any) -> int:

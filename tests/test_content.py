@@ -124,6 +124,44 @@ def test_a_message_may_have_lines_but_a_title_and_a_link_have_one():
     assert set(errors_of(link="/um\n/dois")) == {"link"}
 
 
+INKLESS = [
+    *(
+        "\u200b",
+        "\u2060\u2060",
+        "\u3164",
+        "\u115f\u1160",
+        "\uffa0",
+        "\u2800",
+        "\u0301",
+        "\ufe0f",
+        "\U000e0041",
+        "\u00ad",
+    )
+]
+
+
+@pytest.mark.parametrize("text", [*INKLESS, "".join(INKLESS), "\u2800 \u3164", "\ue000"])
+@pytest.mark.parametrize("field", ["title", "message"])
+def test_a_text_of_which_nothing_is_seen_is_refused(field, text):
+    assert errors_of(**{field: text}) == {field: "nada nele se vê: escreva um texto"}
+
+
+@pytest.mark.parametrize("text", ["!", "7", "한", "👩🏽\u200d👧", "e\u0301", "\u200bé", "→"])
+def test_a_text_of_which_something_is_seen_is_not(text):
+    assert notice(title=text, message=text).title == text
+
+
+@pytest.mark.parametrize("number", [10**309, -(10**400), [{"valor": 2 * 10**308}]])
+def test_a_number_that_a_browser_reads_as_infinity_is_refused_and_says_what_to_do(number):
+    told = "há um número que o navegador lê como infinito: escreva-o entre aspas"
+    assert errors_of(data={"a": number}) == {"data": told}
+
+
+@pytest.mark.parametrize("number", [10**308, -(10**308), 1.7e308, "9" * 400])
+def test_a_number_that_a_browser_reads_passes_and_so_does_one_in_quotes(number):
+    assert notice(data={"a": number}).data == {"a": number}
+
+
 def test_accents_and_emoji_are_no_control_characters():
     text = "Benefício 👩🏽‍👧 concedido – até já"
     assert notice(title=text, message=text).title == text

@@ -4,7 +4,7 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from notificacao.models.log import LogPositionField
 
@@ -38,7 +38,13 @@ class Person(AbstractUser):
 
     @transaction.atomic  # the revocation of tokens is written together with the change that calls for it
     def save(self, *args, **kwargs) -> None:
+        self.username = self.normalize_username(self.username)
         super().save(*args, **kwargs)
+
+    @classmethod
+    def named(cls, *names: str) -> QuerySet["Person"]:
+        """Return the people of these user names, however their accents are encoded."""
+        return cls.objects.filter(username__in=[cls.normalize_username(name.strip()) for name in names])
 
     def lock(self) -> None:
         """Hold this person's row until the end of the transaction: what two devices change, they change in turn.

@@ -16,6 +16,7 @@ from pydantic import (
 
 from notificacao import texts
 from notificacao.content import Content
+from notificacao.models import Person
 from notificacao.producing.faults import LISTED, Fault, Faulty
 from notificacao.sentences import sentence_for
 
@@ -25,6 +26,8 @@ _FIELDS_MAX = 50  # of one object; all that there are together are fewer
 
 _Name = Annotated[str, Field(min_length=1, max_length=150), AfterValidator(texts.one_line)]
 # The first name that is none ends the list: two million of them in one request would be two million sentences.
+_PersonName = Annotated[_Name, AfterValidator(Person.normalize_username)]  # as people are kept
+_PersonNames = Annotated[tuple[_PersonName, ...], Field(max_length=PEOPLE_MAX, fail_fast=True)]
 _Names = Annotated[tuple[_Name, ...], Field(max_length=PEOPLE_MAX, fail_fast=True)]
 _Count = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -36,7 +39,7 @@ class _Shape(BaseModel):
 class Recipients(_Shape):
     """Name people by user name, units by code, benefits by slug."""
 
-    people: _Names = ()
+    people: _PersonNames = ()
     units: _Names = ()
     benefits: _Names = ()
     everybody: bool = False
@@ -54,11 +57,11 @@ class MatterOrder(_Shape):
     protocol: Annotated[str, Field(max_length=40)] = ""
     unit: _Name | None = None
     benefit: _Name | None = None
-    tecnico: _Name | None = None
-    aprovador: _Name | None = None
-    liberador: _Name | None = None
-    requester: _Name | None = None
-    pendencia_author: _Name | None = None
+    tecnico: _PersonName | None = None
+    aprovador: _PersonName | None = None
+    liberador: _PersonName | None = None
+    requester: _PersonName | None = None
+    pendencia_author: _PersonName | None = None
     court_order: bool = False
     days_left: _Count | None = None
     hours_left: _Count | None = None

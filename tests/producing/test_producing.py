@@ -216,6 +216,18 @@ def test_somebody_inactive_is_nobody(system, ana):
     assert faults(system.post(to(people=["ana"]))) == [(0, "recipients.people.0", "unknown_recipient")]
 
 
+@pytest.mark.parametrize("kept", ["jos\u00e9", "jose\u0301"])
+@pytest.mark.parametrize("asked", ["jos\u00e9", "jose\u0301", "\uff4aos\u00e9"])
+def test_a_user_name_is_found_however_its_accents_are_encoded(system, kept, asked):
+    jose = Person.objects.create_user("x")
+    jose.username = kept
+    jose.save()
+    assert jose.username == "jos\u00e9"
+    assert system.post(to(people=[asked])).status_code == 201
+    assert Notification.objects.filter(channel=audiences.channel_for_user(jose)).exists()
+    assert list(Person.named(asked)) == [jose]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

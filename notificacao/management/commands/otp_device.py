@@ -18,7 +18,7 @@ class Command(BaseCommand):
             raise CommandError("ADMIN_OTP=false: defina ADMIN_OTP=true e rode manage.py migrate.")
         from django_otp.plugins.otp_totp.models import TOTPDevice
 
-        person = Person.objects.filter(username=username).first()
+        person = Person.named(username).first()
         if person is None:
             raise CommandError(f"Não há pessoa com o nome de usuário {username}.")
         TOTPDevice.objects.filter(user=person).delete()

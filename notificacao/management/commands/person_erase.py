@@ -14,7 +14,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="elimina; sem isto só diz o que seria eliminado")
 
     def handle(self, *, username: str, yes: bool, **options) -> None:
-        person = Person.objects.filter(username=username).first()
+        person = Person.named(username).first()
         if person is None:
             raise CommandError(f"Não há pessoa com o nome de usuário {username}.")
         for name, count in data_subject.to_erase(person).items():

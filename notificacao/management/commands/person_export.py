@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("username", metavar="NAME")
 
     def handle(self, *, username: str, **options) -> None:
-        person = Person.objects.filter(username=username).first()
+        person = Person.named(username).first()
         if person is None:
             raise CommandError(f"Não há pessoa com o nome de usuário {username}.")
         found = data_subject.export(person, by="manage.py")
