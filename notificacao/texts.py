@@ -51,7 +51,7 @@ def is_our_host(host: str) -> bool:
 
 
 def our_hosts() -> list[str]:
-    """Return the hosts of this site, and the patterns for them, as Django takes them: an empty list is full in DEBUG."""
+    """Return the hosts of this site, and the patterns for them, as Django takes them: in DEBUG some by default."""
     return settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
 
 

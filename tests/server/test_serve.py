@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -173,6 +174,15 @@ def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
 def test_a_second_server_on_the_same_sqlite_file_is_refused(server, environment):
     address(server)
     assert "com SQLite há um só" in serve_in_vain(environment)
+
+
+def test_nor_does_a_link_to_the_file_or_to_its_folder_make_it_another(server, environment, tmp_path):
+    address(server)
+    file = Path(environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    (tmp_path / "file.sqlite3").symlink_to(file)
+    (tmp_path / "folder").symlink_to(file.parent)
+    for link in (tmp_path / "file.sqlite3", tmp_path / "folder" / file.name):
+        assert "com SQLite há um só" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{link}"})
 
 
 def test_a_mixture_that_cannot_work_is_refused_before_anything_starts(environment):
