@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "semtas.middleware.RequestLog",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "semtas.middleware.permissions_policy",
+    "semtas.middleware.RefuseWhatNoColumnHolds",
     "semtas.middleware.AnswerBusy",
     "semtas.middleware.in_one_thread",
 ]
