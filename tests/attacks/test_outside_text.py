@@ -23,6 +23,7 @@ NOT_IN_THE_COLUMN = [
     "a\x00b",
     "9" * 30,
     "9" * 5_000,
+    "000000001" + "9" * 30,
     "-" + "9" * 30,
     "9223372036854775808",
     "1e400",
@@ -118,6 +119,14 @@ def test_no_parameter_of_a_page_or_call_is_answered_by_a_fault(outside, ana, tex
     assert outside.post("/api/v1/receipts/", [receipt], "application/json").status_code == 400
     huge = {"id": str(uuid.uuid4()), "transport": "sse", "held_ms": 10**30}
     assert outside.post("/api/v1/receipts/", [huge], "application/json").status_code == 400
+
+
+@pytest.mark.parametrize("text", NOT_IN_THE_COLUMN)
+def test_no_such_text_limits_a_catch_up(outside, ana, text):
+    outside.force_login(ana)
+    position = outside.get("/api/v1/session/").json()["position"]
+    answer = outside.get("/api/v1/notifications/", {"after": position, "limit": text})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 @pytest.mark.parametrize("seq", ["9223372036854775807", "9223372036854775808", "9999999999999999999"])
