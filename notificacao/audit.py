@@ -9,11 +9,14 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
+_BATCH = 1_000  # events
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet reads a cell that begins with one as a formula
 
 
@@ -53,6 +56,19 @@ def this_console() -> str:
         return f"{getpass.getuser()}@{platform.node()}"
     except (KeyError, OSError):  # a container's user may have no name
         return platform.node()
+
+
+def in_batches(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
+    """Yield `events`, the newest first, of which `_BATCH` at a time are in memory.
+
+    Whoever reads slowly holds no connection meanwhile, unless within a transaction of the caller's.
+    """
+    last = None
+    while batch := list((events if last is None else events.filter(pk__lt=last)).order_by("-pk")[:_BATCH]):
+        last = batch[-1].pk
+        if not connection.in_atomic_block:
+            connection.close()
+        yield from batch
 
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:

@@ -73,12 +73,13 @@ def served_here_alone() -> Iterator[None]:
     """Hold the lock beside the SQLite file, until the end of the block or of the process. Raises ServedAlready.
 
     Each of two processes would have streams that the other's wakes do not reach. PostgreSQL is for many: no lock there.
+    The lock is beside the file itself, whatever links lead to it.
     """
     name = str(connection.settings_dict["NAME"])
     if connection.vendor != "sqlite" or ":memory:" in name:
         yield
         return
-    with open(f"{name}.lock", "a") as lock:
+    with open(f"{os.path.realpath(name)}.lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

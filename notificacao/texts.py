@@ -7,6 +7,7 @@ import unicodedata
 from typing import Any
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 DATA_MAX = 4_096  # bytes of JSON
 DATA_DEPTH_MAX = 16  # objects and lists within each other; the encoder of the streams fails at some depth
@@ -53,9 +54,20 @@ def link(link: str) -> str:
     if not link or _PATH.fullmatch(link):
         return one_line(link)
     host = _HTTPS.match(link)
-    if not host or host[1] not in settings.ALLOWED_HOSTS:
+    if not host or not is_our_host(host[1]):
         raise ValueError("use um caminho que comece com / ou um endereço https deste sistema")
     return one_line(link)
+
+
+def is_our_host(host: str) -> bool:
+    """Tell whether `host`, perhaps with a port, is one of this site's, as Django reads ALLOWED_HOSTS."""
+    name, _ = split_domain_port(host)
+    return bool(name) and validate_host(name, our_hosts())
+
+
+def our_hosts() -> list[str]:
+    """Return the hosts of this site, and the patterns for them, as Django takes them: in DEBUG some by default."""
+    return settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
 
 
 def data(data: Any) -> Any:

@@ -6,13 +6,17 @@ request.
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 import structlog
+from django.conf import settings
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import OperationalError
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
+from django.views.defaults import bad_request
 from django_structlog.middlewares import RequestMiddleware
 
 from notificacao import audit
@@ -23,6 +27,7 @@ from notificacao.pages import busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 _NOBODYS = {"/health/live", "/health/ready", "/health/ably", "/metrics"}  # what must answer without the database
+_NO_VALUE = re.compile(r"^Field '\w+' expected a number but got|cannot contain NUL")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -109,6 +114,40 @@ class AnswerBusy:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer to `error`; None where it is another one."""
         return busy.answer(request, error) if is_busy(error) or isinstance(error, TooManyLogins) else None
+
+
+class RefuseWhatNoColumnHolds:
+    """Answer 400 where the admin is asked for NUL, or for a number or moment for which the database has no place.
+
+    Django hands on what its filters are given, and a page of ours asks for none of it.
+    """
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]):
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the view's answer, unless the address has NUL in it. Raises SuspiciousOperation."""
+        if _is_of_the_admin(request) and "\x00" in request.path + unquote(request.META["QUERY_STRING"]):
+            raise SuspiciousOperation("NUL in an address")
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Return the answer to `error` where the database has no place for what was asked; None where it is another."""
+        if _is_of_the_admin(request) and _has_no_place(error):
+            return bad_request(request, error)
+        return None
+
+
+def _has_no_place(error: Exception) -> bool:
+    """Tell whether the database, or Django on the way to it, refused a value; for some of them only the words tell."""
+    refused = isinstance(error, ValueError) and _NO_VALUE.search(str(error))
+    return bool(refused) or isinstance(error, OverflowError | DataError)
+
+
+def _is_of_the_admin(request: HttpRequest) -> bool:
+    return request.path.startswith(f"/{settings.ADMIN_PATH}")
 
 
 @sync_only_middleware

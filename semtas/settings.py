@@ -16,7 +16,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from semtas import csp
+from semtas import csp, sqlite
 from semtas.env_file import EnvFile, Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -162,6 +162,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "semtas.middleware.permissions_policy",
     "semtas.middleware.not_stored",
+    "semtas.middleware.RefuseWhatNoColumnHolds",
     "semtas.middleware.AnswerBusy",
     "semtas.middleware.in_one_thread",
 ]
@@ -208,18 +209,22 @@ USE_I18N = True
 
 # --- Data -----------------------------------------------------------------------------------
 
-VAR_DIR = BASE_DIR / "var"
-VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))  # made by whoever writes there first
+if not VAR_DIR.is_absolute() or (os.path.exists(VAR_DIR) and not os.path.isdir(VAR_DIR)):
+    raise ImproperlyConfigured(f"VAR_DIR={str(VAR_DIR)!r} is no folder: use an absolute path, such as /var/lib/semtas.")
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SQLITE_WAIT = setting(env.float, "SQLITE_WAIT", 2.0, unit="seconds", minimum=0.1, maximum=60)
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'semtas.sqlite3'}")}
+_url = env.str("DATABASE_URL", default="")
+_embedded = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(VAR_DIR / "semtas.sqlite3")}
+DATABASES: dict[str, dict] = {"default": env.db_url_config(_url) if _url else _embedded}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": SQLITE_WAIT,
         "cached_statements": 16,  # a batch of hundreds has a statement of its own, of 100 KB: 128 a thread add up
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        **({} if _url else {"factory": sqlite.Connection}),
     }
 DATABASE_POOL_MIN = setting(env.int, "DATABASE_POOL_MIN", 0, unit="connections", minimum=0, maximum=100)
 DATABASE_POOL_MAX = setting(env.int, "DATABASE_POOL_MAX", 20, unit="connections", minimum=16, maximum=500)

@@ -67,6 +67,7 @@ class OpenStream:
             "method": method,
             "path": "/api/v1/stream/",
             "client": ("127.0.0.1", 50_000),
+            "server": ("127.0.0.1", 8_000),
             "query_string": urlencode(query).encode(),
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }

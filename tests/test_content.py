@@ -184,14 +184,24 @@ def test_a_link_leads_to_a_path_or_an_https_address_of_this_site(link):
     assert notice(link=link).link == link
 
 
-@pytest.mark.parametrize(("link", "leads"), LINKS["links"][1:])
-def test_links_are_judged_as_the_page_judges_them(settings, link, leads):
-    settings.ALLOWED_HOSTS = LINKS["hosts"]
+CASES = [(LINKS["hosts"], *link) for link in LINKS["links"][1:]] + LINKS["by_hosts"]
+
+
+@pytest.mark.parametrize(("hosts", "link", "leads"), CASES)
+def test_links_are_judged_as_the_page_judges_them_and_django_its_hosts(settings, hosts, link, leads):
+    settings.ALLOWED_HOSTS = hosts
     if leads:
         assert texts.link(link) == link
     else:
         with pytest.raises(ValueError, match=r"use |controle"):
             texts.link(link)
+
+
+def test_without_hosts_this_machine_is_ours_in_debug_alone(settings):
+    settings.ALLOWED_HOSTS = []
+    assert not texts.is_our_host("localhost")
+    settings.DEBUG = True
+    assert texts.is_our_host("localhost:8000")
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,30 @@ def test_without_any_variable_the_project_runs_embedded(monkeypatch):
     assert settings["ABLY_API_KEY"] == ""
 
 
+def test_the_settings_make_no_folder_and_the_first_connection_does(monkeypatch, tmp_path):
+    folder = tmp_path / "a#b?c%20" / "var"
+    database = load(monkeypatch, VAR_DIR=str(folder))["DATABASES"]["default"]
+    assert not folder.parent.exists()
+    database["OPTIONS"]["factory"](database["NAME"]).close()
+    assert [file.name for file in folder.iterdir()] == ["semtas.sqlite3"]
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_is_named_for_another_database_is_not_made(monkeypatch):
+    assert (
+        "factory"
+        not in load(monkeypatch, DATABASE_URL="sqlite:////nowhere/a.sqlite3")["DATABASES"]["default"]["OPTIONS"]
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("ABLY_TOKEN_TTL", "59"),
         ("ABLY_TOKEN_TTL", "3601"),
         ("ABLY_TOKEN_TTL", "um"),
+        ("VAR_DIR", "var"),
+        ("VAR_DIR", __file__),
         ("ADMIN_PATH", "admin"),
         ("ADMIN_PATH", "../"),
         ("ADMIN_OTP", "yes"),

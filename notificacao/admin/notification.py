@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -22,6 +23,7 @@ from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.admin.wording import Wording
 from notificacao.content import InvalidNotification
+from notificacao.database import in_one_transaction
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
 
@@ -55,6 +57,16 @@ def recipients(channels: Iterable[str]) -> dict[str, str]:
     owners = audiences.owners(channels)
     names = {channel: str(owners.get(channel, f"{channel} (não existe mais)")) for channel in channels}
     return names | {audiences.SYSTEM_CHANNEL: "Todos"}
+
+
+@in_one_transaction
+def _send_again(pks: QuerySet, request: HttpRequest) -> int:
+    """Let those of `pks` that failed be sent again, on record by who asked for it; return how many they are."""
+    again = claims.send_again(pks)
+    if again:
+        who, ip = request.user.public_id, audit.address_of(request)
+        audit.record(AuditEvent.Action.SENT_AGAIN, who=who, ip=ip, notifications=again)
+    return again
 
 
 class _ListPage(ChangeList):
@@ -230,11 +242,7 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     @asks_above_fifty
     def send_again(self, request, queryset) -> None:
         within = staff_scope.to_send_again(request.user).narrow(queryset)
-        again = claims.send_again(within.values("pk"))
-        if again:
-            who, ip = request.user.public_id, audit.address_of(request)
-            audit.record(AuditEvent.Action.SENT_AGAIN, who=who, ip=ip, notifications=again)
-        match again:
+        match _send_again(within.values("pk"), request):
             case 0:
                 self.message_user(request, "Nada foi enviado: nenhuma delas havia falhado.", messages.WARNING)
             case 1:

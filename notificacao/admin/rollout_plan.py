@@ -1,5 +1,6 @@
 """Show where the rollout stands and why, and let staff act on it, each time with a reason."""
 
+import re
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -65,7 +66,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
     def _act(self, request: HttpRequest) -> HttpResponse:
         """Carry out the act that was posted; the plan itself judges permission, version and reason."""
         name, version = request.POST.get("act", ""), request.POST.get("version", "")
-        if name not in ACTS or not version.isdecimal():
+        if name not in ACTS or not re.fullmatch(r"[0-9]{1,9}", version):
             raise PermissionDenied
         try:
             act = getattr(rollout_plan, name)

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
-from notificacao import reading
+from notificacao import reading, texts
 from notificacao.api.notifications import NewestFirst
 from notificacao.api.problems import Problem
 from notificacao.api.session import describe
@@ -110,7 +110,7 @@ def _for_the_script(session, places: dict[str, str]) -> dict:
         "sdk": static("ably/ably.min.js"),
         "login": reverse("login"),
         "inbox": reverse("inbox"),
-        "hosts": settings.ALLOWED_HOSTS,  # those to which a link may lead
+        "hosts": texts.our_hosts(),  # those to which a link may lead
         "notification": reverse("notification", args=[NO_ID]),
         "words": words.catalogue(get_language()),
     }

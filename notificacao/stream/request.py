@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from django.http import parse_cookie
 
-from notificacao import audit
+from notificacao import audit, texts
 from notificacao.conf import conf
 from notificacao.eventlog import Cursor, InvalidCursor
 from notificacao.login_word import HEADER, is_of_login, session_key_in
@@ -90,6 +90,7 @@ NOT_LOGGED_IN = Rejection(401, "not_authenticated", "Não autenticado", "Entre e
 FORBIDDEN_LANE = Rejection(
     403, "forbidden", "Via não permitida", "A via standby é de quem está no Ably: consulte a sessão e abra a via live."
 )
+UNKNOWN_HOST = Rejection(400, "invalid_host", "Endereço desconhecido", "Este endereço não está em ALLOWED_HOSTS.")
 NOT_READY = Rejection(503, "not_ready", "Indisponível", "O fluxo ainda não está pronto: tente de novo.", retry_after=1)
 
 
@@ -113,6 +114,8 @@ class StreamRequest:
         """Read the request of an ASGI `scope`. Raises StreamRejected."""
         if scope["method"] != "GET":
             raise StreamRejected(Rejection(405, "method_not_allowed", "Método não permitido", "Use GET."))
+        if not texts.is_our_host(_host(scope)):
+            raise StreamRejected(UNKNOWN_HOST)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         headers = dict(scope["headers"])
         session_key = _session_key(headers.get(b"cookie", b"").decode("latin-1"))
@@ -126,6 +129,15 @@ class StreamRequest:
             address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
             can_verify=query.get("ed25519") != "false",
         )
+
+
+def _host(scope: Mapping) -> str:
+    """Return the host that was asked for, as Django does: the header, or else the server's own address.
+
+    Of two headers Django makes one text, which is no host.
+    """
+    told = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    return ",".join(told) if told else str((scope.get("server") or ("",))[0])
 
 
 def _session_key(cookie: str) -> str:

@@ -1,12 +1,32 @@
 """The audit trail in the admin: found by person, read by whoever may, changed by nobody."""
 
-import pytest
-from django.urls import reverse
+import csv
+from datetime import timedelta
 
-from notificacao import audit
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.urls import reverse
+from django.utils import timezone
+
+from notificacao import audit, retention
+from notificacao.admin import audit as audit_admin
 from notificacao.models import AuditEvent
 
 LIST = reverse("admin:notificacao_auditevent_changelist")
+
+
+def pieces_of(answer, meanwhile=lambda: None):
+    """What comes of a file; `meanwhile` is called once after its first line has come."""
+
+    async def read():
+        pieces = []
+        async for piece in answer:
+            pieces.append(piece.decode())
+            if len(pieces) == 2:
+                await sync_to_async(meanwhile)()
+        return pieces
+
+    return async_to_sync(read)()
 
 
 @pytest.fixture
@@ -55,7 +75,22 @@ def test_it_is_exported_as_a_table_and_that_is_on_record(admin_client, admin_use
     answer = admin_client.post(LIST, {"action": "export", "_selected_action": list(refused)})
     assert answer["Content-Type"].startswith("text/csv")
     assert "no-store" in answer["Cache-Control"]
-    assert answer.content.decode().count('"token_refused"') == 2
-    assert '"token_issued"' not in answer.content.decode()
+    table = "".join(pieces_of(answer))
+    assert table.startswith('\ufeff"at"')
+    assert table.count('"token_refused"') == 2
+    assert '"token_issued"' not in table
     event = AuditEvent.objects.first()
     assert (event.action, event.who, event.data) == ("audit_exported", admin_user.public_id, {"events": 2})
+
+
+def test_an_export_goes_out_while_it_is_read(admin_client, monkeypatch):
+    """What retention takes meanwhile does not come: it was not read before the first line went out."""
+    monkeypatch.setattr(audit, "_BATCH", 2)
+    monkeypatch.setattr(audit_admin, "_PIECE", 1)
+    long_ago = timezone.now() - timedelta(days=9_000)
+    for name, at in [("antiga", long_ago), ("ana", timezone.now()), ("bia", timezone.now()), ("caio", timezone.now())]:
+        AuditEvent.objects.create(action="token_issued", who=name, at=at)
+    answer = admin_client.post(LIST, {"action": "export", "_selected_action": [0], "select_across": 1})
+    pieces = pieces_of(answer, meanwhile=retention.clear_the_rest)
+    assert [next(csv.reader([piece]))[2] for piece in pieces[1:]] == ["who", "caio", "bia", "ana"]
+    assert AuditEvent.objects.first().data == {"events": 4}

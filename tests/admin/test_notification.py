@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences, wakes
@@ -173,6 +173,17 @@ def test_the_button_sends_a_failed_one_again_under_its_own_id(as_operator, faile
     assert told(response) == ["1 notificação voltou à fila de envio."]
     again = Notification.objects.get()
     assert (again.dispatch_state, again.error, again.public_id) == ("pending", "", failed.public_id)
+
+
+def test_what_cannot_be_put_on_record_is_not_sent_again(as_operator, failed, monkeypatch):
+    def away(*args, **kwargs):
+        raise DatabaseError
+
+    monkeypatch.setattr(notification_admin.audit, "record", away)
+    for address, form in [(send_again(failed), {}), (LIST, {"action": "send_again", "_selected_action": [failed.pk]})]:
+        with pytest.raises(DatabaseError):
+            as_operator.post(address, form)
+        assert state(failed) == "failed"
 
 
 def test_the_action_sends_the_failed_ones_among_the_chosen_again(as_operator, failed):

@@ -86,7 +86,9 @@ def test_who_may_only_look_is_offered_nothing_and_may_do_nothing(client, viewer)
     assert not RolloutEvent.objects.exists()
 
 
-@pytest.mark.parametrize("wrong", [{"act": "kill"}, {"act": "_do"}, {"version": "um"}, {"version": ""}])
+@pytest.mark.parametrize(
+    "wrong", [{"act": "kill"}, {"act": "_do"}, {"version": "um"}, {"version": ""}, {"version": "9" * 5_000}]
+)
 def test_what_no_page_sends_is_refused(page, wrong):
     assert page.post(PAGE, {"act": "start", "version": "0", "reason": "x"} | wrong).status_code == 403
     assert not RolloutEvent.objects.exists()

@@ -15,13 +15,14 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import AdminSite, site
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import override_settings
 from django.urls import clear_url_caches
 from django_otp.oath import TOTP
 
 import notificacao.admin
 import semtas.urls
+from notificacao import audit
 from notificacao.models import AuditEvent, Person
 from tests.live.ably_server import ROOT
 
@@ -194,6 +195,16 @@ def test_a_new_device_takes_the_place_of_the_old_one_and_is_on_record(devices, t
     assert devices.get(user=telephone.user).bin_key != telephone.bin_key
     given = AuditEvent.objects.get(action="role_given")
     assert (given.who, given.data) == ("manage.py", {"to": telephone.user.public_id, "given": ["second device"]})
+
+
+def test_a_device_that_cannot_be_put_on_record_takes_nobodys_place(devices, telephone, monkeypatch):
+    def away(*args, **kwargs):
+        raise DatabaseError
+
+    monkeypatch.setattr(audit, "record", away)
+    with pytest.raises(DatabaseError):
+        otp_device("dora")
+    assert devices.get(user=telephone.user).bin_key == telephone.bin_key
 
 
 def test_a_name_that_is_nobodys_gets_no_device(devices):

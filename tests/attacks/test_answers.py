@@ -1,7 +1,6 @@
 """What is left behind, or open to be misread, in answers: copies in caches, missing headers, files that others read."""
 
 import os
-import re
 import stat
 from pathlib import Path
 
@@ -68,8 +67,3 @@ def test_nobody_else_reads_the_sqlite_file_nor_what_is_beside_it(db):
         file.chmod(0o644)
     database.keep_private(connection)
     assert {stat.S_IMODE(os.stat(file).st_mode) for file in files} == {0o600}
-
-
-def test_var_is_made_for_its_owner_alone():
-    made = re.findall(r"VAR_DIR\.mkdir\((.*)\)", Path("semtas/settings.py").read_text())
-    assert made == ["mode=0o700, exist_ok=True"]

@@ -1,13 +1,16 @@
 """What is no address, no key, no number, no moment: no door answers it by a fault, and none keeps it."""
 
 import uuid
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.contrib import admin as site
+from django.db import connection
 from django.test import Client
 
 from notificacao import audit
-from notificacao.models import AuditEvent
+from notificacao.models import AuditEvent, Person
 from notificacao.stream.request import StreamRequest
 from tests.stream.test_request import scope
 
@@ -19,6 +22,8 @@ NOT_IN_THE_COLUMN = [
     "%00",
     "a\x00b",
     "9" * 30,
+    "9" * 5_000,
+    "000000001" + "9" * 30,
     "-" + "9" * 30,
     "9223372036854775808",
     "1e400",
@@ -38,6 +43,12 @@ NOT_IN_THE_COLUMN = [
 def outside():
     """A browser that shows the error page where a view fails."""
     return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def admin(outside):
+    outside.force_login(Person.objects.create_superuser("root", password="segredo-de-teste"))
+    return outside
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
@@ -110,6 +121,14 @@ def test_no_parameter_of_a_page_or_call_is_answered_by_a_fault(outside, ana, tex
     assert outside.post("/api/v1/receipts/", [huge], "application/json").status_code == 400
 
 
+@pytest.mark.parametrize("text", NOT_IN_THE_COLUMN)
+def test_no_such_text_limits_a_catch_up(outside, ana, text):
+    outside.force_login(ana)
+    position = outside.get("/api/v1/session/").json()["position"]
+    answer = outside.get("/api/v1/notifications/", {"after": position, "limit": text})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
 @pytest.mark.parametrize("seq", ["9223372036854775807", "9223372036854775808", "9999999999999999999"])
 def test_a_place_beyond_any_log_is_refused(outside, ana, seq):
     outside.force_login(ana)
@@ -117,3 +136,48 @@ def test_a_place_beyond_any_log_is_refused(outside, ana, seq):
     assert outside.get("/api/v1/notifications/", {"after": f"{epoch}.{seq}"}).status_code in (400, 410)
     answer = outside.post("/api/v1/notifications/read-all/", {"up_to": f"{epoch}.{seq}"}, "application/json")
     assert answer.status_code < 500
+
+
+ADMINS = sorted(f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in site.site._registry)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["\x00", "-" + "9" * 30, "9" * 5_000, "1e400", "9999-12-31T23:59:59-12:00", "zz", "\ud7ff"]
+)
+def test_no_address_of_the_admin_is_answered_by_a_fault(admin, text):
+    for path in ADMINS:
+        for name in ("q", "id", "id__exact", "pk__in", "at__gte", "created_at__gte", "p", "o", "e", "action__exact"):
+            assert admin.get(path, {name: text}).status_code < 500, (path, name)
+        chosen = {"action": "delete_selected", "_selected_action": text}
+        assert admin.post(path, chosen).status_code < 500, path
+        for tail in ("change/", "history/", "delete/"):
+            assert admin.get(f"{path}{quote(text, safe='', errors='replace')}/{tail}").status_code < 500, (path, tail)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "auditevent/?action__exact=%00",
+        "auditevent/?q=a%00b",
+        "breakerstate/%00/change/",
+    ],
+)
+def test_the_admin_says_that_it_does_not_understand(admin, address):
+    assert admin.get(f"/admin/notificacao/{address}").status_code == 400
+
+
+@pytest.mark.parametrize("key", ["abc", "9" * 5_000])
+def test_an_act_on_a_row_that_can_be_none_is_not_understood(admin, key):
+    chosen = {"action": "delete_selected", "_selected_action": key}
+    assert admin.post("/admin/auth/group/", chosen).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"pk__in": "1,9223372036854775808"}, {"pk__in": "-9223372036854775809"}, {"at__gte": "9999-12-31T23:59:59-12:00"}],
+)
+def test_what_sqlite_has_no_place_for_is_not_understood_there(admin, query):
+    """PostgreSQL compares it, and finds nothing."""
+    answer = admin.get("/admin/notificacao/auditevent/", query)
+    assert answer.status_code == (400 if connection.vendor == "sqlite" else 200)

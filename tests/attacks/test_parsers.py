@@ -53,7 +53,9 @@ def test_a_request_for_a_stream_is_read_or_refused(query, cookie):
     asked = urlencode(query, errors="surrogatepass").encode()
     headers = [(b"cookie", cookie), (b"last-event-id", cookie[:20])]
     try:
-        request = StreamRequest.of({"method": "GET", "query_string": asked, "headers": headers})
+        request = StreamRequest.of(
+            {"method": "GET", "server": ("localhost", 80), "query_string": asked, "headers": headers}
+        )
     except StreamRejected as rejected:
         assert rejected.rejection.status == 400
         assert all(b"\n" not in value for _, value in rejected.rejection.headers())

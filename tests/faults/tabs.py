@@ -78,6 +78,7 @@ class Line:
             "type": "http",
             "method": "GET",
             "path": "/api/v1/stream/",
+            "server": ("127.0.0.1", 8_000),
             "query_string": urlencode({"lane": lane, "cursor": cursor, "browser": browser}).encode(),
             "headers": [(b"cookie", f"sessionid={cookie}".encode())],
         }

@@ -1,6 +1,7 @@
 """The local Ably-compatible server as a process that tests start, kill and start again."""
 
 import contextlib
+import os
 import random
 import socket
 import subprocess
@@ -84,7 +85,7 @@ class AblyServer:
     def stop(self) -> None:
         """End it for good, and leave no file of it behind. Asked politely it would linger for seconds."""
         self.kill()
-        (ROOT / "var" / f"ably-server-{self.port}.json").unlink(missing_ok=True)
+        (Path(os.environ.get("VAR_DIR") or ROOT / "var") / f"ably-server-{self.port}.json").unlink(missing_ok=True)
         self._output.close()
 
     def output(self) -> str:

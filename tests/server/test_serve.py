@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -27,6 +28,21 @@ def environment(tmp_path_factory):
     for command in ("migrate", "demo"):
         subprocess.run([*manage(command), "-v", "0"], cwd=ROOT, env=environment, check=True, capture_output=True)
     return environment
+
+
+READ_ONLY = """
+import errno, os, sys
+ROOT = os.getcwd() + os.sep
+
+def refuse(event, values):
+    writes = event in ("os.mkdir", "os.rename", "os.remove") or (
+        event == "open" and isinstance(values[2], int) and values[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    ) or event == "sqlite3.connect"
+    if writes and os.path.abspath(os.fsdecode(values[0])).startswith(ROOT):
+        raise OSError(errno.EROFS, "Read-only file system", values[0])
+
+sys.addaudithook(refuse)
+"""
 
 
 def manage(*words):
@@ -173,6 +189,29 @@ def test_a_port_that_does_not_exist_is_said_in_a_sentence(environment):
 def test_a_second_server_on_the_same_sqlite_file_is_refused(server, environment):
     address(server)
     assert "com SQLite há um só" in serve_in_vain(environment)
+
+
+def test_nor_does_a_link_to_the_file_or_to_its_folder_make_it_another(server, environment, tmp_path):
+    address(server)
+    file = Path(environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    (tmp_path / "file.sqlite3").symlink_to(file)
+    (tmp_path / "folder").symlink_to(file.parent)
+    for link in (tmp_path / "file.sqlite3", tmp_path / "folder" / file.name):
+        assert "com SQLite há um só" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{link}"})
+
+
+def test_it_starts_where_the_project_itself_is_read_only(tmp_path):
+    """Whatever a process of Python would write beside the code is refused, as on a read-only root."""
+    (tmp_path / "sitecustomize.py").write_text(READ_ONLY)
+    variables = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "VAR_DIR": str(tmp_path / "var")}
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | variables
+    subprocess.run([*manage("migrate"), "-v", "0"], cwd=ROOT, env=environment, check=True)
+    process = start(environment)
+    try:
+        assert httpx.get(f"{address(process)}/health/live", timeout=PATIENCE).status_code == 200
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_mixture_that_cannot_work_is_refused_before_anything_starts(environment):

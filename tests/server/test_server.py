@@ -16,7 +16,7 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
-from notificacao import database
+from notificacao import audit, database
 from notificacao.server import serve as server
 from notificacao.server.runtime import runtime
 from tests.asgi import log_in
@@ -179,3 +179,32 @@ def test_the_kernel_asks_after_whoever_says_nothing():
 )
 def test_an_address_is_one_that_a_browser_takes(name, address):
     assert server.address_of(SimpleNamespace(getsockname=lambda: name)) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "address"),
+    [
+        ("127.0.0.1", ["203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["198.51.100.1, 203.0.113.7, 10.1.2.3"], "203.0.113.7"),
+        ("127.0.0.1", ["198.51.100.1", "203.0.113.7", "10.1.2.3"], "203.0.113.7"),
+        ("10.1.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+        ("127.0.0.1", ["203.0.113.7:4711, 10.1.2.3"], "203.0.113.7"),
+        ("127.0.0.1", ["[2001:db8::7]:4711, 10.1.2.3"], "2001:db8::7"),
+        ("127.0.0.1", ["198.51.100.1, unknown"], None),
+        ("127.0.0.1", ["10.1.2.4, 10.1.2.3"], "10.1.2.4"),
+        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9"),
+    ],
+)
+async def test_of_forwarded_addresses_the_right_most_that_is_no_proxy_of_ours_counts(settings, peer, told, address):
+    settings.FORWARDED_ALLOW_IPS = ["127.0.0.1", "10.1.0.0/16"]
+    seen = []
+
+    async def application(scope, receive, send):
+        seen.append(audit.address_in(scope))
+
+    config = server.configuration()
+    config.app = application
+    config.load()
+    headers = [(b"x-forwarded-for", line.encode()) for line in told]
+    await config.loaded_app({"type": "http", "client": (peer, 50_000), "headers": headers}, None, None)
+    assert seen == [address]

@@ -24,6 +24,7 @@ def scope(query="", method="GET", **headers):
     """As an ASGI server hands it over; `last_event_id` stands for `last-event-id`."""
     return {
         "type": "http",
+        "server": ("localhost", 8_000),
         "method": method,
         "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()],
@@ -43,6 +44,28 @@ def test_a_bare_request_is_for_the_live_lane_from_now_on_by_nobody():
 def test_the_address_is_that_of_the_connection():
     assert StreamRequest.of(scope() | {"client": ("10.0.0.1", 4_000)}).address == "10.0.0.1"
     assert StreamRequest.of(scope() | {"client": None}).address == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [
+        ("semtas.example", True),
+        ("um.semtas.example:8443", True),
+        ("SEMTAS.example", True),
+        ("o.example", False),
+        ("", False),
+    ],
+)
+def test_the_host_is_checked_as_every_other_view_checks_it(settings, host, ours):
+    settings.ALLOWED_HOSTS = [".semtas.example"]
+    if ours:
+        assert StreamRequest.of(scope(host=host)).lane is Lane.LIVE
+    else:
+        assert (rejected(host=host).status, rejected(host=host).code) == (400, "invalid_host")
+    twice = scope() | {"headers": [(b"host", b"semtas.example")] * 2}
+    with pytest.raises(StreamRejected):
+        StreamRequest.of(twice)
+    assert rejected().code == "invalid_host"  # without the header the server's own address counts
 
 
 def test_all_that_can_be_asked_is_read():

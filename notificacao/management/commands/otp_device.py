@@ -1,6 +1,7 @@
 """Make a second device for a person's logins in the admin, for ADMIN_OTP: `manage.py otp_device NAME`."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from notificacao import audit
 from notificacao.conf import conf
@@ -21,7 +22,8 @@ class Command(BaseCommand):
         person = Person.named(username).first()
         if person is None:
             raise CommandError(f"Não há pessoa com o nome de usuário {username}.")
-        TOTPDevice.objects.filter(user=person).delete()
-        device = TOTPDevice.objects.create(user=person, name="manage.py", confirmed=True)
-        audit.record(AuditEvent.Action.ROLE_GIVEN, who="manage.py", to=person.public_id, given=["second device"])
+        with transaction.atomic():
+            TOTPDevice.objects.filter(user=person).delete()
+            device = TOTPDevice.objects.create(user=person, name="manage.py", confirmed=True)
+            audit.record(AuditEvent.Action.ROLE_GIVEN, who="manage.py", to=person.public_id, given=["second device"])
         self.stdout.write(device.config_url)

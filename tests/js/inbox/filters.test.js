@@ -42,3 +42,5 @@ test.each([
 ])("?%s leaves something out: %s", (query, does) => expect(narrows(new URLSearchParams(query))).toBe(does));
 
 test.each(LINKS.links)("the link %s leads somewhere: %s", (link, does) => expect(isSafe(link, LINKS.hosts)).toBe(does));
+
+test.each(LINKS.by_hosts)("of the hosts %s is the link %s: %s", (hosts, link, does) => expect(isSafe(link, hosts)).toBe(does));

@@ -3,12 +3,24 @@
 import { part } from "./part.js";
 
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/; // as in texts.py
+const HOST = /^([a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+\])(?::[0-9]+)?$/; // as in Django's split_domain_port
+
+/** Tell whether `host`, perhaps with a port, is one of `hosts`, as Django reads ALLOWED_HOSTS (texts.is_our_host). */
+function isOurs(/** @type {string} */ host, /** @type {string[]} */ hosts) {
+  const name = HOST.exec(host.toLowerCase())?.[1].replace(/\.$/, "");
+  if (!name) return false;
+  return hosts
+    .map((pattern) => pattern.toLowerCase())
+    .some((pattern) =>
+      pattern.startsWith(".") ? `.${name}`.endsWith(pattern) : pattern === "*" || pattern === name,
+    );
+}
 
 /** Tell whether `link` is a path of this site, or https on one of its `hosts`: the server's own rule (texts.link). */
 export function isSafe(/** @type {string} */ link, /** @type {string[]} */ hosts) {
   if (CONTROL.test(link)) return false;
   const host = /^https:\/\/([^/?#@\\]+)(?:[/?#]|$)/.exec(link);
-  return host ? hosts.includes(host[1]) : /^\/(?![/\\])/.test(link);
+  return host ? isOurs(host[1], hosts) : /^\/(?![/\\])/.test(link);
 }
 
 export class Items {
