@@ -1,6 +1,7 @@
 """Validate what a producer may send: one shape for every way in."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ _CONTAINS = {
     "link": "O endereço contém",
     "data": "Os dados contêm",
 }
+_ESCAPE = re.compile(r"\\(?:[bfnrt]|u[0-9a-f]{4})")  # how JSON writes a control character: its letter is no text
 _PERSONAL = "{where} {what}. Retire-o: dados pessoais não podem ir a várias pessoas."
 EXPIRES_WITHIN = timedelta(days=3_653)
 
@@ -124,7 +126,7 @@ def _now() -> datetime:
 
 
 def _text_of(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False)
+    return _ESCAPE.sub(" ", json.dumps(data, ensure_ascii=False))
 
 
 def _field(place: tuple[int | str, ...]) -> str:

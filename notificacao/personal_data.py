@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from urllib.parse import unquote_plus
 
 _AREA = r"(?:1[1-9]|2[12478]|3[1-578]|4[1-9]|5[1345]|6[1-9]|7[134579]|8[1-9]|9[1-9])"  # the area codes that exist
 _NUMBER = r"(?:9[ .]?\d{4}|[2-5]\d{3})[ .-]?\d{4}"
@@ -26,8 +27,14 @@ def found_in(text: str) -> str:
     """Return the kind of personal data that `text` holds, or nothing: `CPF`, `telefone` or `e-mail`.
 
     A CPF counts only with the right check digits. A number between letters counts where they are a word's, as in
-    CPF52998224725, and not an identifier's, as in 9f52998224725e: its digits are random.
+    CPF52998224725, and not an identifier's, as in 9f52998224725e: its digits are random. A text with an address in it
+    is also read as the address's site reads it: in cpf%3D52998224725 the D is no letter.
     """
+    readings = dict.fromkeys((text, unquote_plus(text)))
+    return next(filter(None, map(_found_in_reading, readings)), "")
+
+
+def _found_in_reading(text: str) -> str:
     text = _as_read(text)
     if any(_is_cpf(match[0]) and _is_no_part_of_an_id(text, match) for match in _CPF.finditer(text)):
         return "CPF"

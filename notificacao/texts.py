@@ -11,13 +11,13 @@ from django.http.request import split_domain_port, validate_host
 
 DATA_MAX = 4_096  # bytes of JSON
 DATA_DEPTH_MAX = 16  # objects and lists within each other; the encoder of the streams fails at some depth
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_JSON = "só aceita o que cabe em JSON"
 # Unicode's category Cc without the newline, its line and paragraph separators, and what changes the writing direction
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SEEN = "LNPS"  # Unicode's categories of what leaves ink: letters, numbers, punctuation, symbols
 _INKLESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers of Hangul and Braille, which count as letter or symbol
-_LONG_NUMBER = re.compile(r"[0-9]{309,}")  # a double has no more places before its point
+_PERHAPS_INFINITE = re.compile(r"[0-9]{309,}|Infinity|NaN")  # a double has no more places before its point
 _PATH = re.compile(r"/(?![/\\]).*")
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
 
@@ -93,14 +93,16 @@ def _json(data: dict[str, Any]) -> bytes:
         raise ValueError(_NOT_JSON) from error
     if b"\\u0000" in text:
         raise ValueError(_NOT_JSON)
-    if _LONG_NUMBER.search(written):
-        json.loads(written, parse_int=_double)
+    if _PERHAPS_INFINITE.search(written):
+        json.loads(written, parse_int=_double, parse_constant=_double)
     return text
 
 
 def _double(digits: str) -> float:
-    """Return the number as a browser reads it. Raises ValueError where that is infinity."""
+    """Return the number as a browser reads it. Raises ValueError where that is infinity, or no number."""
     number = float(digits)
+    if math.isnan(number):
+        raise ValueError(_NOT_JSON)
     if math.isinf(number):
         raise ValueError("há um número que o navegador lê como infinito: escreva-o entre aspas")
     return number

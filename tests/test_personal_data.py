@@ -29,6 +29,9 @@ from notificacao.personal_data import found_in
         "529\u00ad982\u00ad247\u00ad25",
         "5\u030129.982.247-25",
         '{"cpf": 52998224725}',
+        "https://semtas.example/?volta=cpf%3D52998224725",
+        "/abrir?de=%2F52998224725",
+        "cpf=529+982+247+25",
     ],
 )
 def test_a_cpf_is_found_however_it_is_written(text):
