@@ -92,6 +92,7 @@ def keep_private(opened) -> None:
     name = str(opened.settings_dict["NAME"])
     if opened.vendor != "sqlite" or ":memory:" in name or "mode=memory" in name:
         return
+    name = os.path.realpath(name)  # where a link leads SQLite keeps the files beside it
     for file in (name, f"{name}-wal", f"{name}-shm", f"{name}.lock"):
         with contextlib.suppress(FileNotFoundError, PermissionError):  # the latter: another user's, who keeps it
             if os.stat(file).st_mode & 0o077:
