@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.urls import reverse
 from django.utils import timezone
 
-from notificacao import audit, retention
+from notificacao import audit, audit_chain, retention
 from notificacao.admin import audit as audit_admin
 from notificacao.models import AuditEvent
 
@@ -90,6 +90,7 @@ def test_an_export_goes_out_while_it_is_read(admin_client, monkeypatch):
     long_ago = timezone.now() - timedelta(days=9_000)
     for name, at in [("antiga", long_ago), ("ana", timezone.now()), ("bia", timezone.now()), ("caio", timezone.now())]:
         AuditEvent.objects.create(action="token_issued", who=name, at=at)
+    audit_chain.link()
     answer = admin_client.post(LIST, {"action": "export", "_selected_action": [0], "select_across": 1})
     pieces = pieces_of(answer, meanwhile=retention.clear_the_rest)
     assert [next(csv.reader([piece]))[2] for piece in pieces[1:]] == ["who", "caio", "bia", "ana"]
