@@ -1,7 +1,7 @@
 """Name what the documents quote of others, so that nothing in this project can be held against it."""
 
 OF_OTHERS: dict[str, tuple[str, ...]] = {
-    "HTTP": ("Accept", "Allow", "Host"),
+    "HTTP": ("Accept", "Allow", "Host", "Origin", "Referer", "application/x-www-form-urlencoded"),
     "browsers": ("crypto.subtle",),
     "a content security policy": ("'unsafe-inline'",),
     "Ably, its SDK and its dashboard": (
@@ -14,9 +14,9 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
         "Revocable tokens",
     ),
     "ids that are made up": ("kQ8…", "[…]", "а", "：", "＊"),
-    "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "user_logged_out"),
+    "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "sessionid", "user_logged_out"),
     "proxies": ("X-Forwarded-For",),
-    "nginx": ("limit_conn",),
+    "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders",),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
     "Playwright": ("wait_for_function",),
