@@ -44,7 +44,7 @@ async def speak(site):
 
 
 async def request(site, person, line="GET /api/v1/stream/ HTTP/1.1", *more: str) -> bytes:
-    return "\r\n".join([line, "host: x", f"cookie: {await site.cookie(person)}", *more, "", ""]).encode()
+    return "\r\n".join([line, "host: testserver", f"cookie: {await site.cookie(person)}", *more, "", ""]).encode()
 
 
 async def read_until(reader, pattern: bytes) -> bytes:
