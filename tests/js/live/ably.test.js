@@ -276,6 +276,7 @@ describe("old keys", () => {
     site.leave(UNIT);
     await update();
     site.join(UNIT);
+    const subscribes = vi.spyOn(channel(UNIT), "subscribe");
     vi.useFakeTimers();
     await give(null, []);
     ably.link.deliver(site.notify(UNIT), { key: "hidden" });
@@ -287,6 +288,7 @@ describe("old keys", () => {
     vi.useRealTimers();
     expect(told.filter((word) => word.startsWith("row"))).toEqual(["row 1 of e1", "row 2 of e1"]);
     expect(opens.mock.calls.flat()).not.toContain(null);
+    expect(subscribes).toHaveBeenCalledTimes(1);
   });
 
   it("that come while the SDK loads are used from the beginning", async () => {

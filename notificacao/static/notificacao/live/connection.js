@@ -107,10 +107,10 @@ export class Connection {
   // --- Session and transport
 
   follow(/** @type {Session} */ session) {
+    this.incoming.isUnable = session.reason === "cannot_verify"; // before it fetches anything
     if (!this.incoming.hear(session)) return;
     this.on.counts(session.unread);
     this.wantsAbly = session.transport === "ably";
-    this.incoming.isUnable = session.reason === "cannot_verify";
     if (this.wantsAbly) this.#useAbly(session);
     else this.#useStream();
   }
