@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -20,9 +21,14 @@ _OLD_EPOCHS = 3  # key epochs back: people who leave together renew a key once e
 
 def channel_key(channel: str, key_epoch: int, secret: str | None = None) -> bytes:
     """Return 32 bytes for AES-256, the same in every process for the same master secret."""
+    return _derived(channel, key_epoch, secret or conf.ENCRYPTION_SECRET)
+
+
+@lru_cache(maxsize=4_096)  # each message, and each page that is told a key, asks for one
+def _derived(channel: str, key_epoch: int, secret: str) -> bytes:
     info = f"semtas/{channel}/{key_epoch}".encode()
     hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
-    return hkdf.derive((secret or conf.ENCRYPTION_SECRET).encode())
+    return hkdf.derive(secret.encode())
 
 
 def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None, back: int = _OLD_EPOCHS) -> list[bytes]:
