@@ -3,12 +3,12 @@
 Each change is a row, written in the transaction that makes the change. Every hub acts on it once it is committed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from django.db.models.functions import Now
 
-from notificacao import wakes
+from notificacao import places, wakes
 from notificacao.models import StreamChange
 
 Kind = StreamChange.Kind
@@ -48,6 +48,12 @@ def of_keys(channels: Iterable[str]) -> None:
     if names:
         StreamChange.objects.bulk_create(StreamChange(kind=Kind.KEY, channel=name) for name in names)
         wakes.after_commit(wakes.DISPATCHER)
+
+
+def of_missing_keys(channels: Collection[str]) -> None:
+    """Have the keys of `channels` renewed, for whom today's are not meant, where that is not under way already."""
+    waiting = StreamChange.objects.filter(places.is_one_of("channel", channels), number=None, kind=Kind.KEY)
+    of_keys(set(channels).difference(waiting.values_list("channel", flat=True)) if channels else ())
 
 
 def read(after: int, up_to: int, limit: int) -> tuple[Sequence[StreamChange], bool]:

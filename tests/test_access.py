@@ -328,7 +328,7 @@ def test_a_loss_between_two_statements_of_the_stream_gives_nobody_a_key_that_is_
     for keys in interrupted(lambda: authorisation.keys_of([norte], [ana.pk], [login]), lambda: lose(ana, what)):
         places += 1
         may_have = norte in keys.permitted.get(ana.pk, {}) and login in keys.logins
-        assert keys.told[norte]["key_epoch"] == 1 or not may_have
+        assert keys.channels[norte].key_epoch == 1 or not may_have
     assert places > 3
 
 

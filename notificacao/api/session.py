@@ -1,7 +1,6 @@
 """Tell a page whose it is, by which transport, from which position, on which channels (`GET /api/v1/session/`)."""
 
-from collections.abc import Container, Mapping
-from typing import Any
+from collections.abc import Container
 
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,7 +8,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import audiences, eventlog, keys, places, reading, rollout, signing
+from notificacao import audiences, changes, eventlog, keys, places, reading, rollout, signing
 from notificacao.api import shapes
 from notificacao.conf import conf
 from notificacao.login_word import login_word
@@ -22,7 +21,8 @@ def describe(person: Person, session_key: str, *, can_verify: bool = False) -> s
 
     `can_verify`: its browser verifies Ed25519 signatures; without that nobody is on Ably.
     The position is read first: what is stamped after it is news to whoever starts from it. Keys are read before it is
-    asked for good what is theirs: a key that is renewed because somebody leaves is renewed after they have left.
+    asked for good what is theirs: a key that is renewed because somebody leaves is renewed after they have left. A
+    newcomer gets no key under which something was sent before: it is renewed, and their stream brings it.
     """
     position = eventlog.position()
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
@@ -31,13 +31,19 @@ def describe(person: Person, session_key: str, *, can_verify: bool = False) -> s
     known = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", channels))}
     if on_ably:
         channels = _permitted(person, session_key, channels)
+    states = [
+        _state(known.get(name) or Channel(name=name, key_since=position.seq), since, on_ably)
+        for name, since in channels.items()
+    ]
+    if on_ably:
+        changes.of_missing_keys([state.name for state in states if state.key is None])
     return shapes.Session(
         person=person.public_id,
         login=login_word(session_key),
         transport="ably" if on_ably else "sse",
         reason=why_sse or None,
         position=str(position),
-        channels=_channels(channels, known, on_ably),
+        channels=states,
         unread=reading.unread({person.pk: channels})[person.pk],
         ably=_address(person) if on_ably else None,
         stream=reverse("stream"),
@@ -52,17 +58,10 @@ def _permitted(person: Person, session_key: str, channels: Container[str]) -> di
     return {name: since for name, since in now.items() if name in channels}
 
 
-def _channels(channels: Mapping[str, int], known: Mapping[str, Channel], with_keys: bool) -> list[shapes.ChannelState]:
-    found = ((known.get(name) or Channel(name=name), since) for name, since in channels.items())
-    return [
-        shapes.ChannelState(head=channel.head, since=since, **_keys_of(channel, with_keys)) for channel, since in found
-    ]
-
-
-def _keys_of(channel: Channel, with_keys: bool) -> dict[str, Any]:
-    if not with_keys:
-        return {"name": channel.name, "key": None, "key_epoch": None, "old_keys": []}
-    return keys.told(channel)
+def _state(channel: Channel, since: int, with_keys: bool) -> shapes.ChannelState:
+    no_keys = {"name": channel.name, "key": None, "key_epoch": None, "old_keys": []}
+    told = keys.told(channel, since) if with_keys else no_keys
+    return shapes.ChannelState(head=channel.head, since=since, **told)
 
 
 def _address(person: Person) -> shapes.AblyAddress:

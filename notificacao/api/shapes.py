@@ -25,6 +25,7 @@ class _Shape(BaseModel):
 class ChannelState(_Shape):
     """Describe one channel of the person; keys (base64) and `key_epoch` are there only for people on Ably.
 
+    Who has just joined gets no key until it is renewed: none under which something was sent before is for them.
     `old_keys` has keys for some minutes after a change of keys: a message may still be encrypted with one of them.
     """
 

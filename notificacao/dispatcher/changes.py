@@ -6,8 +6,8 @@ Numbers are given as seqs are: after the commit, under the lock on the log's hea
 from django.db import connection, transaction
 
 from notificacao.database import NOW, at_once
-from notificacao.dispatcher.stamp import CHANNELS, HEAD, lock_and_look
-from notificacao.models import StreamChange
+from notificacao.dispatcher.stamp import CHANNELS, HEAD, ROWS, lock_and_look
+from notificacao.models import DispatchState, LogHead, StreamChange
 
 BATCH = 100  # changes in one transaction: each may write one channel's row, and rows wait for their stamp meanwhile
 CHANGES = StreamChange._meta.db_table
@@ -20,12 +20,18 @@ _GIVE = f"""
 """  # noqa: S608 – the tables' own names
 _REMEMBER = f"UPDATE {HEAD} SET changes = {{last}} WHERE id = 1"  # noqa: S608
 _RENEW = f"""
-    INSERT INTO {CHANNELS} (name, head, key_epoch, key_renewed_at)
-    SELECT channel, 0, 2, {{now}} FROM {CHANGES}
+    INSERT INTO {CHANNELS} (name, head, key_epoch, key_renewed_at, key_since, old_key_since)
+    SELECT channel, 0, 2, {{now}}, {{since}}, {{since}} FROM {CHANGES} AS change
     WHERE number > {{after}} AND number <= {{last}} AND kind = '{StreamChange.Kind.KEY}'
     GROUP BY channel ORDER BY channel
-    ON CONFLICT (name) DO UPDATE SET key_epoch = {CHANNELS}.key_epoch + 1, key_renewed_at = excluded.key_renewed_at
+    ON CONFLICT (name) DO UPDATE SET key_epoch = {CHANNELS}.key_epoch + 1, key_renewed_at = excluded.key_renewed_at,
+        key_since = excluded.key_since, old_key_since = {CHANNELS}.key_since
     RETURNING name, key_epoch
+"""  # noqa: S608 – the tables' own names
+# Rows that are under way are sent with the new key, or again with it.
+_SINCE = f"""
+    coalesce((SELECT min(seq) FROM {ROWS} AS row WHERE row.channel = change.channel AND row.seq IS NOT NULL
+              AND row.dispatch_state = '{DispatchState.PENDING}'), {{head}} + 1) - 1
 """  # noqa: S608 – the tables' own names
 
 
@@ -38,17 +44,18 @@ def number(term: int) -> tuple[int, dict[str, int]]:
         return 0, {}
     with transaction.atomic():
         head, rows = lock_and_look(term, _WAITING.format(limit=BATCH))
-        renewed = _number([pk for (pk,) in rows], head.changes) if rows else {}
+        renewed = _number([pk for (pk,) in rows], head) if rows else {}
     return len(rows), renewed
 
 
-def _number(pks: list[int], after: int) -> dict[str, int]:
-    """Give the changes `pks` the numbers that follow `after`; renew the keys, and return `{channel: key epoch}`.
+def _number(pks: list[int], head: LogHead) -> dict[str, int]:
+    """Give the changes `pks` the numbers that follow the last one; renew the keys, and return `{channel: key epoch}`.
 
     There is a change at least.
     """
-    last = after + len(pks)
+    after, last = head.changes, head.changes + len(pks)
     numbers = ",".join(f"({pk},{place})" for place, pk in enumerate(pks, start=after + 1))
     values = {"numbers": numbers, "now": NOW[connection.vendor], "after": after, "last": last}
+    values["since"] = _SINCE.format(head=head.seq)
     _, renewed, _ = at_once(*(statement.format(**values) for statement in (_GIVE, _RENEW, _REMEMBER)))
     return dict(renewed)

@@ -120,8 +120,8 @@ def _number(rows: list[Row], head: int, skip: bool) -> None:
     at_once(
         f"UPDATE {ROWS} AS row SET {settled}stamped_at = {now}, seq = given.column2, prev_seq = given.column3 "
         f"FROM (VALUES {','.join(numbers)}) AS given WHERE row.id = given.column1 AND row.seq IS NULL",
-        f"INSERT INTO {CHANNELS} (name, head, key_epoch) "
-        f"SELECT channel, max(seq), 1 FROM {ROWS} WHERE seq > {head} AND seq <= {seq} "
+        f"INSERT INTO {CHANNELS} (name, head, key_epoch, key_since, old_key_since) "
+        f"SELECT channel, max(seq), 1, min(seq) - 1, 0 FROM {ROWS} WHERE seq > {head} AND seq <= {seq} "
         "GROUP BY channel ORDER BY channel "
         "ON CONFLICT (name) DO UPDATE SET head = excluded.head",
         f"UPDATE {HEAD} SET seq = {seq} WHERE id = 1",

@@ -26,12 +26,17 @@ class LogHead(models.Model):
 
 
 class Channel(models.Model):
-    """Hold the last `seq` of one channel, the epoch of its encryption key, and since when that key is current."""
+    """Hold the last `seq` of one channel, the epoch of its encryption key, and since when that key is current.
+
+    Whatever was sent with today's key has a seq beyond `key_since`; with the key before it, beyond `old_key_since`.
+    """
 
     name = models.CharField(max_length=120, primary_key=True)
     head = models.BigIntegerField(default=0)
     key_epoch = models.PositiveIntegerField(default=1)
     key_renewed_at = models.DateTimeField(null=True, editable=False)
+    key_since = models.BigIntegerField(default=0, db_default=0, editable=False)
+    old_key_since = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = "canal"

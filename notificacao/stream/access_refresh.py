@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 
-from notificacao import audiences
+from notificacao import audiences, keys
 from notificacao.database import DatabaseThread
 from notificacao.models import StreamChange
 from notificacao.stream import authorisation, frames
@@ -173,16 +173,19 @@ class AccessRefresh:
 
     async def _hand_out_batch(self, channels: set[str], receivers: list[Subscriber]) -> None:
         asked = {stream.session_key for one in receivers for stream in one.streams}
-        keys = await self._thread.run(authorisation.keys_of, channels, [one.pk for one in receivers], asked)
-        written: dict[tuple[str, ...], bytes] = {}
+        found = await self._thread.run(authorisation.keys_of, channels, [one.pk for one in receivers], asked)
+        written: dict[tuple[tuple[str, int], ...], bytes] = {}
         for subscriber in receivers:
-            permitted = keys.permitted.get(subscriber.pk, {}).keys() & subscriber.channels.keys()
-            names = tuple(sorted(keys.told.keys() & permitted))
-            if names and names not in written:
-                written[names] = frames.keys([keys.told[name] for name in names])
-            for stream in subscriber.streams if names else ():
-                if stream.lane is Lane.STANDBY and stream.session_key in keys.logins:
-                    stream.write(written[names])
+            permitted = found.permitted.get(subscriber.pk, {})
+            names = sorted(found.channels.keys() & permitted.keys() & subscriber.channels.keys())
+            epochs = ((name, keys.epochs_for(found.channels[name], permitted[name])) for name in names)
+            theirs = tuple((name, number) for name, number in epochs if number)
+            if theirs and theirs not in written:
+                told = [keys.told(found.channels[name], permitted[name]) for name, _ in theirs]
+                written[theirs] = frames.keys(told)
+            for stream in subscriber.streams if theirs else ():
+                if stream.lane is Lane.STANDBY and stream.session_key in found.logins:
+                    stream.write(written[theirs])
 
     # --- Without a change that tells
 

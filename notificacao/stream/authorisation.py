@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
-from notificacao import audiences, eventlog, keys, places, reading, rollout
+from notificacao import audiences, eventlog, places, reading, rollout
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, Person
@@ -103,12 +103,12 @@ def unread_of(channels_by_person: Mapping[int, Mapping[str, int]]) -> tuple[int,
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Hold the keys of channels, `{channel: as a page is told them}`, and who may have them.
+    """Hold channels by name as they were before it was asked who may have their keys, and who may have which.
 
     `permitted` is `{person pk: {channel: since}}`, `logins` are the session keys that are in force.
     """
 
-    told: Mapping[str, dict]
+    channels: Mapping[str, Channel]
     permitted: Mapping[int, Mapping[str, int]]
     logins: Collection[str]
 
@@ -118,10 +118,8 @@ def keys_of(channels: Iterable[str], person_pks: Iterable[int], session_keys: It
 
     The keys are read first: a key that is renewed because somebody leaves is renewed after they have left.
     """
-    told = {
-        channel.name: keys.told(channel) for channel in Channel.objects.filter(places.is_one_of("pk", list(channels)))
-    }
-    return Keys(told, audiences.channels_of(person_pks), logins_of(session_keys).keys())
+    found = {channel.name: channel for channel in Channel.objects.filter(places.is_one_of("pk", list(channels)))}
+    return Keys(found, audiences.channels_of(person_pks), logins_of(session_keys).keys())
 
 
 def grants_for(session_keys: list[str]) -> dict[str, tuple[Grant, float]]:

@@ -92,7 +92,7 @@ async def test_when_somebody_leaves_a_unit_those_on_ably_who_stay_are_told_its_n
     wakes.wake(wakes.HUBS)
     (told,) = (await stays.next("keys")).data["channels"]
     channel = await in_database(Channel.objects.get, pk=norte)
-    assert told == keys.told(channel)
+    assert told == keys.told(channel, 0)
     assert (told["key_epoch"], len(told["old_keys"])) == (2, 1)
     await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
     for stream in (elsewhere, leaves):

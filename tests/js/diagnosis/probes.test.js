@@ -216,6 +216,17 @@ describe("Ably", () => {
     expect(await heard()).toEqual({ forged: 0, read: 1, unread: 1 });
   });
 
+  it("may send what was said before the person joined, which proves nothing: they have no key of then", async () => {
+    Object.assign(probe.channels.find(({ name }) => name === UNIT), { since: 1 });
+    probe.channels.find(({ name }) => name === ANA).key = null; // it is renewed for them just now
+    void probe.attached();
+    ably.link.deliver(site.notify(UNIT), { key: "another" });
+    ably.link.deliver(site.notify(ANA));
+    expect(await heard()).toEqual({ forged: 0, read: 0, unread: 0 });
+    ably.link.deliver(site.notify(UNIT));
+    expect(await heard()).toEqual({ forged: 0, read: 1, unread: 0 });
+  });
+
   it("may send what a key opens that was renewed since", async () => {
     probe.channels.find(({ name }) => name === UNIT).old_keys = ["older", "old"];
     void probe.attached();

@@ -272,6 +272,25 @@ describe("old keys", () => {
     expect(told).toEqual(["row 1 of e1"]);
   });
 
+  it("come later than the channel where the person has just joined, and what comes meanwhile is read once", async () => {
+    site.leave(UNIT);
+    await update();
+    site.join(UNIT);
+    const subscribes = vi.spyOn(channel(UNIT), "subscribe");
+    vi.useFakeTimers();
+    await give(null, []);
+    ably.link.deliver(site.notify(UNIT), { key: "hidden" });
+    await vi.advanceTimersByTimeAsync(200);
+    opens.mockImplementation((key) => key === "first");
+    await link.renewKeys([{ name: UNIT, key: "first", key_epoch: 2, old_keys: [] }]);
+    ably.link.deliver(site.notify(UNIT), { key: "hidden" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.useRealTimers();
+    expect(told.filter((word) => word.startsWith("row"))).toEqual(["row 1 of e1", "row 2 of e1"]);
+    expect(opens.mock.calls.flat()).not.toContain(null);
+    expect(subscribes).toHaveBeenCalledTimes(1);
+  });
+
   it("that come while the SDK loads are used from the beginning", async () => {
     let load;
     link = linkWith(() => new Promise((resolve) => (load = () => resolve(ably))));

@@ -150,6 +150,33 @@ describe("a tab", () => {
     expect(desk.streams).toHaveLength(1);
   });
 
+  it("that fetches by itself in a browser that cannot verify says so in its receipts", async () => {
+    const desk = new Desk();
+    desk.site.reason = "cannot_verify";
+    const [, cached] = await desk.openMany(3);
+    cached.tab.run(() => cached.client.suspend());
+    await desk.notify(UNIT);
+    await pass(60_000);
+    desk.site.receipted.length = 0;
+    cached.tab.run(() => cached.client.resume());
+    await pass(3_000);
+    expect(desk.site.receipted).toMatchObject([{ id: "row-1", transport: "unable" }]);
+  });
+
+  it("that is opened later in such a browser does too, for what it lacks", async () => {
+    const desk = new Desk();
+    desk.site.reason = "cannot_verify";
+    await desk.openMany(2);
+    await desk.notify(UNIT);
+    await pass(3_000);
+    desk.site.receipted.length = 0;
+    const late = new Page({ site: desk.site, tab: desk.browser.tab(), position: "e1.0" });
+    desk.pages.push(late);
+    await late.start();
+    await pass(5_000);
+    expect(desk.site.receipted).toMatchObject([{ id: "row-1", transport: "unable" }]);
+  });
+
   it("that was in the browser's cache fetches what it missed, at once", async () => {
     const desk = new Desk();
     const [, cached] = await desk.openMany(3);

@@ -262,6 +262,19 @@ it("tells by its receipts that its browser cannot verify, where that is why the 
   expect(page.site.receipted.map(({ transport }) => transport)).toEqual(["unable"]);
 });
 
+it("asks once more for a key that its person, who has just joined, did not have yet", async () => {
+  const page = new Page({ transport: "ably" });
+  const sessions = () => page.site.asked.filter((call) => call === "session").length;
+  page.site.keyOf = () => null;
+  await page.start();
+  const before = sessions();
+  page.site.keyOf = (channel) => `key of ${channel}`;
+  await pass(3_000);
+  expect(sessions()).toBe(before + 1);
+  await pass(20_000);
+  expect(sessions()).toBe(before + 1);
+});
+
 it("opens nothing when it was stopped while the session was on its way", async () => {
   const page = new Page();
   page.client.start();

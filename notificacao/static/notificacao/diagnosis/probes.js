@@ -192,11 +192,16 @@ class AblyProbe {
     return { forged: count("forged"), read: count("read"), unread: count("unread") };
   }
 
-  /** Tell whether the server signed the message, and any key opens it: perhaps one that was renewed since. */
+  /**
+   * Tell whether the server signed the message, and any key opens it: perhaps one that was renewed since. What was said
+   * before the person joined proves nothing: they have no key of then.
+   */
   async #judge(/** @type {string} */ name, /** @type {Message} */ message) {
-    if ((await this.verifier.judge(name, message)).doubt) return "forged";
+    const { place, doubt } = await this.verifier.judge(name, message);
+    if (doubt) return "forged";
     const channel = this.channels.find((channel) => channel.name === name);
-    return (await decode(this.Message, message, [channel?.key, ...(channel?.old_keys ?? [])])) ? "read" : "unread";
+    if (!channel?.key || place.seq <= channel.since) return "not theirs";
+    return (await decode(this.Message, message, [channel.key, ...(channel.old_keys ?? [])])) ? "read" : "unread";
   }
 
   close() {

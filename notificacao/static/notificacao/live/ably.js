@@ -66,7 +66,7 @@ export async function decode(
   /** @type {Message} */ { encoding, data, extras },
   /** @type {(string | null | undefined)[]} */ keys,
 ) {
-  for (const key of keys) {
+  for (const key of keys.filter(Boolean)) {
     const read = await Message.fromEncoded({ encoding, data, extras }, { cipher: { key } });
     if (!read.encoding) return read.data;
   }
@@ -174,7 +174,7 @@ export class AblyLink {
     for (const { name, key, old_keys = [] } of this.channels) {
       const before = this.keys.get(name);
       if (before === key) continue;
-      const isNew = !before;
+      const isNew = !this.keys.has(name); // a newcomer's key may come later than the channel
       this.oldKeys.set(name, before ? [before, ...old_keys] : old_keys);
       this.keys.set(name, key);
       if (!isNew) continue;

@@ -161,10 +161,11 @@ export class SharedClient {
     if (this.connection) this.timers.after("tell", TELL_WITHIN, () => this.#tell(), { again: false });
   }
 
-  /** Tell the other tabs status, counts and what is known of the log. */
+  /** Tell the other tabs status, counts, whether the browser can verify, and what is known of the log. */
   #tell() {
     if (!this.connection) return;
-    this.tabs.post({ kind: "state", status: this.status, counts: this.counts, facts: this.incoming.facts });
+    const { facts, isUnable } = this.incoming;
+    this.tabs.post({ kind: "state", status: this.status, counts: this.counts, isUnable, facts });
   }
 
   #signOut() {
@@ -197,11 +198,13 @@ export class SharedClient {
     if (this.incoming.isOfThisLog(parseCursor(position).epoch)) this.incoming.take(row, null);
   }
 
-  #hearState(/** @type {{status: any, counts: any, facts: any}} */ { status, counts, facts }) {
+  #hearState(/** @type {{status: any, counts: any, isUnable: boolean, facts: any}} */ word) {
+    const { status, counts, isUnable, facts } = word;
     if (this.connection) return; // a leader ignores a tab that leads by mistake, or led long ago
     this.#showStatus(status);
     if (counts.unread !== null && counts.word !== this.counts.word) this.on.counts(counts.unread);
     this.counts = counts;
+    this.incoming.isUnable = isUnable;
     if (!facts) return;
     this.incoming.hearFacts(facts, this.patience);
     this.patience = LEADER_PATIENCE;

@@ -18,6 +18,7 @@ const FETCH_PATIENCE = 50; // ms in which rows that must be fetched become one r
 const NEW_LINK_AFTER = 60_000; // ms after the SDK gave up
 const ENOUGH = { late: 1, failed: 3, silent: 2, away: 1 }; // so many in a row mean that no stream comes through
 const TELL_DOUBT_WITHIN = 10_000; // ms
+const KEYS_AGAIN = 2_000; // ms after which a session that lacked a key is asked for again
 const RECONNECT_PAUSE = 1_000; // ms in which several events that the network is back count as one
 
 export class Connection {
@@ -107,10 +108,10 @@ export class Connection {
   // --- Session and transport
 
   follow(/** @type {Session} */ session) {
+    this.incoming.isUnable = session.reason === "cannot_verify"; // before it fetches anything
     if (!this.incoming.hear(session)) return;
     this.on.counts(session.unread);
     this.wantsAbly = session.transport === "ably";
-    this.incoming.isUnable = session.reason === "cannot_verify";
     if (this.wantsAbly) this.#useAbly(session);
     else this.#useStream();
   }
@@ -122,6 +123,9 @@ export class Connection {
     else this.link?.update(session);
     if (!this.lane.wanted) this.lane.open(isNew || this.link?.attached ? "standby" : "live");
     else if (this.#mustReopen) this.lane.open(this.lane.wanted);
+    // A newcomer's key is renewed just now; the stream may have opened after it was told.
+    const lacksKey = session.channels.some(({ key }) => !key);
+    if (lacksKey) this.timers.after("keys", KEYS_AGAIN, () => this.#refreshSoon(), { again: false });
   }
 
   #startLink(/** @type {Session} */ session) {
