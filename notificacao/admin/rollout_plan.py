@@ -30,6 +30,7 @@ EXPLAINED = {
     "step_down": "Volta ao percentual da etapa anterior; quem sai do Ably passa ao SSE em segundos, sem perder nada.",
     "roll_back": "Traz todos de volta ao SSE em segundos, sem perder nada, e encerra este plano.",
 }
+_VERSION = re.compile(r"[0-9]{1,9}")
 CAREFUL = ("step_down", "roll_back")
 
 
@@ -66,7 +67,7 @@ class RolloutPlanAdmin(ReadOnlyAdmin):
     def _act(self, request: HttpRequest) -> HttpResponse:
         """Carry out the act that was posted; the plan itself judges permission, version and reason."""
         name, version = request.POST.get("act", ""), request.POST.get("version", "")
-        if name not in ACTS or not re.fullmatch(r"[0-9]{1,9}", version):
+        if name not in ACTS or not _VERSION.fullmatch(version):
             raise PermissionDenied
         try:
             act = getattr(rollout_plan, name)

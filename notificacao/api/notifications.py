@@ -21,6 +21,7 @@ from notificacao.reading import Filter, InvalidFilter, NotFound, Reader
 
 CATCH_UP_DEFAULT = 100
 CATCH_UP_MAX = 500
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class NewestFirst(CursorPagination):
@@ -118,7 +119,7 @@ def _cursor(text: str) -> Cursor:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(CATCH_UP_DEFAULT))
-    if not (re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= CATCH_UP_MAX):
+    if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= CATCH_UP_MAX):
         raise Problem(400, "invalid", _("limit: use um número de 1 a %(most)d.") % {"most": CATCH_UP_MAX})
     return int(text)
 
