@@ -49,3 +49,12 @@ test("what was written yesterday and came today stands under today, with its who
   expect(here.under(headings[3], yesterday, NOW)).toBe("23:59");
   expect(here.under(headings[2], before(5), NOW)).toBe("há 5 min");
 });
+
+test.each(["America/Sao_Paulo", "Asia/Kathmandu", "Australia/Eucla", "Pacific/Chatham"])("the days of %s begin where it says", (timeZone) => {
+  const there = new Dates({ language: "pt-BR", timeZone });
+  const truly = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  for (let minutes = 0; minutes < 24 * 60; minutes += 1) {
+    const [at, later] = [before(minutes), before(minutes - 1)];
+    expect(there.day(at, later) === "Hoje").toBe(truly.format(at) === truly.format(later));
+  }
+});

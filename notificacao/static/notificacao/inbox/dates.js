@@ -4,6 +4,8 @@ import { gettext, ngettext } from "../words.js";
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;
+const SLOT = 15 * MINUTE; // no day of any time zone begins within one
+const SLOTS_KEPT = 1_000;
 
 export class Dates {
   /** @param {{language: string, timeZone: string}} options */
@@ -14,6 +16,8 @@ export class Dates {
     this.time = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     this.dayOfYear = format({ weekday: "long", day: "numeric", month: "long" });
     this.dayOfAnotherYear = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+    /** @type {Map<number, string>} days by slot: two hundred rows ask for each several times a frame */
+    this.days = new Map();
     this.numbers = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
   }
 
@@ -61,6 +65,12 @@ export class Dates {
 
   /** Write the day `2026-11-24` in the site's time zone. */
   #key(/** @type {Date} */ at) {
-    return this.numbers.format(at);
+    const slot = Math.floor(at.getTime() / SLOT);
+    const known = this.days.get(slot);
+    if (known) return known;
+    if (this.days.size >= SLOTS_KEPT) this.days.clear();
+    const day = this.numbers.format(at);
+    this.days.set(slot, day);
+    return day;
   }
 }
