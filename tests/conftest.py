@@ -30,7 +30,6 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
 _TESTS = Path(__file__).parent
-_UNMEASURED = ("attacks", "project")  # the tracer would double their time, and what they reach others reach too
 
 hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine fails no example
 hypothesis.settings.load_profile("tests")
@@ -38,6 +37,11 @@ hypothesis.settings.load_profile("tests")
 
 def pytest_addoption(parser):
     parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
+
+
+def _is_reached_by_others_too(item) -> bool:
+    room = item.path.relative_to(_TESTS).parts[0]
+    return room == "project" or (room == "attacks" and item.get_closest_marker("slow") is not None)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -49,8 +53,8 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
     for item in items:
-        if item.path.relative_to(_TESTS).parts[0] in _UNMEASURED:
-            item.add_marker("no_cover")
+        if _is_reached_by_others_too(item):
+            item.add_marker("no_cover")  # the tracer would double their time
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
         raise pytest.UsageError(
             "These run file by file, after tests that empty the database, and want "

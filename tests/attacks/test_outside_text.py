@@ -14,7 +14,7 @@ from notificacao.models import AuditEvent, Person
 from notificacao.stream.request import StreamRequest
 from tests.stream.test_request import scope
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 NO_ADDRESSES = ["unknown", "", "_hidden", "1.2.3", "1.2.3.4.5", "[::1", "evil\x00", "a" * 8_000, "999.1.1.1"]
 NOT_IN_THE_COLUMN = [

@@ -52,6 +52,7 @@ def patterns_of_the_project() -> dict[tuple[str, str], Callable[[str], object]]:
     }
 
 
+pytestmark = pytest.mark.slow
 PATTERNS = patterns_of_the_project()
 
 
