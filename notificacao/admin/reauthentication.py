@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from notificacao import audiences, audit, rates
+from notificacao import audiences, audit, login, rates
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 from notificacao.rates import Rate
@@ -37,10 +37,24 @@ def demand(person: Person, data) -> None:
 
     Raises ValidationError where it is wrong, or after too many attempts (RATE_LOGIN).
     """
-    if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
-        raise ValidationError("Você tentou vezes demais: aguarde um minuto.")
-    if not person.check_password(data.get(FIELD) or ""):
+    take_try(person)
+    given = data.get(FIELD) or ""
+    if not person.check_password(given):
+        if given:
+            note_wrong(person)
         raise ValidationError("Para isto, digite a sua própria senha.")
+
+
+def take_try(person: Person) -> None:
+    """Count a try at `person`'s password in a session of theirs. Raises ValidationError after too many."""
+    if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
+        note_wrong(person)
+        raise ValidationError("Você tentou vezes demais: aguarde um minuto.")
+
+
+def note_wrong(person: Person) -> None:
+    """Record a wrong password in a session of `person`'s, which may have been stolen; it counts for the alarm."""
+    login.note_failure(person.username, None, "own_password")
 
 
 def powers_of(person: Person) -> set[str]:
