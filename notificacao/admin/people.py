@@ -57,10 +57,14 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        begun = [form.instance.role for form in self.extra_forms if form.has_changed()]
-        roles = [*begun, *(form.instance.role for form in self.deleted_forms)]
+        begun = [form.instance for form in self.extra_forms if form.has_changed()]
+        ended = [form.instance for form in self.deleted_forms]
+        roles = [one.role for one in (*begun, *ended)]
         reauthentication.demand_powers(self.by, roles)
-        if reauthentication.POWERFUL.intersection(roles):
+        if not all(reauthentication.may_end(self.by, one) for one in ended):
+            raise ValidationError("Ninguém retira um papel de si mesmo: peça a outra pessoa.")
+        reaches = reauthentication.demand_reach(self.by, self.instance, [(one.role, one.unit_id) for one in begun])
+        if reaches or reauthentication.POWERFUL.intersection(roles):
             reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
@@ -251,8 +255,11 @@ class _MembershipForm(forms.ModelForm):
         role, person = cleaned.get("role"), cleaned.get("person")
         if person:
             reauthentication.demand_above(self.by, person)
+            unit = cleaned.get("unit")
+            reaches = reauthentication.demand_reach(self.by, person, [(role or "", unit.pk if unit else None)])
         if role in reauthentication.POWERFUL:
             reauthentication.demand_powers(self.by, [role])
+        if role in reauthentication.POWERFUL or (person and reaches):
             reauthentication.demand(self.by, self.data)
         return cleaned
 
@@ -274,7 +281,8 @@ class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
         may = super().has_delete_permission(request, obj)
         if obj is None or not may:
             return may
-        return obj.role not in reauthentication.POWERFUL and reauthentication.may_act_on(request.user, obj.person)
+        free = obj.role not in reauthentication.POWERFUL and reauthentication.may_end(request.user, obj)
+        return free and reauthentication.may_act_on(request.user, obj.person)
 
     def get_fields(self, request, obj=None):
         return self.fields if obj is None else ("person", "role", "unit")

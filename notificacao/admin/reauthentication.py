@@ -3,6 +3,7 @@
 An open session alone must not be enough for such an act, nor the permission to change people.
 """
 
+import copy
 from collections.abc import Iterable
 
 from django import forms
@@ -10,9 +11,9 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from notificacao import audiences, audit, login, rates
+from notificacao import audiences, audit, login, rates, staff_scope
 from notificacao.conf import conf
-from notificacao.models import AuditEvent, Person
+from notificacao.models import AuditEvent, Membership, Person
 from notificacao.rates import Rate
 
 POWERFUL = {role for role, reach in audiences.MATRIX.items() if audiences.Reach.ALL in (reach.units, reach.benefits)}
@@ -70,14 +71,41 @@ def powers_of(person: Person) -> set[str]:
 
 
 def may_act_on(by: Person, person: Person) -> bool:
-    """Tell whether `by` holds every power that `person` holds. A superuser holds all of them."""
-    return by.is_superuser or powers_of(person) <= powers_of(by)
+    """Tell whether `by` holds every power that `person` holds, and reaches as far. A superuser holds all of them."""
+    return by.is_superuser or (powers_of(person) <= powers_of(by) and _reaches_as_far(by, person))
+
+
+def _reaches_as_far(by: Person, person: Person) -> bool:
+    """Tell whether `by` may send to and see in the admin all that `person` may, or would once active again."""
+    if not person.is_staff:
+        return True
+    active = copy.copy(person)
+    active.is_active = True
+    return all(scope(by).covers(scope(active)) for scope in (staff_scope.to_send, staff_scope.to_see))
 
 
 def demand_powers(by: Person, roles: Iterable[str]) -> None:
     """Refuse powerful ones among `roles` that `by` does not hold. Raises ValidationError."""
     if not by.is_superuser and not POWERFUL.intersection(roles) <= powers_of(by):
         raise ValidationError("Ninguém dá nem retira um papel deste alcance sem o ter.")
+
+
+def demand_reach(by: Person, person: Person, begun: Iterable[tuple[str, int | None]]) -> bool:
+    """Refuse to let staff reach by a role what `by` does not; `begun` has `(role, unit pk)`. Raises ValidationError.
+
+    Return whether a role among them lets `person` send and see by itself, for which one's own password is asked.
+    """
+    begun = [(role, unit_pk) for role, unit_pk in begun if role] if person.is_staff else []
+    mine = (staff_scope.to_send(by), staff_scope.to_see(by))
+    for role, unit_pk in begun:
+        if not all(own.covers(more) for own, more in zip(mine, staff_scope.given_by(role, unit_pk), strict=True)):
+            raise ValidationError("Ninguém dá a quem usa a administração um papel que alcança mais do que o seu.")
+    return any(staff_scope.TABLE[role].itself for role, _ in begun)
+
+
+def may_end(by: Person, membership: Membership) -> bool:
+    """Tell whether `by` is free to end it as far as it is theirs: without a role an account may reach further."""
+    return by.is_superuser or membership.person_id != by.pk
 
 
 def demand_above(by: Person, person: Person) -> None:
