@@ -107,7 +107,15 @@ class MemberOfUnit(_Unchangeable, admin.TabularInline):
 
 
 class _NewPersonForm(AdminUserCreationForm):
+    """Open an account; `by`, set on the class, is the one who does it."""
+
     own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        reauthentication.demand(self.by, self.data)
+        return cleaned
 
 
 class _PersonForm(UserChangeForm):
@@ -197,7 +205,7 @@ class PersonAdmin(Wording, UserAdmin):
 
     def save_related(self, request, form, formsets, change) -> None:
         super().save_related(request, form, formsets, change)
-        acts = form.acts() if change else []
+        acts = form.acts() if change else ["opened"]
         given = form.given() if change else []
         given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
         taken = [str(one.role) for formset in formsets for one in getattr(formset, "deleted_objects", ())]

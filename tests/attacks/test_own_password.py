@@ -1,4 +1,4 @@
-"""A session that was stolen tries to find its person's password, unseen."""
+"""A session that was stolen tries to find its person's password, or to open an account that outlives it."""
 
 import pytest
 
@@ -53,3 +53,18 @@ def test_a_change_is_on_record(client, dora):
     event = AuditEvent.objects.get(action="account_changed")
     assert (event.who, event.data) == (dora.public_id, {"to": dora.public_id, "changed": ["password"]})
     assert client.get("/admin/").status_code == 200
+
+
+def test_no_account_is_opened_without_it_and_one_that_is_is_on_record(client, cras_norte):
+    eva = make_staff("eva", "add_person", "change_person", "view_person", "add_membership")
+    client.force_login(eva)
+    new = {"username": "nova", "usable_password": "true", "password1": "tomada-de-assalto"}
+    new |= {"password2": "tomada-de-assalto", "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0}
+    new |= {"memberships-0-role": "TECNICO", "memberships-0-unit": cras_norte.pk}
+    for own in ({}, {"own_password": "errada"}):
+        assert client.post("/admin/notificacao/person/add/", new | own).status_code == 200
+    assert not Person.objects.filter(username="nova").exists()
+    assert client.post("/admin/notificacao/person/add/", new | {"own_password": "segredo-de-teste"}).status_code == 302
+    nova = Person.objects.get(username="nova")
+    event = AuditEvent.objects.get(action="account_changed")
+    assert (event.who, event.data) == (eva.public_id, {"to": nova.public_id, "changed": ["opened"]})
