@@ -6,6 +6,7 @@ import io
 import ipaddress
 import json
 import platform
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
 _BATCH = 1_000  # events
+# In Brazil a spreadsheet ends a cell at a semicolon, too, whatever the quotation marks say.
+_AFTER_A_SEMICOLON = re.compile(r';(?=[\s"]*[=+@-])')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet reads a cell that begins with one as a formula
 
 
@@ -75,12 +78,12 @@ def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """Yield the CSV lines of `events`, after one with the names of `COLUMNS`; no cell can be read as a formula."""
     yield _line(COLUMNS)
     for event in events:
-        data = json.dumps(event.data, ensure_ascii=False, sort_keys=True) if event.data else ""
+        data = json.dumps(event.data, ensure_ascii=False, sort_keys=True).replace(";", "\\u003b") if event.data else ""
         yield _line((event.at.isoformat(), event.action, event.who, event.ip or "", event.reason, data))
 
 
 def _line(cells: Iterable[str]) -> str:
     line = io.StringIO()
-    harmless = [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    harmless = [_AFTER_A_SEMICOLON.sub(";'", f"'{cell}" if cell.startswith(_FORMULA) else cell) for cell in cells]
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(harmless)
     return line.getvalue()

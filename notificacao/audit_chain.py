@@ -69,8 +69,21 @@ class Verdict:
 
 
 def verify() -> Verdict:
-    """Compute each hash anew from the anchor on, and look for events outside the chain."""
-    anchor = AuditAnchor.objects.filter(pk=1).first() or AuditAnchor()
+    """Compute each hash anew from the anchor on, and look for events outside the chain.
+
+    Where retention took something meanwhile, what looks amiss is looked at again.
+    """
+    anchor = _anchor()
+    while (found := _verified_from(anchor)).faults and (moved := _anchor()).position != anchor.position:
+        anchor = moved
+    return found
+
+
+def _anchor() -> AuditAnchor:
+    return AuditAnchor.objects.filter(pk=1).first() or AuditAnchor()
+
+
+def _verified_from(anchor: AuditAnchor) -> Verdict:
     found = Verdict(position=anchor.position, hash=anchor.hash)
     for one, event in _linked_after(anchor.position):
         if one.position != found.position + 1:
@@ -82,6 +95,8 @@ def verify() -> Verdict:
         found.position, found.hash = one.position or 0, one.hash
         found.linked += 1
     found.waiting = AuditLink.objects.filter(position=None).count()
+    if left := AuditLink.objects.filter(position__lte=anchor.position).count():
+        found.faults.append(f"Até a posição {anchor.position}, que a retenção diz ter levado, há elos: {left}.")
     outside = AuditEvent.objects.filter(~Exists(AuditLink.objects.filter(event_id=OuterRef("pk"))))
     found.faults += [
         f"O evento {pk} não tem elo." for pk in outside.order_by("pk").values_list("pk", flat=True)[:_TOLD]

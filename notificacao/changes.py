@@ -3,13 +3,14 @@
 Each change is a row, written in the transaction that makes the change. Every hub acts on it once it is committed.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+from django.db.models import Min
 from django.db.models.functions import Now
 
 from notificacao import places, wakes
-from notificacao.models import StreamChange
+from notificacao.models import DispatchState, Notification, StreamChange
 
 Kind = StreamChange.Kind
 
@@ -50,10 +51,20 @@ def of_keys(channels: Iterable[str]) -> None:
         wakes.after_commit(wakes.DISPATCHER)
 
 
-def of_missing_keys(channels: Collection[str]) -> None:
-    """Have the keys of `channels` renewed, for whom today's are not meant, where that is not under way already."""
-    waiting = StreamChange.objects.filter(places.is_one_of("channel", channels), number=None, kind=Kind.KEY)
-    of_keys(set(channels).difference(waiting.values_list("channel", flat=True)) if channels else ())
+def of_missing_keys(channels: Mapping[str, int]) -> None:
+    """Have the keys of `{channel: since}` renewed, for whom today's are not meant, where that is not under way already.
+
+    Nor where it would be in vain: what is under way from before `since` goes with the new key too, and whoever waits
+    for it asks again.
+    """
+    if not channels:
+        return
+    named = places.is_one_of("channel", channels)
+    waiting = StreamChange.objects.filter(named, number=None, kind=Kind.KEY).values_list("channel", flat=True)
+    pending = Notification.objects.filter(named, dispatch_state=DispatchState.PENDING, seq__isnull=False)
+    first = dict(pending.order_by().values_list("channel").annotate(Min("seq")))
+    in_vain = {name for name, since in channels.items() if first.get(name, since + 1) <= since}
+    of_keys(channels.keys() - set(waiting) - in_vain)
 
 
 def read(after: int, up_to: int, limit: int) -> tuple[Sequence[StreamChange], bool]:

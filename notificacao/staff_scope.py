@@ -50,6 +50,10 @@ class Scope:
     def __bool__(self) -> bool:
         return self.everything or bool(self.unit_pks)
 
+    def covers(self, other: "Scope") -> bool:
+        """Tell whether all that `other` reaches is within this scope."""
+        return self.everything or (not other.everything and other.unit_pks <= self.unit_pks)
+
     def units(self) -> QuerySet[Unit]:
         """Return the units within the scope, inactive ones too."""
         return Unit.objects.all() if self.everything else Unit.objects.filter(pk__in=self.unit_pks)
@@ -74,6 +78,16 @@ def to_send_again(person: Person | AnonymousUser) -> Scope:
 def to_see(person: Person | AnonymousUser) -> Scope:
     """Return whose notifications `person` may see in the admin."""
     return _scope(person, "see", ["view", "change"])
+
+
+def given_by(role: str, unit_pk: int | None) -> tuple[Scope, Scope]:
+    """Return to whom a role in that unit may let staff send, and what it may let them see."""
+    return _reached(TABLE[role].send, unit_pk), _reached(TABLE[role].see, unit_pk)
+
+
+def _reached(reach: Reach, unit_pk: int | None) -> Scope:
+    units = frozenset([unit_pk] if reach is Reach.OWN and unit_pk else [])
+    return Scope(everything=reach is Reach.ALL, unit_pks=units)
 
 
 def _scope(person: Person | AnonymousUser, column: str, acts: Iterable[str]) -> Scope:

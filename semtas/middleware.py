@@ -28,6 +28,7 @@ from notificacao.pages import busy
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 _NOBODYS = {"/health/live", "/health/ready", "/health/ably", "/metrics"}  # what must answer without the database
 _NO_VALUE = re.compile(r"^Field '\w+' expected a number but got|cannot contain NUL")
+_PATTERNS = {"regex", "iregex"}  # Django's words for them in a filter
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -119,7 +120,8 @@ class AnswerBusy:
 class RefuseWhatNoColumnHolds:
     """Answer 400 where the admin is asked for NUL, or for a number or moment for which the database has no place.
 
-    Django hands on what its filters are given, and a page of ours asks for none of it.
+    Django hands on what its filters are given, and a page of ours asks for none of it. Nor for a pattern: SQLite has
+    Python match it, which some pattern would keep busy, and the whole process with it, for ever.
     """
 
     sync_capable, async_capable = True, False
@@ -128,9 +130,12 @@ class RefuseWhatNoColumnHolds:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the view's answer, unless the address has NUL in it. Raises SuspiciousOperation."""
-        if _is_of_the_admin(request) and "\x00" in request.path + unquote(request.META["QUERY_STRING"]):
-            raise SuspiciousOperation("NUL in an address")
+        """Return the view's answer, unless the address has NUL or a pattern in it. Raises SuspiciousOperation."""
+        if _is_of_the_admin(request):
+            if "\x00" in request.path + unquote(request.META["QUERY_STRING"]):
+                raise SuspiciousOperation("NUL in an address")
+            if any(_PATTERNS.intersection(name.split("__")) for name in request.GET):
+                raise SuspiciousOperation("a pattern in an address")
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,6 +113,14 @@ def test_no_cell_is_a_formula(db, formula):
     audit.record(REFUSED, who=formula, reason=formula)
     line = cells("".join(audit.as_csv(AuditEvent.objects.all())))[1]
     assert line[2] == line[4] == f"'{formula}"
+
+
+@pytest.mark.parametrize("formula", ["a;=1+1", 'a; "=1+1', "a;\n@SUM(A1)", "a;;-1"])
+def test_nor_is_any_where_a_semicolon_ends_a_cell(db, formula):
+    audit.record(REFUSED, reason=formula, told=formula)
+    text = "".join(audit.as_csv(AuditEvent.objects.all()))
+    assert json.loads(cells(text)[1][5]) == {"told": formula}
+    assert not re.search(r';[\s"]*[=+@-]', text)
 
 
 def test_quotes_commas_and_lines_stay_in_their_cell(db):

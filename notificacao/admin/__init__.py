@@ -2,7 +2,17 @@
 
 from django.contrib import admin
 
-from notificacao.admin import audit, breaker, notification, people, presence, producer, rollout, rollout_plan  # noqa: F401
+from notificacao.admin import (  # noqa: F401
+    audit,
+    breaker,
+    notification,
+    own_password,
+    people,
+    presence,
+    producer,
+    rollout,
+    rollout_plan,
+)
 from notificacao.conf import conf
 from notificacao.login import throttled
 
@@ -15,3 +25,4 @@ admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"
 admin.site.index_title = "Administração"
 admin.site.login = throttled(admin.site.login)
+admin.site.password_change = own_password.change

@@ -57,10 +57,14 @@ class _PersonMembershipFormSet(BaseInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        begun = [form.instance.role for form in self.extra_forms if form.has_changed()]
-        roles = [*begun, *(form.instance.role for form in self.deleted_forms)]
+        begun = [form.instance for form in self.extra_forms if form.has_changed()]
+        ended = [form.instance for form in self.deleted_forms]
+        roles = [one.role for one in (*begun, *ended)]
         reauthentication.demand_powers(self.by, roles)
-        if reauthentication.POWERFUL.intersection(roles):
+        if not all(reauthentication.may_end(self.by, one) for one in ended):
+            raise ValidationError("Ninguém retira um papel de si mesmo: peça a outra pessoa.")
+        reaches = reauthentication.demand_reach(self.by, self.instance, [(one.role, one.unit_id) for one in begun])
+        if reaches or reauthentication.POWERFUL.intersection(roles):
             reauthentication.demand(self.by, self.data)
 
     def validate_unique(self) -> None:
@@ -103,7 +107,15 @@ class MemberOfUnit(_Unchangeable, admin.TabularInline):
 
 
 class _NewPersonForm(AdminUserCreationForm):
+    """Open an account; `by`, set on the class, is the one who does it."""
+
     own_password = reauthentication.password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        reauthentication.demand(self.by, self.data)
+        return cleaned
 
 
 class _PersonForm(UserChangeForm):
@@ -193,7 +205,7 @@ class PersonAdmin(Wording, UserAdmin):
 
     def save_related(self, request, form, formsets, change) -> None:
         super().save_related(request, form, formsets, change)
-        acts = form.acts() if change else []
+        acts = form.acts() if change else ["opened"]
         given = form.given() if change else []
         given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
         taken = [str(one.role) for formset in formsets for one in getattr(formset, "deleted_objects", ())]
@@ -251,8 +263,11 @@ class _MembershipForm(forms.ModelForm):
         role, person = cleaned.get("role"), cleaned.get("person")
         if person:
             reauthentication.demand_above(self.by, person)
+            unit = cleaned.get("unit")
+            reaches = reauthentication.demand_reach(self.by, person, [(role or "", unit.pk if unit else None)])
         if role in reauthentication.POWERFUL:
             reauthentication.demand_powers(self.by, [role])
+        if role in reauthentication.POWERFUL or (person and reaches):
             reauthentication.demand(self.by, self.data)
         return cleaned
 
@@ -274,7 +289,8 @@ class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
         may = super().has_delete_permission(request, obj)
         if obj is None or not may:
             return may
-        return obj.role not in reauthentication.POWERFUL and reauthentication.may_act_on(request.user, obj.person)
+        free = obj.role not in reauthentication.POWERFUL and reauthentication.may_end(request.user, obj)
+        return free and reauthentication.may_act_on(request.user, obj.person)
 
     def get_fields(self, request, obj=None):
         return self.fields if obj is None else ("person", "role", "unit")

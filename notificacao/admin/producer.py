@@ -98,6 +98,10 @@ class ProducerKeyAdmin(Wording, AddOnlyAdmin):
     fields = ("producer", "name", "expiry_date")
     actions = ("rotate", "revoke")
 
+    def lookup_allowed(self, lookup, value, request=None) -> bool:
+        """Let nobody find a key's hash letter by letter, by which keys a list shows."""
+        return not lookup.startswith("hashed_key") and super().lookup_allowed(lookup, value, request)
+
     def has_revoke_permission(self, request) -> bool:
         return self.may_change(request)
 

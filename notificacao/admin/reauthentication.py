@@ -3,6 +3,7 @@
 An open session alone must not be enough for such an act, nor the permission to change people.
 """
 
+import copy
 from collections.abc import Iterable
 
 from django import forms
@@ -10,9 +11,9 @@ from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from notificacao import audiences, audit, rates
+from notificacao import audiences, audit, login, rates, staff_scope
 from notificacao.conf import conf
-from notificacao.models import AuditEvent, Person
+from notificacao.models import AuditEvent, Membership, Person
 from notificacao.rates import Rate
 
 POWERFUL = {role for role, reach in audiences.MATRIX.items() if audiences.Reach.ALL in (reach.units, reach.benefits)}
@@ -27,8 +28,8 @@ def password_field() -> forms.CharField:
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões), ativar ou desativar uma conta, "
-        "trocar uma senha ou um segundo fator.",
+        help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões), abrir, ativar ou desativar uma "
+        "conta, trocar uma senha ou um segundo fator.",
     )
 
 
@@ -37,10 +38,24 @@ def demand(person: Person, data) -> None:
 
     Raises ValidationError where it is wrong, or after too many attempts (RATE_LOGIN).
     """
-    if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
-        raise ValidationError("Você tentou vezes demais: aguarde um minuto.")
-    if not person.check_password(data.get(FIELD) or ""):
+    take_try(person)
+    given = data.get(FIELD) or ""
+    if not person.check_password(given):
+        if given:
+            note_wrong(person)
         raise ValidationError("Para isto, digite a sua própria senha.")
+
+
+def take_try(person: Person) -> None:
+    """Count a try at `person`'s password in a session of theirs. Raises ValidationError after too many."""
+    if rates.take(f"login:{person.pk}:own", Rate(*conf.RATE_LOGIN)):
+        note_wrong(person)
+        raise ValidationError("Você tentou vezes demais: aguarde um minuto.")
+
+
+def note_wrong(person: Person) -> None:
+    """Record a wrong password in a session of `person`'s, which may have been stolen; it counts for the alarm."""
+    login.note_failure(person.username, None, "own_password")
 
 
 def powers_of(person: Person) -> set[str]:
@@ -56,14 +71,41 @@ def powers_of(person: Person) -> set[str]:
 
 
 def may_act_on(by: Person, person: Person) -> bool:
-    """Tell whether `by` holds every power that `person` holds. A superuser holds all of them."""
-    return by.is_superuser or powers_of(person) <= powers_of(by)
+    """Tell whether `by` holds every power that `person` holds, and reaches as far. A superuser holds all of them."""
+    return by.is_superuser or (powers_of(person) <= powers_of(by) and _reaches_as_far(by, person))
+
+
+def _reaches_as_far(by: Person, person: Person) -> bool:
+    """Tell whether `by` may send to and see in the admin all that `person` may, or would once active again."""
+    if not person.is_staff:
+        return True
+    active = copy.copy(person)
+    active.is_active = True
+    return all(scope(by).covers(scope(active)) for scope in (staff_scope.to_send, staff_scope.to_see))
 
 
 def demand_powers(by: Person, roles: Iterable[str]) -> None:
     """Refuse powerful ones among `roles` that `by` does not hold. Raises ValidationError."""
     if not by.is_superuser and not POWERFUL.intersection(roles) <= powers_of(by):
         raise ValidationError("Ninguém dá nem retira um papel deste alcance sem o ter.")
+
+
+def demand_reach(by: Person, person: Person, begun: Iterable[tuple[str, int | None]]) -> bool:
+    """Refuse to let staff reach by a role what `by` does not; `begun` has `(role, unit pk)`. Raises ValidationError.
+
+    Return whether a role among them lets `person` send and see by itself, for which one's own password is asked.
+    """
+    begun = [(role, unit_pk) for role, unit_pk in begun if role] if person.is_staff else []
+    mine = (staff_scope.to_send(by), staff_scope.to_see(by))
+    for role, unit_pk in begun:
+        if not all(own.covers(more) for own, more in zip(mine, staff_scope.given_by(role, unit_pk), strict=True)):
+            raise ValidationError("Ninguém dá a quem usa a administração um papel que alcança mais do que o seu.")
+    return any(staff_scope.TABLE[role].itself for role, _ in begun)
+
+
+def may_end(by: Person, membership: Membership) -> bool:
+    """Tell whether `by` is free to end it as far as it is theirs: without a role an account may reach further."""
+    return by.is_superuser or membership.person_id != by.pk
 
 
 def demand_above(by: Person, person: Person) -> None:

@@ -87,6 +87,10 @@ class DeviceAdmin(TOTPDeviceAdmin):
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
 
+    def lookup_allowed(self, lookup, value, request=None) -> bool:
+        """Let nobody find a secret letter by letter, by which devices a list shows."""
+        return not lookup.startswith("key") and super().lookup_allowed(lookup, value, request)
+
     def get_fieldsets(self, request, obj=None):
         return [*super().get_fieldsets(request, obj), reauthentication.CONFIRMATION]
 

@@ -36,7 +36,7 @@ def describe(person: Person, session_key: str, *, can_verify: bool = False) -> s
         for name, since in channels.items()
     ]
     if on_ably:
-        changes.of_missing_keys([state.name for state in states if state.key is None])
+        changes.of_missing_keys({state.name: state.since for state in states if state.key is None})
     return shapes.Session(
         person=person.public_id,
         login=login_word(session_key),

@@ -3,12 +3,12 @@
 import uuid
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from notificacao import metrics
 from notificacao.api.problems import Problem
 from notificacao.models import Receipt
-from notificacao.reading import Entry
+from notificacao.reading import Entry, as_undo
 from notificacao.sentences import sentence_for
 from notificacao.wire import Moment, WireNotification
 
@@ -165,7 +165,7 @@ class Unread(_Shape):
 class UndoReadAll(_Shape):
     """Carry `undo`, as the act that is to be undone answered it."""
 
-    undo: AwareDatetime
+    undo: Annotated[AwareDatetime, AfterValidator(as_undo)]
 
 
 class Delivered(_Shape):

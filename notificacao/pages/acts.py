@@ -1,7 +1,6 @@
 """Carry out what a person does to their notifications with plain forms; the scripts use the API for the same."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from uuid import UUID
 
@@ -79,7 +78,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 def undo_read_all(request: HttpRequest) -> HttpResponse:
     """Make unread again what was marked at the moment `undo`."""
     try:
-        reading.undo_marking(request.user, datetime.fromisoformat(request.POST.get("undo", "")))
+        reading.undo_marking(request.user, reading.parse_undo(request.POST.get("undo", "")))
     except ValueError:
         raise Http404 from None
     return back(request)

@@ -8,7 +8,7 @@ from notificacao.reading.changing import acknowledge, archive, mark_read, mark_u
 from notificacao.reading.counting import unread, unread_of
 from notificacao.reading.filters import Filter, InvalidFilter
 from notificacao.reading.looking import Entry, NotFound, Reader
-from notificacao.reading.marking import Marked, count_unread, mark_all_read, undo_marking
+from notificacao.reading.marking import Marked, as_undo, count_unread, mark_all_read, parse_undo, undo_marking
 
 __all__ = [
     "Entry",
@@ -19,10 +19,12 @@ __all__ = [
     "Reader",
     "acknowledge",
     "archive",
+    "as_undo",
     "count_unread",
     "mark_all_read",
     "mark_read",
     "mark_unread",
+    "parse_undo",
     "unarchive",
     "undo_marking",
     "unread",

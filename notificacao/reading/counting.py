@@ -53,6 +53,7 @@ def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict
     What is expired or archived does not count, nor does a row after the seq `up_to`. Only what lies beyond the marks is
     looked at, through the index on channel and seq.
     """
+    up_to = min(up_to, _NO_END)  # a cursor may name a seq that SQLite has no place for
     counted = dict.fromkeys(heard, 0)
     marks = marks_of(heard)
     rows = (

@@ -4,7 +4,7 @@ What is marked at once bears one moment, by which it is found again to be undone
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import F, QuerySet
@@ -48,6 +48,21 @@ def mark_all_read(person: Person, up_to: Cursor, wanted: Filter = EVERYTHING) ->
     at = eventlog.now()
     marked = _mark_inbox(reader, up_to, at) if _is_inbox(wanted) else _mark_list(reader, up_to, wanted, at)
     return Marked(unread_of(person), marked, at)
+
+
+def parse_undo(text: str) -> datetime:
+    """Read the moment of an act, as `Marked.undo` was told. Raises ValueError."""
+    return as_undo(datetime.fromisoformat(text))
+
+
+def as_undo(moment: datetime) -> datetime:
+    """Return `moment` in UTC. Raises ValueError where it has no time zone, or lies beyond the years of a calendar."""
+    if moment.tzinfo is None:
+        raise ValueError("use um momento com fuso horário")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("use o momento tal como veio") from None
 
 
 def undo_marking(person: Person, at: datetime) -> int:

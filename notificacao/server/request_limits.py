@@ -88,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
         headers = dict(self.headers)
         self._body_left = _body_limit(self.url, headers)
         if int(headers.get(b"content-length", b"0")) > self._body_left:
-            self._refuse(_TOO_LARGE)
+            self._refuse(_TOO_LARGE, behind=self._is_answering())
             return
         self._expect_within(conf.REQUEST_BODY_WITHIN)
         super().on_headers_complete()
@@ -111,13 +111,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._in_head, self._apart = True, 0
             super().on_message_complete()
 
-    def _refuse(self, rejection: Rejection) -> None:
-        """Answer `rejection` where no other answer has begun, and close; what still comes is thrown away."""
+    def _refuse(self, rejection: Rejection, *, behind: bool = False) -> None:
+        """Answer `rejection` where no other answer has begun, and close; what still comes is thrown away.
+
+        `behind`, and where requests are queued: an earlier one is not answered yet, and this is no answer to that.
+        """
         self._refused = True
         self._expect_nothing()
         self._unset_keepalive_if_required()
         if self._is_answering():
-            silent = self.cycle.response_started or self._in_head
+            silent = behind or self.cycle.response_started or self._in_head or bool(self.pipeline)
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         else:

@@ -155,7 +155,7 @@ def test_a_person_is_added_with_their_membership(admin, cras_norte):
     password = {"password1": "nova-senha-de-teste", "password2": "nova-senha-de-teste", "usable_password": "true"}
     inline = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0}
     inline |= {"memberships-0-role": Role.TECNICO, "memberships-0-unit": cras_norte.pk}
-    admin.post(f"{PEOPLE}add/", {"username": "davi", **password, **inline})
+    admin.post(f"{PEOPLE}add/", {"username": "davi", **password, **inline, "own_password": "segredo-de-teste"})
     davi = Person.objects.get(username="davi")
     assert units_heard_by(davi) == {audiences.channel_for_unit(cras_norte)}
 

@@ -94,6 +94,30 @@ def test_what_is_done_by_force_is_seen(trail, statement, sentence):
     assert sentence in told()
 
 
+@pytest.mark.parametrize("emptied", [True, False])
+def test_an_anchor_that_was_moved_to_open_retentions_door_is_seen(trail, emptied):
+    last = AuditLink.objects.get(position=5)
+    sql("UPDATE notificacao_auditanchor SET position = 5, hash = %s", last.hash)
+    if emptied:
+        sql(f"DELETE FROM {EVENTS}")
+    assert "há elos: 5" in told()
+
+
+def test_retention_that_comes_while_the_chain_is_verified_is_no_fault(trail, monkeypatch):
+    read = audit_chain._linked_after
+
+    def trimmed_meanwhile(position):
+        if not position:
+            audit_chain.trim(timezone.now() + timedelta(days=1))
+            audit.record(ISSUED, who="later")
+            audit_chain.link()
+        return read(position)
+
+    monkeypatch.setattr(audit_chain, "_linked_after", trimmed_meanwhile)
+    found = audit_chain.verify()
+    assert (found.linked, found.position, found.faults) == (1, 6, [])
+
+
 def test_an_event_that_is_slipped_in_without_a_link_is_seen(trail):
     by_force(
         f"INSERT INTO {EVENTS} (at, action, who, reason, data) SELECT at, action, 'x', '', data FROM {EVENTS} "

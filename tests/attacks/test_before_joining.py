@@ -100,13 +100,26 @@ def test_a_renewal_from_before_somebody_joined_is_none_for_them(cras_norte, nort
 
 
 def test_what_was_under_way_at_the_renewal_and_went_with_the_new_key_is_from_before_too(newcomer, norte):
-    Notification.objects.update(dispatch_state="pending")
     assert given(newcomer, norte) == set()
+    Notification.objects.update(dispatch_state="pending")
     number_changes()
     assert given(newcomer, norte) == set()
     Notification.objects.update(dispatch_state="published")
+    assert given(newcomer, norte) == set()
     number_changes()
     assert given(newcomer, norte) == {key(norte, 3)}
+
+
+def test_while_something_from_before_is_under_way_a_newcomer_has_no_key_renewed_again_and_again(newcomer, norte):
+    Notification.objects.update(dispatch_state="pending")
+    for _ in range(5):
+        assert given(newcomer, norte) == set()
+        number_changes()
+    assert not StreamChange.objects.filter(kind="key", channel=norte).exists()
+    Notification.objects.update(dispatch_state="published")
+    assert given(newcomer, norte) == set()
+    number_changes()
+    assert given(newcomer, norte) == {key(norte, 2)}
 
 
 def test_who_was_there_keeps_the_key_and_those_before_it(ana, newcomer, norte):

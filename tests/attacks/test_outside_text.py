@@ -136,6 +136,21 @@ def test_a_place_beyond_any_log_is_refused(outside, ana, seq):
     assert outside.get("/api/v1/notifications/", {"after": f"{epoch}.{seq}"}).status_code in (400, 410)
     answer = outside.post("/api/v1/notifications/read-all/", {"up_to": f"{epoch}.{seq}"}, "application/json")
     assert answer.status_code < 500
+    for epoch_named in (epoch, "f"):
+        counted = outside.get("/api/v1/notifications/read-all/", {"up_to": f"{epoch_named}.{seq}"})
+        assert counted.status_code == 200
+        assert outside.post("/notificacoes/todas-lidas/", {"up_to": f"{epoch_named}.{seq}"}).status_code == 302
+
+
+NO_UNDO = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00", "2026-W01-1", "", "\x00"]
+
+
+@pytest.mark.parametrize("moment", NO_UNDO)
+def test_a_moment_that_no_act_had_undoes_nothing_and_breaks_nothing(outside, ana, moment):
+    outside.force_login(ana)
+    assert outside.post("/notificacoes/todas-lidas/desfazer/", {"undo": moment}).status_code == 404
+    answer = outside.post("/api/v1/notifications/read-all/undo/", {"undo": moment}, "application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
 ADMINS = sorted(f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in site.site._registry)

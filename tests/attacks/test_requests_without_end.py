@@ -172,3 +172,9 @@ async def test_requests_within_the_limits_follow_each_other_on_one_connection(do
     last = HEAD + b"connection: close\r\n\r\n"
     answer = await door.tell(one * 5 + last)
     assert answer.count(b"HTTP/1.1 200 ") == 6
+
+
+@pytest.mark.parametrize("body", [b"content-length: 99\r\n\r\n", CHUNKED + b"5\r\nhello\r\n9\r\nand so on\r\n"])
+async def test_what_is_refused_behind_a_request_is_no_answer_to_that(door, settings, body):
+    settings.REQUEST_BODY_MAX = 10
+    assert b"413" not in await door.tell(FIRST + HEAD + body)
