@@ -250,6 +250,12 @@ def _set_relay(relay: WakeRelay | None) -> None:
     _relay = relay
 
 
+def flush() -> None:
+    """Send what the relay still holds, where there is one."""
+    if _relay is not None:
+        _relay.flush()
+
+
 def _relay_of_this_process() -> WakeRelay:
     """Return the relay of the serving loop.
 

@@ -114,6 +114,7 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
     assert everybody.standing().place == before.place
 
 
+@pytest.mark.alone
 async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
     server, _ = ably
     async with measured(crowded, half, pace=0.5) as load:

@@ -5,7 +5,9 @@ import contextlib
 import subprocess
 import sys
 
+import pytest
 import structlog
+from django.core.management import load_command_class
 
 from notificacao.server import ending
 from tests.live.ably_server import ROOT
@@ -50,3 +52,27 @@ def test_a_process_that_does_not_end_is_ended_and_shows_where_it_stood():
     )
     assert ended.returncode == 1
     assert "in hang" in ended.stderr
+
+
+def test_a_process_that_is_through_leaves_though_something_would_hang_in_pythons_own_way_out():
+    program = (
+        "import atexit, os, threading\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'semtas.settings'\n"
+        "import django; django.setup()\n"
+        "from notificacao.server import ending\n"
+        "atexit.register(threading.Event().wait)\n"
+        "print('all is done', end='')\n"
+        "ending.leave()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (0, "all is done")
+
+
+@pytest.mark.parametrize("command", ["serve", "dispatch"])
+def test_what_runs_as_a_process_of_its_own_leaves_so(monkeypatch, command):
+    left = []
+    kind = load_command_class("notificacao", command)
+    monkeypatch.setattr(type(kind), "handle", lambda *_, **__: None)
+    monkeypatch.setattr(ending, "leave", lambda: left.append(command))
+    kind.run_from_argv(["manage.py", command])
+    assert left == [command]

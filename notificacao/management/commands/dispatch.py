@@ -17,6 +17,11 @@ ENDS_WITHIN = 10.0  # seconds; docs/operations.md lets a pod have 20
 class Command(BaseCommand):
     help = "Carimba e despacha as notificações. Inicie quantos quiser: um lidera, os outros aguardam. SIGTERM encerra."
 
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process of its own, and leave at once when all is done."""
+        super().run_from_argv(argv)
+        ending.leave()
+
     def add_arguments(self, parser) -> None:
         parser.add_argument("--metrics-port", type=int, help="serve métricas, /health/live e /health/ready nesta porta")
         parser.add_argument("--metrics-host", default="127.0.0.1", help="endereço das métricas (padrão: 127.0.0.1)")

@@ -8,11 +8,17 @@ from django.core.management.base import BaseCommand, CommandError
 
 from notificacao.conf import conf
 from notificacao.database import ServedAlready, served_here_alone
+from notificacao.server import ending
 from notificacao.server import serve as server
 
 
 class Command(BaseCommand):
     help = "Serve o sistema: páginas, API, stream e, embutido, o despachante. Ctrl-C ou SIGTERM encerra."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process of its own, and leave at once when all is done."""
+        super().run_from_argv(argv)
+        ending.leave()
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="endereço em que escuta (padrão: 127.0.0.1)")
