@@ -14,6 +14,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import AdminSite, site
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from django.test import override_settings
@@ -95,7 +96,9 @@ def make_addresses_anew() -> None:
 
 @pytest.fixture
 def devices(tables_of_devices, db):
-    return tables_of_devices.objects
+    ContentType.objects.clear_cache()  # it keeps the kinds that an earlier test made, and took back
+    yield tables_of_devices.objects
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture
