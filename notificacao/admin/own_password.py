@@ -4,17 +4,14 @@ from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from notificacao.admin import reauthentication
 
 
-class _OwnPasswordForm(AdminPasswordChangeForm):
-    """Check the old password and set a new one; `request`, set on the class, is of whoever changes it."""
-
-    request = None
+class _OwnPasswordForm(reauthentication.PasswordOnRecord, AdminPasswordChangeForm):
+    """Check the old password and set a new one."""
 
     def clean_old_password(self) -> str:
         reauthentication.take_try(self.user)
@@ -23,14 +20,6 @@ class _OwnPasswordForm(AdminPasswordChangeForm):
         except ValidationError:
             reauthentication.note_wrong(self.user)
             raise
-
-    def save(self, commit=True):
-        """Save the new password, and record the act; the hash is computed before."""
-        person = super().save(commit=False)
-        with transaction.atomic():
-            person.save()
-            reauthentication.put_on_record(self.request, person, changed=["password"])
-        return person
 
 
 def change(request: HttpRequest, extra_context=None) -> HttpResponse:

@@ -4,18 +4,16 @@ import copy
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.forms import BaseInlineFormSet
 
-from notificacao import audit
 from notificacao.admin import reauthentication
-from notificacao.admin.reauthentication import CONFIRMATION
+from notificacao.admin.reauthentication import CONFIRMATION, FormKnowsWho, OwnPasswordForm
 from notificacao.admin.wording import Wording
-from notificacao.models import AuditEvent, BenefitType, Membership, Person, Unit
+from notificacao.models import BenefitType, Membership, Person, Unit
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -106,16 +104,8 @@ class MemberOfUnit(_Unchangeable, admin.TabularInline):
         return super().get_queryset(request).select_related("person", "unit")
 
 
-class _NewPersonForm(AdminUserCreationForm):
-    """Open an account; `by`, set on the class, is the one who does it."""
-
-    own_password = reauthentication.password_field()
-    by: Person
-
-    def clean(self):
-        cleaned = super().clean()
-        reauthentication.demand(self.by, self.data)
-        return cleaned
+class _NewPersonForm(OwnPasswordForm, AdminUserCreationForm):
+    """Open an account."""
 
 
 class _PersonForm(UserChangeForm):
@@ -142,11 +132,10 @@ class _PersonForm(UserChangeForm):
         return [name for name in POWERS if name in self.changed_data and self.cleaned_data.get(name)]
 
 
-class _PasswordForm(AdminPasswordChangeForm):
-    """Set a person's password, or take it away; `request`, set on the class, is of the one who does it."""
+class _PasswordForm(reauthentication.PasswordOnRecord, AdminPasswordChangeForm):
+    """Set a person's password, or take it away."""
 
     own_password = reauthentication.password_field()
-    request = None
 
     def clean(self):
         cleaned = super().clean()
@@ -154,17 +143,9 @@ class _PasswordForm(AdminPasswordChangeForm):
             reauthentication.demand(self.request.user, self.data)
         return cleaned
 
-    def save(self, commit=True):
-        """Save the person with the new password, and record the act; the hash is computed before."""
-        person = super().save(commit=False)
-        with transaction.atomic():
-            person.save()
-            reauthentication.put_on_record(self.request, person, changed=["password"])
-        return person
-
 
 @admin.register(Person)
-class PersonAdmin(Wording, UserAdmin):
+class PersonAdmin(Wording, FormKnowsWho, UserAdmin):
     """Manage people. Whoever leaves is made inactive: deleting them would delete the history of what they did."""
 
     form = _PersonForm
@@ -198,11 +179,6 @@ class PersonAdmin(Wording, UserAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         return (*fieldsets, CONFIRMATION) if obj and self.has_change_permission(request, obj) else fieldsets
 
-    def get_form(self, request, obj=None, **kwargs):
-        form = super().get_form(request, obj, **kwargs)
-        form.by = request.user
-        return form
-
     def save_related(self, request, form, formsets, change) -> None:
         super().save_related(request, form, formsets, change)
         acts = form.acts() if change else ["opened"]
@@ -210,7 +186,7 @@ class PersonAdmin(Wording, UserAdmin):
         given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
         taken = [str(one.role) for formset in formsets for one in getattr(formset, "deleted_objects", ())]
         if given:
-            _put_on_record(request, form.instance, given)
+            reauthentication.put_roles_on_record(request, form.instance, given)
         if changed := [name for name in acts if name not in given] + taken:
             reauthentication.put_on_record(request, form.instance, changed=changed)
 
@@ -302,7 +278,7 @@ class MembershipAdmin(_Unchangeable, _ActiveUnits, Wording, admin.ModelAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         super().save_model(request, obj, form, change)
-        _put_on_record(request, obj.person, [str(obj.role)])
+        reauthentication.put_roles_on_record(request, obj.person, [str(obj.role)])
 
     def delete_model(self, request, obj) -> None:
         _put_end_on_record(request, obj)
@@ -320,52 +296,3 @@ def _put_end_on_record(request, membership: Membership) -> None:
     """Record the end of a membership with its id, by which `data_subject` finds the admin's entries about it."""
     what = {"changed": [str(membership.role)], "memberships": [membership.pk]}
     reauthentication.put_on_record(request, membership.person, **what)
-
-
-def _put_on_record(request, person: Person, given: list[str]) -> None:
-    reauthentication.put_on_record(request, person, AuditEvent.Action.ROLE_GIVEN, given=given)
-
-
-class _GroupForm(forms.ModelForm):
-    """Say what a group may do; `by`, set on the class, is who does."""
-
-    own_password = reauthentication.password_field()
-    by: Person
-
-    def clean(self):
-        cleaned = super().clean()
-        reauthentication.demand(self.by, self.data)
-        return cleaned
-
-
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class PowerGroupAdmin(GroupAdmin):
-    """Let superusers alone say what a group may do: whoever else could would give their own group everything."""
-
-    form = _GroupForm
-
-    def has_add_permission(self, request) -> bool:
-        return request.user.is_superuser and super().has_add_permission(request)
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return request.user.is_superuser and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request, obj=None) -> bool:
-        """Keep a group that has members: they lose its powers on their own pages, which ask for a password."""
-        may = request.user.is_superuser and super().has_delete_permission(request, obj)
-        return may and (obj is None or not obj.user_set.exists())
-
-    def get_form(self, request, obj=None, **kwargs):
-        form = super().get_form(request, obj, **kwargs)
-        form.by = request.user
-        return form
-
-    def save_related(self, request, form, formsets, change) -> None:
-        super().save_related(request, form, formsets, change)
-        who, ip = request.user.public_id, audit.address_of(request)
-        audit.record(
-            AuditEvent.Action.ACCOUNT_CHANGED, who=who, ip=ip, group=form.instance.pk, changed=form.changed_data
-        )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from django import forms
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q
 
 from notificacao import audiences, audit, login, rates, staff_scope
@@ -31,6 +32,45 @@ def password_field() -> forms.CharField:
         help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões), abrir, ativar ou desativar uma "
         "conta, trocar uma senha ou um segundo fator.",
     )
+
+
+class OwnPasswordForm(forms.ModelForm):
+    """Ask for one's own password whatever is changed; `by`, set on the class, is who acts."""
+
+    own_password = password_field()
+    by: Person
+
+    def clean(self):
+        cleaned = super().clean()
+        self.check_the_act(cleaned)
+        demand(self.by, self.data)
+        return cleaned
+
+    def check_the_act(self, cleaned) -> None:
+        """Refuse what `by` may not do, whatever the password. Raises ValidationError."""
+
+
+class FormKnowsWho:
+    """Tell a ModelAdmin's form who acts; put it before that in the bases."""
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = request.user
+        return form
+
+
+class PasswordOnRecord:
+    """Record a new password as it is saved; put it before Django's form. `request` is set on the class."""
+
+    request = None
+
+    def save(self, commit=True):
+        """Save the person with the new password, and record the act; the hash is computed before."""
+        person = super().save(commit=False)
+        with transaction.atomic():
+            person.save()
+            put_on_record(self.request, person, changed=["password"])
+        return person
 
 
 def demand(person: Person, data) -> None:
@@ -117,3 +157,8 @@ def demand_above(by: Person, person: Person) -> None:
 def put_on_record(request, person: Person, action: str = AuditEvent.Action.ACCOUNT_CHANGED, **what) -> None:
     """Record an act of whoever makes `request` on the account of `person`."""
     audit.record(action, who=request.user.public_id, ip=audit.address_of(request), to=person.public_id, **what)
+
+
+def put_roles_on_record(request, person: Person, given: list[str]) -> None:
+    """Record that whoever makes `request` gave `person` these roles or powers."""
+    put_on_record(request, person, AuditEvent.Action.ROLE_GIVEN, given=given)

@@ -9,7 +9,6 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from notificacao import login
 from notificacao.admin import reauthentication
-from notificacao.models import Person
 
 
 class SecondFactorForm(OTPAdminAuthenticationForm):
@@ -61,21 +60,15 @@ class SecondFactorSite(OTPAdminSite):
     login_template = "admin/second_factor.html"
 
 
-class _DeviceForm(forms.ModelForm):
-    """Give somebody a device, or change it; `by`, set on the class, is who does."""
+class _DeviceForm(reauthentication.OwnPasswordForm):
+    """Give somebody a device, or change it."""
 
-    own_password = reauthentication.password_field()
-    by: Person
-
-    def clean(self):
-        cleaned = super().clean()
+    def check_the_act(self, cleaned) -> None:
         if person := cleaned.get("user"):
             reauthentication.demand_above(self.by, person)
-        reauthentication.demand(self.by, self.data)
-        return cleaned
 
 
-class DeviceAdmin(TOTPDeviceAdmin):
+class DeviceAdmin(reauthentication.FormKnowsWho, TOTPDeviceAdmin):
     """Tend second factors, as acts on accounts. `manage.py otp_device` puts a new one in an old one's place."""
 
     form = _DeviceForm
@@ -93,11 +86,6 @@ class DeviceAdmin(TOTPDeviceAdmin):
 
     def get_fieldsets(self, request, obj=None):
         return [*super().get_fieldsets(request, obj), reauthentication.CONFIRMATION]
-
-    def get_form(self, request, obj=None, **kwargs):
-        form = super().get_form(request, obj, **kwargs)
-        form.by = request.user
-        return form
 
     def save_model(self, request, obj, form, change) -> None:
         super().save_model(request, obj, form, change)
