@@ -1,5 +1,6 @@
 """Define the tables, one file per noun."""
 
+from notificacao.models.alert import Alert
 from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
@@ -18,6 +19,7 @@ from notificacao.models.stream_change import StreamChange
 
 __all__ = [
     "ActiveChannel",
+    "Alert",
     "Arm",
     "AuditAnchor",
     "AuditEvent",
