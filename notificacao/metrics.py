@@ -63,6 +63,11 @@ ROLLOUT_PERCENT = Gauge(
     "notificacao_rollout_percent",
     "Of the people on Ably by the plan that is under way, as the guard last read it; 0 where none is (percent).",
 )
+OPEN_ALERTS = Gauge(
+    "notificacao_open_alerts",
+    "Alerts that the system itself holds open, by name; told by the leading dispatcher (alerts).",
+    ["name"],
+)
 ROLLOUT_COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 ROLLOUT_COUNTED = Counter(
     "notificacao_rollout_counted",
