@@ -49,6 +49,7 @@ def test_ready_when_the_database_is_as_it_should_be_and_every_task_did_its_work_
         "checks": dict.fromkeys(("database", "writable", "migrations", "hub", "presence", "dispatcher"), True),
         "failing": [],
         "last_round": {"hub": 0.0, "presence": 0.0, "dispatcher": 0.0},
+        "nobody_leads": False,
     }
 
 

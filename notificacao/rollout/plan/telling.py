@@ -10,7 +10,7 @@ from notificacao.models import Priority, RolloutEvent, RolloutPlan
 logger = structlog.get_logger(__name__)
 
 State = RolloutPlan.State
-TOLD = {
+TOLD: dict[str, tuple[str, Priority]] = {
     State.COMPLETED: ("Transição concluída", Priority.ALTA),
     State.ROLLED_BACK: ("Transição revertida", Priority.URGENTE),
     State.AWAITING_APPROVAL: ("Transição à espera de aprovação", Priority.ALTA),
