@@ -12,8 +12,9 @@ from notificacao import audiences
 from notificacao.conf import conf
 from notificacao.demo import alarm
 from notificacao.demo import people as demo
+from notificacao.dispatcher import findings
 from notificacao.management.commands import simulate
-from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
+from notificacao.models import Alert, AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
 from tests.conftest import make_person
 from tests.producers import System, make_producer
 
@@ -163,3 +164,12 @@ def test_the_first_example_of_the_producers_guide_is_sent_on_this_data():
     before = Notification.objects.count()
     assert System(producer).post(order).status_code == 201
     assert Notification.objects.count() > before
+
+
+def test_an_alert_that_is_over_and_one_that_the_dispatcher_finds_by_itself():
+    run_demo()
+    assert set(Alert.objects.values_list("name", "about", "closed_at__isnull")) == {
+        ("BreakerOpen", "", False),
+        ("KeyEndsSoon", "protocolo-geral", True),
+    }
+    assert [(one.name, one.about) for one in findings.keys()] == [("KeyEndsSoon", "protocolo-geral")]

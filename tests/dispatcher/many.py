@@ -77,14 +77,14 @@ class Machines:
 
 
 class Stream:
-    """ana's stream at one site, read by a thread: `titles`, each with the moment at which it came."""
+    """A person's stream at one site, read by a thread: `titles`, each with the moment at which it came."""
 
-    def __init__(self, site: Site):
+    def __init__(self, site: Site, username: str = "ana"):
         self.titles: dict[str, float] = {}
         self.over = False
         self._http = httpx.Client(base_url=site.url, timeout=httpx.Timeout(PATIENCE, read=None))
         self._http.get("/entrar/")
-        form = {"username": "ana", "password": PASSWORD, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
+        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
         assert self._http.post("/entrar/", data=form).status_code == 302
         self._open = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
