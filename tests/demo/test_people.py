@@ -12,7 +12,7 @@ from notificacao import audiences
 from notificacao.conf import conf
 from notificacao.demo import alarm
 from notificacao.demo import people as demo
-from notificacao.dispatcher import findings
+from notificacao.dispatcher.findings import keys
 from notificacao.management.commands import simulate
 from notificacao.models import Alert, AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
 from tests.conftest import make_person
@@ -172,4 +172,4 @@ def test_an_alert_that_is_over_and_one_that_the_dispatcher_finds_by_itself():
         ("BreakerOpen", "", False),
         ("KeyEndsSoon", "protocolo-geral", True),
     }
-    assert [(one.name, one.about) for one in findings.keys()] == [("KeyEndsSoon", "protocolo-geral")]
+    assert [(one.name, one.about) for one in keys()] == [("KeyEndsSoon", "protocolo-geral")]

@@ -31,10 +31,10 @@ for line in sys.stdin:
 class Machines:
     """All the processes, and a producer beside them."""
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer):
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, **settings: str):
         self.postgres, self.redis = postgres, redis
         self.database = postgres.create_database("demo")
-        settings = {"REDIS_URL": redis.url, "DISPATCHER": "external"}
+        settings = {"REDIS_URL": redis.url, "DISPATCHER": "external", **settings}
         self.dispatchers = [DispatcherProcess(self.database, **settings) for _ in range(2)]
         self.sites = [Site(self.database, **settings) for _ in range(2)]
         environment = environment_for(self.database, DJANGO_SETTINGS_MODULE="semtas.settings", **settings)
