@@ -101,9 +101,8 @@ def prepare() -> Cast:
     notices = list(_first_notices(people, units, benefits)) if first_run else []
     services.notify_many(notices)
     alarm.record_what_is_behind(notices)
-    if first_run:
-        _show_alerts()
-    return Cast(people, flag, len(notices))
+    told = _show_alerts() if first_run else 0
+    return Cast(people, flag, len(notices) + told)
 
 
 def _benefit(slug: str, name: str) -> BenefitType:
@@ -153,8 +152,11 @@ def _flag(pks: dict[str, int]) -> RolloutFlag:
     return flag
 
 
-def _show_alerts() -> None:
-    """Make an alert that is over, and a key that ends soon: the leading dispatcher finds that one by itself."""
+def _show_alerts() -> int:
+    """Make an alert that is over and a key that ends soon, which opens another; return how many are told of.
+
+    The leading dispatcher finds that key by itself, and keeps its alert open.
+    """
     now = timezone.now()
     since, until = now - timedelta(hours=26), now - timedelta(hours=25, minutes=48)
     detail = "Motivo: o Ably está fora de alcance."
@@ -162,7 +164,7 @@ def _show_alerts() -> None:
     producer = Producer.objects.create(slug="protocolo-geral", name="Protocolo Geral")
     key, _ = ProducerKey.objects.create_key(producer=producer, name="demonstração", expiry_date=now + KEY_ENDS_IN)
     day = f"{timezone.localtime(key.expiry_date):%d/%m/%Y}"
-    alerts.open("KeyEndsSoon", producer.slug, f"A chave do sistema «{producer.name}» vale até {day}.")
+    return int(alerts.open("KeyEndsSoon", producer.slug, f"A chave do sistema «{producer.name}» vale até {day}."))
 
 
 def _salts() -> Iterator[str]:
