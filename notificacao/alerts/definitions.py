@@ -93,5 +93,5 @@ DEFINITIONS: dict[str, Definition] = {one.name: one for one in _ALL}
 
 
 def runbook(name: str) -> str:
-    """Return the link to what the runbook says of the alert `name`: its heading in the admin has the name as its id."""
-    return f"/{conf.ADMIN_PATH}plantao/#{name.lower()}"
+    """Return the link to what the runbook says of the alert `name`: its heading has that name as its id."""
+    return f"/{conf.ADMIN_PATH}plantao/#{name}"

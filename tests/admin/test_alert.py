@@ -37,7 +37,7 @@ def test_what_is_open_comes_first_and_then_the_latest(browser, three):
     assert "Alertas" in text
     assert "Ably fora de uso: todos por SSE" in text
     assert "em aberto" in text
-    assert 'href="/admin/plantao/#breakeropen"' in text
+    assert 'href="/admin/plantao/#BreakerOpen"' in text
 
 
 @pytest.mark.parametrize(

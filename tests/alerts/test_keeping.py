@@ -39,14 +39,14 @@ def test_who_holds_admin_is_told_what_is_wrong_and_what_to_do_with_a_link_to_the
     assert row.channel == audiences.channel_for_user(dora)
     assert row.title == "Ably fora de uso: todos por SSE"
     assert row.message.startswith("Motivo: o Ably está fora de alcance. Ninguém perde notificação")
-    assert (row.link, row.kind, row.priority) == ("/admin/plantao/#breakeropen", "alerta", "urgente")
+    assert (row.link, row.kind, row.priority) == ("/admin/plantao/#BreakerOpen", "alerta", "urgente")
     assert row.data == {"event": "sistema.alerta_aberto", "alert": "BreakerOpen", "about": ""}
 
 
 def test_the_link_leads_to_where_the_admin_is(dora, settings):
     settings.ADMIN_PATH = "gestao/interna/"
     alerts.open("RedisAway")
-    assert Notification.objects.get().link == "/gestao/interna/plantao/#redisaway"
+    assert Notification.objects.get().link == "/gestao/interna/plantao/#RedisAway"
 
 
 @pytest.mark.parametrize("name", alerts.DEFINITIONS)
