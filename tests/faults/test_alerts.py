@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from tests.dispatcher.many import Machines, Stream
+from tests.live.postgres import PostgresServer
+from tests.live.redis import RedisServer
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
@@ -56,14 +58,24 @@ class Site:
         return httpx.get(f"{self.machines.sites[0].url}/health/ready").json()["nobody_leads"]
 
 
-@pytest.fixture
-async def site(postgres, redis, ably):
+@pytest.fixture(scope="module")
+def machines(ably):
+    """With servers of their own, which end with them."""
     server, way = ably
     settings = SHORT | {"ABLY_API_KEY": server.key, "ABLY_PORT": str(way.port)}
-    with contextlib.closing(Machines(postgres, redis, **settings)) as machines:
-        machines.repair()
-        await eventually(machines.leader_and_standby)
-        yield Site(machines)
+    with (
+        PostgresServer(fsync=False) as postgres,
+        RedisServer() as redis,
+        contextlib.closing(Machines(postgres, redis, **settings)) as machines,
+    ):
+        yield machines
+
+
+@pytest.fixture
+async def site(machines):
+    machines.repair()
+    await eventually(machines.leader_and_standby)
+    return Site(machines)
 
 
 async def test_an_ably_that_dies_is_told_over_sse_once_whoever_leads_and_once_more_when_it_is_back(site, ably):
