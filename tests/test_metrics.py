@@ -29,6 +29,7 @@ def test_the_page_shows_every_counter_of_ours_from_the_start(page):
         "notificacao_canary_seconds_count",
         'notificacao_delivered_total{transport="ably"}',
         'notificacao_delivered_total{transport="sse"}',
+        'notificacao_open_alerts{name="BreakerOpen"}',
         'notificacao_open_streams{lane="live"}',
         'notificacao_open_streams{lane="standby"}',
         "notificacao_stream_bytes_total",

@@ -33,7 +33,7 @@ _ALL = (
     Definition(
         "BreakerOpen",
         "Ably fora de uso: todos por SSE",
-        "Ninguém perde notificação; veja em «Disjuntores» desde quando, e rode ably_check para saber o que falha.",
+        "Ninguém perde notificação; veja em “Disjuntores” desde quando, e rode ably_check para saber o que falha.",
         level=2,
     ),
     Definition(

@@ -164,7 +164,7 @@ def _show_alerts() -> int:
     producer = Producer.objects.create(slug="protocolo-geral", name="Protocolo Geral")
     key, _ = ProducerKey.objects.create_key(producer=producer, name="demonstração", expiry_date=now + KEY_ENDS_IN)
     day = f"{timezone.localtime(key.expiry_date):%d/%m/%Y}"
-    return int(alerts.open("KeyEndsSoon", producer.slug, f"A chave do sistema «{producer.name}» vale até {day}."))
+    return int(alerts.open("KeyEndsSoon", producer.slug, f"A chave do sistema “{producer.name}” vale até {day}."))
 
 
 def _salts() -> Iterator[str]:

@@ -107,7 +107,7 @@ def keys() -> Iterator[Finding]:
     ending = producers.annotate(ends=Max("keys__expiry_date")).filter(ends__lt=now + KEY_WARNING)
     for producer in ending.order_by("pk"):
         word = "vale até" if producer.ends > now else "venceu em"
-        detail = f"A chave do sistema «{producer.name}» {word} {_moment(producer.ends)}."
+        detail = f"A chave do sistema “{producer.name}” {word} {_moment(producer.ends)}."
         yield Finding("KeyEndsSoon", about=producer.slug, detail=detail)
     for setting in ("ENCRYPTION_SECRET_ENDS", "SIGNING_KEYS_END"):
         day = getattr(conf, setting)

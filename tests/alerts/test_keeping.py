@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from notificacao import alerts, audiences, services
+from notificacao import alerts, audiences, metrics, services
 from notificacao.database import DatabaseThread
 from notificacao.models import Alert, AuditEvent, Notification, Role
 from tests.conftest import make_person
@@ -54,6 +54,10 @@ def test_every_alert_can_be_told_with_the_longest_detail(dora, name):
     assert alerts.open(name, detail="x" * 400)
     alerts.close(Alert.objects.get())
     assert told() == [alerts.DEFINITIONS[name].title, f"Resolvido: {alerts.DEFINITIONS[name].title}"]
+
+
+def test_the_metric_has_a_series_of_each_alert():
+    assert alerts.DEFINITIONS.keys() <= set(metrics.ALERTS)
 
 
 def test_while_it_is_open_nobody_is_told_again(dora):

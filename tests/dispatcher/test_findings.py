@@ -114,7 +114,7 @@ def test_a_producers_last_key_that_ends_within_14_days_or_has_ended():
     make_key(make_producer("velho"), expiry_date=ago(days=1))
     assert found(findings.keys) == [("KeyEndsSoon", "folha"), ("KeyEndsSoon", "velho")]
     first, second = findings.keys()
-    assert "«Folha» vale até" in first.detail
+    assert "“Folha” vale até" in first.detail
     assert "venceu em" in second.detail
 
 
