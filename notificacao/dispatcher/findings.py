@@ -36,13 +36,20 @@ class Finding(NamedTuple):
     after: float = 0.0
 
 
+class Forecast(Protocol):
+    """Describe what the month will most likely have cost at its end, in US dollars."""
+
+    @property
+    def expected(self) -> Decimal: ...
+
+
 class Month(Protocol):
-    """Describe what Ably costs in this month, in US dollars: spent, by the forecast at its end, and the budget."""
+    """Describe what this month costs, in US dollars: spent so far, by the forecast at its end, and the budget."""
 
     @property
     def spent(self) -> Decimal: ...
     @property
-    def forecast(self) -> Decimal: ...
+    def forecast(self) -> Forecast: ...
     @property
     def budget(self) -> Decimal | None: ...
 
@@ -119,8 +126,8 @@ def keys() -> Iterator[Finding]:
 
 def budget(month: Month | None) -> Iterator[Finding]:
     """Find that the forecast of the month passes the budget."""
-    if month is not None and month.budget and month.forecast > month.budget:
-        figures = f"previsão US$ {_dollars(month.forecast)}, orçamento US$ {_dollars(month.budget)}"
+    if month is not None and month.budget and month.forecast.expected > month.budget:
+        figures = f"previsão US$ {_dollars(month.forecast.expected)}, orçamento US$ {_dollars(month.budget)}"
         yield Finding("BudgetAhead", detail=f"Gasto até agora US$ {_dollars(month.spent)}, {figures}.")
 
 

@@ -45,6 +45,10 @@ def gauge(name: str):
     return REGISTRY.get_sample_value("notificacao_open_alerts", {"name": name})
 
 
+def month(forecast: int) -> SimpleNamespace:
+    return SimpleNamespace(spent=1, forecast=SimpleNamespace(expected=forecast), budget=2)
+
+
 class Leader:
     """A watch with a clock of its own; `month` is what it is told of costs."""
 
@@ -124,7 +128,7 @@ async def test_who_does_not_lead_looks_at_nothing_and_shows_no_alert_any_more(da
 
 
 async def test_a_rule_that_fails_closes_nothing_of_its_own_and_stops_no_other(database, leader, monkeypatch):
-    leader.month = SimpleNamespace(spent=1, forecast=3, budget=2)
+    leader.month = month(3)
     await leader.after(0)
     leader.month = SimpleNamespace(spent=1)  # a fault of the costs
     await database.run(breaker, "open")
@@ -154,12 +158,12 @@ async def test_a_database_that_fails_closes_nothing(database, leader, monkeypatc
 
 async def test_what_changes_by_the_day_is_looked_at_once_a_minute(database, leader):
     await leader.after(0)
-    leader.month = SimpleNamespace(spent=1, forecast=3, budget=2)
+    leader.month = month(3)
     await leader.after(SLOW_EVERY - 1)
     assert await database.run(told) == []
     await leader.after(1)
     assert await database.run(told) == ["aberto"]
-    leader.month = SimpleNamespace(spent=1, forecast=1, budget=2)
+    leader.month = month(1)
     await database.run(lambda: unseen_for(minutes=59))
     await leader.after(SLOW_EVERY)
     assert await database.run(told) == ["aberto"]

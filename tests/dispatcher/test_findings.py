@@ -138,7 +138,7 @@ def test_secrets_of_ours_whose_day_comes(settings):
 
 @pytest.mark.parametrize(("forecast", "budget", "is_found"), [(101, 100, 1), (100, 100, 0), (5, None, 0), (5, 0, 0)])
 def test_a_forecast_that_passes_the_budget(forecast, budget, is_found):
-    month = SimpleNamespace(spent=40, forecast=forecast, budget=budget)
+    month = SimpleNamespace(spent=40, forecast=SimpleNamespace(expected=forecast), budget=budget)
     assert len(list(findings.budget(month))) == is_found
 
 
