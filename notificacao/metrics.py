@@ -63,6 +63,22 @@ ROLLOUT_PERCENT = Gauge(
     "notificacao_rollout_percent",
     "Of the people on Ably by the plan that is under way, as the guard last read it; 0 where none is (percent).",
 )
+ALERTS = (
+    "BreakerOpen",
+    "BudgetAhead",
+    "CanarySilent",
+    "GuardSilent",
+    "KeyEndsSoon",
+    "NobodyLeads",
+    "RedisAway",
+    "SignaturesRefused",
+    "UnstampedRowsWait",
+)
+OPEN_ALERTS = Gauge(
+    "notificacao_open_alerts",
+    "Alerts that the system itself holds open, by name; told by the leading dispatcher (alerts).",
+    ["name"],
+)
 ROLLOUT_COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 ROLLOUT_COUNTED = Counter(
     "notificacao_rollout_counted",
@@ -125,6 +141,8 @@ def expect_labels() -> None:
             ROLLOUT_COUNTED.labels(arm, what)
     for verdict in ("Hold", "Advance", "AwaitApproval", "StepDown", "RollBack"):
         GUARD_VERDICTS.labels(verdict)
+    for name in ALERTS:
+        OPEN_ALERTS.labels(name)
     BREAKER.state("open")
     for transport in ("ably", "sse", "standby", "rest", "unable"):
         DELIVERED.labels(transport)

@@ -11,13 +11,14 @@ from django.db.models.functions import Now
 
 from notificacao import audit_chain, changes, eventlog, idempotency, presence
 from notificacao.conf import conf
-from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
+from notificacao.models import Alert, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
 
 logger = structlog.get_logger(__name__)
 
 BATCH = 500  # rows a transaction
 CANARY_KEPT = timedelta(days=35)  # the rollout's longest plan
+ALERTS_KEPT = timedelta(days=400)  # after they closed: the same month a year ago can be looked at
 
 
 def trim(days: int | None = None) -> int:
@@ -54,13 +55,14 @@ def due(days: int | None = None) -> int:
 def clear_the_rest() -> None:
     """Delete what else has become old beside the log.
 
-    That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, opinions that are no
-    longer shown, the reports of dead web processes, answers kept for long enough, and the audit trail beyond
-    `AUDIT_RETENTION_DAYS` (0: all of it is kept).
+    That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, alerts that closed
+    `ALERTS_KEPT` ago, opinions that are no longer shown, the reports of dead web processes, answers kept for long
+    enough, and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
+    Alert.objects.filter(closed_at__lt=Now() - ALERTS_KEPT).delete()
     survey.forget_the_old()
     presence.delete_silent_processes()
     idempotency.forget_old_answers()

@@ -5,6 +5,7 @@ REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of pr
 """
 
 import base64
+import datetime
 import ipaddress
 import os
 import re
@@ -76,6 +77,18 @@ def rate(name, default):
             f"{name}={text!r} is no rate: use A MINUTE/AT ONCE, such as 10/15, each 1 to 999999."
         )
     return int(found[1]), int(found[2])
+
+
+def day(name):
+    """Return the day that the variable `name` holds, such as `2027-11-30`; None where it is not set.
+
+    Raises ImproperlyConfigured.
+    """
+    text = env.str(name, default="")
+    try:
+        return datetime.date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={text!r} is no day: use YEAR-MONTH-DAY, such as 2027-11-30.") from error
 
 
 def log_format(debug, terminal):
@@ -419,8 +432,10 @@ CANARY_MISSES = setting(env.int, "CANARY_MISSES", 3, unit="probes in a row", min
 EMBEDDED_ENCRYPTION_SECRET = "embedded-master-secret-for-one-machine-only"
 ENCRYPTION_SECRET = env.str("ENCRYPTION_SECRET", default=EMBEDDED_ENCRYPTION_SECRET)
 ENCRYPTION_SECRET_FALLBACKS = words("ENCRYPTION_SECRET_FALLBACKS", [])
+ENCRYPTION_SECRET_ENDS = day("ENCRYPTION_SECRET_ENDS")
 EMBEDDED_SIGNING_KEY = base64.b64encode(b"embedded-signing-key-one-machine").decode()
 SIGNING_KEYS = signing_keys("SIGNING_KEYS", [EMBEDDED_SIGNING_KEY])
+SIGNING_KEYS_END = day("SIGNING_KEYS_END")
 
 # --- The log and its streams ----------------------------------------------------------------
 

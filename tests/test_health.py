@@ -9,7 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from notificacao import presence
+from notificacao import alerts, presence
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.presence import Count
 from notificacao.server.runtime import runtime as process
@@ -49,6 +49,7 @@ def test_ready_when_the_database_is_as_it_should_be_and_every_task_did_its_work_
         "checks": dict.fromkeys(("database", "writable", "migrations", "hub", "presence", "dispatcher"), True),
         "failing": [],
         "last_round": {"hub": 0.0, "presence": 0.0, "dispatcher": 0.0},
+        "nobody_leads": False,
     }
 
 
@@ -232,3 +233,9 @@ def test_an_ably_that_is_away_makes_no_process_unready(client, in_use, runtime):
     CanaryProbe.objects.create(error="no answer")
     BreakerState.objects.update(state="open")
     assert client.get("/health/ready").status_code == 200
+
+
+def test_that_nobody_leads_is_told_and_makes_no_process_unready(client, db, runtime):
+    alerts.open("NobodyLeads")
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["nobody_leads"]) == (200, True)

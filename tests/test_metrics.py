@@ -29,6 +29,7 @@ def test_the_page_shows_every_counter_of_ours_from_the_start(page):
         "notificacao_canary_seconds_count",
         'notificacao_delivered_total{transport="ably"}',
         'notificacao_delivered_total{transport="sse"}',
+        'notificacao_open_alerts{name="BreakerOpen"}',
         'notificacao_open_streams{lane="live"}',
         'notificacao_open_streams{lane="standby"}',
         "notificacao_stream_bytes_total",
@@ -44,8 +45,8 @@ def test_deliveries_have_edges_at_the_goals(page, edge):
 def test_every_help_text_ends_with_its_unit(page):
     helps = re.findall(r"# HELP (notificacao_\w+) (.+)", page)
     ours = {name: text for name, text in helps if not name.endswith("_created")}
-    assert len(ours) == 20
-    units = "rows|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
+    assert len(ours) == 21
+    units = "rows|alerts|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
     for name, text in ours.items():
         assert re.search(rf"\(({units})\)\.$", text), name
 

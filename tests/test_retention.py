@@ -13,7 +13,7 @@ from django.utils import timezone
 from notificacao import audiences, eventlog, reading, retention
 from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.management.commands import trim_log
-from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, Receipt
+from notificacao.models import Alert, CanaryProbe, DispatchState, LogHead, Notification, Receipt
 from notificacao.reading import Filter, Reader
 from notificacao.services import notify
 from tests.rows import write
@@ -299,3 +299,12 @@ def test_the_command_refuses_an_age_that_is_none(days):
     with pytest.raises(CommandError, match="1 ou mais"):
         command("--days", days)
     assert left() == [1]
+
+
+def test_alerts_that_closed_long_ago_go_and_those_that_are_open_stay():
+    long_ago = timezone.now() - retention.ALERTS_KEPT - timedelta(days=1)
+    Alert.objects.create(name="RedisAway", opened_at=long_ago, closed_at=long_ago)
+    Alert.objects.create(name="BudgetAhead", opened_at=long_ago, closed_at=timezone.now())
+    Alert.objects.create(name="BreakerOpen", opened_at=long_ago)
+    retention.clear_the_rest()
+    assert set(Alert.objects.values_list("name", flat=True)) == {"BudgetAhead", "BreakerOpen"}

@@ -11,7 +11,9 @@ from semtas.env_file import EnvFile
 from tests.live.ably_server import ROOT
 from tests.settings_file import SETTINGS, run_settings
 
-READ = re.compile(r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|words\(|signing_keys\(|env\.\w+\()\s*"([A-Z_]+)"')
+READ = re.compile(
+    r'(?:setting\(\s*env\.\w+,|choice\(|switch\(|rate\(|words\(|signing_keys\(|day\(|env\.\w+\()\s*"([A-Z_]+)"'
+)
 
 
 def load(monkeypatch, settings=SETTINGS, **environment):
@@ -100,6 +102,8 @@ def test_a_folder_that_is_named_for_another_database_is_not_made(monkeypatch):
         ("ABLY_API_KEY", "only-a-word"),
         ("ABLY_API_KEY", "app.key:sec ret"),
         ("DISPATCH_POLL", "0"),
+        ("ENCRYPTION_SECRET_ENDS", "30/11/2027"),
+        ("SIGNING_KEYS_END", "2027-11-31"),
         ("DISPATCHER", "elsewhere"),
         ("LOG_LEVEL", "LOUD"),
         ("RECEIPT_SHARED_SAMPLE", "1.5"),

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from notificacao.admin import (  # noqa: F401
+    alert,
     audit,
     breaker,
     groups,

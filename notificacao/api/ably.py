@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from notificacao import audit, metrics, presence, rollout, tokens
+from notificacao import alerts, audit, metrics, presence, rollout, tokens
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
 from notificacao.api.staff import demand_staff
@@ -82,6 +82,8 @@ def unverified(request: Request) -> Response:
     told = shapes.parse(shapes.Unverified, request.data)
     metrics.ABLY_UNVERIFIED.labels(told.reason).inc(told.count)
     logger.warning("ably_unverified", reason=told.reason, count=told.count, person=request.user.public_id)
+    if told.reason != "unknown_key":  # those come with each change of SIGNING_KEYS
+        alerts.open("SignaturesRefused", detail="Uma página recebeu do Ably o que este servidor não assinou.")
     return Response(shapes.Recorded(recorded=told.count).model_dump())
 
 

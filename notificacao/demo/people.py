@@ -10,15 +10,26 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from notificacao import services
+from notificacao import alerts, services
 from notificacao.catalogue.notices import Matter, notice_for
 from notificacao.conf import conf
 from notificacao.content import Notice
 from notificacao.demo import alarm
-from notificacao.models import BenefitType, Membership, Person, Role, RolloutFlag, Unit
+from notificacao.models import (
+    Alert,
+    BenefitType,
+    Membership,
+    Person,
+    Producer,
+    ProducerKey,
+    Role,
+    RolloutFlag,
+    Unit,
+)
 
 PASSWORD = "semtas-demo"  # noqa: S105 - it is printed, and refused where DEBUG is off
 PERCENT = 50
+KEY_ENDS_IN = timedelta(days=10)
 SALT_PREFIX = "demo-"
 SALT = "demo-50"  # the first that puts pks 1 and 5 in, 2 and 3 out: a fresh database
 ON_ABLY, ON_SSE = ("ana", "gil"), ("bia", "caio")
@@ -90,7 +101,8 @@ def prepare() -> Cast:
     notices = list(_first_notices(people, units, benefits)) if first_run else []
     services.notify_many(notices)
     alarm.record_what_is_behind(notices)
-    return Cast(people, flag, len(notices))
+    told = _show_alerts() if first_run else 0
+    return Cast(people, flag, len(notices) + told)
 
 
 def _benefit(slug: str, name: str) -> BenefitType:
@@ -138,6 +150,21 @@ def _flag(pks: dict[str, int]) -> RolloutFlag:
         flag.salt = next(salt for salt in _salts() if _draws(salt, pks))
         flag.save()
     return flag
+
+
+def _show_alerts() -> int:
+    """Make an alert that is over and a key that ends soon, which opens another; return how many are told of.
+
+    The leading dispatcher finds that key by itself, and keeps its alert open.
+    """
+    now = timezone.now()
+    since, until = now - timedelta(hours=26), now - timedelta(hours=25, minutes=48)
+    detail = "Motivo: o Ably está fora de alcance."
+    Alert.objects.create(name="BreakerOpen", detail=detail, opened_at=since, seen_at=until, closed_at=until)
+    producer = Producer.objects.create(slug="protocolo-geral", name="Protocolo Geral")
+    key, _ = ProducerKey.objects.create_key(producer=producer, name="demonstração", expiry_date=now + KEY_ENDS_IN)
+    day = f"{timezone.localtime(key.expiry_date):%d/%m/%Y}"
+    return int(alerts.open("KeyEndsSoon", producer.slug, f"A chave do sistema “{producer.name}” vale até {day}."))
 
 
 def _salts() -> Iterator[str]:

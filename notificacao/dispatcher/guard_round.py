@@ -8,12 +8,11 @@ from datetime import timedelta
 import structlog
 from django.db import transaction
 
-from notificacao import audiences, eventlog, metrics, rollout, services
+from notificacao import eventlog, metrics, rollout
 from notificacao.conf import conf
-from notificacao.content import MESSAGE_MAX
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
-from notificacao.models import CanaryProbe, Kind, Membership, Priority, Role, RolloutPlan, RolloutStage
+from notificacao.models import CanaryProbe, Priority, RolloutPlan, RolloutStage
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.guard.counting import count
 from notificacao.rollout.guard.figures import figures
@@ -30,6 +29,7 @@ from notificacao.rollout.guard.verdict import (
     watched,
 )
 from notificacao.rollout.plan import NotNow, SystemActor
+from notificacao.rollout.plan.telling import tell
 
 logger = structlog.get_logger(__name__)
 
@@ -41,11 +41,6 @@ WORDS = {
     AwaitApproval: "aguardar aprovação",
     StepDown: "voltar uma etapa",
     RollBack: "reverter tudo",
-}
-ALERTS = {
-    RollBack: ("Transição revertida automaticamente", Priority.URGENTE),
-    StepDown: ("Transição voltou uma etapa", Priority.URGENTE),
-    AwaitApproval: ("Transição à espera de aprovação", Priority.ALTA),
 }
 _ATTENTION = "Atenção: "  # how the reason of a completed plan begins, of which administrators were told
 
@@ -120,7 +115,7 @@ def _obey(plan: RolloutPlan, verdict: Verdict, found: Findings) -> None:
 
 
 def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
-    """Carry out the verdict, and alert administrators where that is due; return whether there was anything to do.
+    """Carry out the verdict; return whether there was anything to do.
 
     Raises NotNow.
     """
@@ -140,8 +135,6 @@ def _act(plan: RolloutPlan, verdict: Verdict, found: Findings) -> bool:
             rollout_plan.await_approval(SystemActor.GUARD, version=version, reason=reason)
         case _:
             return False
-    if type(verdict) in ALERTS:
-        _alert(*ALERTS[type(verdict)], verdict.reason)
     return True
 
 
@@ -154,7 +147,7 @@ def _tell_after_completion(plan: RolloutPlan, verdict: Verdict, found: Findings)
     reason = verdict.reason if isinstance(verdict, RollBack | StepDown) else f"Meta não cumprida: {', '.join(broken)}."
     RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{_ATTENTION}{reason}"[:1000] if bad else "")
     if bad:
-        _alert("Ably fora da meta depois da transição", Priority.URGENTE, f"{reason} Decida na página da transição.")
+        tell("Ably fora da meta depois da transição", f"{reason} Decida na página da transição.", Priority.URGENTE)
 
 
 def _say(plan: RolloutPlan, verdict: Verdict) -> None:
@@ -162,17 +155,3 @@ def _say(plan: RolloutPlan, verdict: Verdict) -> None:
     if plan.state == State.RUNNING:
         rehearsal = f"Ensaio ({WORDS[type(verdict)]}): " if conf.ROLLOUT_DRY_RUN else ""
         RolloutPlan.objects.filter(pk=plan.pk).update(reason=f"{rehearsal}{verdict.reason}"[:1000])
-
-
-def _alert(title: str, priority: Priority, reason: str) -> None:
-    """Notify the administrators on their own channels. A failure to notify is logged, and undoes nothing of the act."""
-    logger.error("rollout_alert", title=title, reason=reason)
-    admins = Membership.objects.filter(role=Role.ADMIN, person__is_active=True).select_related("person")
-    channels = {audiences.channel_for_user(membership.person) for membership in admins}
-    try:
-        with transaction.atomic():
-            if channels:
-                message = reason[:MESSAGE_MAX]
-                services.notify(channels, title=title, message=message, kind=Kind.ALERTA, priority=priority)
-    except Exception as error:
-        logger.exception("rollout_alert_failed", error=str(error))

@@ -12,6 +12,7 @@ from notificacao import audit_chain, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, lease
+from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.canary import Canary
@@ -64,6 +65,7 @@ class Dispatcher:
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
+        self._alerts = AlertWatch(self._retaining, lambda: self.leads)
 
     @property
     def age(self) -> float | None:
@@ -96,6 +98,7 @@ class Dispatcher:
                     self._link_audit,
                     self._revoker.work_off,
                     self._guard.watch,
+                    self._alerts.watch,
                 ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:

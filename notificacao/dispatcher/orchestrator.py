@@ -14,7 +14,7 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import audiences, metrics
+from notificacao import alerts, audiences, metrics
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
@@ -43,6 +43,7 @@ class Outcome:
 PUBLISHED = Outcome(DispatchState.PUBLISHED)
 NOBODY_ON_ABLY = Outcome(DispatchState.SKIPPED)
 BREAKER_OPEN = Outcome(DispatchState.SKIPPED, "o disjuntor do Ably está aberto", "breaker_open")
+BY_SSE_ALONE = Outcome(DispatchState.SKIPPED, "aviso sobre o próprio sistema: não depende do Ably")
 EXPIRED = Outcome(DispatchState.SKIPPED, "expirou antes do envio")
 TOO_LATE = Outcome(DispatchState.FAILED, "não saiu no prazo da retirada", "late")
 
@@ -202,14 +203,17 @@ def _why(error: TransportError) -> str:
 def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], dict[int, Outcome]]:
     """Return the rows for Ably, each in an envelope, and `{pk: outcome}` of the others. Reads the database.
 
-    A shared channel goes to Ably when at least one of its people is in the rollout.
+    A shared channel goes to Ably when at least one of its people is in the rollout. What tells of an alert of the
+    system itself never does: it may be of Ably.
     """
+    settled = {row.pk: BY_SSE_ALONE for row in rows if alerts.is_about_the_system(row.data)}
+    rows = [row for row in rows if row.pk not in settled]
     wanted = _channels_on_ably({row.channel for row in rows}, rollout)
     epoch, now = LogHead.objects.annotate(now=Now()).values_list("epoch", "now").get(pk=1)
     clock.note(now)
     key_epochs = dict(Channel.objects.filter(pk__in=wanted).values_list("pk", "key_epoch"))
     envelopes = [Envelope(row, epoch, key_epochs[row.channel]) for row in rows if row.channel in wanted]
-    return envelopes, {row.pk: NOBODY_ON_ABLY for row in rows if row.channel not in wanted}
+    return envelopes, settled | {row.pk: NOBODY_ON_ABLY for row in rows if row.channel not in wanted}
 
 
 def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:

@@ -9,13 +9,15 @@ class Alert(models.Model):
     """Hold one alert; it is open until `closed_at`, by the database's clock.
 
     `name` is an alert's name in `deploy/monitoring/rules/`, such as "BreakerOpen", and a heading of the runbook;
-    `about` tells two alerts of one name apart, such as by a key's id. Of each pair one is open at most.
+    `about` tells two alerts of one name apart, such as by a key's id. Of each pair one is open at most. `seen_at`
+    is when somebody last found that it holds still, to within `alerts.SEEN_EVERY`.
     """
 
     name = models.CharField("alerta", max_length=60)
     about = models.CharField("sobre", max_length=120, blank=True, default="")
     detail = models.CharField("detalhe", max_length=300, blank=True, default="")
     opened_at = models.DateTimeField("desde", db_default=Now())
+    seen_at = models.DateTimeField("confirmado em", db_default=Now())
     closed_at = models.DateTimeField("até", null=True)
 
     class Meta:

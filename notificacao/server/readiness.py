@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from notificacao import alerts
 from notificacao.conf import conf
 from notificacao.server.runtime import runtime
 from notificacao.stream import presence_reporter
@@ -26,10 +27,12 @@ _NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told,
 
 
 def judge() -> dict[str, Any]:
-    """Return `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name], "last_round": {task: seconds}}`.
+    """Return `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name], "last_round": {task: seconds},
+    "nobody_leads": bool | None}`.
 
     `last_round` says how long ago a round of each task succeeded, null where none did yet. The process's log says why a
-    check of the database failed; the answer never does.
+    check of the database failed; the answer never does. `nobody_leads` is whether the alert of that name is open, None
+    where the database does not say: it is told and fails nothing, since this process serves as well without a leader.
     """
     ages = runtime.rounds()
     checks = _database() | _tasks(ages)
@@ -38,8 +41,17 @@ def judge() -> dict[str, Any]:
         "status": "failing" if failing else "ok",
         "checks": checks,
         "failing": failing,
+        "nobody_leads": _nobody_leads() if checks["migrations"] else None,
         "last_round": {name: None if age is None else round(age, 1) for name, age in ages.items()},
     }
+
+
+def _nobody_leads() -> bool | None:
+    try:
+        with reserve.meanwhile():
+            return alerts.open_alerts().filter(name="NobodyLeads").exists()
+    except (DatabaseError, InterfaceError):
+        return None
 
 
 def _tasks(ages: dict[str, float | None]) -> dict[str, bool]:

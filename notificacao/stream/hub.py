@@ -20,6 +20,7 @@ from notificacao.stream.access_refresh import AccessRefresh
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.fanout import Fanout
 from notificacao.stream.heartbeat import Heartbeat
+from notificacao.stream.lead_watch import LeadWatch
 from notificacao.stream.presence_reporter import PresenceReporter
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.replay_cache import ReplayCache
@@ -54,6 +55,7 @@ class Hub:
         self.access = AccessRefresh(self.registry, self._access_thread, withheld)
         self.counts = UnreadCounts(self.registry, self._aside_thread)
         self.presence = PresenceReporter(self.registry, self._aside_thread)
+        self._lead_watch = LeadWatch(self._aside_thread)
         self._heartbeat = Heartbeat(self.registry, lambda: self.position)
         self._standby = StandbyLane()
         self._transport_switch = TransportSwitch(self.registry)
@@ -74,6 +76,7 @@ class Hub:
                     self.access.work_off,
                     self.counts.count_newcomers,
                     self.presence.report,
+                    self._lead_watch.watch,
                 ):
                     tasks.create_task(self._forever(work), name=f"hub {work.__name__}")
         finally:

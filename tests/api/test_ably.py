@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from notificacao import audiences, metrics
 from notificacao.api import ably as ably_view
 from notificacao.denials import Denials
-from notificacao.models import AuditEvent, BreakerState, Membership, RolloutFlag
+from notificacao.models import Alert, AuditEvent, BreakerState, Membership, RolloutFlag
 from notificacao.revocations import revocation_key
 
 URL = "/api/v1/ably/token/"
@@ -151,6 +151,13 @@ def test_what_pages_did_not_believe_is_counted_by_reason_and_logged(as_ana, ana)
     assert (counted("wrong"), counted("unsigned")) == (before[0] + 3, before[1])
     [said] = [one for one in logged if one["event"] == "ably_unverified"]
     assert (said["reason"], said["count"], said["person"]) == ("wrong", 3, ana.public_id)
+
+
+@pytest.mark.parametrize(("reasons", "opened"), [(["unknown_key"], 0), (["wrong"], 1), (["unsigned", "wrong"], 1)])
+def test_what_this_server_did_not_sign_opens_an_alert_once_and_a_change_of_keys_opens_none(as_ana, reasons, opened):
+    for reason in reasons:
+        as_ana.post(UNVERIFIED, {"reason": reason, "count": 1}, content_type="application/json")
+    assert Alert.objects.filter(name="SignaturesRefused", closed_at=None).count() == opened
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def revoke_a_key(browser, house) -> bool:
 
 
 OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
+    "see the alerts": shows(f"{LISTS}/alert/"),
     "see the audit": shows(f"{LISTS}/auditevent/"),
     "export the audit": export,
     "see the breaker": shows(f"{LISTS}/breakerstate/"),
@@ -174,6 +175,7 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
 _NOTIFICATIONS = {"see notifications", "see one notification", "see how far it came"}
 _PLAN = {"see the plan", "see the plan by the API"}
 OPENS: dict[tuple[str, ...], set[str]] = {
+    ("view_alert",): {"see the alerts"},
     ("view_auditevent",): {"see the audit", "export the audit"},
     ("view_breakerstate",): {"see the breaker"},
     ("force_breaker",): {"see the breaker", "force the breaker"},
@@ -206,6 +208,7 @@ OPENS: dict[tuple[str, ...], set[str]] = {
     ("change_producerkey",): {"see keys", "revoke a key"},
     ("add_producerkey",): {"issue a key"},
     # What nothing changes: to Django whoever may change a thing may see it.
+    ("change_alert",): {"see the alerts"},
     ("change_auditevent",): {"see the audit", "export the audit"},
     ("change_breakerstate",): {"see the breaker"},
     ("change_rolloutplan",): {"see the plan"},

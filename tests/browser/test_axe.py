@@ -139,6 +139,7 @@ def admin(browser, site):
         "rolloutplan/stages/",
         "breakerstate/",
         "auditevent/",
+        "alert/",
         "person/",
         "membership/add/",
         "producer/",

@@ -12,8 +12,9 @@ from notificacao import audiences
 from notificacao.conf import conf
 from notificacao.demo import alarm
 from notificacao.demo import people as demo
+from notificacao.dispatcher.findings import keys
 from notificacao.management.commands import simulate
-from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
+from notificacao.models import Alert, AuditEvent, BenefitType, Membership, Notification, Person, RolloutFlag, Unit
 from tests.conftest import make_person
 from tests.producers import System, make_producer
 
@@ -111,8 +112,8 @@ def test_a_flag_that_staff_has_changed_since_the_first_run_is_left_alone(percent
 
 
 def test_the_first_run_fills_the_inboxes():
-    assert "8 notificações enviadas" in run_demo()
-    assert Notification.objects.values("event_id").distinct().count() == 8
+    assert "9 notificações enviadas" in run_demo()
+    assert Notification.objects.values("event_id").distinct().count() == 9
     sent = set(Notification.objects.values_list("channel", flat=True))
     heard = audiences.channels_of(Person.objects.values_list("pk", flat=True))
     assert all(sent & (set(channels) - {audiences.SYSTEM_CHANNEL}) for channels in heard.values())
@@ -163,3 +164,12 @@ def test_the_first_example_of_the_producers_guide_is_sent_on_this_data():
     before = Notification.objects.count()
     assert System(producer).post(order).status_code == 201
     assert Notification.objects.count() > before
+
+
+def test_an_alert_that_is_over_and_one_that_the_dispatcher_finds_by_itself():
+    run_demo()
+    assert {(one.name, one.about, one.closed_at is None) for one in Alert.objects.all()} == {
+        ("BreakerOpen", "", False),
+        ("KeyEndsSoon", "protocolo-geral", True),
+    }
+    assert [(one.name, one.about) for one in keys()] == [("KeyEndsSoon", "protocolo-geral")]

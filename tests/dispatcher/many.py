@@ -31,10 +31,10 @@ for line in sys.stdin:
 class Machines:
     """All the processes, and a producer beside them."""
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer):
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, **settings: str):
         self.postgres, self.redis = postgres, redis
         self.database = postgres.create_database("demo")
-        settings = {"REDIS_URL": redis.url, "DISPATCHER": "external"}
+        settings = {"REDIS_URL": redis.url, "DISPATCHER": "external", **settings}
         self.dispatchers = [DispatcherProcess(self.database, **settings) for _ in range(2)]
         self.sites = [Site(self.database, **settings) for _ in range(2)]
         environment = environment_for(self.database, DJANGO_SETTINGS_MODULE="semtas.settings", **settings)
@@ -77,14 +77,14 @@ class Machines:
 
 
 class Stream:
-    """ana's stream at one site, read by a thread: `titles`, each with the moment at which it came."""
+    """A person's stream at one site, read by a thread: `titles`, each with the moment at which it came."""
 
-    def __init__(self, site: Site):
+    def __init__(self, site: Site, username: str = "ana"):
         self.titles: dict[str, float] = {}
         self.over = False
         self._http = httpx.Client(base_url=site.url, timeout=httpx.Timeout(PATIENCE, read=None))
         self._http.get("/entrar/")
-        form = {"username": "ana", "password": PASSWORD, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
+        form = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": self._http.cookies["csrftoken"]}
         assert self._http.post("/entrar/", data=form).status_code == 302
         self._open = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()

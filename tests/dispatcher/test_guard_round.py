@@ -23,7 +23,7 @@ from notificacao.models import (
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.guard.gates import FAILED, OVER_100_MS, UNAVAILABLE, Figures
 from notificacao.rollout.guard.statistics import tally
-from notificacao.rollout.plan import SystemActor
+from notificacao.rollout.plan import SystemActor, telling
 from tests.conftest import make_person
 from tests.rollout.guard.test_gates import arm
 
@@ -83,13 +83,13 @@ def test_what_is_critical_brings_everybody_back_at_once_and_the_administrators_a
 
 def test_a_reason_longer_than_a_message_may_be_is_cut_and_not_kept_from_the_administrators(world):
     make_person("rui", Role.ADMIN)
-    guard_round._alert("Transição revertida automaticamente", Priority.URGENTE, "x" * 900)
+    telling.tell("Transição revertida automaticamente", "x" * 900, Priority.URGENTE)
     assert Notification.objects.get().message == "x" * 500
 
 
 def test_an_alert_that_fails_does_not_keep_everybody_on_ably(world, monkeypatch):
     make_person("rui", Role.ADMIN)
-    monkeypatch.setattr(services, "notify", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(services, "notify_many", lambda *_, **__: 1 / 0)
     assert world.sees(FAILING) == ("rolled_back", 0, 0)
 
 

@@ -13,7 +13,7 @@ import structlog
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from notificacao import audiences
+from notificacao import alerts, audiences
 from notificacao.dispatcher import orchestrator as orchestrator_module
 from notificacao.dispatcher.breaker import Breaker
 from notificacao.dispatcher.orchestrator import (
@@ -350,3 +350,13 @@ def test_an_envelope_bears_the_logs_epoch_and_its_channels_key_epoch():
     Channel.objects.filter(pk="system:notifications").update(key_epoch=4)
     [sent], _ = route([row], EVERYBODY)
     assert sent == Envelope(row, LogHead.objects.get(pk=1).epoch, 4)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("event", [alerts.OPENED, alerts.CLOSED])
+def test_what_tells_of_an_alert_waits_for_no_ably_and_all_else_goes_there(ana, event):
+    channel = audiences.channel_for_user(ana)
+    alert, other = write_stamped(1, channel, data={"event": event}), write_stamped(2, channel, data={"event": "a"})
+    envelopes, outcomes = route([alert, other], EVERYBODY)
+    assert [envelope.row for envelope in envelopes] == [other]
+    assert outcomes[alert.pk].state == DispatchState.SKIPPED

@@ -9,6 +9,7 @@ from django.apps import apps
 
 from notificacao.models import (
     ActiveChannel,
+    Alert,
     Arm,
     AuditAnchor,
     AuditEvent,
@@ -68,6 +69,7 @@ NAMES = [
     (CanaryProbe(round_trip_ms=12.34), "12.3 ms"),
     (CanaryProbe(error="50003"), "sem retorno: 50003"),
     (BreakerState(name="ably", state="half_open"), "Ably em prova: por ora todos por SSE"),
+    (Alert(name="BreakerOpen"), "BreakerOpen"),
     (AuditEvent(action="token_issued", who="ana"), "Token do Ably emitido ana"),
     (AuditLink(event_id=7, position=3), "7 · 3"),
     (AuditAnchor(position=3), "3"),

@@ -23,13 +23,14 @@ from django.utils.functional import Promise
 from django.views import defaults
 from pydantic_core.core_schema import ErrorType
 
-from notificacao import audiences, audit, eventlog
+from notificacao import alerts, audiences, audit, eventlog
 from notificacao.api import problems
-from notificacao.dispatcher.guard_round import ALERTS, WORDS
+from notificacao.dispatcher.guard_round import WORDS
 from notificacao.models import AuditEvent, DispatchState
 from notificacao.pages import denied, diagnosis_texts
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.guard.verdict import Verdict
+from notificacao.rollout.plan import telling
 from notificacao.sentences import sentence_for
 from tests.conftest import make_person
 from tests.producers import System, make_key, make_producer
@@ -236,7 +237,12 @@ def test_what_staff_do_with_the_transition_is_told_in_portuguese(root):
             answer = root.post(page, {"act": act, "version": version, "reason": "Semana 1"}, follow=True)
             assert not wrong(shown(answer)), act
     assert set(WORDS) == set(get_args(Verdict))
-    assert not wrong([*WORDS.values(), *(title for title, _ in ALERTS.values())])
+    titles = [title for title, _ in (*telling.TOLD.values(), telling.STEPPED_DOWN)]
+    assert not wrong([*WORDS.values(), *titles, telling.BY_ITSELF])
+
+
+def test_what_an_alert_says_is_portuguese():
+    assert not wrong(text for one in alerts.DEFINITIONS.values() for text in (one.title, one.advice))
 
 
 # --- what the pages are made of

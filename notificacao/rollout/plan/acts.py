@@ -17,6 +17,7 @@ from notificacao import audit, eventlog
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person, RolloutEvent, RolloutFlag, RolloutPlan
 from notificacao.rollout.plan.stages import following, newest
+from notificacao.rollout.plan.telling import tell_of
 
 logger = structlog.get_logger(__name__)
 
@@ -222,7 +223,7 @@ def locked(act: Act, version: int, states: Iterable[str]) -> RolloutPlan:
 
 
 def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
-    """Write plan, flag, event and audit of one act.
+    """Write plan, flag, event and audit of one act, and tell the administrators where that is due.
 
     Raises NotNow where the flag is forced and people would go to Ably.
     """
@@ -242,6 +243,7 @@ def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
     if (before.everyone, before.percent) != (flag.everyone, flag.percent):
         flag.save()
     put_on_record(act, event, flag)
+    tell_of(event, by_guard=act.by is SystemActor.GUARD)
     if before.everyone != flag.everyone:
         put_flag_on_record(act, before, flag)
 
