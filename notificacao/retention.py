@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import audit_chain, changes, eventlog, idempotency, presence
+from notificacao import audit_chain, changes, cost, eventlog, idempotency, presence
 from notificacao.conf import conf
 from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
@@ -55,8 +55,8 @@ def clear_the_rest() -> None:
     """Delete what else has become old beside the log.
 
     That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, opinions that are no
-    longer shown, the reports of dead web processes, answers kept for long enough, and the audit trail beyond
-    `AUDIT_RETENTION_DAYS` (0: all of it is kept).
+    longer shown, the reports of dead web processes, answers kept for long enough, the cost's meters after 13 months, and
+    the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
@@ -65,6 +65,7 @@ def clear_the_rest() -> None:
     presence.delete_silent_processes()
     idempotency.forget_old_answers()
     changes.forget_the_old()
+    cost.forget_the_old()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
         while audit_chain.trim(limit):

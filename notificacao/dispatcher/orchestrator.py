@@ -6,7 +6,7 @@ SSE itself needs no decision: every row is in the log, and the stream hubs read 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 import stamina
@@ -14,7 +14,7 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import audiences, metrics
+from notificacao import audiences, cost, metrics
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
@@ -31,18 +31,20 @@ class Outcome:
     """Hold the state that a row is settled with, and why: `error` for staff, in Portuguese, `logged` in English.
 
     `fallback` is the word for why SSE carries a row that Ably was to carry, one of `metrics.FALLBACK_REASONS`; else
-    blank.
+    blank. `billed` is how many messages the transport bills for a row that it took.
     """
 
     state: DispatchState
     error: str = ""
     fallback: str = ""
     logged: str = field(default="", compare=False)
+    billed: int = field(default=0, compare=False)
 
 
 PUBLISHED = Outcome(DispatchState.PUBLISHED)
 NOBODY_ON_ABLY = Outcome(DispatchState.SKIPPED)
 BREAKER_OPEN = Outcome(DispatchState.SKIPPED, "o disjuntor do Ably está aberto", "breaker_open")
+OVER_BUDGET = Outcome(DispatchState.SKIPPED, cost.MOVED, "budget")
 EXPIRED = Outcome(DispatchState.SKIPPED, "expirou antes do envio")
 TOO_LATE = Outcome(DispatchState.FAILED, "não saiu no prazo da retirada", "late")
 
@@ -91,6 +93,7 @@ class NotificationOrchestrator:
             outcome = await self._send(envelope)
         if outcome is not None and outcome.fallback:
             metrics.FALLBACKS.labels(outcome.fallback).inc()
+        if outcome is not None and outcome.fallback and outcome != OVER_BUDGET:  # the governor's act was logged, once
             logger.warning(
                 "fallback",
                 notification=str(envelope.row.public_id),
@@ -146,7 +149,7 @@ class NotificationOrchestrator:
             return settled.outcome
         except TransportError as error:
             return Outcome(DispatchState.FAILED, error.told, _why(error), str(error))
-        return PUBLISHED
+        return replace(PUBLISHED, billed=envelope.sealed.billed) if envelope.sealed else PUBLISHED
 
     async def _attempt(self, envelope: Envelope, sender: Sender) -> None:
         """Publish one row, and retry transient faults within the time of its claim. Raises TransportError, Settled."""
@@ -179,6 +182,8 @@ class NotificationOrchestrator:
                 return Settled(TOO_LATE)
             if self._breaker.state != CLOSED:
                 return Settled(BREAKER_OPEN)
+            if envelope.row.priority in rollout.by_sse:
+                return Settled(OVER_BUDGET)
             self._seal_anew(envelope)
             return None
 
