@@ -55,8 +55,8 @@ def clear_the_rest() -> None:
     """Delete what else has become old beside the log.
 
     That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, opinions that are no
-    longer shown, the reports of dead web processes, answers kept for long enough, the cost's meters after 13 months, and
-    the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
+    longer shown, the reports of dead web processes, answers kept for long enough, the cost's meters after 13 months,
+    and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):

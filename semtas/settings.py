@@ -118,8 +118,8 @@ def ably_prices(text):
             raise ValueError("two rows begin on one day")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ImproperlyConfigured(
-            f"ABLY_PRICES is malformed ({error}): a JSON list of objects with since (YYYY-MM-DD), source, and in US dollars "
-            "base (a month), connection_minutes, channel_minutes, messages (a million), as texts or numbers."
+            f"ABLY_PRICES is malformed ({error}): a JSON list of objects with since (YYYY-MM-DD), source, and in US "
+            "dollars base (a month), connection_minutes, channel_minutes, messages (a million), as texts or numbers."
         ) from error
     return sorted(rows, key=lambda row: row["since"])
 

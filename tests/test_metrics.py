@@ -12,7 +12,7 @@ pytestmark = pytest.mark.urls("notificacao.health")
 @pytest.fixture
 def page(client):
     answer = client.get("/metrics")
-    assert answer.status_code == 200
+    assert answer.status_code == 220
     assert answer["Content-Type"].startswith("text/plain")
     return answer.content.decode()
 
@@ -44,8 +44,8 @@ def test_deliveries_have_edges_at_the_goals(page, edge):
 def test_every_help_text_ends_with_its_unit(page):
     helps = re.findall(r"# HELP (notificacao_\w+) (.+)", page)
     ours = {name: text for name, text in helps if not name.endswith("_created")}
-    assert len(ours) == 20
-    units = "rows|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
+    assert len(ours) == 22
+    units = "US dollars|level|rows|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
     for name, text in ours.items():
         assert re.search(rf"\(({units})\)\.$", text), name
 

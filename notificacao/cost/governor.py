@@ -14,14 +14,15 @@ from django.db import transaction
 
 from notificacao import audit, eventlog, wakes
 from notificacao.cost.month import Month, month
-from notificacao.models import AuditEvent, CostGovernor, Person, Priority
+from notificacao.models import AuditEvent, CostGovernor, Person
 
 logger = structlog.get_logger(__name__)
 
 PERMISSION = "notificacao.govern_cost"
 MOVED = "por SSE, para caber no orçamento do mês"  # the reason with which such a row is settled
 WHO = "governor"
-Mode, Level = CostGovernor.Mode, CostGovernor.Level
+Mode = CostGovernor.Mode
+Level = CostGovernor.Level
 _RELEASE = Decimal("0.95")  # of the budget, that a lower level must be within
 _HOLD = timedelta(hours=6)  # between an act and the next one that releases
 _ENOUGH = 3  # whole days without which a forecast moves nothing
@@ -87,10 +88,11 @@ def _act(row: CostGovernor, advice: Advice) -> None:
     }
     row.level, row.changed_at, row.reason = after, advice.now, _reason(row.mode, figures)
     row.save(update_fields=["level", "changed_at", "reason"])
-    data = {"from": int(before), "to": int(after), "mode": row.mode, **figures}
-    audit.record(AuditEvent.Action.COST_GOVERNED, who=WHO, reason=after.label, **data)
+    levels = {"from_level": int(before), "to_level": int(after)}
+    reason = str(after.label)
+    audit.record(AuditEvent.Action.COST_GOVERNED, who=WHO, reason=reason, ip=None, mode=row.mode, **levels, **figures)
     wakes.after_commit(wakes.DISPATCHER)
-    logger.warning("cost_governed", from_level=int(before), to_level=int(after), mode=row.mode, **figures)
+    logger.warning("cost_governed", mode=row.mode, **levels, **figures)
 
 
 def _reason(mode: str, figures: dict[str, str]) -> str:

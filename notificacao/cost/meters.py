@@ -116,11 +116,12 @@ def _assigned(current: rollout.Rollout) -> int:
 
 def _add(day: date, used: Mapping[Key, int]) -> None:
     """Add the amounts to the meters of `day`, in one statement and one order: nobody waits for another in a circle."""
-    rows = [(day, kind, priority, amount) for (kind, priority), amount in sorted(used.items()) if amount]
+    rows = [(str(kind), priority, amount) for (kind, priority), amount in sorted(used.items()) if amount]
     if not rows:
         return
     placeholders = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    values = [value for day, *rest in rows for value in (connection.ops.adapt_datefield_value(day), *rest)]
+    on = connection.ops.adapt_datefield_value(day)
+    values = [value for kind, priority, amount in rows for value in (on, kind, priority, amount)]
     with connection.cursor() as cursor:
         cursor.execute(_ADD.format(rows=placeholders), values)
 

@@ -14,7 +14,7 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class Prices:
-    """Hold Ably's prices in US dollars from `since` on: `base` a month, the others a million. `source` says who says so.
+    """Hold Ably's prices in US dollars from `since` on: `base` a month, others a million. `source` says whose they are.
 
     A publish and each of its deliveries is a message.
     """

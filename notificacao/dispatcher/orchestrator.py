@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 import stamina
@@ -174,20 +175,27 @@ class NotificationOrchestrator:
         def check(envelope: Envelope) -> Settled | None:
             if not self._leads():
                 return Settled(None)
-            if self._transport is None or rollout.off:
-                return Settled(NOBODY_ON_ABLY)
-            if envelope.row.expires_at is not None and envelope.row.expires_at <= now:
-                return Settled(EXPIRED)
-            if envelope.until <= moment:
-                return Settled(TOO_LATE)
-            if self._breaker.state != CLOSED:
-                return Settled(BREAKER_OPEN)
-            if envelope.row.priority in rollout.by_sse:
-                return Settled(OVER_BUDGET)
+            if against := self._against(envelope, rollout, now, moment):
+                return Settled(against)
             self._seal_anew(envelope)
             return None
 
         return check
+
+    def _against(self, envelope: Envelope, rollout: Rollout, now: datetime, moment: float) -> Outcome | None:
+        """Return what a row is settled as that may not be published now; None where it may.
+
+        `now` is the database's time, `moment` is monotonic.
+        """
+        if self._transport is None or rollout.off:
+            return NOBODY_ON_ABLY
+        if envelope.row.expires_at is not None and envelope.row.expires_at <= now:
+            return EXPIRED
+        if envelope.until <= moment:
+            return TOO_LATE
+        if self._breaker.state != CLOSED:
+            return BREAKER_OPEN
+        return OVER_BUDGET if envelope.row.priority in rollout.by_sse else None
 
 
 def _is_transient(error: Exception) -> bool:

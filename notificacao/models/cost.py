@@ -43,7 +43,7 @@ class CostMeter(models.Model):
 class CostGovernor(models.Model):
     """Say, in its one row, pk 1, which priorities go by SSE so that the month keeps its budget.
 
-    Staff write `mode`, `mode_by` and `mode_at`; the leading dispatcher writes the rest: `level`, why and since when, and
+    Staff write `mode`, `mode_by` and `mode_at`; the leading dispatcher writes the rest: `level`, why and since when,
     up to where it has metered (`sampled_at` by the database's clock, `probed_to` a probe's pk, `assigned` people).
     """
 

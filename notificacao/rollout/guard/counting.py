@@ -92,12 +92,8 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
     for row in rows:
         receipt = receipts.get(row.pk)
         was_open = row.channel in open_since and _stamped_at(row) >= open_since[row.channel]
-        if (
-            not (was_open or _polled(row, receipt))
-            or _is_over(row, now)
-            or _by_a_page_unable(receipt)
-            or _was_moved(row)
-        ):
+        tells_nothing = _is_over(row, now) or _by_a_page_unable(receipt) or _was_moved(row)
+        if tells_nothing or not (was_open or _polled(row, receipt)):
             continue
         arm = arm_of(flag, persons[row.channel])
         if arm is None:
