@@ -5,6 +5,7 @@ from django.contrib import admin
 from notificacao.admin import (  # noqa: F401
     audit,
     breaker,
+    cost,
     groups,
     notification,
     own_password,

@@ -1,6 +1,8 @@
 """Meter the month's cost in the leading dispatcher, once a minute, and let the governor act."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 
 from django.db import transaction
@@ -10,29 +12,38 @@ from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
 
-_EVERY = 60.0  # seconds
+EVERY = 60.0  # seconds between two rounds
+_LOOK_EVERY = 1.0  # seconds between two looks at who leads
 
 
 class CostSchedule:
-    """Run the rounds on `thread`; `term` answers the leader's term, None where another dispatcher leads."""
+    """Run the rounds on `thread`, and tell their figures while this dispatcher leads.
 
-    def __init__(self, thread: DatabaseThread, term: Callable[[], int | None]):
+    `term` answers the leader's term, None where another dispatcher leads.
+    """
+
+    def __init__(
+        self, thread: DatabaseThread, term: Callable[[], int | None], clock: Callable[[], float] = time.monotonic
+    ):
         self._thread = thread
         self._term = term
+        self._clock = clock
+        self._due = -math.inf
 
     async def watch(self) -> None:
-        """Do one round, then pause. Raises LeadLost."""
+        """Do one round where it is due, then pause for a second. Raises LeadLost."""
         await self.look()
-        await asyncio.sleep(_EVERY if self._term() is not None else _EVERY / 60)
+        await asyncio.sleep(_LOOK_EVERY)
 
     async def look(self) -> None:
-        """Do one round now, and tell its figures; none while another dispatcher leads. Raises LeadLost."""
-        term = self._term()
+        """Do one round where it is due; while another dispatcher leads, tell nothing. Raises LeadLost."""
+        term, now = self._term(), self._clock()
         if term is None:
-            return
-        advice = await self._thread.run(_look, term)
-        if self._term() == term:
-            _tell(advice)
+            self.forget()
+            self._due = -math.inf
+        elif now >= self._due:
+            self._due = now + EVERY
+            _tell(await self._thread.run(_look, term))
 
     def forget(self) -> None:
         """Take back the figures that a leader tells."""
