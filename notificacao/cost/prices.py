@@ -97,4 +97,4 @@ def monthly(day: date) -> dict[str, Decimal]:
 
 def budget() -> Decimal:
     """Return what a month may cost, in US dollars."""
-    return Decimal(str(conf.MONTHLY_BUDGET_USD))
+    return Decimal(f"{conf.MONTHLY_BUDGET_USD:.2f}")
