@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from notificacao import cost
 from notificacao.cost import meters
@@ -140,7 +141,7 @@ def test_the_bill_is_mostly_within_the_band():
 
 
 def test_the_meters_are_kept_for_thirteen_months():
-    today = date.today()
+    today = timezone.localdate()
     for age in (399, 402):
         whole_day(today - timedelta(days=age))
     cost.forget_the_old()
