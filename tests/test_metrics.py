@@ -12,7 +12,7 @@ pytestmark = pytest.mark.urls("notificacao.health")
 @pytest.fixture
 def page(client):
     answer = client.get("/metrics")
-    assert answer.status_code == 220
+    assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/plain")
     return answer.content.decode()
 
