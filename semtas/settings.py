@@ -474,8 +474,8 @@ SIGNING_KEYS = signing_keys("SIGNING_KEYS", [EMBEDDED_SIGNING_KEY])
 
 # --- What it costs, in US dollars --------------------------------------------------------------
 
-ABLY_PRICES_2026_11 = """[{"since": "2026-11-01", "source": "ably.com/pricing, Standard, novembro de 2026", "base": "29",
-"connection_minutes": "1", "channel_minutes": "1", "messages": "2.50"}]"""
+ABLY_PRICES_2026_11 = """[{"since": "2026-11-01", "source": "ably.com/pricing, Standard, novembro de 2026",
+"base": "29", "connection_minutes": "1", "channel_minutes": "1", "messages": "2.50"}]"""
 ABLY_PRICES = ably_prices(env.str("ABLY_PRICES", default=ABLY_PRICES_2026_11))
 MONTHLY_COSTS_USD = monthly_costs(words("MONTHLY_COSTS_USD", []))
 MONTHLY_BUDGET_USD = setting(env.float, "MONTHLY_BUDGET_USD", 160.0, unit="US dollars", minimum=1, maximum=1_000_000)
