@@ -24,7 +24,7 @@ SETTLED = Counter(
     "Notifications settled, by outcome at Ably: published, failed or skipped (rows).",
     ["outcome"],
 )
-FALLBACK_REASONS = ("breaker_open", "ably_failed", "rate_limited", "refused", "message", "late")
+FALLBACK_REASONS = ("breaker_open", "ably_failed", "rate_limited", "refused", "message", "late", "budget")
 FALLBACKS = Counter(
     "notificacao_fallbacks",
     "Notifications that Ably was to carry and SSE carries, by reason (rows).",
@@ -89,6 +89,16 @@ GUARD_VERDICTS = Counter(
     "notificacao_guard_verdicts",
     "Looks of the rollout's guard, by verdict: Hold, Advance, AwaitApproval, StepDown or RollBack (looks).",
     ["verdict"],
+)
+ABLY_COST = Gauge(
+    "notificacao_ably_cost_usd",
+    "This month, in the leader: month (so far), forecast (to its end) and budget, fixed costs included (US dollars).",
+    ["what"],
+)
+COST_GOVERNOR_LEVEL = Gauge(
+    "notificacao_cost_governor_level",
+    "Of the cost's governor, in the leader, by mode: 0 moves nothing, 1 low priority to SSE, 2 normal too (level).",
+    ["mode"],
 )
 PUBLISH_SECONDS = Histogram(
     "notificacao_publish_seconds",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from notificacao import audiences, eventlog
@@ -101,6 +101,17 @@ def active_channels(after: str = "") -> list[ChannelPresence]:
 def count_on_ably() -> int:
     """Return how many channels have somebody on Ably."""
     return _reported_by_live_processes().filter(on_ably__gt=0).values("channel").distinct().count()
+
+
+def people_on_ably(channels: Iterable[str] | None = None) -> dict[str, int]:
+    """Return `{channel: people on Ably}` of those of `channels`, or of all, that have any.
+
+    A person with pages at two processes counts at both.
+    """
+    reported = _reported_by_live_processes().filter(on_ably__gt=0)
+    if channels is not None:
+        reported = reported.filter(channel__in=list(channels))
+    return dict(reported.values("channel").annotate(people=Sum("on_ably")).values_list("channel", "people"))
 
 
 def _reported_by_live_processes() -> QuerySet[ActiveChannel]:

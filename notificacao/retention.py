@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import audit_chain, changes, eventlog, idempotency, presence
+from notificacao import audit_chain, changes, cost, eventlog, idempotency, presence
 from notificacao.conf import conf
 from notificacao.models import Alert, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
@@ -57,7 +57,7 @@ def clear_the_rest() -> None:
 
     That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, alerts that closed
     `ALERTS_KEPT` ago, opinions that are no longer shown, the reports of dead web processes, answers kept for long
-    enough, and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
+    enough, the cost's meters after 13 months, and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
@@ -67,6 +67,7 @@ def clear_the_rest() -> None:
     presence.delete_silent_processes()
     idempotency.forget_old_answers()
     changes.forget_the_old()
+    cost.forget_the_old()
     if conf.AUDIT_RETENTION_DAYS:
         limit = eventlog.now() - timedelta(days=conf.AUDIT_RETENTION_DAYS)
         while audit_chain.trim(limit):

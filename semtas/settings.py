@@ -7,9 +7,12 @@ REDIS_URL it runs on many machines: PostgreSQL, wakes by Redis, any number of pr
 import base64
 import datetime
 import ipaddress
+import json
 import os
 import re
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -109,6 +112,53 @@ def signing_keys(name, default):
             "(openssl rand -base64 32)."
         )
     return keys
+
+
+def ably_prices(text):
+    """Return Ably's prices as dated rows, oldest first. Raises ImproperlyConfigured."""
+    amounts = ("base", "connection_minutes", "channel_minutes", "messages")
+    try:
+        rows = [
+            {"since": date.fromisoformat(row.pop("since")), "source": str(row.pop("source"))}
+            | {name: usd(row.pop(name)) for name in amounts}
+            | row  # a name that is none of these stays
+            for row in json.loads(text)
+        ]
+        named = {"since", "source", *amounts}
+        if not rows or any(row.keys() != named or not row["source"] for row in rows):
+            raise ValueError("each row has exactly these names, and a source")
+        if len({row["since"] for row in rows}) < len(rows):
+            raise ValueError("two rows begin on one day")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ImproperlyConfigured(
+            f"ABLY_PRICES is malformed ({error}): a JSON list of objects with since (YYYY-MM-DD), source, and in US "
+            "dollars base (a month), connection_minutes, channel_minutes, messages (a million), as texts or numbers."
+        ) from error
+    return sorted(rows, key=lambda row: row["since"])
+
+
+def usd(amount):
+    """Return `amount` as US dollars. Raises ValueError where it is no number from 0 to 1,000,000."""
+    text = str(amount).strip()
+    if not re.fullmatch(r"\d{1,7}(\.\d{1,6})?", text, re.ASCII) or Decimal(text) > 1_000_000:
+        raise ValueError(f"{text!r} is no amount from 0 to 1000000")
+    return Decimal(text)
+
+
+def monthly_costs(pairs):
+    """Return `{what: US dollars a month}` of pairs such as `servidor=80`. Raises ImproperlyConfigured."""
+    costs = {}
+    for pair in pairs:
+        what, is_pair, amount = map(str.strip, pair.rpartition("="))
+        try:
+            if not (is_pair and what) or what in costs:
+                raise ValueError(f"{pair!r} is no new name with an amount")
+            costs[what] = usd(amount)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"MONTHLY_COSTS_USD: {error}: use NAME=AMOUNT, comma-separated, such as servidor=80,banco=25.50."
+            ) from error
+    return costs
 
 
 # --- The site -------------------------------------------------------------------------------
@@ -436,6 +486,14 @@ ENCRYPTION_SECRET_ENDS = day("ENCRYPTION_SECRET_ENDS")
 EMBEDDED_SIGNING_KEY = base64.b64encode(b"embedded-signing-key-one-machine").decode()
 SIGNING_KEYS = signing_keys("SIGNING_KEYS", [EMBEDDED_SIGNING_KEY])
 SIGNING_KEYS_END = day("SIGNING_KEYS_END")
+
+# --- What it costs, in US dollars --------------------------------------------------------------
+
+ABLY_PRICES_2026_11 = """[{"since": "2026-11-01", "source": "ably.com/pricing, Standard, novembro de 2026",
+"base": "29", "connection_minutes": "1", "channel_minutes": "1", "messages": "2.50"}]"""
+ABLY_PRICES = ably_prices(env.str("ABLY_PRICES", default=ABLY_PRICES_2026_11))
+MONTHLY_COSTS_USD = monthly_costs(words("MONTHLY_COSTS_USD", []))
+MONTHLY_BUDGET_USD = setting(env.float, "MONTHLY_BUDGET_USD", 160.0, unit="US dollars", minimum=1, maximum=1_000_000)
 
 # --- The log and its streams ----------------------------------------------------------------
 

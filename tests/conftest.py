@@ -25,7 +25,8 @@ from tests.live.redis import RedisServer
 
 # Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
 _ABOUT_THE_DATABASE = re.compile(
-    r"(dispatcher/test_(claims|guard_round|lease|loop|orchestrator|stamp|stamp_locks)|models/\w+|reading/\w+"
+    r"(cost/test_meters|dispatcher/test_(claims|cost_schedule|guard_round|lease|loop|orchestrator|stamp|stamp_locks)"
+    r"|models/\w+|reading/\w+"
     r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )

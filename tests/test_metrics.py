@@ -45,8 +45,9 @@ def test_deliveries_have_edges_at_the_goals(page, edge):
 def test_every_help_text_ends_with_its_unit(page):
     helps = re.findall(r"# HELP (notificacao_\w+) (.+)", page)
     ours = {name: text for name, text in helps if not name.endswith("_created")}
-    assert len(ours) == 21
-    units = "rows|alerts|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state|probes"
+    assert len(ours) == 23
+    units = "US dollars|level|rows|alerts|looks|percent|seconds|receipts|streams|events|bytes|messages|requests|state"
+    units += "|probes"
     for name, text in ours.items():
         assert re.search(rf"\(({units})\)\.$", text), name
 

@@ -6,6 +6,7 @@ from notificacao.admin import (  # noqa: F401
     alert,
     audit,
     breaker,
+    cost,
     groups,
     notification,
     own_password,

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import metrics, wakes
+from notificacao import cost, metrics, wakes
 from notificacao.conf import conf
-from notificacao.dispatcher.orchestrator import Outcome
+from notificacao.cost import Sent
+from notificacao.dispatcher.orchestrator import OVER_BUDGET, PUBLISHED, Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
 
 BATCH = 200  # rows in one claim
@@ -60,20 +61,28 @@ def _park(worn_out: QuerySet[Notification]) -> None:
 
 def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
     """Write `{lease: {pk: outcome}}` where that lease still holds the row; return how many rows were written."""
+    billed = {pk: outcome.billed for by_pk in outcomes.values() for pk, outcome in by_pk.items()}
     alike: dict[tuple[str, Outcome], list[int]] = defaultdict(list)
     for lease, by_pk in outcomes.items():
         for pk, outcome in by_pk.items():
             alike[lease, outcome].append(pk)
     with transaction.atomic():
-        written = [(outcome, _settle(lease, outcome, pks)) for (lease, outcome), pks in alike.items()]
+        written = [(outcome, _settle(lease, outcome, pks, billed)) for (lease, outcome), pks in alike.items()]
     for outcome, rows in written:
         metrics.SETTLED.labels(outcome.state).inc(rows)
     return sum(rows for _, rows in written)
 
 
-def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
-    """Write one outcome to those rows of `pks` that `lease` still holds; return how many they are."""
+def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, int]) -> int:
+    """Write one outcome to those rows of `pks` that `lease` still holds; return how many they are.
+
+    What Ably bills for them, `{pk: messages}`, or would have billed, is metered with it.
+    """
     mine = Notification.objects.filter(pk__in=pks, lease=lease)
+    if outcome in (PUBLISHED, OVER_BUDGET):
+        held = mine.select_for_update(no_key=True).values_list("pk", "channel", "priority")
+        sent = [Sent(channel, priority, billed[pk] or 1) for pk, channel, priority in held]
+        cost.meter_messages(sent, moved=outcome == OVER_BUDGET)
     return mine.update(
         dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
     )

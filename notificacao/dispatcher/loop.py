@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import time
 import uuid
+from dataclasses import replace
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, metrics, retention, rollout, wakes
+from notificacao import audit_chain, cost, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, lease
@@ -16,6 +17,7 @@ from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.canary import Canary
+from notificacao.dispatcher.cost_schedule import CostSchedule
 from notificacao.dispatcher.guard_schedule import GuardSchedule
 from notificacao.dispatcher.orchestrator import NotificationOrchestrator
 from notificacao.dispatcher.publishing import Publishing
@@ -65,7 +67,8 @@ class Dispatcher:
         self._rollout: tuple[float, rollout.Rollout] | None = None
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
-        self._alerts = AlertWatch(self._retaining, lambda: self.leads)
+        self._alerts = AlertWatch(self._retaining, lambda: self.leads, cost.month)
+        self._cost = CostSchedule(self._retaining, lambda: self._term)
 
     @property
     def age(self) -> float | None:
@@ -99,6 +102,7 @@ class Dispatcher:
                     self._revoker.work_off,
                     self._guard.watch,
                     self._alerts.watch,
+                    self._cost.watch,
                 ):
                     tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
         finally:
@@ -134,6 +138,7 @@ class Dispatcher:
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _stop_publishing(self) -> None:
+        self._cost.forget()
         if self._watch is not None:
             self._watch.stop()
         await self._publishing.stop()
@@ -244,7 +249,7 @@ class Dispatcher:
         known = self._fresh_rollout()
         if known is None:
             now = time.monotonic()
-            known = rollout.current()
+            known = replace(rollout.current(), by_sse=cost.by_sse())
             self._rollout = now, known
         return known
 

@@ -6,7 +6,8 @@ SSE itself needs no decision: every row is in the log, and the stream hubs read 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 import stamina
@@ -14,7 +15,7 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import alerts, audiences, metrics
+from notificacao import alerts, audiences, cost, metrics
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
@@ -31,19 +32,21 @@ class Outcome:
     """Hold the state that a row is settled with, and why: `error` for staff, in Portuguese, `logged` in English.
 
     `fallback` is the word for why SSE carries a row that Ably was to carry, one of `metrics.FALLBACK_REASONS`; else
-    blank.
+    blank. `billed` is how many messages the transport bills for a row that it took.
     """
 
     state: DispatchState
     error: str = ""
     fallback: str = ""
     logged: str = field(default="", compare=False)
+    billed: int = field(default=0, compare=False)
 
 
 PUBLISHED = Outcome(DispatchState.PUBLISHED)
 NOBODY_ON_ABLY = Outcome(DispatchState.SKIPPED)
 BREAKER_OPEN = Outcome(DispatchState.SKIPPED, "o disjuntor do Ably está aberto", "breaker_open")
 BY_SSE_ALONE = Outcome(DispatchState.SKIPPED, "aviso sobre o próprio sistema: não depende do Ably")
+OVER_BUDGET = Outcome(DispatchState.SKIPPED, cost.MOVED, "budget")
 EXPIRED = Outcome(DispatchState.SKIPPED, "expirou antes do envio")
 TOO_LATE = Outcome(DispatchState.FAILED, "não saiu no prazo da retirada", "late")
 
@@ -92,6 +95,7 @@ class NotificationOrchestrator:
             outcome = await self._send(envelope)
         if outcome is not None and outcome.fallback:
             metrics.FALLBACKS.labels(outcome.fallback).inc()
+        if outcome is not None and outcome.fallback and outcome != OVER_BUDGET:  # the governor's act was logged, once
             logger.warning(
                 "fallback",
                 notification=str(envelope.row.public_id),
@@ -147,7 +151,7 @@ class NotificationOrchestrator:
             return settled.outcome
         except TransportError as error:
             return Outcome(DispatchState.FAILED, error.told, _why(error), str(error))
-        return PUBLISHED
+        return replace(PUBLISHED, billed=envelope.sealed.billed) if envelope.sealed else PUBLISHED
 
     async def _attempt(self, envelope: Envelope, sender: Sender) -> None:
         """Publish one row, and retry transient faults within the time of its claim. Raises TransportError, Settled."""
@@ -172,18 +176,27 @@ class NotificationOrchestrator:
         def check(envelope: Envelope) -> Settled | None:
             if not self._leads():
                 return Settled(None)
-            if self._transport is None or rollout.off:
-                return Settled(NOBODY_ON_ABLY)
-            if envelope.row.expires_at is not None and envelope.row.expires_at <= now:
-                return Settled(EXPIRED)
-            if envelope.until <= moment:
-                return Settled(TOO_LATE)
-            if self._breaker.state != CLOSED:
-                return Settled(BREAKER_OPEN)
+            if against := self._against(envelope, rollout, now, moment):
+                return Settled(against)
             self._seal_anew(envelope)
             return None
 
         return check
+
+    def _against(self, envelope: Envelope, rollout: Rollout, now: datetime, moment: float) -> Outcome | None:
+        """Return what a row is settled as that may not be published now; None where it may.
+
+        `now` is the database's time, `moment` is monotonic.
+        """
+        if self._transport is None or rollout.off:
+            return NOBODY_ON_ABLY
+        if envelope.row.expires_at is not None and envelope.row.expires_at <= now:
+            return EXPIRED
+        if envelope.until <= moment:
+            return TOO_LATE
+        if self._breaker.state != CLOSED:
+            return BREAKER_OPEN
+        return OVER_BUDGET if envelope.row.priority in rollout.by_sse else None
 
 
 def _is_transient(error: Exception) -> bool:

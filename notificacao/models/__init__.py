@@ -4,6 +4,7 @@ from notificacao.models.alert import Alert
 from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
+from notificacao.models.cost import CostGovernor, CostMeter
 from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
@@ -28,6 +29,8 @@ __all__ = [
     "BreakerState",
     "CanaryProbe",
     "Channel",
+    "CostGovernor",
+    "CostMeter",
     "DispatchState",
     "DispatcherLease",
     "KeptAnswer",

@@ -22,6 +22,7 @@ class AuditEvent(AppendOnlyModel):
         KEY_ISSUED = "key_issued", "Chave de produtor emitida"
         KEY_REVOKED = "key_revoked", "Chave de produtor revogada"
         ROLLOUT_CHANGED = "rollout_changed", "Transição alterada"
+        COST_GOVERNED = "cost_governed", "Controle do custo"
         STREAM_REFUSED = "stream_refused", "Fluxo recusado"
         ACCESS_DENIED = "access_denied", "Acesso negado"
         LOGGED_IN = "logged_in", "Entrada"

@@ -20,13 +20,15 @@ _PEOPLE = 100  # of whom it is asked at once whether one of them is on Ably
 class Rollout:
     """Hold the flag and the breaker as they stood at one moment. Read it once a batch and ask it for each person.
 
-    `breaker` is the state in force, `configured` whether Ably has a key.
+    `breaker` is the state in force, `configured` whether Ably has a key. `by_sse`, which the dispatcher adds, are the
+    priorities that the cost's governor keeps off Ably.
     """
 
     flag: RolloutFlag
     breaker: str
     configured: bool
     forced: str = ""  # what staff put the breaker to, if they did
+    by_sse: frozenset[str] = frozenset()
 
     def includes(self, person_pk: int) -> bool:
         """Return whether the flag has that person in the rollout, however many channels they have."""

@@ -42,11 +42,12 @@ class TooFast(TransportError):
 class Sealed(NamedTuple):
     """Hold a message encrypted, signed and encoded once, so that each attempt sends the same.
 
-    `size` is its length in bytes as the transport counts them.
+    `size` is its length in bytes as the transport counts them, `billed` for how many messages it bills this one.
     """
 
     body: str
     size: int
+    billed: int = 1
 
 
 @dataclass

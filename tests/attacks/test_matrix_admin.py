@@ -12,6 +12,7 @@ from notificacao import audiences, audit
 from notificacao.models import (
     AuditEvent,
     BreakerState,
+    CostGovernor,
     DispatchState,
     Membership,
     Notification,
@@ -66,6 +67,11 @@ def export(browser, house) -> bool:
 def force(browser, house) -> bool:
     browser.post(f"{LISTS}/breakerstate/ably/change/", {"forced": "open"})
     return BreakerState.objects.get(pk="ably").forced == "open"
+
+
+def switch_the_governor(browser, house) -> bool:
+    browser.post(f"{LISTS}/costgovernor/", {"mode": "on", "reason": "Semana 1"})
+    return CostGovernor.objects.filter(mode="on").exists()
 
 
 def turn(browser, house) -> bool:
@@ -145,6 +151,9 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "export the audit": export,
     "see the breaker": shows(f"{LISTS}/breakerstate/"),
     "force the breaker": force,
+    "see the cost": shows(f"{LISTS}/costgovernor/"),
+    "download the cost": shows(f"{LISTS}/costgovernor/csv/"),
+    "switch the cost's governor": switch_the_governor,
     "see the flag": shows(f"{LISTS}/rolloutflag/"),
     "see the plan": shows(f"{LISTS}/rolloutplan/"),
     "see the plan by the API": shows("/api/v1/rollout/"),
@@ -179,6 +188,10 @@ OPENS: dict[tuple[str, ...], set[str]] = {
     ("view_auditevent",): {"see the audit", "export the audit"},
     ("view_breakerstate",): {"see the breaker"},
     ("force_breaker",): {"see the breaker", "force the breaker"},
+    ("view_costgovernor",): {"see the cost", "download the cost"},
+    ("change_costgovernor",): {"see the cost", "download the cost"},
+    ("govern_cost",): set(),
+    ("view_costgovernor", "govern_cost"): {"see the cost", "download the cost", "switch the cost's governor"},
     ("view_rolloutflag",): {"see the flag"},
     ("change_rolloutflag",): {"see the flag", "turn the flag"},
     ("view_rolloutplan",): _PLAN,

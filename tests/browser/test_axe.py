@@ -138,6 +138,7 @@ def admin(browser, site):
         "rolloutplan/",
         "rolloutplan/stages/",
         "breakerstate/",
+        "costgovernor/",
         "auditevent/",
         "alert/",
         "person/",

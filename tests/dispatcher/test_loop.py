@@ -15,7 +15,7 @@ from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
-from notificacao.models import BreakerState, DispatcherLease, Notification, RolloutFlag
+from notificacao.models import BreakerState, CostGovernor, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
 from tests.lives import set_back
 from tests.rows import write, write_stamped
@@ -97,6 +97,24 @@ async def test_committed_rows_are_stamped_published_and_settled(database, everyb
             await database(write, CHANNEL)
         await settled(database, "published", "published", "published")
     assert transport.seqs == [1, 2, 3]
+
+
+async def test_over_budget_low_priority_goes_by_sse_and_comes_back_once_staff_say_so(database, everybody_on_ably):
+    transport = FakeTransport()
+    await database(partial(CostGovernor.objects.create, pk=1, mode="on", level=1))
+    async with running(transport):
+        await eventually(lambda: breaker_is_closed(database))
+        for priority in ("baixa", "urgente"):
+            await database(partial(write, CHANNEL, priority=priority))
+        await settled(database, "skipped", "published")
+        await database(partial(CostGovernor.objects.update, mode="off"))
+
+        async def is_published_again():
+            await database(partial(write, CHANNEL, priority="baixa"))
+            return (await database(states))[-1][1] == "published" or len(transport.seqs) > 1
+
+        await eventually(is_published_again)
+    assert transport.seqs[0] == 2
 
 
 async def test_with_nobody_on_ably_rows_are_settled_as_skipped_without_a_publish(database):

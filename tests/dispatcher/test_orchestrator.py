@@ -20,6 +20,7 @@ from notificacao.dispatcher.orchestrator import (
     BREAKER_OPEN,
     EXPIRED,
     NOBODY_ON_ABLY,
+    OVER_BUDGET,
     PUBLISHED,
     TOO_LATE,
     NotificationOrchestrator,
@@ -28,7 +29,7 @@ from notificacao.dispatcher.orchestrator import (
 )
 from notificacao.models import BreakerState, Channel, DispatchState, LogHead, Notification, RolloutFlag
 from notificacao.rollout import Rollout
-from notificacao.transports import CredentialsRejected, Envelope, TooFast
+from notificacao.transports import CredentialsRejected, Envelope, Sealed, TooFast
 from tests.fake_transport import permanent, transient
 from tests.rows import write_stamped
 
@@ -144,6 +145,32 @@ async def test_with_the_breaker_open_rows_are_skipped_and_the_transport_is_not_a
         breaker.failure("away")
     assert await send(orchestrator, [envelope()]) == {1: BREAKER_OPEN}
     assert transport.attempted == []
+
+
+async def test_over_budget_what_the_governor_names_goes_by_sse_and_the_rest_to_ably(orchestrator, transport, answers):
+    answers[:] = [replace(EVERYBODY, by_sse=frozenset({"baixa", "normal"}))]
+    before = fallbacks("budget")
+    rows = [envelope(seq, priority=of) for seq, of in enumerate(("baixa", "normal", "alta", "urgente"), start=1)]
+    with structlog.testing.capture_logs() as logged:
+        outcomes = await send(orchestrator, rows)
+    assert outcomes == {1: OVER_BUDGET, 2: OVER_BUDGET, 3: PUBLISHED, 4: PUBLISHED}
+    assert transport.seqs == [3, 4]
+    assert fallbacks("budget") == before + 2
+    assert not [line for line in logged if line["event"] == "fallback"], "the governor's act was told, once"
+
+
+async def test_with_the_breaker_open_it_is_ably_that_failed_and_not_the_budget(
+    orchestrator, transport, answers, breaker
+):
+    answers[:] = [replace(EVERYBODY, by_sse=frozenset({"baixa"}))]
+    breaker.force("open")
+    assert await send(orchestrator, [envelope(priority="baixa")]) == {1: BREAKER_OPEN}
+
+
+async def test_what_the_transport_bills_comes_with_the_outcome(orchestrator, transport):
+    sent = envelope()
+    sent.sealed = Sealed("{}", 20_000, 4)
+    assert (await orchestrator.send(sent)).billed == 4
 
 
 async def test_rows_do_not_serve_as_probes_of_a_half_open_breaker(orchestrator, transport, breaker, clock):

@@ -14,7 +14,7 @@ from itertools import takewhile
 from django.db import transaction
 from django.db.models import F, Manager
 
-from notificacao import audiences, capability, eventlog, metrics
+from notificacao import audiences, capability, cost, eventlog, metrics
 from notificacao.metrics import ROLLOUT_COUNTS
 from notificacao.models import (
     ActiveChannel,
@@ -33,7 +33,7 @@ from notificacao.rollout.grace import GRACE
 RIPE_AFTER = timedelta(seconds=120)  # since the stamp: time enough for the receipt to arrive
 POLLED_WITHIN = timedelta(seconds=60)  # since the stamp: a page that polls has the row by then; one that slept has not
 BATCH = 1_000  # rows, and probes, in one transaction
-_COLUMNS = ("pk", "seq", "channel", "stamped_at", "dispatch_state", "expires_at")
+_COLUMNS = ("pk", "seq", "channel", "stamped_at", "dispatch_state", "error", "expires_at")
 
 
 def count(plan_pk: int, flag: RolloutFlag) -> None:
@@ -92,7 +92,8 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
     for row in rows:
         receipt = receipts.get(row.pk)
         was_open = row.channel in open_since and _stamped_at(row) >= open_since[row.channel]
-        if not (was_open or _polled(row, receipt)) or _is_over(row, now) or _by_a_page_unable(receipt):
+        tells_nothing = _is_over(row, now) or _by_a_page_unable(receipt) or _was_moved(row)
+        if tells_nothing or not (was_open or _polled(row, receipt)):
             continue
         arm = arm_of(flag, persons[row.channel])
         if arm is None:
@@ -141,6 +142,11 @@ def _polled(row: Notification, receipt: Receipt | None) -> bool:
 def _by_a_page_unable(receipt: Receipt | None) -> bool:
     """Return whether the page that got the row cannot verify what Ably brings, and so was never to be on Ably."""
     return receipt is not None and receipt.transport == Receipt.Transport.UNABLE
+
+
+def _was_moved(row: Notification) -> bool:
+    """Return whether the cost's governor kept the row off Ably, which tells nothing of Ably."""
+    return row.dispatch_state == DispatchState.SKIPPED and row.error == cost.MOVED
 
 
 def _is_over(row: Notification, now: datetime) -> bool:

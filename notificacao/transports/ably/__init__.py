@@ -43,7 +43,7 @@ class AblyTransport:
         faults = await self._publish(envelopes)
         for envelope, fault in zip(envelopes, faults, strict=True):
             if fault is None:
-                metrics.ABLY_BILLED.inc(messages.billed(_sealed(envelope).size))
+                metrics.ABLY_BILLED.inc(_sealed(envelope).billed)
         return faults
 
     async def _publish(self, envelopes: Sequence[Envelope]) -> list[TransportError | None]:

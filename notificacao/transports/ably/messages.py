@@ -42,7 +42,7 @@ def seal(envelope: Envelope) -> Sealed:
             f"a mensagem tem {len(body)} bytes; o Ably aceita até {LARGEST}",
             permanent=True,
         )
-    return Sealed(body, len(body))
+    return Sealed(body, len(body), billed(len(body)))
 
 
 def encode(name: str, data: dict[str, Any], *, place: Place, key: bytes) -> str:

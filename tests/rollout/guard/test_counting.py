@@ -5,7 +5,7 @@ from itertools import count as count_up
 
 import pytest
 
-from notificacao import audiences, eventlog
+from notificacao import audiences, cost, eventlog
 from notificacao.models import (
     ActiveChannel,
     Arm,
@@ -103,6 +103,15 @@ def world(db):
 def test_what_counts_as_late_and_as_failed(world, arm, how, found):
     world.sent(arm, **how)
     assert world.counted(arm) == found
+
+
+@pytest.mark.parametrize("arm", [Arm.ABLY, Arm.CONTROL])
+def test_what_the_costs_governor_moved_counts_in_neither_arm(world, arm):
+    world.sent(arm, by="standby", state="skipped", error=cost.MOVED)
+    world.sent(arm, by="", state="skipped", error=cost.MOVED)
+    assert world.counted(arm) == (0, 0, 0, 0)
+    world.sent(Arm.ABLY, by="standby", state="skipped", error="o disjuntor do Ably está aberto")
+    assert world.counted(Arm.ABLY) == (1, 1, 1, 1)
 
 
 def test_nothing_counts_twice_and_sums_go_on(world):
