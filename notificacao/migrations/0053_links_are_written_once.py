@@ -20,9 +20,10 @@ def allowed(vendor):
         (LINKS, "INSERT"): "NEW.position IS NULL AND NEW.hash = '' "
         f"AND NOT EXISTS (SELECT 1 FROM {LINKS} WHERE event_id = NEW.event_id)",
         # It moves over links that are all there, with their events, none of which is of the last day.
-        (ANCHOR, "UPDATE"): "NEW.id = OLD.id AND NEW.position > OLD.position "
+        (ANCHOR, "UPDATE"): "NEW.id = OLD.id AND ((NEW.position = OLD.position AND NEW.hash = OLD.hash) OR "
+        "(NEW.position > OLD.position "
         f"AND EXISTS (SELECT 1 FROM {LINKS} WHERE position = NEW.position AND hash = NEW.hash) "
-        f"AND (SELECT count(*) FROM {old_enough}) = NEW.position - OLD.position",
+        f"AND (SELECT count(*) FROM {old_enough}) = NEW.position - OLD.position))",
         (ANCHOR, "DELETE"): "false",
         (ANCHOR, "INSERT"): f"NEW.position = 0 AND NEW.id = 1 AND NOT EXISTS (SELECT 1 FROM {ANCHOR})",
     }
