@@ -77,7 +77,8 @@ def verify(kept: tuple[int, str] | None = None) -> Verdict:
     """Compute each hash anew from the anchor on, and look for events outside the chain.
 
     `kept` is the place and hash of an earlier head, which must still be there unless retention took it: the end of the
-    chain, taken off by force, leaves no gap. Where retention took something meanwhile, what looks amiss is looked at again.
+    chain, taken off by force, leaves no gap. Where retention took something meanwhile, what looks amiss is looked at
+    again.
     """
     anchor = _anchor()
     while (found := _verified_from(anchor)).faults and (moved := _anchor()).position != anchor.position:
