@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import metrics, wakes
+from notificacao import audiences, metrics, wakes
 from notificacao.conf import conf
 from notificacao.dispatcher.orchestrator import Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
@@ -82,10 +82,12 @@ def _settle(lease: str, outcome: Outcome, pks: list[int]) -> int:
 def send_again(pks: Iterable[int]) -> int:
     """Let the failed rows among `pks` (pks, or a queryset of them) be claimed again; return how many they are.
 
-    Their public ids stay, so a browser that has one already does not show it twice.
+    Those of an inactive unit, which is sent nothing, stay as they are. Their public ids stay, so a browser that has one
+    already does not show it twice.
     """
     failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
-    again = failed.update(
+    closed = audiences.inactive_units(failed.values_list("channel", flat=True).distinct())
+    again = failed.exclude(channel__in=[audiences.channel_for_unit(unit) for unit in closed]).update(
         dispatch_state=DispatchState.PENDING, lease="", lease_until=None, error="", settled_at=None, attempts=0
     )
     wakes.after_commit(wakes.DISPATCHER)
