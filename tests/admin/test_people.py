@@ -225,7 +225,8 @@ def test_a_deleted_unit_takes_its_memberships_along_and_tells_their_people(admin
 
 
 @pytest.mark.parametrize("chosen", ["page", "list"])
-def test_each_membership_that_ends_with_its_unit_is_on_record(admin, ana, bia, caio, cras_norte, chosen):
+@pytest.mark.usefixtures("caio")
+def test_each_membership_that_ends_with_its_unit_is_on_record(admin, ana, bia, cras_norte, chosen):
     if chosen == "page":
         admin.post(f"{UNITS}{cras_norte.pk}/delete/", {"post": "yes"})
     else:
