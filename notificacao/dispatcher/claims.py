@@ -86,8 +86,8 @@ def send_again(pks: Iterable[int]) -> int:
     """Let the failed rows among `pks` (pks, or a queryset of them) be claimed again; return how many they are.
 
     Those of an inactive unit, which is sent nothing, stay as they are. Where a newcomer from after a row has its
-    channel's key, the key is renewed first, and the next one is not for them. Their public ids stay, so a browser that has one
-    already does not show it twice.
+    channel's key, the key is renewed first, and the next one is not for them. Their public ids stay, so a browser that
+    has one already does not show it twice.
     """
     failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
     closed = audiences.inactive_units(failed.values_list("channel", flat=True).distinct())
