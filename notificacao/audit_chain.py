@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from notificacao.models import AuditAnchor, AuditEvent, AuditLink
+
+logger = structlog.get_logger(__name__)
 
 BATCH = 200  # events a transaction
 _READ = 1_000  # links that are verified at a time
@@ -34,6 +37,8 @@ def link() -> int:
             position, before = position + 1, _hash(before, one.event_id, events.get(one.event_id))
             one.position, one.hash = position, before
         AuditLink.objects.bulk_update(links, ["position", "hash"])
+    if links:
+        logger.info("audit_linked", position=position, hash=before)  # a copy of the head where the logs are kept
     return len(links)
 
 
@@ -68,15 +73,26 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
 
 
-def verify() -> Verdict:
+def verify(kept: tuple[int, str] | None = None) -> Verdict:
     """Compute each hash anew from the anchor on, and look for events outside the chain.
 
-    Where retention took something meanwhile, what looks amiss is looked at again.
+    `kept` is the place and hash of an earlier head, which must still be there unless retention took it: the end of the
+    chain, taken off by force, leaves no gap. Where retention took something meanwhile, what looks amiss is looked at
+    again.
     """
     anchor = _anchor()
     while (found := _verified_from(anchor)).faults and (moved := _anchor()).position != anchor.position:
         anchor = moved
+    if kept and not _still_has(*kept):
+        found.faults.append(f"A posição {kept[0]} não tem mais o hash guardado: o fim da corrente foi refeito.")
     return found
+
+
+def _still_has(position: int, known: str) -> bool:
+    anchor = _anchor()
+    if position <= anchor.position:
+        return position < anchor.position or known == anchor.hash
+    return AuditLink.objects.filter(position=position, hash=known).exists()
 
 
 def _anchor() -> AuditAnchor:
@@ -94,14 +110,19 @@ def _verified_from(anchor: AuditAnchor) -> Verdict:
             found.faults.append(f"Posição {one.position}: o evento {one.event_id}, ou o elo, foi alterado.")
         found.position, found.hash = one.position or 0, one.hash
         found.linked += 1
-    found.waiting = AuditLink.objects.filter(position=None).count()
+    waiting = AuditLink.objects.filter(position=None)
+    found.waiting = waiting.count()
+    bereft = waiting.filter(~Exists(AuditEvent.objects.filter(pk=OuterRef("pk"))))
+    found.faults += [f"O evento {pk} foi eliminado à espera do seu elo." for pk in _first_of(bereft)]
     if left := AuditLink.objects.filter(position__lte=anchor.position).count():
         found.faults.append(f"Até a posição {anchor.position}, que a retenção diz ter levado, há elos: {left}.")
     outside = AuditEvent.objects.filter(~Exists(AuditLink.objects.filter(event_id=OuterRef("pk"))))
-    found.faults += [
-        f"O evento {pk} não tem elo." for pk in outside.order_by("pk").values_list("pk", flat=True)[:_TOLD]
-    ]
+    found.faults += [f"O evento {pk} não tem elo." for pk in _first_of(outside)]
     return found
+
+
+def _first_of(rows: QuerySet) -> QuerySet:
+    return rows.order_by("pk").values_list("pk", flat=True)[:_TOLD]
 
 
 def _linked_after(position: int) -> Iterator[tuple[AuditLink, AuditEvent | None]]:

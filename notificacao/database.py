@@ -17,11 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
+import psycopg
 import stamina
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import reserve
+from semtas.postgresql import deadline, reserve
 
 Answer = TypeVar("Answer")
 Asked = ParamSpec("Asked")
@@ -30,7 +31,9 @@ NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%
 
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
+_AWAY = ("08", "57P", "53300")  # connection exceptions, shutdowns, too many connections
 _TRIES = 3
+HEAVY = 120.0  # seconds for a statement over much of the log, on a thread for which nobody waits
 
 
 class DatabaseClock:
@@ -131,6 +134,25 @@ def is_busy(error: BaseException) -> bool:
     return isinstance(cause, PoolTimeout) or getattr(cause, "sqlstate", None) in _IN_VAIN
 
 
+def is_away(error: BaseException) -> bool:
+    """Tell whether `error` says that the connection to PostgreSQL was cut, could not be made, or does not answer.
+
+    What was asked was not done, unless `may_be_done` says otherwise; on a fresh connection it may be tried again.
+    """
+    cause = error.__cause__
+    if not isinstance(error, OperationalError | InterfaceError) or isinstance(cause, sqlite3.Error):
+        return False
+    if isinstance(cause, psycopg.InterfaceError):  # the connection is closed
+        return True
+    state = getattr(cause, "sqlstate", None) or "08000"  # without a state it is libpq that speaks, not the server
+    return isinstance(cause, psycopg.OperationalError) and state.startswith(_AWAY)
+
+
+def may_be_done(error: BaseException) -> bool:
+    """Tell whether the connection was lost in a commit: nobody knows whether PostgreSQL did it."""
+    return is_away(error) and any(getattr(one, "outcome_unknown", False) for one in (error, error.__cause__))
+
+
 def is_conflict(error: Exception) -> bool:
     """Tell whether PostgreSQL ended the transaction in favour of another one: done anew, it may well succeed."""
     return isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", None) in _CONFLICTS
@@ -157,11 +179,16 @@ def in_one_transaction(act: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
 class DatabaseThread:
     """Run queries on one thread, and so on one connection a database, kept between calls; an error drops it.
 
-    That connection may be one of those that requests cannot have.
+    That connection may be one of those that requests cannot have. `patience` is how many seconds a statement may take,
+    where that is to be more or less than the process's bound.
     """
 
-    def __init__(self, name: str):
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=reserve.from_now_on)
+    def __init__(self, name: str, patience: float | None = None):
+        def begin() -> None:
+            reserve.from_now_on()
+            deadline.from_now_on(patience)
+
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=begin)
 
     async def run(self, work: Callable[..., Answer], *args) -> Answer:
         """Return what `work(*args)` returns, computed on this thread. Raises what it raises."""

@@ -19,7 +19,7 @@ from notificacao.conf import conf
 from notificacao.eventlog import now
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.server import readiness
-from semtas.postgresql import reserve
+from semtas.postgresql import deadline, reserve
 
 logger = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ def ably(request: HttpRequest) -> JsonResponse:
     It is not for a pod's probes: with Ably away each process is as good as before, and everybody is on SSE.
     """
     try:
-        with reserve.meanwhile():
+        with reserve.meanwhile(), deadline.within(readiness.WITHIN):
             body = _of_ably()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("database_does_not_answer", error=type(error).__name__)

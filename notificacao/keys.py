@@ -51,7 +51,9 @@ def epochs_for(channel: Channel, since: int) -> int:
     """
     if since == 0 or channel.name == SYSTEM_CHANNEL:
         return 1 + _OLD_EPOCHS
-    return (since <= channel.key_since) + (since <= channel.old_key_since)
+    if since > channel.key_since:  # whatever the key before was for: what was sent again went with today's
+        return 0
+    return 1 + (since <= channel.old_key_since)
 
 
 def told(channel: Channel, since: int) -> dict[str, Any]:

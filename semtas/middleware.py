@@ -13,20 +13,21 @@ from django.conf import settings
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import SuspiciousOperation
-from django.db import DataError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_only_middleware
 from django.views.defaults import bad_request
 from django_structlog.middlewares import RequestMiddleware
 
 from notificacao import audit
-from notificacao.database import is_busy
+from notificacao.database import is_away, is_busy
 from notificacao.hashing import TooManyLogins
 from notificacao.login_word import session_key_in
 from notificacao.pages import busy
 
 _NOT_NEEDED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
 _NOBODYS = {"/health/live", "/health/ready", "/health/ably", "/metrics"}  # what must answer without the database
+_READS = {"GET", "HEAD", "OPTIONS"}
 _NO_VALUE = re.compile(r"^Field '\w+' expected a number but got|cannot contain NUL")
 _PATTERNS = {"regex", "iregex"}  # Django's words for them in a filter
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -35,8 +36,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 class RequestLog(RequestMiddleware):
     """Log each request without its query string, since a search may be for a person's name.
 
-    It is the first to read the session, so it too answers that no connection is to be had. A health check is nobody's,
-    whatever its cookies.
+    It is the first to read the session, so it too answers that no connection is to be had, and asks once more where one
+    was cut. A health check is nobody's, whatever its cookies.
     """
 
     sync_capable, async_capable = True, False
@@ -45,10 +46,12 @@ class RequestLog(RequestMiddleware):
         """Return the view's answer, or 503 where it could not be read in time who asks."""
         try:
             return super().__call__(request)  # type: ignore[return-value]
-        except OperationalError as error:
-            if not is_busy(error):
+        except (DatabaseError, InterfaceError) as error:
+            if _may_ask_again(request, error):
+                return self(request)
+            if not _is_wanting(error):
                 raise
-            return busy.answer(request)
+            return busy.answer(request, error)
 
     def prepare(self, request: HttpRequest) -> None:
         """Begin the request's log, without ids that could be anything: they come from outside."""
@@ -88,10 +91,11 @@ class Sessions(SessionMiddleware):
         """Return `response` with the session's cookie, or 503 where the session could not be saved in time."""
         try:
             return super().process_response(request, response)
-        except (OperationalError, SessionInterrupted) as error:
-            if not any(map(is_busy, _causes(error))):
+        except (DatabaseError, InterfaceError, SessionInterrupted) as error:
+            wanting = next(filter(_is_wanting, _causes(error)), None)
+            if wanting is None:
                 raise
-            return busy.answer(request)
+            return busy.answer(request, wanting)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -101,8 +105,27 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__context__
 
 
+def _is_wanting(error: BaseException) -> bool:
+    """Tell whether the database was not to be had, or was lost."""
+    return is_busy(error) or is_away(error)
+
+
+def _may_ask_again(request: HttpRequest, error: BaseException) -> bool:
+    """Tell whether `request` only reads, and lost its connection for the first time; the next one is a fresh one."""
+    if not is_away(error) or is_busy(error):
+        return False
+    connection.close()
+    again = request.method in _READS and not getattr(request, "asked_again", False)
+    request.asked_again = True  # type: ignore[attr-defined]
+    return again
+
+
 class AnswerBusy:
-    """Answer 503 where a view had the database, or a turn to hash a password, not in time; it left nothing behind."""
+    """Answer 503 where a view had the database, or a turn to hash a password, not in time; it left nothing behind.
+
+    A view that only reads is called once more where its connection was cut: a restart of PostgreSQL, or an
+    administrator, may have cut all that there are, and the next one is checked before it is used.
+    """
 
     sync_capable, async_capable = True, False
 
@@ -114,7 +137,12 @@ class AnswerBusy:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Return the answer to `error`; None where it is another one."""
-        return busy.answer(request, error) if is_busy(error) or isinstance(error, TooManyLogins) else None
+        if _may_ask_again(request, error) and (match := request.resolver_match):
+            try:
+                return match.func(request, *match.args, **match.kwargs)
+            except Exception as later:
+                error = later
+        return busy.answer(request, error) if _is_wanting(error) or isinstance(error, TooManyLogins) else None
 
 
 class RefuseWhatNoColumnHolds:

@@ -298,6 +298,7 @@ if DATABASE_POOL_RESERVED >= DATABASE_POOL_MAX:
     raise ImproperlyConfigured(
         f"DATABASE_POOL_RESERVED={DATABASE_POOL_RESERVED} leaves requests none of {DATABASE_POOL_MAX}."
     )
+DATABASE_WAIT = setting(env.float, "DATABASE_WAIT", 10.0, unit="seconds", minimum=1, maximum=120)
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"] |= {
         "ENGINE": "semtas.postgresql",
@@ -311,7 +312,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
                 "timeout": 10,
                 "reconnect_timeout": 10,
             },
-            # A server that is frozen, or behind a network that swallows everything, is found out in seconds.
+            # A network that swallows everything is found out in seconds, and a server that is frozen by DATABASE_WAIT.
             "connect_timeout": 5,
             "keepalives_idle": 5,
             "keepalives_interval": 2,

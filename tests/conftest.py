@@ -106,16 +106,17 @@ def django_db_setup(django_db_setup, django_db_blocker):
 def audit_may_be_emptied():
     """Between two tests: Django empties all tables, and the audit trail refuses that to anybody else."""
     ops = connections["default"].ops
+    tables = [f"notificacao_audit{word}" for word in ("event", "link", "anchor")]
     if connections["default"].vendor == "postgresql":
-        doors = [f"ALTER TABLE notificacao_auditevent {word} TRIGGER USER" for word in ("DISABLE", "ENABLE")]
-    else:
-        name, trigger = (
-            "audit_loses_nothing",
-            import_module("notificacao.migrations.0050_audit_chain").REFUSE["sqlite"][0],
+        opened, closed = (
+            [f"ALTER TABLE {table} {word} TRIGGER USER" for table in tables] for word in ("DISABLE", "ENABLE")
         )
-        doors = [f"DROP TRIGGER {name}", trigger]
+    else:
+        refusals = import_module("notificacao.migrations.0053_links_are_written_once").refusals_of_sqlite()
+        refusals["audit_loses_nothing"] = import_module("notificacao.migrations.0050_audit_chain").REFUSE["sqlite"][0]
+        opened, closed = [f"DROP TRIGGER {name}" for name in refusals], list(refusals.values())
     empty = ops.execute_sql_flush
-    ops.execute_sql_flush = lambda statements: empty([doors[0], *statements, doors[1]] if statements else [])
+    ops.execute_sql_flush = lambda statements: empty([*opened, *statements, *closed] if statements else [])
     yield
     ops.execute_sql_flush = empty
 

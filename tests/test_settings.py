@@ -118,6 +118,8 @@ def test_a_folder_that_is_named_for_another_database_is_not_made(monkeypatch):
         ("DATABASE_POOL_MAX", "15"),
         ("DATABASE_POOL_RESERVED", "0"),
         ("DATABASE_POOL_RESERVED", "20"),
+        ("DATABASE_WAIT", "0.5"),
+        ("DATABASE_WAIT", "121"),
         ("SQLITE_WAIT", "0"),
         ("SQLITE_WAIT", "61"),
         ("STREAMS_PER_ADDRESS", "0"),

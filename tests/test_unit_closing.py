@@ -9,6 +9,7 @@ from notificacao.management.commands import simulate
 from notificacao.models import Membership, Notification, Role, Unit
 from notificacao.reading import Filter, Reader
 from tests.conftest import make_person
+from tests.producers import System, make_producer, to
 from tests.rows import write_stamped
 from tests.staff import complaints, told
 
@@ -43,6 +44,39 @@ def test_nothing_is_sent_to_it_and_the_error_names_it(closed, ana):
     assert refused.value.code == "inactive_unit"
     assert isinstance(refused.value, InvalidNotification)
     assert titles() == []
+
+
+def test_what_failed_there_is_not_sent_again_and_staff_are_told_why(admin_client, closed, ana):
+    failed = write_stamped(1, audiences.channel_for_unit(closed), dispatch_state="failed")
+    other = write_stamped(2, audiences.channel_for_user(ana), dispatch_state="failed")
+    chosen = {"action": "send_again", "_selected_action": [failed.pk, other.pk]}
+    response = admin_client.post("/admin/notificacao/notification/", chosen, follow=True)
+    assert told(response) == [
+        "Unidade inativa, que não recebe notificações: CRAS01.",
+        "1 notificação voltou à fila de envio.",
+    ]
+    states = Notification.objects.order_by("seq").values_list("dispatch_state", flat=True)
+    assert list(states) == ["failed", "pending"]
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "x"}])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_system_whose_sending_is_under_way_when_it_closes_is_told_so(cras_norte, monkeypatch, key, times):
+    system, before, left = System(make_producer()), services.notify_many, [times]
+
+    def closed_meanwhile(*args, **kwargs):
+        if left[0]:
+            left[0] -= 1
+            raise InactiveUnit({"channels": "unidade inativa, que não recebe notificações: CRAS01"})
+        return before(*args, **kwargs)
+
+    monkeypatch.setattr(services, "notify_many", closed_meanwhile)
+    answer = system.post(to(units=["CRAS01"]), **key)
+    if times == 2:
+        assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (409, "recipients_changed", "1")
+        assert Notification.objects.count() == 0
+        answer = system.post(to(units=["CRAS01"]), **key)
+    assert (answer.status_code, Notification.objects.count()) == (201, 1)
 
 
 def test_it_is_not_offered_and_a_crafted_form_is_refused(admin_client, closed, cras_sul):

@@ -279,6 +279,9 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     @asks_above_fifty
     def send_again(self, request, queryset) -> None:
         within = staff_scope.to_send_again(request.user).narrow(queryset)
+        failed = within.filter(dispatch_state=DispatchState.FAILED).values_list("channel", flat=True).distinct()
+        if closed := ", ".join(sorted(unit.code for unit in audiences.inactive_units(failed))):
+            self.message_user(request, f"Unidade inativa, que não recebe notificações: {closed}.", messages.WARNING)
         match _send_again(within.values("pk"), request):
             case 0:
                 self.message_user(request, "Nada foi enviado: nenhuma delas havia falhado.", messages.WARNING)

@@ -182,6 +182,7 @@ class PersonAdmin(Wording, FormKnowsWho, UserAdmin):
     def save_related(self, request, form, formsets, change) -> None:
         super().save_related(request, form, formsets, change)
         acts = form.acts() if change else ["opened"]
+        acts += ["username"] * (change and "username" in form.changed_data)
         given = form.given() if change else []
         given += [str(one.role) for formset in formsets for one in getattr(formset, "new_objects", ())]
         taken = [str(one.role) for formset in formsets for one in getattr(formset, "deleted_objects", ())]
@@ -212,6 +213,16 @@ class UnitAdmin(Wording, admin.ModelAdmin):
     list_filter = ("kind", "status")
     search_fields = ("code", "name", "sigla")
     filter_horizontal = ("benefits",)
+
+    def delete_model(self, request, obj) -> None:
+        self.delete_queryset(request, Unit.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request, queryset) -> None:
+        """Delete the units, and record the end of each membership that goes with them."""
+        with transaction.atomic():
+            for membership in Membership.objects.filter(unit__in=queryset).select_related("person"):
+                _put_end_on_record(request, membership)
+            super().delete_queryset(request, queryset)
 
 
 @admin.register(BenefitType)

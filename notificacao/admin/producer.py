@@ -12,7 +12,8 @@ from rest_framework_api_key import admin as keys_admin
 from rest_framework_api_key.models import APIKey
 
 from notificacao import audit
-from notificacao.admin.asking import asks_above_fifty
+from notificacao.admin import reauthentication
+from notificacao.admin.asking import asks_own_password
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.admin.wording import Wording
 from notificacao.catalogue.notices import EVENTS
@@ -88,14 +89,15 @@ class ProducerAdmin(Wording, admin.ModelAdmin):
 
 
 @admin.register(ProducerKey)
-class ProducerKeyAdmin(Wording, AddOnlyAdmin):
+class ProducerKeyAdmin(Wording, reauthentication.FormKnowsWho, AddOnlyAdmin):
     """Issue, rotate and revoke keys; nobody edits or deletes one."""
 
     list_display = ("start", "producer", "name", "made", "expiry_date", "last_used_at", "revoked")
     list_filter = ("revoked", "producer")
     list_select_related = ("producer",)
     search_fields = ("prefix", "name")
-    fields = ("producer", "name", "expiry_date")
+    form = reauthentication.OwnPasswordForm
+    fields = ("producer", "name", "expiry_date", reauthentication.FIELD)
     actions = ("rotate", "revoke")
 
     def lookup_allowed(self, lookup, value, request=None) -> bool:
@@ -107,7 +109,7 @@ class ProducerKeyAdmin(Wording, AddOnlyAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         kwargs["help_texts"] = {"name": "Onde fica guardada: “servidor de benefícios”."}
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request, obj=None):
         return self.fields if obj is None else self.list_display
@@ -135,6 +137,7 @@ class ProducerKeyAdmin(Wording, AddOnlyAdmin):
         return TemplateResponse(request, "admin/notificacao/producerkey/issued.html", context)
 
     @admin.action(description="Trocar: emitir outra; esta vale mais 7 dias", permissions=["add"])
+    @asks_own_password
     def rotate(self, request, queryset) -> HttpResponse | None:
         keys = list(queryset.filter(revoked=False).select_related("producer"))
         if len(keys) != 1:
@@ -143,7 +146,7 @@ class ProducerKeyAdmin(Wording, AddOnlyAdmin):
         return self._shown_once(request, *api_keys.rotate(keys[0], request.user, audit.address_of(request)))
 
     @admin.action(description="Revogar", permissions=["revoke"])
-    @asks_above_fifty
+    @asks_own_password
     def revoke(self, request, queryset) -> None:
         keys = list(queryset.select_related("producer"))
         for key in keys:

@@ -18,6 +18,7 @@ from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
 from notificacao.conf import conf
+from notificacao.content import InvalidNotification
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Producer, ProducerKey
 from notificacao.producing import api_keys, sending
@@ -140,6 +141,11 @@ def _send(request: Request, asked: list[Any]) -> tuple[list[dict], bool]:
             "Nada foi enviado: veja o que está errado em errors, pelo índice de cada notificação.",
             errors=[vars(fault) for fault in faulty.faults],
         ) from None
+    except InvalidNotification as invalid:
+        sentence = "; ".join(invalid.errors.values())
+        conflict = Problem(409, "recipients_changed", f"Nada foi enviado, os destinatários mudam agora: {sentence}.")
+        conflict.wait = _TRY_AGAIN
+        raise conflict from None
     except idempotency.OtherRequest:
         raise Problem(
             409, "idempotency_conflict", "Esta Idempotency-Key já foi usada com outro corpo: use outra."

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from notificacao import cost, metrics, wakes
+from notificacao import audiences, changes, cost, metrics, wakes
 from notificacao.conf import conf
 from notificacao.cost import Sent
 from notificacao.dispatcher.orchestrator import OVER_BUDGET, PUBLISHED, Outcome
-from notificacao.models import DispatcherLease, DispatchState, Notification
+from notificacao.models import Channel, DispatcherLease, DispatchState, Notification, StreamChange
 
 BATCH = 200  # rows in one claim
 ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
@@ -22,14 +22,17 @@ ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
 def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str, list[Notification]]:
     """Return a new lease and at most `room` rows claimed under it, in the order of seq; `("", [])` where none is free.
 
-    Rows are free that are stamped, not settled, held under no lease of this term that still lasts, and of none of the
-    `busy` channels. A leader whose `term` is over gets none: the lease comes back with an empty list. A lease of an
+    Rows are free that are stamped, not settled, held under no lease of this term that still lasts, and of no
+    channel that is `busy` or whose key is to be renewed.
+    A leader whose `term` is over gets none: the lease comes back with an empty list. A lease of an
     earlier term holds nothing: that leader is dead, or frozen, and will find its lease gone. At most `BATCH` rows are
     claimed, for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times is parked.
     """
     free = Notification.objects.filter(dispatch_state=DispatchState.PENDING, seq__isnull=False).filter(
         ~Q(lease__startswith=f"{term}.") | Q(lease_until__lt=Now())
     )
+    waits = StreamChange.objects.filter(kind=StreamChange.Kind.KEY, number=None, channel=OuterRef("channel"))
+    free = free.filter(~Exists(waits))
     if busy:
         free = free.exclude(channel__in=busy)
     found = list(free.order_by("seq").values_list("pk", "attempts")[: min(room, BATCH)])
@@ -91,9 +94,15 @@ def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, i
 def send_again(pks: Iterable[int]) -> int:
     """Let the failed rows among `pks` (pks, or a queryset of them) be claimed again; return how many they are.
 
-    Their public ids stay, so a browser that has one already does not show it twice.
+    Those of an inactive unit, which is sent nothing, stay as they are. Where a newcomer from after a row has its
+    channel's key, the key is renewed first, and the next one is not for them. Their public ids stay, so a browser that
+    has one already does not show it twice.
     """
     failed = Notification.objects.filter(pk__in=pks, dispatch_state=DispatchState.FAILED)
+    closed = audiences.inactive_units(failed.values_list("channel", flat=True).distinct())
+    failed = failed.exclude(channel__in=[audiences.channel_for_unit(unit) for unit in closed])
+    told = Channel.objects.filter(pk=OuterRef("channel"), key_since__gte=OuterRef("seq"))
+    changes.of_keys(failed.filter(Exists(told)).values_list("channel", flat=True).distinct())
     again = failed.update(
         dispatch_state=DispatchState.PENDING, lease="", lease_until=None, error="", settled_at=None, attempts=0
     )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from notificacao import metrics
-from notificacao.database import DatabaseThread
+from notificacao.database import HEAVY, DatabaseThread
 from notificacao.models import RolloutPlan
 from notificacao.rollout.guard import LOOK_EVERY
 
@@ -20,7 +20,7 @@ class GuardSchedule:
         self._term = term
         self._clock = clock
         self._looked_at: float | None = None
-        self._thread = DatabaseThread("guard")
+        self._thread = DatabaseThread("guard", HEAVY)
 
     async def watch(self) -> None:
         """Pause for `LOOK_EVERY` seconds, then do one round. Raises LeadLost."""

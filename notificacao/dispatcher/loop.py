@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, cost, metrics, retention, rollout, wakes
+from notificacao import audit_chain, cost, database, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, lease
@@ -57,7 +57,7 @@ class Dispatcher:
         self._reset_detector = LogResetDetector()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
-        self._retaining = DatabaseThread("retention")
+        self._retaining = DatabaseThread("retention", database.HEAVY)
         self._publishing = Publishing(self._dispatching, self._orchestrator)
         self._watch: BreakerMonitor | None = None
         self._canary: Canary | None = None

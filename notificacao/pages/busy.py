@@ -1,4 +1,4 @@
-"""Answer 503 where the database, or a turn to hash a password, was not to be had: a problem or a page."""
+"""Answer 503 where the database, or a turn to hash a password, was not to be had or was lost: a problem or a page."""
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from notificacao.database import is_away, may_be_done
 from notificacao.hashing import TooManyLogins
 from notificacao.stream.request import Rejection
 
@@ -16,16 +17,17 @@ logger = structlog.get_logger(__name__)
 
 
 def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
-    """Return the answer, which says that nothing was done and when to try again. It asks the database for nothing."""
+    """Return the answer: whether nothing was done, and when to try again. It asks the database for nothing."""
     of_logins = isinstance(error, TooManyLogins)
     seconds = error.retry_after if isinstance(error, TooManyLogins) else RETRY_AFTER
-    logger.warning("logins_busy" if of_logins else "database_busy", path=request.path)
+    unknown = error is not None and may_be_done(error)
+    logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, may_be_done=unknown)
     _ask_nobody(request)
     if request.path.startswith(_API):
-        response = _problem()
+        response = _problem(error)
     else:
         page = "notificacao/aguarde_vez.html" if of_logins else "notificacao/ocupado.html"
-        response = render(request, page, {"seconds": seconds}, status=503)
+        response = render(request, page, {"seconds": seconds, "unknown": unknown}, status=503)
     response["Retry-After"] = seconds
     response["Cache-Control"] = "no-store"
     return response
@@ -40,7 +42,15 @@ def _ask_nobody(request: HttpRequest) -> None:
         request.user = AnonymousUser()
 
 
-def _problem() -> HttpResponse:
-    detail = _("O banco de dados está ocupado e nada foi feito: tente de novo em instantes.")
-    problem = Rejection(503, "database_busy", _("Indisponível"), detail)
+def _problem(error: BaseException | None) -> HttpResponse:
+    title = _("Indisponível")
+    if error is not None and may_be_done(error):
+        detail = _("A conexão com o banco de dados caiu enquanto gravava: confira se foi feito antes de repetir.")
+        problem = Rejection(503, "outcome_unknown", title, detail)
+    elif error is not None and is_away(error):
+        detail = _("O banco de dados não responde e nada foi feito: tente de novo em instantes.")
+        problem = Rejection(503, "database_away", title, detail)
+    else:
+        detail = _("O banco de dados está ocupado e nada foi feito: tente de novo em instantes.")
+        problem = Rejection(503, "database_busy", title, detail)
     return HttpResponse(problem.body(), status=503, content_type="application/problem+json")

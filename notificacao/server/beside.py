@@ -1,8 +1,13 @@
-"""Serve metrics and health of a process that serves no site, on a thread of its own."""
+"""Serve metrics and health of a process that serves no site, on a thread of its own.
+
+Whoever reaches the port may hold a few connections for a few seconds, and send a head of a few kilobytes.
+"""
 
 import asyncio
+import contextlib
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -17,17 +22,83 @@ from notificacao import metrics
 from notificacao.server import readiness
 
 _ANSWERS_WITHIN = 5.0  # seconds in which the loop of a living process comes round
+_AT_ONCE = 16  # connections: a probe or two, a scrape
+_OVER_WITHIN = 30.0  # seconds from a connection's beginning to its end
+_HEAD_MAX = 16_384  # bytes
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = 10  # seconds for a request to arrive
+    timeout = 10  # seconds between two pieces of a request
+
+    def setup(self) -> None:
+        """Begin to count what comes."""
+        super().setup()
+        self.rfile = _Head(self.rfile)  # type: ignore[assignment]
 
     def log_message(self, *args: Any) -> None:
         """Log nothing: a probe comes every few seconds."""
 
 
+class _TooLarge(OSError):
+    """Cut off a head that is larger than it may be."""
+
+
+class _Head:
+    """Read lines of a request's head, `_HEAD_MAX` bytes at most. Raises _TooLarge beyond that."""
+
+    def __init__(self, lines: Any):
+        self._lines = lines
+        self._left = _HEAD_MAX
+
+    def readline(self, limit: int = -1) -> bytes:
+        line = self._lines.readline(self._left + 1 if limit < 0 else min(limit, self._left + 1))
+        self._left -= len(line)
+        if self._left < 0:
+            raise _TooLarge
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lines, name)
+
+
 class _Server(ThreadingMixIn, WSGIServer):
+    """Answer `_AT_ONCE` connections at a time, each within `_OVER_WITHIN` seconds; others are closed unanswered."""
+
     daemon_threads = True
+
+    def __init__(self, *where: Any):
+        self._room = threading.BoundedSemaphore(_AT_ONCE)
+        super().__init__(*where)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._room.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        cut = threading.Timer(_OVER_WITHIN, _cut, [request])
+        cut.daemon = True
+        cut.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            cut.cancel()
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of who was cut off, or left."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _ServerOfIPv6(_Server):

@@ -18,11 +18,12 @@ from notificacao import alerts
 from notificacao.conf import conf
 from notificacao.server.runtime import runtime
 from notificacao.stream import presence_reporter
-from semtas.postgresql import reserve
+from semtas.postgresql import deadline, reserve
 
 logger = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  # seconds beyond its polls for which a loop may do without a round
+WITHIN = 3.0  # seconds for which a health check waits for a statement
 _NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told, and takes nobody off the balancer
 
 
@@ -75,7 +76,7 @@ def _database() -> dict[str, bool]:
     """
     checks = dict.fromkeys(("database", "writable", "migrations"), False)
     try:
-        with reserve.meanwhile():
+        with reserve.meanwhile(), deadline.within(WITHIN):
             checks["writable"] = _is_writable()
             checks["database"] = True
             checks["migrations"] = not _missing_migrations()

@@ -17,6 +17,7 @@ from notificacao.server.ending import end_tasks
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
 from notificacao.transports import Transport
+from semtas.postgresql import deadline
 
 logger = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Runtime:
         """Start the tasks; without effect where they have started. Raises RuntimeError without a running loop."""
         if self._tasks:
             return
+        deadline.for_all_threads(conf.DATABASE_WAIT)
         self._hub = hub = Hub()
         self._stream = StreamApplication(self._hub)
         self._run("hub", self._hub.run())
@@ -62,6 +64,7 @@ class Runtime:
     async def dispatch(self) -> None:
         """Run the dispatcher without a site around it, until cancelled or until one of its tasks fails."""
         self._has_site = False
+        deadline.for_all_threads(conf.DATABASE_WAIT)
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._run_dispatcher(tasks)

@@ -1,17 +1,22 @@
 """Define `DatabaseWrapper`, the class that Django looks for in this module by the setting ENGINE."""
 
 import threading
+import time
 
 from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg import Connection, Error
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import reserve
+from semtas.postgresql import deadline, reserve
+
+_CHECK_WITHIN = 2.0  # seconds
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Check here, instead of in the pool, whether a connection of the pool answers, and pin its isolation level.
+
+    No statement waits for a frozen server longer than `deadline.py` lets it.
 
     Requests never hold the last DATABASE_POOL_RESERVED of them (`reserve.py`).
 
@@ -22,6 +27,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _for_requests: dict[str, threading.BoundedSemaphore] = {}  # by alias, as the pools
     _counted = False
+
+    @property
+    def pool(self):
+        """Return the pool, whose connections are `deadline.Connection`s; None where there is none."""
+        options = self.settings_dict["OPTIONS"]
+        if isinstance(options.get("pool"), dict):
+            options["pool"].setdefault("connection_class", deadline.Connection)
+        return super().pool
 
     def get_new_connection(self, conn_params: dict) -> Connection:
         """Return a connection that answers, of the pool where there is one.
@@ -39,16 +52,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _one_that_answers(self, conn_params: dict) -> Connection:
+        until = time.monotonic() + (deadline.bound() or self.pool.timeout)
         for _ in range(self.pool.max_size + 1):
             connection = super().get_new_connection(conn_params)
             try:
-                self.pool.check_connection(connection)
+                with deadline.within(_CHECK_WITHIN):
+                    self.pool.check_connection(connection)
             except Error:
                 connection.close()
                 self.pool.putconn(connection)  # the pool sees that it is closed, and opens another in its place
             else:
                 return connection
+            if time.monotonic() > until:
+                break
         raise PoolTimeout(f"None of {self.pool.max_size + 1} connections to PostgreSQL answers.")
+
+    def _commit(self) -> None:
+        """Commit; what fails here with the connection may have been committed all the same, and says so."""
+        try:
+            super()._commit()
+        except Exception as error:
+            error.outcome_unknown = True  # type: ignore[attr-defined]
+            raise
 
     def _count(self) -> None:
         """Count this connection as a request's, once there is room for it, unless the thread is entitled to any."""

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences
-from notificacao.models import BenefitType, Membership, Notification, Person, Role, Unit
+from notificacao.models import AuditEvent, BenefitType, Membership, Notification, Person, Role, Unit
 from tests.conftest import make_person
 from tests.rows import write_stamped
 from tests.staff import complaints, make_staff
@@ -172,6 +172,12 @@ def test_a_person_is_searched_by_any_of_their_names_by_who_may_see_people(client
         assert response.json()["results"] == [{"id": str(ana.pk), "text": "Ana Ribeiro (ana)"}]
 
 
+def test_a_change_of_a_user_name_is_on_record(admin, ana):
+    assert save(admin, ana, username="ana.souza") == []
+    event = AuditEvent.objects.get(action="account_changed")
+    assert event.data == {"to": ana.public_id, "changed": ["username"]}
+
+
 # --- Memberships
 
 
@@ -216,6 +222,21 @@ def test_a_deleted_unit_takes_its_memberships_along_and_tells_their_people(admin
     assert touched_by(lambda: admin.post(f"{UNITS}{cras_norte.pk}/delete/", {"post": "yes"})) >= {"everybody"}
     assert not Unit.objects.filter(code="CRAS01").exists()
     assert units_heard_by(ana) == set()
+
+
+@pytest.mark.parametrize("chosen", ["page", "list"])
+@pytest.mark.usefixtures("caio")
+def test_each_membership_that_ends_with_its_unit_is_on_record(admin, ana, bia, cras_norte, chosen):
+    if chosen == "page":
+        admin.post(f"{UNITS}{cras_norte.pk}/delete/", {"post": "yes"})
+    else:
+        admin.post(UNITS, {"action": "delete_selected", "_selected_action": [cras_norte.pk], "post": "yes"})
+    assert not Unit.objects.filter(pk=cras_norte.pk).exists()
+    told = AuditEvent.objects.filter(action="account_changed").values_list("data", flat=True)
+    assert {(data["to"], *data["changed"]) for data in told} == {
+        (ana.public_id, "TECNICO"),
+        (bia.public_id, "TECNICO"),
+    }
 
 
 def test_a_benefits_slug_is_chosen_once_since_it_names_the_channel(admin):

@@ -11,7 +11,7 @@ from rest_framework_api_key.models import APIKey
 
 from notificacao.models import AuditEvent, Notification, Producer, ProducerKey
 from tests.producers import System, make_key, make_producer, to
-from tests.staff import make_staff, told
+from tests.staff import complaints, make_staff, told
 
 PRODUCERS, KEYS = "/admin/notificacao/producer/", "/admin/notificacao/producerkey/"
 CODENAMES = [f"{act}_{noun}" for noun in ("producer", "producerkey") for act in ("view", "add", "change")]
@@ -29,14 +29,19 @@ def producer(ana):
     return make_producer()
 
 
-def ask_for_key(client, producer):
+OWN = {"own_password": "segredo-de-teste"}
+
+
+def ask_for_key(client, producer, own=OWN):
     until = timezone.localtime() + timedelta(days=90)
     fields = {"expiry_date_0": f"{until:%d/%m/%Y}", "expiry_date_1": f"{until:%H:%M:%S}"}
-    return client.post(f"{KEYS}add/", {"producer": producer.pk, "name": "servidor", **fields})
+    return client.post(f"{KEYS}add/", {"producer": producer.pk, "name": "servidor", **fields, **own})
 
 
-def act(client, action, *keys):
-    return client.post(KEYS, {"action": action, "_selected_action": [key.pk for key in keys]}, follow=True)
+def act(client, action, *keys, own=OWN):
+    chosen = {"action": action, "_selected_action": [key.pk for key in keys]}
+    assert 'name="own_password"' in client.post(KEYS, chosen).content.decode()
+    return client.post(KEYS, {**chosen, "confirmed": "Confirmar", **own}, follow=True)
 
 
 def key_in(page):
@@ -130,9 +135,8 @@ def test_who_lacks_the_permission_neither_issues_nor_revokes(client, producer, w
     row = ProducerKey.objects.get()
     if without == "add_producerkey":
         assert ask_for_key(client, producer).status_code == 403
-        act(client, "rotate", row)
-    else:
-        act(client, "revoke", row)
+    action = "rotate" if without == "add_producerkey" else "revoke"
+    client.post(KEYS, {"action": action, "_selected_action": [row.pk], "confirmed": "Confirmar", **OWN})
     assert ProducerKey.objects.get().revoked is False
     assert not AuditEvent.objects.exclude(action=AuditEvent.Action.ACCESS_DENIED).exists()
 
@@ -166,6 +170,18 @@ def test_of_more_than_fifty_keys_it_is_asked_first_and_said_how_many_are_revoked
     assert not ProducerKey.objects.filter(revoked=True).exists()
     assert (
         "51 chaves não valem mais."
-        in client.post(KEYS, {**chosen, "confirmed": "Confirmar"}, follow=True).content.decode()
+        in client.post(KEYS, {**chosen, "confirmed": "Confirmar", **OWN}, follow=True).content.decode()
     )
     assert ProducerKey.objects.filter(revoked=True).count() == 51
+
+
+@pytest.mark.parametrize("own", [{}, {"own_password": "errada"}])
+def test_no_key_is_issued_changed_or_revoked_without_ones_own_password(client, dora, producer, own):
+    System(producer)
+    row = ProducerKey.objects.get()
+    assert complaints(ask_for_key(client, producer, own))
+    for action in ("rotate", "revoke"):
+        assert "digite a sua própria senha" in act(client, action, row, own=own).content.decode()
+    row.refresh_from_db()
+    assert (ProducerKey.objects.count(), row.revoked) == (1, False)
+    assert not AuditEvent.objects.filter(action__startswith="key_").exists()

@@ -8,7 +8,8 @@ from django.conf import settings as site
 from django.test import Client
 
 from notificacao import audiences, capability, eventlog, keys
-from notificacao.models import Membership, Notification, Role, StreamChange, Unit
+from notificacao.dispatcher import claims, lease
+from notificacao.models import Channel, Membership, Notification, Role, StreamChange, Unit
 from notificacao.stream import authorisation
 from tests.asgi import publish, set_rollout
 from tests.conftest import make_person
@@ -161,3 +162,28 @@ def test_the_stream_gives_a_newcomer_no_key_from_before_either(newcomer, caio, a
     found = authorisation.keys_of([norte], [caio.pk, ana.pk], [])
     told = {pk: keys.told(found.channels[norte], found.permitted[pk][norte]) for pk in (caio.pk, ana.pk)}
     assert (told[caio.pk]["key"], told[ana.pk]["key"]) == (None, key(norte, 1))
+
+
+def test_what_is_sent_again_from_before_goes_with_a_key_that_the_newcomer_is_not_given(ana, newcomer, norte):
+    stays = Client()
+    stays.force_login(ana)
+    given(newcomer, norte)
+    number_changes()
+    assert given(newcomer, norte) == {key(norte, 2)}
+    rows = Notification.objects.filter(channel=norte)
+    rows.update(dispatch_state="failed")
+    assert claims.send_again(rows.values("pk")) == 1
+    term = lease.hold("claims", None)
+    assert claims.claim(term) == ("", [])
+    lease.release("claims")
+    number_changes()
+    term = lease.hold("claims", None)
+    assert [row.title for row in claims.claim(term)[1]] == ["De antes"]
+    lease.release("claims")
+    assert Channel.objects.get(pk=norte).key_epoch == 3
+    assert key(norte, 3) not in given(newcomer, norte)
+    assert key(norte, 3) in given(stays, norte)
+    rows.update(dispatch_state="published")
+    given(newcomer, norte)
+    number_changes()
+    assert given(newcomer, norte) == {key(norte, 4)}

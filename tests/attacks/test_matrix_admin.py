@@ -31,6 +31,7 @@ from tests.rows import write_stamped
 from tests.staff import make_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+OWN = {"own_password": "segredo-de-teste"}
 LISTS = "/admin/notificacao"
 
 
@@ -136,12 +137,13 @@ def make_a_producer(browser, house) -> bool:
 
 def issue_a_key(browser, house) -> bool:
     fields = {"producer": house.producer.pk, "name": "b", "expiry_date_0": "01/01/2090", "expiry_date_1": "00:00:00"}
-    browser.post(f"{LISTS}/producerkey/add/", fields)
+    browser.post(f"{LISTS}/producerkey/add/", fields | OWN)
     return ProducerKey.objects.count() > 1
 
 
 def revoke_a_key(browser, house) -> bool:
-    browser.post(f"{LISTS}/producerkey/", {"action": "revoke", "_selected_action": [house.key.pk]})
+    chosen = {"action": "revoke", "_selected_action": [house.key.pk], "confirmed": "Confirmar"}
+    browser.post(f"{LISTS}/producerkey/", chosen | OWN)
     return ProducerKey.objects.get(pk=house.key.pk).revoked
 
 

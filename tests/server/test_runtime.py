@@ -84,9 +84,9 @@ async def test_the_smallest_pool_has_a_connection_for_each_database_thread_and_f
 ):
     names, begin = [], DatabaseThread.__init__
 
-    def noted(thread, name):
+    def noted(thread, name, *patience):
         names.append(name)
-        begin(thread, name)
+        begin(thread, name, *patience)
 
     monkeypatch.setattr(DatabaseThread, "__init__", noted)
     settings.DISPATCHER = "embedded"
