@@ -82,7 +82,9 @@ def _on_sqlite_alone(item) -> bool:
 
 def _on_postgres(item) -> bool:
     """Where it is not about SQLite, nor about a server or a process with a database of its own."""
-    return not any(map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship")))
+    return not any(
+        map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship", "endurance"))
+    )
 
 
 @pytest.fixture(scope="session")
