@@ -3,7 +3,6 @@
 import faulthandler
 import re
 import signal
-from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +18,7 @@ from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.rates import Buckets, Memory
 from notificacao.stream import hub, rejections
 from tests.asgi import running_site
+from tests.emptied import by_statements_of_ours, end_other_sessions
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
@@ -97,28 +97,20 @@ def django_db_modify_db_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL truncates no such."""
+    """waffle's own flag, which ours replaces, leaves tables that point at people. At the end nobody is connected."""
     if connections["default"].vendor == "postgresql":
         with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
+    yield
+    if connections["default"].vendor == "postgresql":
+        with django_db_blocker.unblock():
+            end_other_sessions(connections["default"])
 
 
 @pytest.fixture(scope="session", autouse=True)
-def audit_may_be_emptied():
-    """Between two tests: Django empties all tables, and the audit trail refuses that to anybody else."""
-    ops = connections["default"].ops
-    if connections["default"].vendor == "postgresql":
-        doors = [f"ALTER TABLE notificacao_auditevent {word} TRIGGER USER" for word in ("DISABLE", "ENABLE")]
-    else:
-        name, trigger = (
-            "audit_loses_nothing",
-            import_module("notificacao.migrations.0050_audit_chain").REFUSE["sqlite"][0],
-        )
-        doors = [f"DROP TRIGGER {name}", trigger]
-    empty = ops.execute_sql_flush
-    ops.execute_sql_flush = lambda statements: empty([doors[0], *statements, doors[1]] if statements else [])
-    yield
-    ops.execute_sql_flush = empty
+def emptied_quickly():
+    """Between two tests: Django empties all tables, the audit trail too, which refuses that to anybody else."""
+    by_statements_of_ours(connections["default"])
 
 
 @pytest.fixture(autouse=True)
