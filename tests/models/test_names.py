@@ -9,6 +9,7 @@ from django.apps import apps
 
 from notificacao.models import (
     ActiveChannel,
+    Alert,
     Arm,
     AuditAnchor,
     AuditEvent,
@@ -69,6 +70,7 @@ NAMES = [
     (CanaryProbe(error="50003"), "sem retorno: 50003"),
     (BreakerState(name="ably", state="half_open"), "Ably em prova: por ora todos por SSE"),
     (AuditEvent(action="token_issued", who="ana"), "Token do Ably emitido ana"),
+    (Alert(name="BreakerOpen"), "BreakerOpen"),
     (AuditLink(event_id=7, position=3), "7 · 3"),
     (AuditAnchor(position=3), "3"),
     (Producer(name="Obras"), "Obras"),
