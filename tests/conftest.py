@@ -110,7 +110,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
 @pytest.fixture(scope="session", autouse=True)
 def emptied_quickly():
     """Between two tests: Django empties all tables, the audit trail too, which refuses that to anybody else."""
-    by_statements_of_ours(connections["default"])
+    with by_statements_of_ours(connections["default"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,13 @@
 Django truncates each table and saves each row by itself: on PostgreSQL 0.3 s of a core, for each of hundreds of tests.
 """
 
+import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 
+import pytest
 from django.core import serializers
 from django.db import models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,23 +18,27 @@ from django.db.models.constants import OnConflict
 _AUDIT_LOSES_NOTHING = "0050_audit_chain"  # the migration that refuses to anybody that the trail be emptied
 
 
-def by_statements_of_ours(connection: BaseDatabaseWrapper) -> None:
-    """Have `connection` empty tables, and take the migrations' rows back, in as few statements as will do."""
-    if connection.vendor == "postgresql":
-        connection.ops.execute_sql_flush = lambda statements: _empty_on_postgres(connection, statements)
-        connection.ops.sql_flush = lambda _style, tables, **_: [
-            f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables
-        ]
-    else:
-        empty, trigger = (
-            connection.ops.execute_sql_flush,
-            import_module(f"notificacao.migrations.{_AUDIT_LOSES_NOTHING}"),
-        )
-        doors = ["DROP TRIGGER audit_loses_nothing", trigger.REFUSE["sqlite"][0]]
-        connection.ops.execute_sql_flush = lambda statements: empty(
-            [doors[0], *statements, doors[1]] if statements else []
-        )
-    connection.creation.deserialize_db_from_string = Migrated(connection).bring_back
+@contextlib.contextmanager
+def by_statements_of_ours(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Within, empty tables of `connection`, and take the migrations' rows back, in as few statements as will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        if connection.vendor == "postgresql":
+            patch.setattr(connection.ops, "execute_sql_flush", partial(_empty_on_postgres, connection))
+            quote = connection.ops.quote_name
+            patch.setattr(
+                connection.ops, "sql_flush", lambda _, tables, **__: [f"DELETE FROM {quote(table)}" for table in tables]
+            )
+        else:
+            empty = connection.ops.execute_sql_flush
+            migration = import_module(f"notificacao.migrations.{_AUDIT_LOSES_NOTHING}")
+            doors = ["DROP TRIGGER audit_loses_nothing", migration.REFUSE["sqlite"][0]]
+            patch.setattr(
+                connection.ops,
+                "execute_sql_flush",
+                lambda statements: empty([doors[0], *statements, doors[1]] if statements else []),
+            )
+        patch.setattr(connection.creation, "deserialize_db_from_string", Migrated(connection).bring_back)
+        yield
 
 
 def _empty_on_postgres(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
