@@ -3,7 +3,6 @@
 import faulthandler
 import re
 import signal
-from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +18,7 @@ from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.rates import Buckets, Memory
 from notificacao.stream import hub, rejections
 from tests.asgi import running_site
+from tests.emptied import by_statements_of_ours, end_other_sessions
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
@@ -83,7 +83,9 @@ def _on_sqlite_alone(item) -> bool:
 
 def _on_postgres(item) -> bool:
     """Where it is not about SQLite, nor about a server or a process with a database of its own."""
-    return not any(map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship")))
+    return not any(
+        map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship", "endurance"))
+    )
 
 
 @pytest.fixture(scope="session")
@@ -96,29 +98,21 @@ def django_db_modify_db_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """waffle's own flag, which ours replaces, leaves tables that point at people: PostgreSQL truncates no such."""
+    """waffle's own flag, which ours replaces, leaves tables that point at people. At the end nobody is connected."""
     if connections["default"].vendor == "postgresql":
         with django_db_blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute("DROP TABLE waffle_flag_users, waffle_flag_groups")
+    yield
+    if connections["default"].vendor == "postgresql":
+        with django_db_blocker.unblock():
+            end_other_sessions(connections["default"])
 
 
 @pytest.fixture(scope="session", autouse=True)
-def audit_may_be_emptied():
-    """Between two tests: Django empties all tables, and the audit trail refuses that to anybody else."""
-    ops = connections["default"].ops
-    tables = [f"notificacao_audit{word}" for word in ("event", "link", "anchor")]
-    if connections["default"].vendor == "postgresql":
-        opened, closed = (
-            [f"ALTER TABLE {table} {word} TRIGGER USER" for table in tables] for word in ("DISABLE", "ENABLE")
-        )
-    else:
-        refusals = import_module("notificacao.migrations.0053_links_are_written_once").refusals_of_sqlite()
-        refusals["audit_loses_nothing"] = import_module("notificacao.migrations.0050_audit_chain").REFUSE["sqlite"][0]
-        opened, closed = [f"DROP TRIGGER {name}" for name in refusals], list(refusals.values())
-    empty = ops.execute_sql_flush
-    ops.execute_sql_flush = lambda statements: empty([*opened, *statements, *closed] if statements else [])
-    yield
-    ops.execute_sql_flush = empty
+def emptied_quickly():
+    """Between two tests: Django empties all tables, the audit trail too, which refuses that to anybody else."""
+    with by_statements_of_ours(connections["default"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -105,7 +105,7 @@ _MANY_MACHINES = {
     "REDIS_URL": "redis://127.0.0.1/0",
     "DISPATCHER": "external",
 }
-_OF_OTHER_GROUPS = "browser or services or faults or alone or ship"
+_OF_OTHER_GROUPS = "browser or services or faults or alone or ship or endurance"
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
 GROUPS: dict[str, list[Command]] = {
@@ -122,18 +122,23 @@ GROUPS: dict[str, list[Command]] = {
     "postgres": [in_order("-p", "tests.on_postgres", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
     "services": [
-        by_file("-m", "services and not (browser or faults or alone)", *_MEASURED, COVERAGE_FILE=".coverage.services")
+        by_file(
+            "-m",
+            "services and not (browser or faults or alone or endurance)",
+            *_MEASURED,
+            COVERAGE_FILE=".coverage.services",
+        )
     ],
     "coverage": [
         command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
         command("python -m tests.coverage_table"),
     ],
-    "browser": [by_file("-m", "browser and not alone", more=2)],
-    "alone": [pytest("-m", "alone")],
-    "faults": [by_file("-m", "faults and not alone")],
+    "browser": [by_file("-m", "browser and not (alone or endurance)", more=2)],
+    "alone": [pytest("-m", "alone and not endurance")],
+    "faults": [by_file("-m", "faults and not (alone or endurance)")],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
-    "ship": [pytest("-m", "ship")],
+    "ship": [pytest("-m", "ship"), by_file("-m", "endurance")],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
 QUICK = ["linters", "js", "quick"]

@@ -28,7 +28,7 @@ def bells():
         return {topic: Doorbell(topic) for topic in (wakes.DISPATCHER, wakes.HUBS)}
 
     bells = loop.run_until_complete(hang())
-    yield lambda: {topic for topic, bell in bells.items() if loop.run_until_complete(bell.wait(0.01))}
+    yield lambda: {topic for topic, bell in bells.items() if loop.run_until_complete(bell.wait(0))}
     for bell in bells.values():
         bell.close()
     loop.close()

@@ -1,7 +1,7 @@
 """The scenes that the house stands for: Ana is in the rollout, Bia of the same unit is not.
 
 Each is played twice: on this machine's own address, and by plain HTTP on a host name, where there is no secure context
-and the site keeps Ana on SSE.
+and the site keeps Ana on SSE. What a page on SSE does alike on both is played there for endurance alone.
 """
 
 import pytest
@@ -17,7 +17,14 @@ pytestmark = pytest.mark.browser
 UNIT = "CRAS01 – CRAS Norte"
 
 
-@pytest.fixture(scope="module", params=["127.0.0.1", HOST_NAME])
+HERE = "127.0.0.1"
+ON_BOTH = pytest.mark.parametrize("site", [HERE, HOST_NAME], indirect=True, scope="module")
+FIRST_HERE = pytest.mark.parametrize(
+    "site", [HERE, pytest.param(HOST_NAME, marks=pytest.mark.endurance)], indirect=True, scope="module"
+)
+
+
+@pytest.fixture(scope="module")
 def site(request, new_site, own_ably):
     with new_site(own_ably, ALLOWED_HOSTS=f"127.0.0.1,{HOST_NAME}") as site:
         site.host = request.param
@@ -37,6 +44,7 @@ def staff(browser, site):
     staff.page.context.close()
 
 
+@ON_BOTH
 def test_each_page_shows_a_list_a_badge_and_its_transport(desk, on_ably):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on(on_ably)
@@ -47,6 +55,7 @@ def test_each_page_shows_a_list_a_badge_and_its_transport(desk, on_ably):
         assert one.errors == []
 
 
+@ON_BOTH
 def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, on_ably):
     ana, bia, caio = desk("ana"), desk("bia"), desk("caio")
     ana.is_on(on_ably)
@@ -67,6 +76,7 @@ def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, s
     assert caio.page.get_by_text("Reunião de equipe às 14h").count() == 0
 
 
+@ON_BOTH
 def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on_ably):
     send("Por ler")
     for name, transport in (("ana", on_ably), ("bia", "sse")):
@@ -84,6 +94,7 @@ def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on
         expect(second.page.locator(".item.unread")).to_have_count(0)
 
 
+@FIRST_HERE
 def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, on_ably):
     desks = [(desk(name), transport) for name, transport in (("ana", on_ably), ("bia", "sse"))]
     for one, transport in desks:
@@ -97,6 +108,7 @@ def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, on_
         assert one.is_complete_and_each_once() > 0
 
 
+@FIRST_HERE
 def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site, on_ably):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on(on_ably)

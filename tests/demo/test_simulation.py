@@ -13,6 +13,7 @@ from notificacao.catalogue.notices import EVENTS, notice_for
 from notificacao.demo.simulation import NEXT, Cast, Pace, StopSignals, Story, run
 from notificacao.models import Notification, Role
 from tests.conftest import make_person
+from tests.waiting import PATIENCE
 
 TODAY = date(2026, 3, 10)
 
@@ -134,8 +135,8 @@ def test_a_signal_ends_the_wait_and_the_next_ones_too(number):
     with StopSignals() as signals:
         assert not signals.wait(0)
         os.kill(os.getpid(), number)
-        assert signals.wait(30)
-        assert signals.wait(30)
+        assert signals.wait(PATIENCE)
+        assert signals.wait(PATIENCE)
     assert signal.getsignal(number) is before
 
 

@@ -17,7 +17,7 @@ from notificacao.models import BreakerState
 from notificacao.rollout.breaker_override import force_breaker
 from tests.conftest import make_person
 from tests.fake_transport import transient
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -128,13 +128,15 @@ async def test_a_leader_whose_term_is_over_does_not_write_the_row(look, database
 
 
 async def test_who_begins_to_lead_waits_for_the_first_answer_and_not_for_ever(look, transport, monkeypatch):
-    monkeypatch.setattr("notificacao.dispatcher.breaker_monitor._FIRST_ANSWER_WITHIN", 0.05)
+    first_answer = "notificacao.dispatcher.breaker_monitor._FIRST_ANSWER_WITHIN"
+    monkeypatch.setattr(first_answer, 0.05)
     transport.probe = asyncio.Event().wait
     await look()
     await look.watch.knows_ably()  # given up after a moment
+    monkeypatch.setattr(first_answer, 10 * PATIENCE)
     transport.probe = lambda: asyncio.sleep(0)
     await eventually(lambda: look.watch._asked.is_set() or look())
-    await asyncio.wait_for(look.watch.knows_ably(), 0.01)
+    await asyncio.wait_for(look.watch.knows_ably(), PATIENCE)
 
 
 def test_the_settings_make_the_breaker(settings):

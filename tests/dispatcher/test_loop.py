@@ -321,7 +321,7 @@ async def test_forced_open_nothing_is_published_any_more_and_released_it_goes_on
     async with running(transport) as dispatcher:
         await eventually(lambda: breaker_is_closed(database))
         await database(force_the_breaker, "open")
-        await eventually(lambda: dispatcher._orchestrator._breaker.state == "open", within=1.0)
+        await eventually(lambda: dispatcher._orchestrator._breaker.state == "open")
         await database(write, CHANNEL)
         await settled(database, "skipped")
         await database(force_the_breaker, "")

@@ -10,7 +10,7 @@ from notificacao.dispatcher.revoker import Revoker
 from notificacao.models import AuditEvent, Revocation
 from tests.asgi import in_database
 from tests.fake_transport import FakeTransport, permanent, transient
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -99,7 +99,7 @@ async def test_without_ably_what_is_there_is_left_alone(settings):
 
 
 async def test_a_wake_spares_the_wait_for_the_poll(transport, settings):
-    settings.DISPATCH_POLL = 60
+    settings.DISPATCH_POLL = 10 * PATIENCE
     async with working(transport):
         await ask("clientId:ana")
-        await eventually(all_done, within=5)
+        await eventually(all_done)

@@ -91,8 +91,12 @@ async def test_there_are_never_more_requests_in_flight_than_the_setting_allows(t
     async def look():
         return lambda _: None
 
-    transport.pause = lambda: asyncio.sleep(0.01)
-    await asyncio.gather(*publish(Sender(transport, breaker, look), *range(1, 20)))
+    gate = asyncio.Event()
+    transport.pause = gate.wait
+    rows = publish(Sender(transport, breaker, look), *range(1, 20))
+    await eventually(lambda: transport.requests_in_flight == 3)
+    gate.set()
+    await asyncio.gather(*rows)
     assert transport.most_in_flight == 3
     assert sorted(transport.seqs) == list(range(1, 20))
 
@@ -123,7 +127,7 @@ async def test_what_waits_for_a_slot_is_turned_away_while_the_slot_is_still_take
     [waiting] = publish(sender, 2)
     against["private:user:2:notifications"] = Turned("the flag is off")
     with pytest.raises(Turned):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, PATIENCE)
     assert not in_flight.done()
     gate.set()
     await in_flight

@@ -5,7 +5,7 @@ import threading
 
 from django.db import DatabaseError, connection, connections
 
-_PATIENCE = 10.0  # seconds; only a broken test waits for them
+from tests.waiting import PATIENCE
 
 
 class Actor:
@@ -22,7 +22,7 @@ class Actor:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work, given), daemon=True)
         self._thread.start()
-        assert self._stopped.wait(_PATIENCE)
+        assert self._stopped.wait(PATIENCE)
 
     def _run(self, work, given) -> None:
         connection.ensure_connection()
@@ -51,7 +51,7 @@ class Actor:
 
     def _wait_for_turn(self) -> None:
         self._stopped.set()
-        assert self._may_go.acquire(timeout=_PATIENCE * 6)
+        assert self._may_go.acquire(timeout=PATIENCE)
 
     def step(self) -> None:
         """Its next statement; returns once that is done, or waits for somebody's lock."""
@@ -68,7 +68,7 @@ class Actor:
             return bool(cursor.fetchone()[0])
 
     def join(self) -> None:
-        self._thread.join(_PATIENCE)
+        self._thread.join(PATIENCE)
 
 
 def run_in_turns(actors: list[Actor], turns: list[int], after_each) -> None:

@@ -8,21 +8,23 @@ from tests.faults.machines import trial
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-ENDS = 6
+ENDS = pytest.mark.parametrize("ends", [2, pytest.param(6, marks=pytest.mark.endurance)])
 
 
-async def test_each_leader_that_is_told_to_end_does_so_under_load(machines):
+@ENDS
+async def test_each_leader_that_is_told_to_end_does_so_under_load(machines, ends):
     async with trial(machines) as load:
-        for _ in range(ENDS):
+        for _ in range(ends):
             await load.delivered(30)
             leader = await load.leader()
             assert await asyncio.to_thread(leader.terminate) == 0, leader.log()[-4_000:]
             await asyncio.to_thread(leader.start)
 
 
-async def test_each_web_process_that_is_told_to_end_does_so_with_its_streams_open(machines):
+@ENDS
+async def test_each_web_process_that_is_told_to_end_does_so_with_its_streams_open(machines, ends):
     async with trial(machines) as load:
-        for turn in range(ENDS):
+        for turn in range(ends):
             await load.delivered(30)
             web = machines.webs[turn % 2]
             assert await asyncio.to_thread(web.terminate) == 0, web.log()[-4_000:]

@@ -45,6 +45,7 @@ async def test_a_web_process_is_frozen_and_wakes_up(machines):
         await load.delivered(300)
 
 
+@pytest.mark.endurance
 async def test_the_leader_and_a_web_process_are_killed_again_and_again(machines):
     async with trial(machines) as load:
         for web in machines.webs:

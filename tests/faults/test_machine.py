@@ -198,13 +198,14 @@ def a_database(postgres, django_db_blocker, settings):
         yield settings
 
 
+@pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.endurance)])
 @pytest.mark.parametrize("wakes", [True, False])
-def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes):
+def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes, examples):
     a_database.WAKES = wakes
     run_state_machine_as_test(
         Site,
         settings=settings(
-            max_examples=30,
+            max_examples=examples,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,

@@ -76,6 +76,7 @@ NAMES = [
     (CostMeter(day=date(2026, 3, 2), kind="moved", priority="baixa"), "02/03/2026 Mensagens passadas ao SSE baixa"),
     (CostMeter(day=date(2026, 3, 2), kind="probes"), "02/03/2026 Mensagens das sondas"),
     (AuditEvent(action="token_issued", who="ana"), "Token do Ably emitido ana"),
+    (Alert(name="BreakerOpen"), "BreakerOpen"),
     (AuditLink(event_id=7, position=3), "7 · 3"),
     (AuditAnchor(position=3), "3"),
     (Producer(name="Obras"), "Obras"),

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from tests import groups
 from tests.groups import Command, Outcome, closing_line, run_group
@@ -64,3 +65,20 @@ def test_a_group_that_failed_does_not_keep_the_next_from_running(group, monkeypa
 def test_where_a_check_fails_nothing_else_is_run(monkeypatch):
     monkeypatch.setitem(groups.GROUPS, "checks", [Command((sys.executable, "-c", "raise SystemExit(1)"))])
     assert len(list(groups.run_all(["checks", "js"], [], strict=False))) == 1
+
+
+def expressions(name: str) -> list[str]:
+    """Return the `-m` of each pytest of a group."""
+    lines = [list(one.words) for one in groups.GROUPS[name] if "pytest" in one.words]
+    return [words[words.index("-m", words.index("pytest")) + 1] for words in lines if words.count("-m") > 1]
+
+
+@pytest.mark.parametrize("kind", ["services", "browser", "faults", "alone", "slow"])
+def test_endurance_is_run_by_ship_alone(kind):
+    run_by = {
+        name
+        for name in groups.GROUPS
+        for expression in expressions(name)
+        if Expression.compile(expression).evaluate(lambda mark: mark in {kind, "endurance"})
+    }
+    assert run_by == {"ship"}

@@ -227,20 +227,20 @@ async def test_a_hub_whose_database_is_away_at_the_start_goes_on_when_it_is_back
 @pytest.mark.sqlite
 async def test_what_another_process_writes_to_sqlite_rings_at_once(runtime, settings):
     """No poll would have come by then; only the notice can have rung."""
-    settings.DISPATCH_POLL = 60.0
+    settings.DISPATCH_POLL = 10 * PATIENCE
     runtime.start()
     assert runtime.status()["notice"] is True
     hubs, dispatcher = wakes.Doorbell(wakes.HUBS), wakes.Doorbell(wakes.DISPATCHER)
-    assert await hubs.wait(10), "its first look rings, for it knows nothing yet"
-    assert await dispatcher.wait(10)
+    assert await hubs.wait(PATIENCE), "its first look rings, for it knows nothing yet"
+    assert await dispatcher.wait(PATIENCE)
 
     def write():
         with contextlib.closing(sqlite3.connect(django_settings.DATABASES["default"]["NAME"])) as database, database:
             database.execute("UPDATE notificacao_loghead SET trimmed_to = trimmed_to + 1")
 
     await asyncio.to_thread(write)
-    assert await hubs.wait(10)
-    assert await dispatcher.wait(10)
+    assert await hubs.wait(PATIENCE)
+    assert await dispatcher.wait(PATIENCE)
     hubs.close()
     dispatcher.close()
 

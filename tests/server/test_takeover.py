@@ -17,7 +17,7 @@ from notificacao import audiences, eventlog
 from notificacao.server import takeover
 from notificacao.server.takeover import TakeoverProtocol
 from notificacao.stream.replay_cache import ReplayCache
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -50,7 +50,7 @@ async def request(site, person, line="GET /api/v1/stream/ HTTP/1.1", *more: str)
 async def read_until(reader, pattern: bytes) -> bytes:
     """All that comes, up to the first match."""
     received = b""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not re.search(pattern, received):
             piece = await reader.read(65_536)
             assert piece, f"it ended after {received!r}"

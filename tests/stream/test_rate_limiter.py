@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from notificacao.stream import limits
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 
 class Answers:
@@ -20,7 +20,7 @@ class Answers:
 
     def __call__(self, person_pks):
         self.asked.append(person_pks)
-        assert self._go.acquire(timeout=10)
+        assert self._go.acquire(timeout=PATIENCE)
         if self.error:
             raise self.error
         return [float(pk) for pk in person_pks]
@@ -57,7 +57,7 @@ def ask(openings, answers):
 
 async def answered(*tasks):
     """What each got, or what was raised."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from notificacao.stream import frames, socket_stream
 from notificacao.stream.socket_stream import SocketStream
 from notificacao.stream.subscribers import Lane
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 MUCH = b"x" * 1_000_000  # more than the kernel takes of who does not read
 
@@ -24,7 +24,7 @@ class Browser:
     async def read(self, size: int = 0) -> bytes:
         """That much; all up to the end where no size is given."""
         received = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not size or len(received) < size:
                 most = size - len(received) if size else 65_536
                 piece = await asyncio.get_running_loop().sock_recv(self.connection, most)
@@ -131,7 +131,7 @@ async def test_the_replay_of_who_hangs_up_ends_at_once(ends):
     await eventually(lambda: stream._writable is not None)
     browser.connection.close()
     with pytest.raises(ConnectionResetError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await sending
 
 

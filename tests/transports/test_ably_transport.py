@@ -18,6 +18,7 @@ from notificacao.signing import Place
 from notificacao.transports import Envelope, TransportError
 from notificacao.transports.ably import AblyTransport, messages
 from tests.live.ably_server import KEY_NAME, SECRET, AblyServer, free_port
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.services
 
@@ -208,7 +209,7 @@ async def test_what_is_announced_is_heard_by_whoever_subscribed_and_opens_with_t
     async with transport.subscribe(channel, key=key) as listening:
         assert listening.connected
         message_id = await transport.announce(channel, {"at": 12}, key=key)
-        assert await asyncio.wait_for(listening.next(), 5) == (message_id, {"at": 12})
+        assert await asyncio.wait_for(listening.next(), PATIENCE) == (message_id, {"at": 12})
 
 
 async def test_of_what_the_server_did_not_sign_nothing_is_heard_but_its_id(transport, ably, ably_server):
@@ -216,7 +217,7 @@ async def test_of_what_the_server_did_not_sign_nothing_is_heard_but_its_id(trans
     channel, key = f"system:canary:{uuid.uuid4().hex}", keys.channel_key("system:canary", 1)
     async with transport.subscribe(channel, key=key) as listening:
         ours = await transport.announce(channel, {"at": 12}, key=key)
-        assert await asyncio.wait_for(listening.next(), 5) == (ours, {"at": 12})
+        assert await asyncio.wait_for(listening.next(), PATIENCE) == (ours, {"at": 12})
         [signed] = httpx.get(f"{ably_server.url}/channels/{channel}/messages", auth=(KEY_NAME, SECRET)).json()
         replayed = {name: signed[name] for name in ("name", "data", "encoding", "extras")} | {"id": "another"}
         plain = {"id": "plain", "name": "probe", "data": '{"at":12}', "encoding": "utf-8", "extras": signed["extras"]}
@@ -229,7 +230,7 @@ async def test_of_what_the_server_did_not_sign_nothing_is_heard_but_its_id(trans
                 f"{ably_server.url}/channels/{channel}/messages", auth=(KEY_NAME, SECRET), json=forged
             )
             published.raise_for_status()
-            assert await asyncio.wait_for(listening.next(), 5) == (forged["id"], None)
+            assert await asyncio.wait_for(listening.next(), PATIENCE) == (forged["id"], None)
 
 
 async def test_subscribing_where_nothing_answers_fails_within_the_timeout(transport, ably):

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AblyLink, loadSdk } from "../../../notificacao/static/notificacao/live/ably.js";
 import { Ably, ANA, SERVER, Signer, Site, SYSTEM, UNIT, sealed } from "../fakes.js";
 
@@ -6,7 +6,9 @@ const namesake = Object.assign(new Signer(9), { public: SERVER.public });
 
 let site, ably, link, told, token, isNews;
 
+afterEach(() => void vi.useRealTimers());
 beforeEach(() => {
+  vi.useFakeTimers();
   site = new Site();
   ably = new Ably();
   told = [];
@@ -145,13 +147,11 @@ describe("rows", () => {
   });
 
   it("that were encrypted with another key make the session stale, and tell where they lie", async () => {
-    vi.useFakeTimers();
     await start();
     ably.link.deliver(site.notify(UNIT), { key: "another" });
     await vi.advanceTimersByTimeAsync(299);
     expect(told).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    vi.useRealTimers();
     expect(told).toEqual(["stale", `hint 1 of e1 on ${UNIT}`]);
   });
 
@@ -192,13 +192,11 @@ describe("what the server did not sign", () => {
   });
 
   it("but by somebody who is not known asks who signs by now, once a minute", async () => {
-    vi.useFakeTimers();
     await start();
     for (let n = 0; n < 20; n += 1) {
       ably.link.deliver(site.notify(UNIT), { signer: new Signer(9) });
       await vi.advanceTimersByTimeAsync(5_000);
     }
-    vi.useRealTimers();
     expect(told.filter((word) => word === "stale")).toHaveLength(2);
     expect(told.filter((word) => word === "unknown_key")).toHaveLength(20);
   });
@@ -261,14 +259,12 @@ describe("old keys", () => {
   });
 
   it("that the stream brings within its time read what came before them, once", async () => {
-    vi.useFakeTimers();
     ably.link.deliver(site.notify(UNIT), { key: "hidden" });
     await vi.advanceTimersByTimeAsync(200);
     opens.mockImplementation((key) => key === "newer");
     await link.renewKeys([{ name: UNIT, key: "newer", key_epoch: 2, old_keys: [] }]);
     expect(told).toEqual(["row 1 of e1"]);
     await vi.advanceTimersByTimeAsync(1_000);
-    vi.useRealTimers();
     expect(told).toEqual(["row 1 of e1"]);
   });
 
@@ -277,7 +273,6 @@ describe("old keys", () => {
     await update();
     site.join(UNIT);
     const subscribes = vi.spyOn(channel(UNIT), "subscribe");
-    vi.useFakeTimers();
     await give(null, []);
     ably.link.deliver(site.notify(UNIT), { key: "hidden" });
     await vi.advanceTimersByTimeAsync(200);
@@ -285,7 +280,6 @@ describe("old keys", () => {
     await link.renewKeys([{ name: UNIT, key: "first", key_epoch: 2, old_keys: [] }]);
     ably.link.deliver(site.notify(UNIT), { key: "hidden" });
     await vi.advanceTimersByTimeAsync(1_000);
-    vi.useRealTimers();
     expect(told.filter((word) => word.startsWith("row"))).toEqual(["row 1 of e1", "row 2 of e1"]);
     expect(opens.mock.calls.flat()).not.toContain(null);
     expect(subscribes).toHaveBeenCalledTimes(1);
@@ -308,7 +302,7 @@ describe("old keys", () => {
     site.leave(UNIT);
     await update();
     listener(sealed({ id: "row-1", channel: UNIT, seq: 1, prev_seq: 0 }, { key: "hidden" }));
-    await new Promise((resolve) => setTimeout(resolve));
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(told.filter((word) => word.startsWith("row") || word.startsWith("hint"))).toEqual([]);
   });
 });
