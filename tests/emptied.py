@@ -31,22 +31,40 @@ def by_statements_of_ours(connection: BaseDatabaseWrapper) -> Iterator[None]:
             )
         else:
             empty = connection.ops.execute_sql_flush
-            events, links = (import_module(f"notificacao.migrations.{name}") for name in (_EVENTS, _LINKS))
-            refusals = {**links.refusals_of_sqlite(), "audit_loses_nothing": events.REFUSE["sqlite"][0]}
-            opened = [f"DROP TRIGGER {name}" for name in refusals]
+            opened, closed = _doors_of_sqlite()
             patch.setattr(
                 connection.ops,
                 "execute_sql_flush",
-                lambda statements: empty([*opened, *statements, *refusals.values()] if statements else []),
+                lambda statements: empty([*opened, *statements, *closed] if statements else []),
             )
         patch.setattr(connection.creation, "deserialize_db_from_string", Migrated(connection).bring_back)
         yield
 
 
-def _empty_on_postgres(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
-    """Delete without triggers: neither foreign keys nor the audit trail's refusal are asked."""
+def _doors_of_sqlite() -> tuple[list[str], list[str]]:
+    """Return the statements that let the audit trail be emptied and filled, and those that refuse it again."""
+    events, links = (import_module(f"notificacao.migrations.{name}") for name in (_EVENTS, _LINKS))
+    refusals = {**links.refusals_of_sqlite(), "audit_loses_nothing": events.REFUSE["sqlite"][0]}
+    return [f"DROP TRIGGER {name}" for name in refusals], list(refusals.values())
+
+
+@contextlib.contextmanager
+def _without_triggers(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Within, in a transaction of its own, neither foreign keys nor the audit trail's refusal are asked."""
+    opened, closed = ["SET LOCAL session_replication_role = replica"], []
+    if connection.vendor == "sqlite":
+        opened, closed = _doors_of_sqlite()
     with transaction.atomic(connection.alias), connection.cursor() as cursor:
-        cursor.execute("; ".join(["SET LOCAL session_replication_role = replica", *statements]))
+        for statement in opened:
+            cursor.execute(statement)
+        yield
+        for statement in closed:
+            cursor.execute(statement)
+
+
+def _empty_on_postgres(connection: BaseDatabaseWrapper, statements: list[str]) -> None:
+    with _without_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("; ".join(statements))
 
 
 def end_other_sessions(connection: BaseDatabaseWrapper) -> None:
@@ -72,7 +90,7 @@ class Migrated:
             for one in serializers.deserialize("json", serialized, using=alias):
                 assert not any(one.m2m_data.values()), f"{one} is linked to others, which is not brought back"
                 self._rows[type(one.object)].append(one.object)
-        with transaction.atomic(alias), self._connection.constraint_checks_disabled():
+        with self._connection.constraint_checks_disabled(), _without_triggers(self._connection):
             for model, rows in self._rows.items():
                 fields = [field for field in model._meta.local_concrete_fields if not field.generated]
                 model._base_manager.using(alias)._insert(
