@@ -12,6 +12,7 @@ from enum import Enum
 
 from django.db.models import Count, Q, QuerySet
 
+from notificacao.metrics import KINDS
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
@@ -60,6 +61,12 @@ def _parts(channel: str) -> tuple[str, str]:
 def is_personal(channel: str) -> bool:
     """Tell whether `channel` is the channel of exactly one person."""
     return _parts(channel)[0] == "user"
+
+
+def kind_of(channel: str) -> str:
+    """Return which of `KINDS` the channel is; a name that belongs to nobody counts as the system's."""
+    scope, _ = _parts(channel)
+    return scope if scope in KINDS else "system"
 
 
 def client_id_for(person) -> str:

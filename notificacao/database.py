@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,14 @@ from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
 import stamina
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import reserve
+from notificacao import metrics
+from semtas.postgresql import reserve, waiting
+
+logger = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 Asked = ParamSpec("Asked")
@@ -31,6 +36,9 @@ NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
 _TRIES = 3
+
+
+metrics.POOL_WAITING.set_function(waiting.threads)
 
 
 class DatabaseClock:
@@ -131,6 +139,40 @@ def is_busy(error: BaseException) -> bool:
     return isinstance(cause, PoolTimeout) or getattr(cause, "sqlstate", None) in _IN_VAIN
 
 
+def is_away(error: BaseException) -> bool:
+    """Tell whether `error` says that the database does not answer, rather than that others hold what was wanted."""
+    if isinstance(error.__cause__, PoolTimeout):
+        return True
+    return isinstance(error, OperationalError | InterfaceError) and not is_busy(error)
+
+
+class Outage:
+    """Log that the database went away and that it came back, once each in a process, whoever finds out first."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._lock = threading.Lock()
+
+    def failed(self, error: BaseException) -> None:
+        """Note an error of a statement; without effect where it tells nothing of the database being away."""
+        with self._lock:
+            if self._since is None and is_away(error):
+                self._since = time.monotonic()
+                logger.warning("database_away", error=type(error.__cause__ or error).__name__)
+
+    def answered(self) -> None:
+        """Note that the database answered."""
+        if self._since is None:
+            return
+        with self._lock:
+            began, self._since = self._since, None
+        if began is not None:
+            logger.info("database_back", seconds=round(time.monotonic() - began, 1))
+
+
+outage = Outage()
+
+
 def is_conflict(error: Exception) -> bool:
     """Tell whether PostgreSQL ended the transaction in favour of another one: done anew, it may well succeed."""
     return isinstance(error, OperationalError) and getattr(error.__cause__, "sqlstate", None) in _CONFLICTS
@@ -170,10 +212,13 @@ class DatabaseThread:
     @staticmethod
     def _guarded(work, args):
         try:
-            return work(*args)
-        except (DatabaseError, InterfaceError):
+            answer = work(*args)
+        except (DatabaseError, InterfaceError) as error:
+            outage.failed(error)
             connections.close_all()
             raise
+        outage.answered()
+        return answer
 
     def close(self) -> None:
         """Close the connection and end the thread, once the work that waits is done."""

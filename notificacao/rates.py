@@ -15,6 +15,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from notificacao import metrics
 from notificacao.conf import conf
 
 logger = structlog.get_logger(__name__)
@@ -88,7 +89,18 @@ class Buckets:
         self._away = False
 
     def take(self, wanted: Sequence[Wanted]) -> list[float]:
-        """Take a token of each of `wanted`; return for each 0, or the seconds until there is one where it was empty."""
+        """Take a token of each of `wanted`; return for each 0, or the seconds until there is one where it was empty.
+
+        What is refused is counted by the first word of its name, where that is one of `metrics.LIMITS`.
+        """
+        waits = self._waits(wanted)
+        for (name, _), wait in zip(wanted, waits, strict=True):
+            limit = name.partition(":")[0]
+            if wait and limit in metrics.LIMITS:
+                metrics.RATE_LIMITED.labels(limit).inc()
+        return waits
+
+    def _waits(self, wanted: Sequence[Wanted]) -> list[float]:
         if conf.REDIS_URL and self._clock() >= self._ask_again_at:
             try:
                 answers = self._ask_redis(wanted)

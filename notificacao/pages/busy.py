@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from notificacao.hashing import TooManyLogins
+from notificacao.outages import Repeats
 from notificacao.stream.request import Rejection
 
 RETRY_AFTER = 2  # seconds
@@ -14,12 +15,16 @@ _API = "/api/"
 
 logger = structlog.get_logger(__name__)
 
+_told = Repeats()
+
 
 def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
     """Return the answer, which says that nothing was done and when to try again. It asks the database for nothing."""
     of_logins = isinstance(error, TooManyLogins)
     seconds = error.retry_after if isinstance(error, TooManyLogins) else RETRY_AFTER
-    logger.warning("logins_busy" if of_logins else "database_busy", path=request.path)
+    what = "logins_busy" if of_logins else "database_busy"
+    if times := _told.due(what):
+        logger.warning(what, path=request.path, times=times)
     _ask_nobody(request)
     if request.path.startswith(_API):
         response = _problem()
