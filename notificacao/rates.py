@@ -126,10 +126,10 @@ class Buckets:
             pipeline.eval(_TAKE, 1, f"semtas:rate:{name}", str(rate.every), str(rate.burst * rate.every))
         return [float(answer) for answer in pipeline.execute()]
 
-    def _tell(self, *, away: bool, **why: str) -> None:
+    def _tell(self, *, away: bool, error: str = "") -> None:
         """Log that Redis went away or came back, once each time."""
         if away and not self._away:
-            logger.warning("rates_are_per_process", **why)
+            logger.warning("rates_are_per_process", error=error)
         elif self._away and not away:
             logger.info("rates_are_shared_again")
         self._away = away

@@ -14,7 +14,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 1
 
 @dataclass(frozen=True)
 class Family:
-    """Hold one metric, its name in a query, its unit, the values of its labels, and whether it is the leader's alone."""
+    """Hold one metric as a query names it, the values of its labels, and whether the leader alone writes it."""
 
     metric: MetricWrapperBase
     shown_as: str

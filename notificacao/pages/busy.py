@@ -22,9 +22,8 @@ def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResp
     """Return the answer, which says that nothing was done and when to try again. It asks the database for nothing."""
     of_logins = isinstance(error, TooManyLogins)
     seconds = error.retry_after if isinstance(error, TooManyLogins) else RETRY_AFTER
-    what = "logins_busy" if of_logins else "database_busy"
-    if times := _told.due(what):
-        logger.warning(what, path=request.path, times=times)
+    if times := _told.due("logins" if of_logins else "database"):
+        logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, times=times)
     _ask_nobody(request)
     if request.path.startswith(_API):
         response = _problem()

@@ -53,7 +53,8 @@ class RejectionRecorder:
         try:
             await self._thread.run(_record, person_pk, address, code)
         except Exception as error:  # the database is away: the page was rejected all the same
-            logger.warning("refusal_not_recorded", error=type(error).__name__)
+            if times := self._told.due("not recorded"):
+                logger.warning("refusal_not_recorded", error=type(error).__name__, times=times)
 
     def close(self) -> None:
         """Stop the thread; a write that runs goes on to its end."""
