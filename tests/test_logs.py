@@ -105,11 +105,14 @@ def test_an_event_has_one_meaning_and_so_one_shape():
 def test_no_notification_makes_a_line_of_its_own():
     """At info or above nothing names one; what comes in masses is told once a minute."""
     shown = [event for event in events.logged() if event.level != "debug"]
-    assert [event for event in shown if event.fields & {"notification", "public_id", "seq", "event_id", "channel"}] == []
+    assert [
+        event for event in shown if event.fields & {"notification", "public_id", "seq", "event_id", "channel"}
+    ] == []
 
 
 @pytest.mark.parametrize(
-    "line", ["logger.info(name, rows=1)", "logger.info('sent %s', 1)", "logger.info('sent', **why)", "logger.log(20, 'x')"]
+    "line",
+    ["logger.info(name, rows=1)", "logger.info('sent %s', 1)", "logger.info('sent', **why)", "logger.log(20, 'x')"],
 )
 def test_an_event_that_cannot_be_read_is_refused(line):
     with pytest.raises(AssertionError):

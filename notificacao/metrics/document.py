@@ -16,11 +16,11 @@ edited.
 Who may read them is said by `METRICS_ALLOW` and `METRICS_TOKEN` ([operations](operations.md#health)).
 - **Each process has its own.** A web process shows them at `/metrics`, a dispatcher where it was started with
   `--metrics-port`. Nothing is added up between processes: Prometheus scrapes each of them by its own address, never
-  through a balancer, and a query does the sum: `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with its
-  process, as `rate()` expects.
+  through a balancer, and a query does the sum: `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with
+  its process, as `rate()` expects.
 - **Every series is there from the start**, at 0, and its labels are words of ours: no id, name or address is ever one.
-- **What the leader alone writes** is 0 in every other process, and again in one that loses the lead: take the `max()` over
-  all processes. A moment of 0 means that there was none yet: compare it only where it is above 0.
+- **What the leader alone writes** is 0 in every other process, and again in one that loses the lead: take the `max()`
+  over all processes. A moment of 0 means that there was none yet: compare it only where it is above 0.
 - A histogram has the series `_bucket`, `_sum` and `_count`. The goals, 0.1 s and 0.5 s, are edges of those in seconds.
 - How many people are connected is not here, since a person may have pages in two processes: the database knows.
 
