@@ -13,10 +13,10 @@ _BEGINNING = """\
 This file is made by `python -m notificacao.metrics`, of the definitions in `notificacao/metrics/__init__.py`; it is not
 edited.
 
-Who may read them is said by `METRICS_ALLOW` and `METRICS_TOKEN` ([operations](operations.md#health)).
-- **Each process has its own.** A web process shows them at `/metrics`, a dispatcher where it was started with
-  `--metrics-port`. Nothing is added up between processes: Prometheus scrapes each of them by its own address, never
-  through a balancer, and a query does the sum: `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with
+Who may read them is said by `METRICS_ALLOW` and `METRICS_TOKEN` (`docs/operations.md`).
+- **Each process has its own.** A web process shows them at `/metrics`, a dispatcher where it was started as
+  `manage.py dispatch --metrics-port 9100`. Nothing is added up between processes: Prometheus scrapes
+  each of them by its own address, never through a balancer, and a query does the sum: `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with
   its process, as `rate()` expects.
 - **Every series is there from the start**, at 0, and its labels are words of ours: no id, name or address is ever one.
 - **What the leader alone writes** is 0 in every other process, and again in one that loses the lead: take the `max()`

@@ -72,16 +72,16 @@ class Fanout:
     def write(self) -> None:
         """Write what was collected to the live streams, count it, and begin anew."""
         self._close_run()
-        rows = size = in_piece = 0
+        rows = size = streams = 0
         piece = b""
         for subscriber, data in self._to_write.items():
             if data is not piece:  # those that get the same follow each other
-                piece, in_piece = data, frames.count(data)
+                rows, size = rows + streams * frames.count(piece), size + streams * len(piece)
+                piece, streams = data, 0
             for stream in subscriber.streams:
                 if stream.lane is Lane.LIVE and stream.put(data):
-                    rows += in_piece
-                    size += len(data)
-        written.note_rows(rows, size)
+                    streams += 1
+        written.note_rows(rows + streams * frames.count(piece), size + streams * len(piece))
         self._to_write.clear()
         self._joined.clear()
         self.size = 0

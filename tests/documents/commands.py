@@ -92,6 +92,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
     if first.startswith(("script/", ".ci/")):
         return _judge_script(first, rest)
     judges = {"npx": _judge_npx, "npm": _judge_npm, "manage.py": _judge_django}
+    if first.startswith("notificacao.") and (ROOT / first.replace(".", "/") / "__main__.py").exists():
+        return ""
     if first in judges:
         return judges[first](rest)
     if first in get_commands():
