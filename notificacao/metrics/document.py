@@ -16,8 +16,8 @@ edited.
 Who may read them is said by `METRICS_ALLOW` and `METRICS_TOKEN` (`docs/operations.md`).
 - **Each process has its own.** A web process shows them at `/metrics`, a dispatcher where it was started as
   `manage.py dispatch --metrics-port 9100`. Nothing is added up between processes: Prometheus scrapes
-  each of them by its own address, never through a balancer, and a query does the sum: `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with
-  its process, as `rate()` expects.
+  each of them by its own address, never through a balancer, and a query does the sum:
+  `sum(rate(notificacao_stamped_total[5m]))`. A counter begins at 0 with its process, as `rate()` expects.
 - **Every series is there from the start**, at 0, and its labels are words of ours: no id, name or address is ever one.
 - **What the leader alone writes** is 0 in every other process, and again in one that loses the lead: take the `max()`
   over all processes. A moment of 0 means that there was none yet: compare it only where it is above 0.

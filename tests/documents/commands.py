@@ -92,8 +92,6 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
     if first.startswith(("script/", ".ci/")):
         return _judge_script(first, rest)
     judges = {"npx": _judge_npx, "npm": _judge_npm, "manage.py": _judge_django}
-    if first.startswith("notificacao.") and (ROOT / first.replace(".", "/") / "__main__.py").exists():
-        return ""
     if first in judges:
         return judges[first](rest)
     if first in get_commands():
@@ -101,7 +99,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
     tool = first.removeprefix(".venv/bin/")
     if tool == "pytest":
         return _judge_pytest(rest, to_pytest)
-    return "" if tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
+    of_ours = (ROOT / first.replace(".", "/") / "__main__.py").exists()
+    return "" if of_ours or tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
 
 
 def _judge_django(words: list[str]) -> str:
