@@ -12,6 +12,7 @@ from enum import Enum
 
 from django.db.models import Count, Q, QuerySet
 
+from notificacao.metrics import KINDS
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
@@ -76,6 +77,12 @@ def of_scope(scope: Scope) -> Q:
     if scope is Scope.SYSTEM:
         return Q(channel=SYSTEM_CHANNEL)
     return Q(channel__startswith=f"private:{scope.value}:")
+
+
+def kind_of(channel: str) -> str:
+    """Return which of `KINDS` the channel is; a name that belongs to nobody counts as the system's."""
+    scope, _ = _parts(channel)
+    return scope if scope in KINDS else "system"
 
 
 def client_id_for(person) -> str:

@@ -35,7 +35,8 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     for row in new:
         delivery = by_id[row.public_id]
         metrics.DELIVERED.labels(delivery.transport).inc()
-        metrics.DELIVERY_SECONDS.labels(delivery.transport).observe(_latency_ms(row, row.now, delivery) / 1000)
+        seconds = _latency_ms(row, row.now, delivery) / 1000
+        metrics.DELIVERY_SECONDS.labels(delivery.transport, audiences.kind_of(row.channel)).observe(seconds)
     return len(new)
 
 

@@ -20,7 +20,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from semtas import csp, sqlite
+from semtas import csp, logs, sqlite
 from semtas.env_file import EnvFile, Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -526,6 +526,7 @@ LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ENV_FILE.refuse_unknown(variables.asked)
 _log_processors: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    logs.add_trace_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

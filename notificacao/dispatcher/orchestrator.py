@@ -21,6 +21,7 @@ from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
 from notificacao.dispatcher.sender import Check, Sender
 from notificacao.models import Channel, DispatchState, LogHead, Notification
+from notificacao.outages import Repeats
 from notificacao.rollout import Rollout
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
@@ -83,6 +84,7 @@ class NotificationOrchestrator:
         self._sender = Sender(transport, breaker, self._look) if transport is not None else None
         # {channel: (key epoch, when it was noted)} of keys renewed within the longest claim, in that order
         self._key_epochs: dict[str, tuple[int, float]] = {}
+        self._told = Repeats()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # kept while a row waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
@@ -95,14 +97,9 @@ class NotificationOrchestrator:
             outcome = await self._send(envelope)
         if outcome is not None and outcome.fallback:
             metrics.FALLBACKS.labels(outcome.fallback).inc()
-        if outcome is not None and outcome.fallback and outcome != OVER_BUDGET:  # the governor's act was logged, once
-            logger.warning(
-                "fallback",
-                notification=str(envelope.row.public_id),
-                seq=envelope.row.seq,
-                reason=outcome.fallback,
-                error=outcome.logged,
-            )
+            # What the governor moves it has logged itself, once.
+            if outcome != OVER_BUDGET and (rows := self._told.due(outcome.fallback)):
+                logger.warning("fallback", reason=outcome.fallback, error=outcome.logged, rows=rows)
         return outcome
 
     def note_keys(self, renewed: Mapping[str, int]) -> None:

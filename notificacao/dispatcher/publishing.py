@@ -12,6 +12,7 @@ from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, orchestrator
 from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, NotificationOrchestrator, Outcome
+from notificacao.outages import Repeats
 from notificacao.rollout import Rollout
 from notificacao.transports import Envelope
 
@@ -39,6 +40,7 @@ class Publishing:
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._left_something = False
+        self._told = Repeats()
         self.claimable = asyncio.Event()
 
     async def take(self, term: int, rollout: Rollout) -> bool:
@@ -72,7 +74,8 @@ class Publishing:
             if outcome is not None:
                 self._settle_soon(held, {row.pk: outcome})
         except Exception as error:  # it stays claimed, and is taken again when its lease is over
-            logger.exception("publish_fault", notification=str(row.public_id), error=str(error))
+            if rows := self._told.due(type(error).__name__):
+                logger.exception("publish_fault", error=str(error), rows=rows)
 
     def _make_room(self, task: asyncio.Task) -> None:
         """Forget the row, however its task ended: one that is cancelled at once never had a first step."""

@@ -72,6 +72,8 @@ class Sender:
         seconds = time.monotonic() - self._moved_at if self._waiting else 0.0
         metrics.PUBLISH_STANDSTILL_SECONDS.set(seconds)
         stood_still, self._stands_still = self._stands_still, seconds > conf.ABLY_PUBLISH_TIMEOUT + _STANDSTILL
+        if stood_still and not self._stands_still:
+            logger.info("publishing_moves_again")
         if self._stands_still and not stood_still:
             rows = len(self._waiting)
             logger.error("publishing_stands_still", rows=rows, seconds=round(seconds, 1), requests=len(self._requests))

@@ -3,11 +3,12 @@
 Ids are given before commits and seqs after them, under one lock: a reader that sees seq n sees all up to n.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from notificacao import metrics
+from notificacao import audiences, metrics
 from notificacao.database import NOW, at_once
 from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
@@ -79,7 +80,8 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
         metrics.STAMP_SECONDS.observe(max(0.0, waited))
     metrics.STAMPED.inc(len(rows))
     if skip:
-        metrics.SETTLED.labels(DispatchState.SKIPPED).inc(len(rows))
+        for kind, number in Counter(audiences.kind_of(channel) for _, channel, _, _ in rows).items():
+            metrics.SETTLED.labels(DispatchState.SKIPPED, kind).inc(number)
     return len(rows)
 
 

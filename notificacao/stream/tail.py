@@ -26,6 +26,7 @@ class News:
     """Hold what is new since the hub's position."""
 
     position: Cursor
+    head: int  # the log's last seq, which may lie beyond `position`
     epoch_changed: bool  # the log cannot go on from the hub's position: another epoch, set back, or trimmed
     trimmed_to: int
     rows: list[Notification]  # each with `expired`, as the database's clock has it
@@ -63,6 +64,7 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
     last = max([head.changes, *(change.number or 0 for change in changed)]) if complete else head.changes
     return News(
         position=position,
+        head=head.seq,
         epoch_changed=epoch_changed,
         trimmed_to=head.trimmed_to,
         rows=rows,

@@ -99,7 +99,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
     tool = first.removeprefix(".venv/bin/")
     if tool == "pytest":
         return _judge_pytest(rest, to_pytest)
-    return "" if tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
+    of_ours = (ROOT / first.replace(".", "/") / "__main__.py").exists()
+    return "" if of_ours or tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
 
 
 def _judge_django(words: list[str]) -> str:

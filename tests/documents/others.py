@@ -15,6 +15,7 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     ),
     "ids that are made up": ("kQ8…", "[…]", "а", "：", "＊"),
     "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "sessionid", "user_logged_out"),
+    "django-structlog": ("request_id", "user_id"),
     "proxies": ("X-Forwarded-For",),
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders",),
