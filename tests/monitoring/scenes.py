@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scene:
-    """`alert` is silent at `before`, and at `at` that many of it fire: none in a scene that is well enough."""
+    """`alert` is silent at `before`, and at `at` that many of it fire: none in a scene that is well enough.
+
+    At `over`, where there is one, it has ended.
+    """
 
     alert: str
     what: str
@@ -14,6 +17,7 @@ class Scene:
     at: str
     before: str = "0s"
     number: int = 1
+    over: str = ""
     every: str = "15s"
 
     @property
@@ -51,7 +55,7 @@ def answered(well: float, wrong: float, view: str = "inbox") -> dict[str, str]:
 
 
 def pages(last_week: int, today: int, hours: int = 8 * 24) -> dict[str, str]:
-    """Streams, one sample each five minutes: `hours` from Thursday, the first of January 1970, and the last of them today."""
+    """Streams, one sample each five minutes: `hours` from Thursday, 1 January 1970, and the last day is today."""
     return {'notificacao_open_streams{lane="live"}': f"{last_week}+0x{(hours - 24) * 12} {today}+0x{24 * 12}"}
 
 
@@ -62,13 +66,25 @@ FIRE = [
     Scene("SiteAway", "the probe from outside fails", {PROBE: "1+0x8 0+0x20", UP: "1+0x40"}, "3m30s", "3m"),
     Scene("SiteAway", "without a probe no process answers", {UP: "1+0x8 0+0x20"}, "3m30s", "3m"),
     Scene("SiteAway", "nothing is known of it", {}, "1m15s", "45s"),
-    Scene("AvailabilityBurnFast", "two minutes of an hour", {PROBE: "1+0x200 0+0x8 1+0x40"}, "52m15s", "50m"),
-    Scene("AvailabilityBurnFast", "now and then for six hours", {PROBE: "1x59 " + "0 1x98 " * 20}, "6h", "15m"),
-    Scene("AvailabilityBurnSlow", "now and then for a day", {PROBE: "1x99 0 " + "1x198 0 " * 35}, "29h", "20m"),
+    Scene("AvailabilityBurnFast", "two minutes of an hour", {PROBE: "1x200 0x8 1x60"}, "52m15s", "50m", over="58m"),
+    Scene("AvailabilityBurnFast", "now and then for six hours", {PROBE: "1x239 " + "0 1x138 " * 10}, "6h20m", "1h"),
     Scene(
-        "AvailabilityBurnSlow", "seldom for three days", {PROBE: "1x99 0 " + "1x499 0 " * 14}, "72h", "4h", every="1m"
+        "AvailabilityBurnSlow",
+        "for some minutes of a day",
+        {PROBE: "1x1199 0x4 1x239 0x2 1x30"},
+        "24h10m",
+        "19h",
+        every="1m",
     ),
-    Scene("LatencyBurnFast", "most are late for an hour", delivered(60, 0.8, 0), "1h", "1m"),
+    Scene(
+        "AvailabilityBurnSlow",
+        "seldom for three days",
+        {PROBE: "1x719 0 1x99 " + "0 1x499 " * 8},
+        "70h",
+        "59h",
+        every="5m",
+    ),
+    Scene("LatencyBurnFast", "most are late for an hour", delivered(60, 0.8, 0), "1h", "0s"),
     Scene("LatencyBurnFast", "a third is late for six hours", delivered(60, 0.35, 0), "6h", "1m", every="1m"),
     Scene("LatencyBurnSlow", "a fifth is late for a day", delivered(60, 0.2, 0), "24h", "4m", every="5m"),
     Scene("LatencyBurnSlow", "a twelfth is late for three days", delivered(60, 0.08, 0), "72h", "4m", every="5m"),
@@ -219,8 +235,7 @@ WELL = [
         number=0,
     ),
     Scene("SiteAway", "away for 45 s", {PROBE: "1+0x8 0+0x2 1+0x20"}, "3m", number=0),
-    Scene("AvailabilityBurnFast", "two probes of an hour fail", {PROBE: "1+0x100 0 1+0x100 0 1+0x40"}, "51m", number=0),
-    Scene("AvailabilityBurnFast", "it is over", {PROBE: "1+0x100 0+0x8 1+0x40"}, "34m", number=0),
+    Scene("AvailabilityBurnFast", "two probes of an hour fail", {PROBE: "1x240 0 1x100 0 1x40"}, "95m", number=0),
     Scene(
         "AvailabilityBurnSlow",
         "one probe of 1,500 fails",

@@ -20,21 +20,22 @@ def test_an_alert_fires_when_it_must_and_not_before(scene, tmp_path):
     asked = [
         rules.count(rules.FIRING % scene.alert, scene.before, 0),
         rules.count(rules.FIRING % scene.alert, scene.at, scene.number),
+        *([rules.count(rules.FIRING % scene.alert, scene.over, 0)] if scene.over else []),
     ]
-    assert rules.check(tmp_path, [rules.scene(scene.series, scene.every, asked)], scene.every) == ""
+    assert rules.check(tmp_path, rules.scene(scene.series, scene.every, asked), scene.every, scene.alert) == ""
 
 
 @pytest.mark.parametrize("scene", WELL, ids=named)
 def test_an_alert_is_silent_where_it_is_well_enough(scene, tmp_path):
     ever = f'count(count_over_time(ALERTS{{alertname="{scene.alert}",alertstate="firing"}}[30d]))'
     asked = [rules.count(ever, scene.at, 0)]
-    assert rules.check(tmp_path, [rules.scene(scene.series, scene.every, asked)], scene.every) == ""
+    assert rules.check(tmp_path, rules.scene(scene.series, scene.every, asked), scene.every, scene.alert) == ""
 
 
 def test_two_healthy_weeks_with_nights_and_week_ends_raise_no_alert(tmp_path):
     ever = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[15d]))'
     asked = [rules.count(ever, TWO_WEEKS, 0)]
-    assert rules.check(tmp_path, [rules.scene(healthy(), "1m", asked)], "5m") == ""
+    assert rules.check(tmp_path, rules.scene(healthy(), "1m", asked), "5m") == ""
 
 
 @pytest.mark.parametrize(
