@@ -66,7 +66,7 @@ FIRE = [
     Scene("SiteAway", "the probe from outside fails", {PROBE: "1+0x8 0+0x20", UP: "1+0x40"}, "3m30s", "3m"),
     Scene("SiteAway", "without a probe no process answers", {UP: "1+0x8 0+0x20"}, "3m30s", "3m"),
     Scene("SiteAway", "nothing is known of it", {}, "1m15s", "45s"),
-    Scene("AvailabilityBurnFast", "two minutes of an hour", {PROBE: "1x200 0x8 1x60"}, "52m15s", "50m", over="58m"),
+    Scene("AvailabilityBurnFast", "two minutes of an hour", {PROBE: "1x200 0x8 1x200"}, "52m15s", "50m", over="84m"),
     Scene("AvailabilityBurnFast", "now and then for six hours", {PROBE: "1x239 " + "0 1x138 " * 10}, "6h20m", "1h"),
     Scene(
         "AvailabilityBurnSlow",
@@ -85,7 +85,7 @@ FIRE = [
         every="5m",
     ),
     Scene("LatencyBurnFast", "most are late for an hour", delivered(60, 0.8, 0), "1h", "0s"),
-    Scene("LatencyBurnFast", "a third is late for six hours", delivered(60, 0.35, 0), "6h", "1m", every="1m"),
+    Scene("LatencyBurnFast", "a third is late for six hours", delivered(60, 0.35, 0), "6h", "0s", every="1m"),
     Scene("LatencyBurnSlow", "a fifth is late for a day", delivered(60, 0.2, 0), "24h", "4m", every="5m"),
     Scene("LatencyBurnSlow", "a twelfth is late for three days", delivered(60, 0.08, 0), "72h", "4m", every="5m"),
     Scene("LatencyCritical", "six of a hundred take a second", delivered(60, 0.06, 0.06), "2m30s", "30s"),
@@ -238,8 +238,8 @@ WELL = [
     Scene("AvailabilityBurnFast", "two probes of an hour fail", {PROBE: "1x240 0 1x100 0 1x40"}, "95m", number=0),
     Scene(
         "AvailabilityBurnSlow",
-        "one probe of 1,500 fails",
-        {PROBE: "1x999 0 " + "1x1499 0 " * 2},
+        "one probe of 3,000 fails",
+        {PROBE: "1x2999 0 1x1499"},
         "72h",
         number=0,
         every="1m",
