@@ -1,4 +1,4 @@
-"""Go through a day of faults on a site of its own, and tell of each: which alert, how soon, to whom, when it cleared."""
+"""Break a site of its own, one fault after another, and tell which alert came, how soon, to whom, when it cleared."""
 
 import contextlib
 import http.cookiejar
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from observe.postgres import postgres
 from observe.processes import Server, free_port
 from observe.slow import SlowLink
 from observe.watch import Watch
@@ -33,11 +34,11 @@ class Fault:
 
 
 class Town:
-    """A site with all that it may have: two dispatchers' worth of life on one machine, Redis, Ably behind a slow link."""
+    """A site with all that it may have, on this machine: PostgreSQL, Redis, a dispatcher, and Ably behind a slow link."""
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self.ports = {name: free_port() for name in ("web", "dispatcher", "redis", "ably")}
+        self.ports = {name: free_port() for name in ("web", "dispatcher", "redis", "ably", "postgres")}
         self.url = f"http://127.0.0.1:{self.ports['web']}"
         self._link = SlowLink(self.ports["ably"])
         self._crowd: list[Server] = []
@@ -50,8 +51,10 @@ class Town:
     def running(self) -> Iterator["Town"]:
         with contextlib.ExitStack() as ending:
             ending.enter_context(self._link)
+            database, url = postgres(self._folder, self.ports["postgres"])
+            ending.enter_context(database)
             self._environment = {
-                "DATABASE_URL": f"sqlite:///{self._folder / 'town.sqlite3'}",
+                "DATABASE_URL": url,
                 "DEBUG": "true",
                 "DISPATCHER": "external",
                 "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
@@ -67,7 +70,6 @@ class Town:
                 "ably", ["script/ably-server", f"--port={self.ports['ably']}", f"--key={_KEY}"], "time"
             )
             redis = ["redis-server", "--port", str(self.ports["redis"]), "--bind", "127.0.0.1", "--save", ""]
-            # Redis speaks no HTTP, and closes on it at once: the site is asked instead, further on.
             self._redis = Server(redis, "", self._folder / "redis.log")
             self._web = self._server("web", [*_PYTHON, "serve", "--port", str(self.ports["web"])], "health/live")
             self._dispatcher = self._dispatching()
@@ -150,39 +152,39 @@ class Town:
         browser.open(urllib.request.Request(f"{self.url}/api/v1/ably/unverified/", told, headers)).read()
 
 
-ROW = "{:<20} {:<20} {:>8} {:<24} {:>10}  {}"
+ROW = "{:<20} {:<20} {:>6}  {:<30} {:>8}  {}"
 
 
 def go_through(town: Town, watch: Watch) -> bool:
-    """Print one row a fault, in production's time beside this one's; return whether each alert came and cleared."""
+    """Print a row for each fault, then all of them; return whether each one's alert came, and cleared."""
     _until(lambda: not watch.firing(), "all is well before the day begins")
-    rows, well = [], True
+    rows = []
     for fault in town.faults():
-        began, before = time.monotonic(), len(watch.receiver.messages)
-        fault.begin()
-        came = _until(lambda: _heard(watch, before, fault.alerts, "firing"), fault.what)
-        fault.mend()
-        mended = time.monotonic()
-        cleared = came and _until(lambda: _heard(watch, before, (came.alert,), "resolved"), f"{fault.what}, mended")
-        _until(lambda: not watch.firing(), f"all is well after {fault.what}")
-        news = watch.receiver.messages[before:]
-        to = sorted({each.to for each in news if came and each.alert == came.alert})
-        also = sorted({each.alert for each in news} - {came.alert if came else ""})
-        well = well and bool(cleared)
-        rows.append(
-            ROW.format(
-                fault.what,
-                came.alert if came else "-",
-                f"{came.at - began:.0f} s" if came else "never",
-                ", ".join(to),
-                f"{cleared.at - mended:.0f} s" if cleared else "never",
-                ", ".join(also),
-            )
-        )
-        print(rows[-1], flush=True)
+        rows.append(_go_through(fault, watch))
+        print(ROW.format(*rows[-1]), flush=True)
     print("\n" + ROW.format("fault", "alert", "after", "to", "cleared", "also told"))
-    print("\n".join(rows), flush=True)
-    return well
+    for row in rows:
+        print(ROW.format(*row), flush=True)
+    return not any("never" in row for row in rows)
+
+
+def _go_through(fault: Fault, watch: Watch) -> tuple[str, ...]:
+    began, before = time.monotonic(), len(watch.receiver.messages)
+    fault.begin()
+    came = _until(lambda: _heard(watch, before, fault.alerts, "firing"), fault.what)
+    fault.mend()
+    mended = time.monotonic()
+    cleared = came and _until(lambda: _heard(watch, before, (came.alert,), "resolved"), f"{fault.what}, mended")
+    _until(lambda: not watch.firing(), f"all is well after {fault.what}")
+    news = watch.receiver.messages[before:]
+    return (
+        fault.what,
+        came.alert if came else "-",
+        f"{came.at - began:.0f} s" if came else "never",
+        ", ".join(sorted({each.to for each in news if came and each.alert == came.alert})),
+        f"{max(0, cleared.at - mended):.0f} s" if cleared else "never",
+        ", ".join(sorted({each.alert for each in news} - {came.alert if came else ""})),
+    )
 
 
 def _heard(watch: Watch, before: int, alerts: tuple[str, ...], status: str):

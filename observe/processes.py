@@ -35,14 +35,21 @@ def answers(address: str) -> bool:
 class Server:
     """One command, in a process group of its own. What it says is in `log`.
 
-    It has started once `address` answers; without an address, at once.
+    It has started once `address` answers, or the command `ready` succeeds; without either, at once.
     """
 
     def __init__(
-        self, command: Sequence[str | Path], address: str, log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        address: str,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        ready: Sequence[str] = (),
+        **how,
     ):
         self._command = [str(word) for word in command]
-        self._address, self._log = address, log
+        self._address, self._log, self._ready, self._how = address, log, ready, how
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen | None = None
 
@@ -57,14 +64,20 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                **self._how,
             )
         deadline = time.monotonic() + _STARTS_WITHIN
-        while self._address and not answers(self._address):
+        while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 said = self._log.read_text(errors="replace")[-2_000:]
-                raise RuntimeError(f"{self._command[0]} does not answer at {self._address}:\n{said}")
+                raise RuntimeError(f"{self._command[0]} does not start ({self._address}):\n{said}")
             time.sleep(0.1)
         return self
+
+    def _is_ready(self) -> bool:
+        if self._ready:
+            return subprocess.run(self._ready, capture_output=True, check=False).returncode == 0
+        return not self._address or answers(self._address)
 
     def run(self) -> None:
         """Run it to its end. Raises RuntimeError, with the end of what it said, where it fails."""

@@ -1,4 +1,4 @@
-"""Make of `deploy/monitoring/` what Prometheus and Alertmanager of this machine start with: the same rules, other addresses."""
+"""Make of `deploy/monitoring/` what this machine's Prometheus and Alertmanager start with: its rules, other addresses."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ import yaml
 MONITORING = Path(__file__).resolve().parent.parent / "deploy" / "monitoring"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(
-    r"(?P<before>\[|\boffset |\b(?:for|interval|group_wait|group_interval|repeat_interval): )(?P<number>\d+)(?P<unit>[smhdw])\b"
+    r"(?P<before>\[|\boffset |\b(?:for|interval|group_wait|group_interval|repeat_interval): )"
+    r"(?P<number>\d+)(?P<unit>[smhdw])\b"
 )
 
 
