@@ -34,7 +34,7 @@ class Fault:
 
 
 class Town:
-    """A site with all that it may have, on this machine: PostgreSQL, Redis, a dispatcher, and Ably behind a slow link."""
+    """A site with all that it may have: PostgreSQL, Redis, a dispatcher, and Ably behind a slow link."""
 
     def __init__(self, folder: Path):
         self._folder = folder

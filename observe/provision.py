@@ -1,4 +1,4 @@
-"""Make of `deploy/monitoring/` what this machine's Prometheus and Alertmanager start with: its rules, other addresses."""
+"""Make of `deploy/monitoring/` what Prometheus and Alertmanager start with here: the same rules, other addresses."""
 
 import re
 from collections.abc import Mapping
