@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from observe.day import HURRY, Town, go_through
 from observe.processes import Server, answers, free_port
@@ -51,13 +52,20 @@ def _with_work(folder: Path, url: str) -> int:
     return 0
 
 
+def leave(number: int, _frame: object) -> NoReturn:
+    """End everything once: who presses Ctrl-C again must not break off what ends the servers."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="script/observe")
     parser.add_argument("--day", action="store_true")
     parser.add_argument("--site", default="http://127.0.0.1:8000", metavar="URL")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
     with tempfile.TemporaryDirectory(prefix="semtas-observe-") as name:
         folder = Path(name)
         return watch_a_day(folder) if options.day else watch_the_site(folder, options.site.rstrip("/"))
