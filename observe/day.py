@@ -172,8 +172,8 @@ def _go_through(fault: Fault, watch: Watch) -> tuple[str, ...]:
     began, before = time.monotonic(), len(watch.receiver.messages)
     fault.begin()
     came = _until(lambda: _heard(watch, before, fault.alerts, "firing"), fault.what)
-    fault.mend()
     mended = time.monotonic()
+    fault.mend()
     cleared = came and _until(lambda: _heard(watch, before, (came.alert,), "resolved"), f"{fault.what}, mended")
     _until(lambda: _is_well(watch), f"all is well after {fault.what}")
     news = watch.receiver.messages[before:]
@@ -182,7 +182,7 @@ def _go_through(fault: Fault, watch: Watch) -> tuple[str, ...]:
         came.alert if came else "-",
         f"{came.at - began:.0f} s" if came else "never",
         ", ".join(sorted({each.to for each in news if came and each.alert == came.alert})),
-        f"{max(0, cleared.at - mended):.0f} s" if cleared else "never",
+        f"{cleared.at - mended:.0f} s" if cleared else "never",
         ", ".join(sorted({each.alert for each in news} - {came.alert if came else ""})),
     )
 
