@@ -16,7 +16,19 @@ from django.core.management import CommandError, get_commands, load_command_clas
 from tests.documents import files, settings
 from tests.documents.product import ROOT, project
 
-OF_OTHERS = {"pg_dump", "pg_restore", "sqlite3", "curl", "git", "apt-get"}
+OF_OTHERS = {
+    "amtool",
+    "apt-get",
+    "curl",
+    "df",
+    "git",
+    "journalctl",
+    "pg_dump",
+    "pg_restore",
+    "promtool",
+    "sqlite3",
+    "systemctl",
+}
 _OPTION = re.compile(r"--?[a-z][\w-]*")
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z_]*=\S*")
 

@@ -20,6 +20,14 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders",),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
+    "Prometheus and Alertmanager": (
+        "/etc/prometheus",
+        "/etc/prometheus/alertmanager.yml",
+        "alertname=RedisAway",
+        "external_labels",
+        "increase",
+        "severity=~nivel-[123]",
+    ),
     "Playwright": ("wait_for_function",),
 }
 
