@@ -14,7 +14,7 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import audiences, metrics
+from notificacao import audiences, metrics, tracing
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
@@ -87,17 +87,13 @@ class NotificationOrchestrator:
         The rows of a channel are published in the order of the calls.
         """
         turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
-        async with turn:
-            outcome = await self._send(envelope)
-        if outcome is not None and outcome.fallback:
-            metrics.FALLBACKS.labels(outcome.fallback).inc()
-            logger.warning(
-                "fallback",
-                notification=str(envelope.row.public_id),
-                seq=envelope.row.seq,
-                reason=outcome.fallback,
-                error=outcome.logged,
-            )
+        with tracing.span("publish", envelope.row.traceparent) as span:
+            envelope.traceparent = tracing.current()
+            async with turn:
+                outcome = await self._send(envelope)
+            if outcome is not None:
+                span.set(seq=envelope.row.seq, outcome=outcome.state.value, fallback=outcome.fallback or None)
+                _tell_of_fallback(envelope, outcome)
         return outcome
 
     def note_keys(self, renewed: Mapping[str, int]) -> None:
@@ -183,6 +179,19 @@ class NotificationOrchestrator:
             return None
 
         return check
+
+
+def _tell_of_fallback(envelope: Envelope, outcome: Outcome) -> None:
+    """Count and log a row that Ably was to carry and SSE carries."""
+    if outcome.fallback:
+        metrics.FALLBACKS.labels(outcome.fallback).inc()
+        logger.warning(
+            "fallback",
+            notification=str(envelope.row.public_id),
+            seq=envelope.row.seq,
+            reason=outcome.fallback,
+            error=outcome.logged,
+        )
 
 
 def _is_transient(error: Exception) -> bool:
