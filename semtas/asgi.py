@@ -15,10 +15,6 @@ from notificacao.server.runtime import runtime  # noqa: E402
 
 application = runtime.around(
     ProtocolTypeRouter(
-        {
-            "http": URLRouter(
-                [path("api/v1/stream/", runtime.stream), re_path("", tracing.around(django_application))]
-            )
-        },
+        {"http": URLRouter([path("api/v1/stream/", runtime.stream), re_path("", tracing.around(django_application))])},
     )
 )

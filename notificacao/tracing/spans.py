@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from django.urls import Resolver404, resolve
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
-from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -39,9 +38,21 @@ ATTRIBUTES = {
     "semtas.latency_ms": "milliseconds from its stamp to the receipt, less what the browser held it back",
     "semtas.held_ms": "milliseconds for which the browser held the receipt back",
 }
+_CALLERS = {b"traceparent", b"tracestate", b"baggage"}  # headers
+_SAID = "semtas.traceparent"  # in the scope: what the request says of its caller's trace
 _UNTRACED_PATHS = "/health/,/metrics$,/static/"
 _SEND_WITHIN = 2.0  # seconds for one attempt to reach the collector
-_KINDS = {"create": SpanKind.PRODUCER, "publish": SpanKind.PRODUCER, "ably": SpanKind.CLIENT, "receipt": SpanKind.CONSUMER}
+# Each span of ours, below the request's; docs/traces.md says what each is.
+KINDS = {
+    "create": SpanKind.PRODUCER,
+    "stamp": SpanKind.INTERNAL,
+    "claim": SpanKind.INTERNAL,
+    "publish": SpanKind.PRODUCER,
+    "ably": SpanKind.CLIENT,
+    "stream": SpanKind.INTERNAL,
+    "standby": SpanKind.INTERNAL,
+    "receipt": SpanKind.CONSUMER,
+}
 _w3c = TraceContextTextMapPropagator()
 
 
@@ -128,7 +139,7 @@ def creating(rows: Sequence[Traced]) -> Iterator[None]:
             span = _tracer().start_span(
                 "create",
                 context=None if alone else Context(),
-                kind=_KINDS["create"],
+                kind=KINDS["create"],
                 attributes={"semtas.notification": str(row.public_id)},
                 links=() if alone else _link(around),
             )
@@ -165,8 +176,7 @@ def _judge(span: trace.Span, attributes: dict[str, str | int | None]) -> None:
 @contextlib.contextmanager
 def span(name: str, traceparent: str) -> Iterator[Open]:
     """Trace the block as a span below `traceparent`."""
-    kind = _KINDS.get(name, SpanKind.INTERNAL)
-    with _tracer().start_as_current_span(name, _context(traceparent), kind) as opened:
+    with _tracer().start_as_current_span(name, _context(traceparent), KINDS[name]) as opened:
         yield Open(opened)
 
 
@@ -178,7 +188,7 @@ def note(name: str, traceparent: str, began: int, **attributes: str | int | None
     noted = _tracer().start_span(
         name,
         context,
-        _KINDS.get(name, SpanKind.INTERNAL),
+        KINDS[name],
         _named(attributes),
         () if same else _link(around),
         start_time=began,
@@ -192,8 +202,7 @@ def around(application):
 
     What a request says of a trace of its own is linked, not continued: anybody may send that.
     """
-    propagate.set_global_textmap(CompositePropagator([]))
-    return OpenTelemetryMiddleware(
+    traced = OpenTelemetryMiddleware(
         application,
         excluded_urls=_UNTRACED_PATHS,
         default_span_details=_details,
@@ -201,6 +210,13 @@ def around(application):
         tracer_provider=provider(),
         exclude_spans=["receive", "send"],
     )
+
+    async def answer(scope, receive, send) -> None:
+        ours = [header for header in scope["headers"] if header[0] not in _CALLERS]
+        said = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+        await traced({**scope, "headers": ours, _SAID: said.decode("latin-1")}, receive, send)
+
+    return answer
 
 
 def _details(scope) -> tuple[str, dict[str, str]]:
@@ -213,8 +229,5 @@ def _details(scope) -> tuple[str, dict[str, str]]:
 
 
 def _link_to_the_callers(span: trace.Span, scope) -> None:
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            told = trace.get_current_span(_context(value.decode("latin-1"))).get_span_context()
-            for link in _link(told):
-                span.add_link(link.context)
+    for link in _link(trace.get_current_span(_context(scope[_SAID])).get_span_context()):
+        span.add_link(link.context)
