@@ -41,9 +41,12 @@ def _family(metric: MetricWrapperBase) -> Family:
     if isinstance(metric, Enum):
         return Family(name, type_, [{name: state} for state in metric._states])
     known = [dict(zip(metric._labelnames, values, strict=True)) for values in getattr(metric, "_metrics", ())]
-    if metric._labelnames and not known:
+    if metric._labelnames and (
+        not known or VALUES.keys() & set(metric._labelnames)
+    ):  # other tests made requests, or none
         choices = [VALUES.get(label, ("x",)) for label in metric._labelnames]
-        known = [dict(zip(metric._labelnames, values, strict=True)) for values in itertools.product(*choices)]
+        possible = [dict(zip(metric._labelnames, values, strict=True)) for values in itertools.product(*choices)]
+        known += [labels for labels in possible if labels not in known]
     buckets = tuple(bound for bound in getattr(metric, "_upper_bounds", ()) if bound != math.inf)
     return Family(name, type_, known or [{}], buckets or metrics.SECONDS)
 
