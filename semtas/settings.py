@@ -520,6 +520,15 @@ RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
 )
 
+# --- Traces: empty sends none, and costs nothing ------------------------------------------------
+
+TRACES_ENDPOINT = env.str("TRACES_ENDPOINT", default="")
+if TRACES_ENDPOINT and not re.fullmatch(r"https?://[^\s/?#]+/[^\s?#]+", TRACES_ENDPOINT):
+    raise ImproperlyConfigured(
+        "TRACES_ENDPOINT is malformed: it reads http://host:4318/v1/traces, the collector's address for OTLP over HTTP."
+    )
+TRACES_SAMPLE = setting(env.float, "TRACES_SAMPLE", 1.0, unit="(share of traces that are kept)", minimum=0, maximum=1)
+
 # --- Logs: JSON, or for people on a terminal; never a title, a body or a name -----------------
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -122,7 +122,7 @@ def test_an_event_that_cannot_be_read_is_refused(line):
 
 def test_a_line_within_a_trace_has_its_id(monkeypatch, written):
     """The library itself comes with the setting that turns traces on; here one span is open."""
-    span = SimpleNamespace(is_valid=True, trace_id=0xABC)
+    span = SimpleNamespace(is_valid=True, trace_id=0xABC, span_id=0xD)
     current = SimpleNamespace(get_span_context=lambda: span)
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", SimpleNamespace(get_current_span=lambda: current))
     logging.getLogger("semtas").warning("within")

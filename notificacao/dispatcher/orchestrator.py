@@ -15,7 +15,7 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import alerts, audiences, cost, metrics
+from notificacao import alerts, audiences, cost, metrics, tracing
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
@@ -93,14 +93,22 @@ class NotificationOrchestrator:
         The rows of a channel are published in the order of the calls.
         """
         turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
-        async with turn:
-            outcome = await self._send(envelope)
-        if outcome is not None and outcome.fallback:
+        with tracing.span("publish", envelope.row.traceparent) as span:
+            envelope.traceparent = tracing.current()
+            async with turn:
+                outcome = await self._send(envelope)
+            if outcome is not None:
+                span.set(seq=envelope.row.seq, outcome=outcome.state.value, fallback=outcome.fallback or None)
+                self._tell_of_fallback(outcome)
+        return outcome
+
+    def _tell_of_fallback(self, outcome: Outcome) -> None:
+        """Count and log a row that Ably was to carry and SSE carries."""
+        if outcome.fallback:
             metrics.FALLBACKS.labels(outcome.fallback).inc()
             # What the governor moves it has logged itself, once.
             if outcome != OVER_BUDGET and (rows := self._told.due(outcome.fallback)):
                 logger.warning("fallback", reason=outcome.fallback, error=outcome.logged, rows=rows)
-        return outcome
 
     def note_keys(self, renewed: Mapping[str, int]) -> None:
         """Encrypt with these keys, `{channel: key epoch}`, whatever leaves from here on, also what is retried or waits.

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 import structlog
 
-from notificacao import wakes
+from notificacao import tracing, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, orchestrator
@@ -125,7 +125,12 @@ def _claim(term: int, room: int, busy: list[str], rollout: Rollout) -> tuple[str
 
     The lease is blank where nothing was claimed.
     """
+    began = time.time_ns()
     held, rows = claims.claim(term, room, busy)
     if not rows:
         return "", [], {}
-    return held, *orchestrator.route(rows, rollout)
+    envelopes, outcomes = orchestrator.route(rows, rollout)
+    for row in rows:
+        outcome = outcomes[row.pk].state.value if row.pk in outcomes else None
+        tracing.note("claim", row.traceparent, began, seq=row.seq, attempts=row.attempts, outcome=outcome)
+    return held, envelopes, outcomes

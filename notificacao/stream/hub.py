@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from notificacao import eventlog, metrics, wakes
+from notificacao import eventlog, metrics, tracing, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
 from notificacao.eventlog import Cursor
@@ -180,7 +180,8 @@ class Hub:
 
     async def _write_live(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
-        epoch = self.position.epoch
+        epoch, began = self.position.epoch, time.time_ns()
+        traced: list[tuple[str, int, int]] = []
         fanout = Fanout(self.registry.subscribers_of)
         for row in rows:
             assert row.seq is not None
@@ -188,6 +189,8 @@ class Hub:
             subscribers = self.registry.subscribers_of(row.channel)
             if not subscribers or row.expired:
                 continue
+            if row.traceparent:
+                traced.append((row.traceparent, row.seq, len(subscribers)))
             line = fanout.add(row, epoch)
             if any(subscriber.in_standby for subscriber in subscribers):
                 self._standby.add(row, line, time.monotonic())
@@ -196,15 +199,19 @@ class Hub:
                 self.position = eventlog.place_of(row, epoch)
                 await asyncio.sleep(0)
         fanout.write()
+        for traceparent, seq, count in traced:
+            tracing.note("stream", traceparent, began, seq=seq, subscribers=count)
 
     def _write_standby(self, news: tail.News) -> None:
         """Write to the standby lane the rows that are due there."""
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
         pages = self.registry.in_standby
+        began = time.time_ns()
         for owed in self._standby.due(states, news.rollout, time.monotonic(), pages=pages):
             subscribers = self.registry.subscribers_of(owed.channel)
             theirs = (one for one in subscribers if one.may_see(owed.channel, owed.seq))
             written.note(owed.frame, sum(one.put(owed.frame, Lane.STANDBY) for one in theirs))
+            tracing.note("standby", owed.traceparent, began, seq=owed.seq, subscribers=len(subscribers))
 
     async def _begin_new_epoch(self, position: Cursor) -> None:
         """Begin at `position` of a log that was set back, trimmed, or given another epoch.

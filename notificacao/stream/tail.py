@@ -15,7 +15,7 @@ BATCH = 1_000  # rows in one read
 # This runs at each wake, where Django's compiler would take longer than the database. Clients see no other columns.
 _ROWS = f"""
     SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
-        seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
+        seq, prev_seq, dispatch_state, traceparent, coalesce(expires_at <= {{now}}, false) AS expired
     FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
 """  # noqa: S608 – the table's own name
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at

@@ -6,7 +6,6 @@ import pytest
 from django_prometheus.middleware import Metrics
 from prometheus_client import REGISTRY
 
-from notificacao import metrics
 from tests.documents.product import ROOT
 from tests.monitoring import rules
 from tests.monitoring.scenes import FIRE, WELL
