@@ -4,12 +4,13 @@ from notificacao.models.alert import Alert
 from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
+from notificacao.models.figures import FigureMinute
 from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.opinion import Opinion
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
-from notificacao.models.presence import ActiveChannel, WebProcess
+from notificacao.models.presence import ActiveChannel, Connection, WebProcess
 from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation
@@ -28,8 +29,10 @@ __all__ = [
     "BreakerState",
     "CanaryProbe",
     "Channel",
+    "Connection",
     "DispatchState",
     "DispatcherLease",
+    "FigureMinute",
     "KeptAnswer",
     "Kind",
     "LogHead",
