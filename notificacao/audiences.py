@@ -17,6 +17,7 @@ from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
+PERSONAL = "private:user:"  # how the name of each personal channel begins
 PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
 
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from notificacao import audit_chain, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import changes, lease
+from notificacao.dispatcher import changes, figures_round, lease
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
 from notificacao.dispatcher.canary import Canary
@@ -94,6 +94,7 @@ class Dispatcher:
                     self._probe_ably,
                     self._retain,
                     self._link_audit,
+                    self._write_figures,
                     self._revoker.work_off,
                     self._guard.watch,
                 ):
@@ -224,6 +225,11 @@ class Dispatcher:
         await asyncio.sleep(_LINK_EVERY)
         while self._term is not None and await self._retaining.run(audit_chain.link) > 0:
             await asyncio.sleep(_RETAIN_PAUSE)
+
+    async def _write_figures(self) -> None:
+        """Write the figures of the last minute, soon after each begins. Raises LeadLost."""
+        pause = _LINK_EVERY if self._term is None else await self._retaining.run(figures_round.write_down, self._term)
+        await asyncio.sleep(pause)
 
     async def _read_rollout(self) -> rollout.Rollout:
         """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""
