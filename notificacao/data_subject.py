@@ -29,6 +29,7 @@ def export(person: Person, by: str) -> dict[str, Any]:
         "notifications": list(_personal_rows(person).values(*_CONTENT)),
         "receipts": list(person.receipts.values("notification__public_id", *_receipt_fields())),
         "read_marks": list(person.read_marks.values("channel", "seq")),
+        "connections": list(person.connections.values("live", "standby", "browsers", "since")),
         "opinions": list(person.opinions.values("week", "answer", "arm", "at")),
         "sent": list(Notification.objects.filter(created_by=person).values("public_id", "created_at")),
         "sessions": [session.expire_date for session in _sessions(person)],

@@ -6,6 +6,7 @@ from notificacao.admin import (  # noqa: F401
     audit,
     breaker,
     groups,
+    home,
     notification,
     own_password,
     people,
@@ -13,6 +14,7 @@ from notificacao.admin import (  # noqa: F401
     producer,
     rollout,
     rollout_plan,
+    runbook,
 )
 from notificacao.conf import conf
 from notificacao.login import throttled
@@ -27,3 +29,7 @@ admin.site.site_title = "SEMTAS"
 admin.site.index_title = "Administração"
 admin.site.login = throttled(admin.site.login)
 admin.site.password_change = own_password.change
+admin.site.index_template = "admin/home/index.html"
+admin.site.index = home.above(admin.site.index)
+_addresses = admin.site.get_urls
+admin.site.get_urls = lambda: [*runbook.urls(admin.site), *_addresses()]

@@ -1,6 +1,6 @@
 """Count the figures of the last minutes out of the tables: no process has to remember anything for it.
 
-A minute is counted when it is over, and counted afresh as long as it is one of the last `RECOUNTED`, since receipts come
+A minute is counted when it is over, and counted afresh while it is one of the last `RECOUNTED`, since receipts come
 later than what they are for. Whoever counts finds the same.
 """
 

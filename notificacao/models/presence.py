@@ -1,4 +1,4 @@
-"""Keep which channels have subscribers, and who is connected: each web process reports its own, and that it is alive."""
+"""Keep which channels have subscribers and who is connected, as each living web process reports of itself."""
 
 from django.conf import settings
 from django.db import models
