@@ -63,6 +63,22 @@ def is_personal(channel: str) -> bool:
     return _parts(channel)[0] == "user"
 
 
+class Scope(Enum):
+    """Name the kinds of channels, by whom they belong to; the values stand in the channels' names."""
+
+    USER = "user"
+    UNIT = "unit"
+    BENEFIT = "benefit"
+    SYSTEM = "system"
+
+
+def of_scope(scope: Scope) -> Q:
+    """Return the condition for rows of the channels of that kind."""
+    if scope is Scope.SYSTEM:
+        return Q(channel=SYSTEM_CHANNEL)
+    return Q(channel__startswith=f"private:{scope.value}:")
+
+
 def client_id_for(person) -> str:
     """Return the Ably clientId of `person`: opaque, the same on every device. Raises InvalidId."""
     if not _ID.fullmatch(person.public_id):
@@ -178,20 +194,24 @@ def _roles(attribute: str, reach: Reach) -> list[str]:
     return [role for role, role_reach in MATRIX.items() if getattr(role_reach, attribute) is reach]
 
 
-def subscribers(channel: str) -> QuerySet[Person]:
-    """Return the active people who may subscribe to `channel`; an empty query where no such channel exists."""
+def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
+    """Return the active people who may subscribe to `channel`; an empty query where no such channel exists.
+
+    With `seq` they are those alone who may see its row of that place: their access began before it.
+    """
     people = Person.objects.filter(is_active=True)
     if channel == SYSTEM_CHANNEL:
-        return people
+        return people if seq is None else people.filter(since__lt=seq)
+    began = Q() if seq is None else Q(memberships__since__lt=seq)
     match _parts(channel):
         case "user", public_id:
             return people.filter(public_id=public_id)
         case "unit", public_id if Unit.objects.filter(public_id=public_id).exists():
             own = Q(memberships__role__in=_roles("units", Reach.OWN), memberships__unit__public_id=public_id)
-            return people.filter(own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
+            return people.filter(began, own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
         case "benefit", slug if BenefitType.objects.filter(slug=slug).exists():
             own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
-            return people.filter(own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
+            return people.filter(began, own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
     return people.none()
 
 

@@ -1,12 +1,9 @@
 """Write the audit trail, as the only module that does, and export it as CSV."""
 
-import csv
 import getpass
-import io
 import ipaddress
 import json
 import platform
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,13 +11,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from notificacao import spreadsheet
 from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
 _BATCH = 1_000  # events
-# In Brazil a spreadsheet ends a cell at a semicolon, too, whatever the quotation marks say.
-_AFTER_A_SEMICOLON = re.compile(r';(?=[\s"]*[=+@-])')
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet reads a cell that begins with one as a formula
 
 
 def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "", **data: Any) -> None:
@@ -76,14 +71,7 @@ def in_batches(events: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
 
 def as_csv(events: Iterable[AuditEvent]) -> Iterator[str]:
     """Yield the CSV lines of `events`, after one with the names of `COLUMNS`; no cell can be read as a formula."""
-    yield _line(COLUMNS)
+    yield spreadsheet.line(COLUMNS)
     for event in events:
         data = json.dumps(event.data, ensure_ascii=False, sort_keys=True).replace(";", "\\u003b") if event.data else ""
-        yield _line((event.at.isoformat(), event.action, event.who, event.ip or "", event.reason, data))
-
-
-def _line(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    harmless = [_AFTER_A_SEMICOLON.sub(";'", f"'{cell}" if cell.startswith(_FORMULA) else cell) for cell in cells]
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(harmless)
-    return line.getvalue()
+        yield spreadsheet.line((event.at.isoformat(), event.action, event.who, event.ip or "", event.reason, data))

@@ -1,19 +1,14 @@
 """Show the audit trail to staff, who search it and export it, and never edit it."""
 
-from collections.abc import AsyncIterator, Iterator
-from itertools import islice
-
-from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.db.models import Count, Max, OuterRef
 from django.http import StreamingHttpResponse
 
 from notificacao import audit
+from notificacao.admin.csv_file import csv_file
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.admin.wording import Wording
 from notificacao.models import AuditEvent, Person
-
-_PIECE = 500  # lines, some 100 KB
 
 
 @admin.register(AuditEvent)
@@ -44,20 +39,9 @@ class AuditEventAdmin(Wording, ReadOnlyAdmin):
         chosen = queryset.aggregate(events=Count("pk"), newest=Max("pk"))
         audit.record(AuditEvent.Action.AUDIT_EXPORTED, who=who, ip=ip, events=chosen["events"])
         lines = audit.as_csv(audit.in_batches(queryset.filter(pk__lte=chosen["newest"])))
-        headers = {"Content-Disposition": 'attachment; filename="auditoria.csv"'}
-        return StreamingHttpResponse(_pieces(lines), content_type="text/csv; charset=utf-8", headers=headers)
+        return csv_file("auditoria.csv", lines)
 
     @admin.display(description="pessoa")
     def person(self, event) -> str:
         """Return the user name that the person has today, or nothing where the account has gone."""
         return event.username or ""
-
-
-async def _pieces(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Yield the file in pieces of `_PIECE` lines, each read on the request's own thread.
-
-    Django would join all that an iterator yields that is not asynchronous.
-    """
-    yield "\ufeff"
-    while piece := await sync_to_async("".join)(islice(lines, _PIECE)):
-        yield piece

@@ -7,17 +7,20 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from notificacao import audiences, audit, idempotency, staff_scope
 from notificacao.admin import compose
+from notificacao.admin import reach as reach_page
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
 from notificacao.admin.readonly import AddOnlyAdmin
@@ -26,6 +29,7 @@ from notificacao.content import InvalidNotification
 from notificacao.database import in_one_transaction
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
+from notificacao.reading import reach, search
 
 PERSONAL_DATA = "notificacao.send_personal_data"
 LISTED = 5_000  # newest rows that the list pages through
@@ -70,14 +74,16 @@ def _send_again(pks: QuerySet, request: HttpRequest) -> int:
 
 
 class _ListPage(ChangeList):
-    """Look up the recipients' names for one page of the list at once."""
+    """Look up the recipients' names, and how many people acknowledged, for one page of the list at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
         names = recipients(row.channel for row in self.result_list)
+        gave = reach.acknowledged(self.result_list)
         for row in self.result_list:
             row.recipient = names[row.channel]
+            row.acknowledged = gave.get(row.pk, 0)
 
 
 class _BoundedPaginator(Paginator):
@@ -88,23 +94,37 @@ class _BoundedPaginator(Paginator):
         return self.object_list[:LISTED].count()
 
 
+class _RecipientKind(admin.SimpleListFilter):
+    """Narrow the list to what was sent to people, units, benefits or everybody."""
+
+    title = "para"
+    parameter_name = "para"
+
+    def lookups(self, request, model_admin) -> list[tuple[str, str]]:
+        return [("user", "Uma pessoa"), ("unit", "Uma unidade"), ("benefit", "Um benefício"), ("system", "Todos")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(audiences.of_scope(audiences.Scope(self.value()))) if self.value() else queryset
+
+
 @admin.register(Notification)
 class NotificationAdmin(Wording, AddOnlyAdmin):
     """List, show and send notifications; an existing one has no form."""
 
     heading = "Notificações enviadas"
 
-    list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "attempts", "position")
-    list_filter = ("dispatch_state", "kind", "priority")
+    list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "reached")
+    list_filter = (_RecipientKind, "dispatch_state", "kind", "priority")
     list_per_page = 50
     ordering = ("-id",)
     sortable_by = ()
     paginator = _BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    search_fields = ("title",)
+    search_fields = ("title",)  # Django shows the search box for them; `get_search_results` decides
     search_help_text = (
-        f"Título, ou identificador inteiro. A lista vai até as {LISTED} mais recentes; use a busca ou os filtros."
+        "Pessoa, unidade, benefício, palavras do título, ou identificador inteiro; acentos não importam. "
+        f"A lista vai até as {LISTED} mais recentes; use a busca ou os filtros."
     )
     actions = ("send_again",)
 
@@ -135,7 +155,12 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
         try:
             return queryset.filter(public_id=uuid.UUID(search_term.strip())), False
         except ValueError:
-            return super().get_search_results(request, queryset, search_term)
+            pass
+        if not search_term.strip():
+            return queryset, False
+        newest = queryset.order_by("-pk").values("pk")[:LISTED]
+        titled = search.having_words(self.model.objects.filter(pk__in=newest), search_term, "title").values("pk")
+        return queryset.filter(Q(channel__in=search.recipients(search_term)) | Q(pk__in=titled)), False
 
     def get_object(self, request, object_id, from_field=None) -> Notification | None:
         row = super().get_object(request, object_id, from_field)
@@ -150,6 +175,16 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     @admin.display(description="criada em")
     def created(self, row) -> str:
         return f"{timezone.localtime(row.created_at):%d/%m/%Y %H:%M:%S}"
+
+    @admin.display(description="ciência")
+    def reached(self, row) -> str:
+        """Return a link to the notification's reach; where it asks for acknowledgement, with how many gave it."""
+        said = (
+            f"{row.acknowledged} ciência{'' if row.acknowledged == 1 else 's'}"
+            if row.asks_for_acknowledgement
+            else "Alcance"
+        )
+        return format_html('<a href="{}">{}</a>', reverse("admin:notificacao_notification_reach", args=[row.pk]), said)
 
     @admin.display(description="identificador")
     def identifier(self, row) -> uuid.UUID:
@@ -222,7 +257,9 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
             self.message_user(request, f"Esta notificação já foi enviada para {whom} ({people}).", messages.WARNING)
         else:
             self.message_user(request, f"Notificação enviada para {whom} ({people}).", messages.SUCCESS)
-        return self.response_post_save_add(request, obj)
+        if not self.has_view_permission(request, obj):
+            return self.response_post_save_add(request, obj)
+        return redirect("admin:notificacao_notification_reach", obj.pk)
 
     def render_change_form(self, request, context, *, obj=None, **more) -> HttpResponse:
         if obj is None:
@@ -252,7 +289,18 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.send_again_view)
-        return [path("<int:pk>/send-again/", view, name="notificacao_notification_send_again"), *super().get_urls()]
+        return [
+            path("<int:pk>/send-again/", view, name="notificacao_notification_send_again"),
+            path("<int:pk>/reach/", self.admin_site.admin_view(self.reach_view), name="notificacao_notification_reach"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    def reach_view(self, request, pk: int) -> HttpResponse:
+        row = self.get_object(request, pk)
+        if row is None:  # or it is beyond what the person may see: the two look alike
+            raise Http404
+        return reach_page.show(self, request, row, row.recipient)
 
     @method_decorator(require_POST)
     def send_again_view(self, request, pk: int) -> HttpResponse:

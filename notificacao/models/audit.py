@@ -32,6 +32,7 @@ class AuditEvent(AppendOnlyModel):
         ROLE_GIVEN = "role_given", "Poder concedido"
         ACCOUNT_CHANGED = "account_changed", "Conta alterada"
         AUDIT_EXPORTED = "audit_exported", "Auditoria exportada"
+        REACH_EXPORTED = "reach_exported", "Alcance de notificação exportado"
         PERSON_EXPORTED = "person_exported", "Dados de pessoa exportados"
         PERSON_ERASED = "person_erased", "Dados de pessoa eliminados"
         PERSONAL_DATA_SENT = "personal_data_sent", "Dado pessoal enviado a canal compartilhado"

@@ -144,3 +144,8 @@ class Notification(models.Model):
             written = {field.name for field in self._meta.concrete_fields if not field.primary_key}
             update_fields = (written if update_fields is None else set(update_fields)) - self.DISPATCH_FIELDS
         super().save(*args, update_fields=update_fields, **kwargs)
+
+    @property
+    def asks_for_acknowledgement(self) -> bool:
+        """Return whether whoever gets it is asked for a formal acknowledgement (ciência)."""
+        return self.priority in (Priority.ALTA, Priority.URGENTE)

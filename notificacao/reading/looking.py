@@ -9,7 +9,7 @@ from django.db.models import Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 
 from notificacao import audiences, eventlog, places
 from notificacao.conf import conf
-from notificacao.models import Notification, Person, Priority, Receipt
+from notificacao.models import Notification, Person, Receipt
 from notificacao.reading import search
 from notificacao.reading.counting import marks_of
 from notificacao.reading.filters import Filter
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def asks_for_acknowledgement(self) -> bool:
-        return self.row.priority in (Priority.ALTA, Priority.URGENTE)
+        return self.row.asks_for_acknowledgement
 
 
 class Reader:

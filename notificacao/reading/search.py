@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from django.db.models import Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
-from notificacao import eventlog
-from notificacao.models import Notification
+from notificacao import audiences, eventlog
+from notificacao.models import BenefitType, Notification, Person, Unit
 
 LONGEST = 100  # characters
 DEPTH = 5_000  # rows
 _WORDS = 8
+_RECIPIENTS = 200
 _BETWEEN_WORDS = re.compile(r"[\s\x00-\x1f]+")
 
 # The letters of Portuguese and its neighbours; an accent that is a character of its own (_MARKS) is removed.
@@ -39,7 +40,9 @@ def prepare(connection, **_) -> None:
         connection.connection.create_function(_SQLITE_NAME, 1, fold, deterministic=True)
 
 
-class _Folded(Func):
+class Folded(Func):
+    """Fold what a column or expression holds, as `fold` does."""
+
     output_field = TextField()
     function = _SQLITE_NAME
 
@@ -51,14 +54,37 @@ class _Folded(Func):
 def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int]) -> QuerySet[Notification]:
     """Return those of `rows` that have each word of `text` in title or message.
 
-    `channels` is `{channel: since}` of the person whose rows they are. At most _WORDS words are looked for.
+    `channels` is `{channel: since}` of the person whose rows they are.
     """
+    found = having_words(rows, text, "title", "message")
+    return found.filter(seq__gt=_beginning(channels))
+
+
+def having_words(rows: QuerySet, text: str, *columns: str) -> QuerySet:
+    """Return those of `rows` that have each word of `text` in one of `columns`; at most _WORDS are looked for."""
     words = _BETWEEN_WORDS.split(fold(text).strip())[:_WORDS]
     found = Q()
     for word in filter(None, words):
         found &= Q(folded__contains=word)
-    within = Concat("title", Value("\n"), "message", output_field=TextField())
-    return rows.annotate(folded=_Folded(within)).filter(found, seq__gt=_beginning(channels))
+    apart = [part for column in columns for part in (Value("\n"), column)]
+    return rows.annotate(folded=Folded(Concat(*apart, output_field=TextField()))).filter(found)
+
+
+def recipients(text: str) -> list[str]:
+    """Return the channels of the people, units and benefits whose names have each word of `text`.
+
+    Of each they are _RECIPIENTS at most.
+    """
+    people = having_words(Person.objects.all(), text, "username", "first_name", "last_name").only("public_id")
+    units = having_words(Unit.objects.all(), text, "code", "name", "sigla")
+    benefits = having_words(BenefitType.objects.all(), text, "slug", "name")
+    everybody = [audiences.SYSTEM_CHANNEL] if fold(text).strip() == "todos" else []
+    return [
+        *(audiences.channel_for_user(person) for person in people[:_RECIPIENTS]),
+        *(audiences.channel_for_unit(unit) for unit in units[:_RECIPIENTS]),
+        *(audiences.channel_for_benefit(benefit) for benefit in benefits[:_RECIPIENTS]),
+        *everybody,
+    ]
 
 
 def _beginning(channels: Mapping[str, int]) -> int:

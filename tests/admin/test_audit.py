@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notificacao import audit, audit_chain, retention
-from notificacao.admin import audit as audit_admin
+from notificacao.admin import csv_file
 from notificacao.models import AuditEvent
 
 LIST = reverse("admin:notificacao_auditevent_changelist")
@@ -86,7 +86,7 @@ def test_it_is_exported_as_a_table_and_that_is_on_record(admin_client, admin_use
 def test_an_export_goes_out_while_it_is_read(admin_client, monkeypatch):
     """What retention takes meanwhile does not come: it was not read before the first line went out."""
     monkeypatch.setattr(audit, "_BATCH", 2)
-    monkeypatch.setattr(audit_admin, "_PIECE", 1)
+    monkeypatch.setattr(csv_file, "_PIECE", 1)
     long_ago = timezone.now() - timedelta(days=9_000)
     for name, at in [("antiga", long_ago), ("ana", timezone.now()), ("bia", timezone.now()), ("caio", timezone.now())]:
         AuditEvent.objects.create(action="token_issued", who=name, at=at)

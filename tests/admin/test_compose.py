@@ -49,7 +49,7 @@ def test_a_notification_to_a_person_goes_to_their_channel_and_the_admin_says_so(
     assert (row.channel, row.created_by) == (audiences.channel_for_user(ana), dora)
     assert (row.title, row.message, row.event_id) == ("Reunião às 14h", "Na sala 2.", row.public_id)
     assert told(response) == ["Notificação enviada para ana (1 pessoa)."]
-    assert response.redirect_chain == [(LIST, 302)]
+    assert response.redirect_chain == [(f"{LIST}{row.pk}/reach/", 302)]
 
 
 def test_a_notification_to_a_unit_goes_to_its_channel_and_the_admin_says_so(send, ana, bia, caio, cras_norte):
@@ -198,7 +198,8 @@ def test_a_form_that_is_sent_twice_sends_once_and_shows_the_first_result(send, c
     assert (Notification.objects.count(), LogEntry.objects.count()) == (1, 1)
     assert told(first) == ["Notificação enviada para CRAS01 – CRAS Norte (0 pessoas)."]
     assert told(second) == ["Esta notificação já foi enviada para CRAS01 – CRAS Norte (0 pessoas)."]
-    assert second.redirect_chain == [(LIST, 302)]
+    reach = f"{LIST}{Notification.objects.get().pk}/reach/"
+    assert second.redirect_chain == [(reach, 302)]
 
 
 def test_the_same_text_in_another_form_is_another_notification(send, client, cras_norte):

@@ -51,6 +51,8 @@ def test_a_second_click_before_the_answer_sends_nothing_more(page):
     page.route("**/add/", click_again_before_answering)
     click()
     expect(page.locator(".messagelist .success")).to_contain_text("Notificação enviada para Todos")
+    expect(page.locator("#state .sentence")).to_contain_text("Entregue a")  # by itself, once it is stamped
+    page.get_by_role("link", name="Notificações enviadas").first.click()
     expect(page.locator("#result_list").get_by_text("Reunião às 14h")).to_have_count(1)
     assert len(sent) == 1
 

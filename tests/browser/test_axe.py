@@ -152,3 +152,10 @@ def test_the_administration(admin, site, address):
     expect(admin.locator(".select2-selection:not([aria-label])")).to_have_count(0)
     expect(admin.locator(".search-label-icon:not([role])")).to_have_count(0)
     assert findings(admin) == []
+
+
+def test_the_page_about_one_notification_s_reach(admin, site):
+    admin.goto(f"{site.url}/admin/notificacao/notification/")
+    admin.locator("#result_list .field-reached a").first.click()
+    expect(admin.get_by_role("heading", name="Pessoas")).to_be_visible()
+    assert findings(admin) == []

@@ -1,8 +1,8 @@
 /** Renew what the admin's page "Rollout" shows every few seconds, and draw its charts. */
 
 import uPlot from "../../uplot/uPlot.esm.js";
+import { renew } from "./renewal.js";
 
-const EVERY = 5_000; // ms
 const ARMS = { ably: "Ably", control: "SSE" };
 const COLOURS = { ably: "#c2410c", control: "#1351b4" };
 const PERCENT = new Intl.NumberFormat("pt-BR", { style: "percent", maximumFractionDigits: 1 });
@@ -71,20 +71,9 @@ function drawWhatIsShown() {
   draw(JSON.parse(document.getElementById("minutes")?.textContent ?? "[]"));
 }
 
-/** Fetch and show the figures; an answer that does not come is asked for the next time. */
-async function renew() {
-  try {
-    const part = await fetch("?part=state");
-    if (!part.ok) return;
-    const shown = new DOMParser().parseFromString(await part.text(), "text/html");
-    state.replaceChildren(...shown.body.childNodes);
-    stale.hidden = version() === opened;
-    drawWhatIsShown();
-  } catch {
-    // No connection: the page stays as it is.
-  }
-}
-
 const opened = version();
-setInterval(renew, EVERY);
+renew(state, () => {
+  stale.hidden = version() === opened;
+  drawWhatIsShown();
+});
 drawWhatIsShown();
