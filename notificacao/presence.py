@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 
 from notificacao import audiences, eventlog
 from notificacao.conf import conf
-from notificacao.models import ActiveChannel, AuditEvent, Connection, Person, WebProcess
+from notificacao.database import in_one_transaction
+from notificacao.models import ActiveChannel, AuditEvent, Connection, ConnectionSpan, Person, WebProcess
 
 LIVES_FOR = timedelta(seconds=30)  # a process that wrote nothing for this long is not alive
 
@@ -68,12 +69,17 @@ def drop(process: str, channels: Iterable[str]) -> None:
     ActiveChannel.objects.filter(process=process, channel__in=list(channels)).delete()
 
 
+@in_one_transaction
 def write_connections(process: str, people: Mapping[int, Pages]) -> None:
     """Write who has which pages open at `process`, by the person's pk; `since` stays where they had one already.
 
-    Who was deleted meanwhile is left out.
+    Who was deleted meanwhile is left out. What they had open until now stays as a span.
     """
-    there = Person.objects.filter(pk__in=list(people)).values_list("pk", flat=True)
+    there = list(Person.objects.filter(pk__in=list(people)).values_list("pk", flat=True))
+    _end_spans(process, there)
+    ConnectionSpan.objects.bulk_create(
+        [ConnectionSpan(process=process, person_id=pk, since=Now(), **people[pk]._asdict()) for pk in there]
+    )
     Connection.objects.bulk_create(
         [Connection(process_id=process, person_id=pk, **people[pk]._asdict()) for pk in there],
         update_conflicts=True,
@@ -83,13 +89,22 @@ def write_connections(process: str, people: Mapping[int, Pages]) -> None:
 
 
 def drop_connections(process: str, person_pks: Iterable[int]) -> None:
-    """Delete the connections of these people at `process`."""
-    Connection.objects.filter(process=process, person__in=list(person_pks)).delete()
+    """Delete the connections of these people at `process`; they stay as spans."""
+    person_pks = list(person_pks)
+    _end_spans(process, person_pks)
+    Connection.objects.filter(process=process, person__in=person_pks).delete()
 
 
 def delete_silent_processes() -> None:
     """Delete the processes that are no longer alive, with what they reported."""
-    WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR).delete()
+    silent = WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR)
+    for name, seen_at in silent.values_list("name", "seen_at"):
+        ConnectionSpan.objects.filter(process=name, until=None).update(until=seen_at)
+    silent.delete()
+
+
+def _end_spans(process: str, person_pks: Iterable[int]) -> None:
+    ConnectionSpan.objects.filter(process=process, person__in=person_pks, until=None).update(until=Now())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import audit_chain, changes, eventlog, idempotency, presence
+from notificacao import audit_chain, changes, eventlog, history, idempotency, presence
 from notificacao.conf import conf
 from notificacao.figures import keeping
 from notificacao.models import CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
@@ -56,14 +56,15 @@ def clear_the_rest() -> None:
     """Delete what else has become old beside the log.
 
     That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, opinions that are no
-    longer shown, figures as `figures.keeping` has it, the reports of dead web processes, answers kept for long enough,
-    and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
+    longer shown, figures as `figures.keeping` has it, what `history` keeps, the reports of dead web processes, answers
+    kept for long enough, and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all of it is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     survey.forget_the_old()
     keeping.forget_the_old()
+    history.forget_the_old()
     presence.delete_silent_processes()
     idempotency.forget_old_answers()
     changes.forget_the_old()

@@ -8,7 +8,7 @@ import uuid
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, metrics, retention, rollout, wakes
+from notificacao import audit_chain, history, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, figures_round, lease
@@ -62,6 +62,7 @@ class Dispatcher:
             self._canary = canary = Canary(transport, breaker, self._dispatching, self._term_to_probe_in)
             self._watch = BreakerMonitor(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._noted: tuple | None = None  # the term and the rollout that were kept last
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
 
@@ -257,6 +258,9 @@ class Dispatcher:
         metrics.BREAKER.state(now.breaker)
         if self._watch is not None and self._term is not None:
             await self._watch.look(self._term, now)
+        if self._term is not None and self._noted != (self._term, now.key, now.breaker):
+            await self._dispatching.run(history.note_rollout, now)
+            self._noted = self._term, now.key, now.breaker
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _watch_departures(self) -> None:

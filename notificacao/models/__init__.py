@@ -5,6 +5,7 @@ from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
 from notificacao.models.figures import FigureMinute
+from notificacao.models.history import ConnectionSpan, EndedMembership, RolloutSpan
 from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
@@ -30,8 +31,10 @@ __all__ = [
     "CanaryProbe",
     "Channel",
     "Connection",
+    "ConnectionSpan",
     "DispatchState",
     "DispatcherLease",
+    "EndedMembership",
     "FigureMinute",
     "KeptAnswer",
     "Kind",
@@ -51,6 +54,7 @@ __all__ = [
     "RolloutFlag",
     "RolloutMinute",
     "RolloutPlan",
+    "RolloutSpan",
     "RolloutStage",
     "RolloutTally",
     "StreamChange",

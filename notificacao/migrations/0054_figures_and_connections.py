@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notificacao', '0052_alert'),
+        ('notificacao', '0053_reach_exported'),
     ]
 
     operations = [

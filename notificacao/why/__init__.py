@@ -1,0 +1,1 @@
+"""Answer why somebody received a notification, or did not."""
