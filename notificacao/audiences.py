@@ -215,6 +215,19 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
     return people.none()
 
 
+def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
+    """Return what opens the shared `channel`: roles that do so in any unit, roles that do so in certain units, and
+    the public ids of these units.
+    """
+    match _parts(channel):
+        case "unit", public_id:
+            return _roles("units", Reach.ALL), _roles("units", Reach.OWN), [public_id]
+        case "benefit", slug:
+            units = Unit.objects.filter(benefits__slug=slug).values_list("public_id", flat=True)
+            return _roles("benefits", Reach.ALL), _roles("benefits", Reach.OWN), list(units)
+    return [], [], []
+
+
 def persons_of(channels: Iterable[str]) -> dict[str, int]:
     """Return `{channel: pk}` of the personal ones of `channels` whose person is active, in one query."""
     ids = {channel.split(":")[2] for channel in channels if is_personal(channel)}
