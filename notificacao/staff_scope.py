@@ -7,11 +7,11 @@ receive themselves: that is `audiences.MATRIX`. Producers have scopes of their o
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notificacao import audiences
 from notificacao.audiences import Reach
-from notificacao.models import Membership, Notification, Person, Role, Unit
+from notificacao.models import EndedMembership, Membership, Notification, Person, Role, Unit
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,15 @@ class Scope:
         if self.everything:
             return people
         return people.filter(pk__in=Membership.objects.filter(unit__in=self.unit_pks).values("person"))
+
+    def people(self) -> QuerySet[Person]:
+        """Return the people within the scope: all, or those who hold or held a role in its units."""
+        if self.everything:
+            return Person.objects.all()
+        units = [unit.public_id for unit in self.units()]
+        held = Q(pk__in=Membership.objects.filter(unit__in=self.unit_pks).values("person"))
+        ended = Q(pk__in=EndedMembership.objects.filter(unit_public_id__in=units).values("person"))
+        return Person.objects.filter(held | ended)
 
     def narrow(self, rows: QuerySet[Notification]) -> QuerySet[Notification]:
         """Return those of `rows` that were sent to recipients within the scope."""

@@ -151,6 +151,7 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "turn the flag": turn,  # after the plan began: it ends that
     "see notifications": shows(f"{LISTS}/notification/"),
     "see one notification": shows(LISTS + "/notification/{failed.pk}/change/"),
+    "ask why somebody has it or not": shows(LISTS + "/notification/why/?person=ana"),
     "see how far it came": shows(LISTS + "/notification/{failed.pk}/reach/"),
     "see the form to compose": shows(f"{LISTS}/notification/add/"),
     "compose": send,
@@ -171,7 +172,7 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "issue a key": issue_a_key,
     "revoke a key": revoke_a_key,
 }
-_NOTIFICATIONS = {"see notifications", "see one notification", "see how far it came"}
+_NOTIFICATIONS = {"see notifications", "see one notification", "see how far it came", "ask why somebody has it or not"}
 _PLAN = {"see the plan", "see the plan by the API"}
 OPENS: dict[tuple[str, ...], set[str]] = {
     ("view_auditevent",): {"see the audit", "export the audit"},
