@@ -165,7 +165,6 @@ def _tiles(how: Situation, seen: Seen) -> list[Tile]:
 def _figures(how: Situation, seen: Seen) -> list[Tile]:
     who = reverse("admin:notificacao_connection_changelist") if seen.connections else ""
     late = how.waits > WAITS_TOO_LONG
-    slow = how.p95 is not None and how.p95 > latency.GOAL
     return [
         Tile("sse", "Por SSE", _whole(how.people.on_sse), "pessoas conectadas", link=who),
         Tile("ably", "Pelo Ably", _whole(how.people.on_ably), "pessoas conectadas", link=who),
@@ -195,6 +194,14 @@ def _figures(how: Situation, seen: Seen) -> list[Tile]:
             GOOD if how.leads else BAD,
         ),
     ]
+
+
+def _p95(how: Situation) -> Tile:
+    if how.p95 is None:
+        return Tile("p95", "Entrega, P95", "–", "sem entregas em 15 min")
+    slow = how.p95 > latency.GOAL
+    note = f"em 15 min; {_ABOVE if slow else ''}meta de {latency.GOAL} ms"
+    return Tile("p95", "Entrega, P95", f"{_whole(round(how.p95))} ms", note, WARN if slow else GOOD)
 
 
 def _errors(how: Situation) -> Tile:

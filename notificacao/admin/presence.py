@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.template.response import TemplateResponse
 
 from notificacao import presence, staff_scope
@@ -88,7 +88,7 @@ def _connected(people: QuerySet[Person]) -> QuerySet[Any]:
         live=Sum("connections__live"),
         standby=Sum("connections__standby"),
         browsers=Max("connections__browsers"),
-        since=Min("connections__since"),
+        connected_since=Min("connections__since"),
         receipt_at=Subquery(receipts.values("delivered_at")[:1]),
         receipt_by=Subquery(receipts.values("transport")[:1]),
     ).order_by("first_name", "last_name", "pk")

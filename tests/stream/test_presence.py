@@ -94,9 +94,10 @@ def test_a_wrong_clock_of_this_machine_changes_nothing(transactional_db, monkeyp
 
 
 class Crowd:
-    """A roster of so many channels, one listener each."""
+    """A roster of so many channels, one listener each; of no pages."""
 
     def __init__(self, channels):
+        self.subscribers = {}
         subscriber = type("Listener", (), {"in_standby": False})
         self.subscribers_of = {f"private:user:p{number}:notifications": {subscriber()} for number in range(channels)}
 
