@@ -57,7 +57,7 @@ def _minute(dice: random.Random, at, ago: int) -> FigureMinute:
         failed=min(failed, tried),
         skipped=stamped - tried,
         expected=stamped,
-        missing=int(stamped > 0 and dice.random() < 0.02),
+        missing=int(stamped > 10 and dice.random() < 0.02),
         latency={name: _latency(dice, name, count, slow=ago in OUTAGE) for name, count in receipts.items() if count},
         probes_heard=0 if out_of_use else 4,
         probes_missed=4 if out_of_use else 0,
