@@ -269,7 +269,7 @@ def _refused() -> dict[str, Any]:
     since = eventlog.now() - day.LENGTH
     rows = AuditEvent.objects.filter(at__gte=since, action__in=_REFUSALS)
     counted = rows.order_by().values("pk")[:REFUSALS_COUNTED].count()
-    return {"count": _whole(counted), "any": bool(counted), "more": counted == REFUSALS_COUNTED}
+    return {"count": _whole(counted), "number": counted, "more": counted == REFUSALS_COUNTED}
 
 
 def _charts(steps: list[day.Span], ends) -> list[Chart]:

@@ -116,14 +116,14 @@ def test_what_ably_answers_is_shown_to_whom_the_breaker_is(led, settings):
 def test_attention_names_open_alerts_with_the_way_to_the_runbook_keys_that_end_and_refusals(led):
     Alert.objects.create(name="BreakerOpen", detail="Nada chega <b>aqui</b>.")
     Alert.objects.create(name="CanarySilent", closed_at=timezone.now())
-    make_key(make_producer(), expires=timezone.now() + timedelta(days=9))
+    make_key(make_producer(), expiry_date=timezone.now() + timedelta(days=9))
     audit.record(AuditEvent.Action.ACCESS_DENIED, who="x")
     page = operator("view_alert", "view_producerkey", "view_auditevent").get("/admin/").content.decode()
     assert 'href="/admin/plantao/#breakeropen"' in page
     assert "Nada chega &lt;b&gt;aqui&lt;/b&gt;." in page
     assert "CanarySilent" not in page
-    assert "de Benefícios vence em" in page
-    assert "1 acessos recusados" in page
+    assert "de Beneficios vence em" in page
+    assert "1 acesso recusado nas" in page
 
 
 PARTS = {
@@ -132,7 +132,7 @@ PARTS = {
     "view_rolloutplan": ("Transição",),
     "view_alert": ("O Ably caiu.",),
     "view_producerkey": ("vence em",),
-    "view_auditevent": ("acessos recusados",),
+    "view_auditevent": ("acesso recusado",),
 }
 
 
@@ -140,7 +140,7 @@ PARTS = {
 def test_each_permission_shows_its_own_part_and_no_other(led, held, settings):
     settings.ABLY_API_KEY = "semtas.local:" + "s" * 32
     Alert.objects.create(name="Um", detail="O Ably caiu.")
-    make_key(make_producer(), expires=timezone.now() + timedelta(days=9))
+    make_key(make_producer(), expiry_date=timezone.now() + timedelta(days=9))
     audit.record(AuditEvent.Action.ACCESS_DENIED, who="x")
     browser = operator(held)
     found = {part: browser.get("/admin/", {"part": part}).content.decode() for part in ("now", "day")}
