@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 
 from notificacao import eventlog
 from notificacao.admin import runbook
@@ -156,29 +157,28 @@ def _tiles(how: Situation, seen: Seen) -> list[Tile]:
         tiles += _of_ably(how)
     if seen.plan and how.plan is not None:
         link = reverse("admin:notificacao_rolloutplan_changelist")
-        percent = f"{how.rollout.flag.percent.normalize():f}".replace(".", ",")
-        note = f"{percent}% das pessoas no Ably" if how.rollout.flag.everyone is None else "vale a chave para todos"
-        tiles.append(Tile("plan", "Transição", how.plan.get_state_display(), note, link=link))
+        tiles.append(Tile("plan", "Transição", how.plan.get_state_display(), _reach(how), link=link))
     return tiles
+
+
+def _reach(how: Situation) -> str:
+    """Say whom the flag puts on Ably."""
+    flag = how.rollout.flag
+    if how.rollout.off:
+        return "todos por SSE"
+    if flag.everyone:
+        return "todas as pessoas no Ably"
+    return f"{number_format(flag.percent.normalize())}% das pessoas no Ably"
 
 
 def _figures(how: Situation, seen: Seen) -> list[Tile]:
     who = reverse("admin:notificacao_connection_changelist") if seen.connections else ""
     late = how.waits > WAITS_TOO_LONG
-    slow = how.p95 is not None and how.p95 > latency.GOAL
     return [
         Tile("sse", "Por SSE", _whole(how.people.on_sse), "pessoas conectadas", link=who),
         Tile("ably", "Pelo Ably", _whole(how.people.on_ably), "pessoas conectadas", link=who),
         Tile("rate", "Notificações", "–" if how.a_minute is None else _whole(how.a_minute), "no último minuto"),
-        Tile(
-            "p95",
-            "Entrega, P95",
-            "–" if how.p95 is None else f"{_whole(round(how.p95))} ms",
-            "sem entregas em 15 min"
-            if how.p95 is None
-            else f"em 15 min; {_ABOVE if slow else ''}meta de {latency.GOAL} ms",
-            NEUTRAL if how.p95 is None else WARN if slow else GOOD,
-        ),
+        _p95(how),
         _errors(how),
         Tile(
             "waiting",
@@ -195,6 +195,14 @@ def _figures(how: Situation, seen: Seen) -> list[Tile]:
             GOOD if how.leads else BAD,
         ),
     ]
+
+
+def _p95(how: Situation) -> Tile:
+    if how.p95 is None:
+        return Tile("p95", "Entrega, P95", "–", "sem entregas em 15 min")
+    slow = how.p95 > latency.GOAL
+    note = f"em 15 min; {_ABOVE if slow else ''}meta de {latency.GOAL} ms"
+    return Tile("p95", "Entrega, P95", f"{_whole(round(how.p95))} ms", note, WARN if slow else GOOD)
 
 
 def _errors(how: Situation) -> Tile:
@@ -240,7 +248,7 @@ def _alerts() -> list[dict[str, Any]]:
     return [
         {
             "name": row.name,
-            "title": titles.get(row.name, row.name),
+            "title": capfirst(titles.get(row.name, row.name)),
             "about": row.about,
             "detail": row.detail,
             "opened_at": row.opened_at,
@@ -261,7 +269,7 @@ def _refused() -> dict[str, Any]:
     since = eventlog.now() - day.LENGTH
     rows = AuditEvent.objects.filter(at__gte=since, action__in=_REFUSALS)
     counted = rows.order_by().values("pk")[:REFUSALS_COUNTED].count()
-    return {"count": _whole(counted), "any": bool(counted), "more": counted == REFUSALS_COUNTED}
+    return {"count": _whole(counted), "number": counted, "more": counted == REFUSALS_COUNTED}
 
 
 def _charts(steps: list[day.Span], ends) -> list[Chart]:

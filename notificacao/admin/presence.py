@@ -88,7 +88,7 @@ def _connected(people: QuerySet[Person]) -> QuerySet[Any]:
         live=Sum("connections__live"),
         standby=Sum("connections__standby"),
         browsers=Max("connections__browsers"),
-        since=Min("connections__since"),
+        connected_since=Min("connections__since"),
         receipt_at=Subquery(receipts.values("delivered_at")[:1]),
         receipt_by=Subquery(receipts.values("transport")[:1]),
     ).order_by("first_name", "last_name", "pk")

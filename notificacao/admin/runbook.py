@@ -28,26 +28,26 @@ def may_read(user) -> bool:
 
 def titles() -> dict[str, str]:
     """Return `{an alert's name: its heading in the runbook}`; nothing where there is no runbook."""
-    return dict(match.groups() for line in _text().splitlines() if (match := _HEADING.fullmatch(line.strip())))
+    return dict(match.groups() for line in text().splitlines() if (match := _HEADING.fullmatch(line.strip())))
 
 
 def show(request: HttpRequest) -> HttpResponse:
     """Show the page."""
     if not may_read(request.user):
         raise PermissionDenied
-    html, alerts = rendered(_text())
+    html, alerts = rendered(text())
     context = {**admin.site.each_context(request), "title": "Plantão", "runbook": html, "alerts": alerts}
     return TemplateResponse(request, "admin/plantao.html", context)
 
 
-def rendered(text: str) -> tuple[str, list[tuple[str, str]]]:
+def rendered(markdown: str) -> tuple[str, list[tuple[str, str]]]:
     """Return the runbook as HTML, and `(id, heading)` of each alert in it.
 
     The heading of an alert has its name in lower case as its id. HTML in the text stays text, since it is disabled; a
     link to another document of the project leads nowhere in an admin, and is left out.
     """
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = reader.parse(text)
+    tokens = reader.parse(markdown)
     alerts = []
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
@@ -86,7 +86,7 @@ def urls(site: admin.AdminSite) -> list:
 
 
 @cache
-def _text() -> str:
+def text() -> str:
     """Return the runbook; an image that lacks it has an empty one."""
     try:
         return FILE.read_text(encoding="utf-8")

@@ -78,7 +78,7 @@ def _count_missing(
     unheard = recent.filter(~Exists(received), fresh, stamped_at__lte=now - counting.RIPE_AFTER)
     for names in _in_parts(known):
         for channel, stamped_at in unheard.filter(channel__in=names).values_list("channel", "stamped_at"):
-            if stamped_at >= known[channel]:
+            if stamped_at and stamped_at >= known[channel]:
                 found[channel].missing = (found[channel].missing or 0) + 1
 
 

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'conexão',
-                'verbose_name_plural': 'conexões',
+                'verbose_name_plural': 'quem está conectado',
                 'constraints': [models.UniqueConstraint(fields=('process', 'person'), name='person_told_once_a_process')],
             },
         ),

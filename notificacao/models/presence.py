@@ -49,7 +49,7 @@ class Connection(models.Model):
 
     class Meta:
         verbose_name = "conexão"
-        verbose_name_plural = "conexões"
+        verbose_name_plural = "quem está conectado"
         constraints = [models.UniqueConstraint(fields=["process", "person"], name="person_told_once_a_process")]
 
     def __str__(self) -> str:
