@@ -15,6 +15,7 @@ from notificacao.admin import (  # noqa: F401
     rollout,
     rollout_plan,
     runbook,
+    slo,
 )
 from notificacao.conf import conf
 from notificacao.login import throttled
