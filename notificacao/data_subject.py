@@ -30,6 +30,8 @@ def export(person: Person, by: str) -> dict[str, Any]:
         "receipts": list(person.receipts.values("notification__public_id", *_receipt_fields())),
         "read_marks": list(person.read_marks.values("channel", "seq")),
         "connections": list(person.connections.values("live", "standby", "browsers", "since")),
+        "connection_spans": list(person.connection_spans.values("live", "standby", "browsers", "since", "until")),
+        "ended_memberships": list(person.ended_memberships.values("role", "unit_public_id", "ended_at")),
         "opinions": list(person.opinions.values("week", "answer", "arm", "at")),
         "sent": list(Notification.objects.filter(created_by=person).values("public_id", "created_at")),
         "sessions": [session.expire_date for session in _sessions(person)],
