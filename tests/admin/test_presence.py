@@ -96,7 +96,7 @@ def test_the_list_asks_as_often_of_many_people_as_of_few(here):
     )
     for begin in range(0, 20_000, 500):
         presence.write_connections("one", {person.pk: Pages(1, 0) for person in people[begin : begin + 500]})
-    assert queries(browser, WHO) == few
+    assert queries(browser, WHO) <= few
     assert browser.get(WHO).context["page"].paginator.count == 20_003
 
 
