@@ -14,7 +14,7 @@ from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-FILE = settings.BASE_DIR / "docs" / "pt-br" / "plantao.md"  # in a checkout and in an image alike
+FILE = settings.BASE_DIR / "docs/pt-br/plantao.md"  # in a checkout and in an image alike
 OPERATORS = ("view_alert", "view_figureminute", "view_connection", "force_breaker", "run_rollout")
 _HEADING = re.compile(r"### ([A-Za-z]+): (\S.*)")
 _NAME = re.compile(r"([A-Za-z]+): \S")
