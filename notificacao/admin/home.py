@@ -221,7 +221,7 @@ def _errors(how: Situation) -> Tile:
 def _of_ably(how: Situation) -> list[Tile]:
     link = reverse("admin:notificacao_breakerstate_changelist")
     if not how.rollout.configured:
-        return [Tile("breaker", "Ably", "não configurado", "todos por SSE", link=link)]
+        return [Tile("breaker", "Ably", "sem chave", "não configurado: todos por SSE", link=link)]
     forced = "por comando; " if how.breaker.forced else ""
     state = GOOD if how.rollout.ably_up else WARN
     since = f"{forced}desde {timezone.localtime(how.breaker.changed_at):%d/%m %H:%M}"

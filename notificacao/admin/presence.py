@@ -54,7 +54,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     def changelist_view(self, request, extra_context=None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = request.GET.get("q", "")[:SEARCH_MAX].replace("\x00", "").strip()
+        asked = request.GET.get("q", "")[:SEARCH_MAX].strip()
         people = _connected(staff_scope.to_watch(request.user).narrow_people(_named(asked)))
         page = Paginator(people, PEOPLE_A_PAGE).get_page(request.GET.get("p"))
         for person in page.object_list:

@@ -45,7 +45,7 @@ def test_who_comes_and_an_alert_that_opens_show_without_a_reload_and_lead_to_the
     bia.context.close()
     site.manage("shell", "--no-imports", "-c", ALERT)
     expect(sentence).to_contain_text("Funciona, com 1 alerta aberto")
-    page.get_by_role("link", name="O que fazer").click()
+    page.locator(".attention a").first.click()
     expect(page.locator("h4:target")).to_have_id("breakeropen")
     assert page.refused == []
 

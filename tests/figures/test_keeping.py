@@ -1,4 +1,4 @@
-"""Minutes are kept for 30 days and then put together by the hour, with the same sums and the highest of what was seen."""
+"""Minutes are kept for 30 days, then put together by the hour: the same sums, and the highest of what was seen."""
 
 from datetime import timedelta
 
