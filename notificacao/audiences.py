@@ -18,6 +18,7 @@ from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
+PERSONAL = "private:user:"  # how the name of each personal channel begins
 PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
 
 
@@ -219,6 +220,19 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
             own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
             return people.filter(began, own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
     return people.none()
+
+
+def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
+    """Return what opens the shared `channel`: roles that do so in any unit, roles that do so in certain units, and
+    the public ids of these units.
+    """
+    match _parts(channel):
+        case "unit", public_id:
+            return _roles("units", Reach.ALL), _roles("units", Reach.OWN), [public_id]
+        case "benefit", slug:
+            units = Unit.objects.filter(benefits__slug=slug).values_list("public_id", flat=True)
+            return _roles("benefits", Reach.ALL), _roles("benefits", Reach.OWN), list(units)
+    return [], [], []
 
 
 def persons_of(channels: Iterable[str]) -> dict[str, int]:

@@ -516,6 +516,7 @@ RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0,
 ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)
 REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)
 AUDIT_RETENTION_DAYS = setting(env.int, "AUDIT_RETENTION_DAYS", 730, unit="days", minimum=0, maximum=36_500)
+HISTORY_DAYS = setting(env.int, "HISTORY_DAYS", 30, unit="days", minimum=1, maximum=3_650)
 RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
 )

@@ -10,10 +10,10 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, cost, database, metrics, retention, rollout, wakes
+from notificacao import audit_chain, cost, database, history, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
-from notificacao.dispatcher import ages, changes, lease
+from notificacao.dispatcher import ages, changes, figures_round, lease
 from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
@@ -71,6 +71,7 @@ class Dispatcher:
             self._canary = canary = Canary(transport, breaker, self._dispatching, self._term_to_probe_in)
             self._watch = BreakerMonitor(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._noted: tuple | None = None  # the term and the rollout that were kept last
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
         self._alerts = AlertWatch(self._retaining, lambda: self.leads, cost.month)
@@ -106,6 +107,7 @@ class Dispatcher:
                     self._probe_ably,
                     self._retain,
                     self._link_audit,
+                    self._write_figures,
                     self._revoker.work_off,
                     self._guard.watch,
                     self._alerts.watch,
@@ -255,6 +257,11 @@ class Dispatcher:
         while self._term is not None and await self._retaining.run(audit_chain.link) > 0:
             await asyncio.sleep(_RETAIN_PAUSE)
 
+    async def _write_figures(self) -> None:
+        """Write the figures of the last minute, soon after each begins. Raises LeadLost."""
+        pause = _LINK_EVERY if self._term is None else await self._retaining.run(figures_round.write_down, self._term)
+        await asyncio.sleep(pause)
+
     async def _read_rollout(self) -> rollout.Rollout:
         """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""
         known = self._fresh_rollout()
@@ -281,6 +288,9 @@ class Dispatcher:
         metrics.BREAKER.state(now.breaker)
         if self._watch is not None and self._term is not None:
             await self._watch.look(self._term, now)
+        if self._term is not None and self._noted != (self._term, now.key, now.breaker):
+            await self._dispatching.run(history.note_rollout, now)
+            self._noted = self._term, now.key, now.breaker
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _watch_departures(self) -> None:

@@ -262,6 +262,7 @@ class StreamApplication:
 def _describe(stream: Stream, request: StreamRequest, admitted: Admitted) -> None:
     """Note on `stream` what is known of its page and its login."""
     stream.address, stream.can_verify = request.address, request.can_verify
+    stream.browser_name = request.browser_name
     stream.login_ends_at = admitted.login_ends_at
 
 

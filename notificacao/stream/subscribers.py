@@ -24,6 +24,7 @@ class Stream:
     __slots__ = (
         "address",
         "browser",
+        "browser_name",
         "can_verify",
         "ended",
         "fed_to",
@@ -41,6 +42,7 @@ class Stream:
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.browser_name = ""  # such as "Firefox no Windows"
         self.can_verify = True  # whether its page verifies signatures; else it is never told to go to Ably
         self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
