@@ -188,7 +188,8 @@ async def test_two_thousand_people_cost_no_statement_once_they_are_told(transact
     crowd.subscribers = {person.pk: SimpleNamespace(pk=person.pk, streams=(Page(),)) for person in people}
     reporter = presence_reporter.PresenceReporter(crowd, Here())
     monkeypatch.setattr(presence_reporter, "EVERY", 0)
-    assert await in_database(statements, reporter) <= 40, "the beat, and batches of people and spans, which SQLite takes by 142 rows"
+    told = "the beat, and batches of people and spans, which SQLite takes by 142 rows"
+    assert await in_database(statements, reporter) <= 40, told
     assert await in_database(Connection.objects.count) == 2_000
     assert await in_database(statements, reporter) == 1, "the beat alone"
     crowd.subscribers.popitem()
