@@ -44,12 +44,18 @@ def patterns_of_the_project() -> dict[tuple[str, str], Callable[[str], object]]:
     names = [module.name for module in pkgutil.walk_packages(notificacao.__path__, "notificacao.")]
     modules = [importlib.import_module(name) for name in names if ".migrations." not in name and compiles(name)]
     return {
-        (f"{module.__name__}.{name}", way): partial(pattern.sub, "") if way == "sub" else getattr(pattern, way)
+        (f"{module.__name__}.{name}", way): _tried_on(pattern, way)
         for module in (*modules, middleware, env_file)
         for name, pattern in vars(module).items()
         if isinstance(pattern, re.Pattern)
         for way in set(re.findall(rf"\b{name}\.(\w+)\(", inspect.getsource(module)))
     }
+
+
+def _tried_on(pattern: re.Pattern, way: str) -> Callable[[str], object]:
+    """Return the pattern's method for a text, which a pattern of bytes takes in UTF-8."""
+    tried = partial(pattern.sub, "") if way == "sub" else getattr(pattern, way)
+    return tried if isinstance(pattern.pattern, str) else lambda text: tried(text.encode(errors="surrogatepass"))
 
 
 pytestmark = pytest.mark.slow

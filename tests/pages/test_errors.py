@@ -60,7 +60,8 @@ def test_each_link_of_the_demonstration_leads_to_a_page(client, db, settings):
     settings.DEBUG = True
     cast = demo.prepare()
     client.force_login(cast.people["ana"])
-    links = set(Notification.objects.exclude(link="").values_list("link", flat=True))
+    linked = Notification.objects.filter(link__startswith="/solicitacoes/")
+    links = set(linked.values_list("link", flat=True))
     assert links
     for link in links:
         response = client.get(link)

@@ -41,7 +41,7 @@ def good(moment) -> FigureMinute:
 
 @pytest.fixture
 def month():
-    """Thirty days without a fault, but for what a test changes; some minutes are missing, waiting or undelivered."""
+    """Thirty days without a fault, but for minutes that are missing, waiting or undelivered."""
     minutes = {moment: good(moment) for moment in (BEGAN + n * slo.MINUTE for n in range(DAYS * 1_440))}
     for n in range(12):  # nobody led, and nothing was written down
         del minutes[at(3, 10, n)]
@@ -53,7 +53,7 @@ def month():
     FigureMinute.objects.bulk_create(minutes.values(), batch_size=500)
 
 
-def test_the_month_is_right_to_the_minute_and_each_figure_beside_the_plan_s(month):
+def test_the_month_is_right_to_the_minute_and_each_figure_beside_the_plan_s(month, monkeypatch):
     report = slo.report(DAYS, now=END)
     told = [(one.since, one.until, one.reason, one.minutes) for one in report.incidents]
     assert told == [
@@ -78,17 +78,14 @@ def test_the_month_is_right_to_the_minute_and_each_figure_beside_the_plan_s(mont
         "Satisfação": (None, "unknown"),
     }
     assert lines["Taxa de erro"].samples == 40 * (43_200 - 12)
-
-
-def test_hours_that_were_put_together_tell_their_minutes_without_service(month, monkeypatch):
-    before = slo.report(DAYS, now=END)
+    # Hours that were put together tell the same.
     monkeypatch.setattr(keeping.eventlog, "now", lambda: at(4, 0) + keeping.MINUTES_KEPT)
     while keeping.fold():
         pass
     after = slo.report(DAYS, now=END)
     assert FigureMinute.objects.filter(span=60).count() == 4 * 24
-    assert after.down == before.down
-    assert [line.measured for line in after.lines] == [line.measured for line in before.lines]
+    assert after.down == report.down
+    assert [line.measured for line in after.lines] == [line.measured for line in report.lines]
 
 
 def test_days_before_the_first_figure_are_neither_good_nor_bad():
