@@ -17,7 +17,8 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "sessionid", "user_logged_out"),
     "proxies": ("X-Forwarded-For",),
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
-    "Kubernetes": ("httpHeaders",),
+    "Kubernetes": ("httpHeaders", "restricted", "ingress-nginx", "monitoring", "kustomization.yaml", "settings.env"),
+    "objects of deploy/kubernetes": ("semtas", "semtas-notificacoes", "semtas-secrets", "web-tls"),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
     "Playwright": ("wait_for_function",),
 }
