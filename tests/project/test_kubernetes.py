@@ -9,7 +9,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from notificacao.metrics import OPEN_STREAMS
 from notificacao.server import beside, readiness
+from tests.documents import commands
 from tests.live.ably_server import ROOT
 from tests.ship import manifests
 
@@ -170,3 +172,19 @@ def test_prometheus_rules_are_those_of_deploy_monitoring():
     groups = [group for path in rules for group in yaml.safe_load(path.read_text())["groups"]]
     made = found(WRITTEN, "PrometheusRule", "semtas-notificacoes")
     assert made["spec"]["groups"] == groups, "run deploy/kubernetes/prometheus_rule.py"
+
+
+def test_each_container_runs_a_command_that_there_is(pytestconfig):
+    told = [one["command"] for made in manifests.workloads(WRITTEN) for one in made.containers]
+    assert {words[2] for words in told} == {"collectstatic", "serve", "dispatch", "migrate"}
+    for program, *words in told:
+        assert program == "python"
+        assert commands.judge(" ".join(words), pytestconfig.getoption) == ""
+
+
+def test_the_autoscaler_counts_streams_by_a_metric_of_ours_that_the_adapter_gives_it():
+    scaler = found(WRITTEN, "HorizontalPodAutoscaler")["spec"]
+    (name,) = {one["pods"]["metric"]["name"] for one in scaler["metrics"] if one["type"] == "Pods"}
+    assert name == next(iter(OPEN_STREAMS.collect())).name
+    (rule,) = yaml.safe_load((manifests.FOLDER / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
+    assert rule["seriesQuery"].startswith(name + "{")

@@ -79,7 +79,7 @@ class ApiServer(Process):
         """Run kubectl, with `objects` on its standard input."""
         return subprocess.run(
             [self.kubectl_program, f"--kubeconfig={self._folder / 'config'}", *words],
-            input=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}),
+            input="\n---\n".join(map(json.dumps, objects)),  # not a List: kubectl would check that by itself
             capture_output=True,
             text=True,
             check=False,

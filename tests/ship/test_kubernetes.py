@@ -16,6 +16,8 @@ from tests.ship.api_server import ApiServer, Etcd, tools
 
 pytestmark = pytest.mark.ship
 
+SOON = {"name": "own", "rules": [{"alert": "Away", "expr": "up == 0", "for": "soon"}]}
+
 
 def render(overlay: str) -> list[manifests.Object]:
     folder = manifests.FOLDER / "overlays" / overlay
@@ -97,7 +99,7 @@ def test_a_pod_that_may_more_or_lacks_something_is_refused(server, objects, spoi
         ("HorizontalPodAutoscaler/web", {"maxReplicas": 1}, "must be greater than or equal to `minReplicas`"),
         ("ServiceMonitor/web", {"endpoint": []}, "spec.endpoint"),
         ("ServiceMonitor/web", {"endpoints": [{"interval": "15 s"}]}, "spec.endpoints[0].interval"),
-        ("PrometheusRule/semtas-notificacoes", {"groups": [{"rules": []}]}, "spec.groups[0].name"),
+        ("PrometheusRule/semtas-notificacoes", {"groups": [SOON]}, "spec.groups[0].rules[0].for"),
         ("ExternalSecret/semtas-secrets", {"refreshIntervall": "1h"}, "spec.refreshIntervall"),
     ],
 )
