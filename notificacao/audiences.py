@@ -12,11 +12,13 @@ from enum import Enum
 
 from django.db.models import Count, Q, QuerySet
 
+from notificacao.metrics import KINDS
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
 from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
+PERSONAL = "private:user:"  # how the name of each personal channel begins
 PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
 
 
@@ -76,6 +78,12 @@ def of_scope(scope: Scope) -> Q:
     if scope is Scope.SYSTEM:
         return Q(channel=SYSTEM_CHANNEL)
     return Q(channel__startswith=f"private:{scope.value}:")
+
+
+def kind_of(channel: str) -> str:
+    """Return which of `KINDS` the channel is; a name that belongs to nobody counts as the system's."""
+    scope, _ = _parts(channel)
+    return scope if scope in KINDS else "system"
 
 
 def client_id_for(person) -> str:
@@ -212,6 +220,19 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
             own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
             return people.filter(began, own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
     return people.none()
+
+
+def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
+    """Return what opens the shared `channel`: roles that do so in any unit, roles that do so in certain units, and
+    the public ids of these units.
+    """
+    match _parts(channel):
+        case "unit", public_id:
+            return _roles("units", Reach.ALL), _roles("units", Reach.OWN), [public_id]
+        case "benefit", slug:
+            units = Unit.objects.filter(benefits__slug=slug).values_list("public_id", flat=True)
+            return _roles("benefits", Reach.ALL), _roles("benefits", Reach.OWN), list(units)
+    return [], [], []
 
 
 def persons_of(channels: Iterable[str]) -> dict[str, int]:

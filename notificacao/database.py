@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,14 @@ from typing import ParamSpec, TypeVar
 
 import psycopg
 import stamina
+import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import deadline, reserve
+from notificacao import metrics
+from semtas.postgresql import deadline, reserve, waiting
+
+logger = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 Asked = ParamSpec("Asked")
@@ -34,6 +39,9 @@ _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
 _AWAY = ("08", "57P", "53300")  # connection exceptions, shutdowns, too many connections
 _TRIES = 3
 HEAVY = 120.0  # seconds for a statement over much of the log, on a thread for which nobody waits
+
+
+metrics.POOL_WAITING.set_function(waiting.threads)
 
 
 class DatabaseClock:
@@ -135,11 +143,13 @@ def is_busy(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether `error` says that the connection to PostgreSQL was cut, could not be made, or does not answer.
+    """Tell whether `error` says that the connection to the database was cut, could not be made, or does not answer.
 
     What was asked was not done, unless `may_be_done` says otherwise; on a fresh connection it may be tried again.
     """
     cause = error.__cause__
+    if isinstance(cause, PoolTimeout):
+        return True
     if not isinstance(error, OperationalError | InterfaceError) or isinstance(cause, sqlite3.Error):
         return False
     if isinstance(cause, psycopg.InterfaceError):  # the connection is closed
@@ -151,6 +161,33 @@ def is_away(error: BaseException) -> bool:
 def may_be_done(error: BaseException) -> bool:
     """Tell whether the connection was lost in a commit: nobody knows whether PostgreSQL did it."""
     return is_away(error) and any(getattr(one, "outcome_unknown", False) for one in (error, error.__cause__))
+
+
+class Outage:
+    """Log that the database went away and that it came back, once each in a process, whoever finds out first."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._lock = threading.Lock()
+
+    def failed(self, error: BaseException) -> None:
+        """Note an error of a statement; without effect where it tells nothing of the database being away."""
+        with self._lock:
+            if self._since is None and is_away(error):
+                self._since = time.monotonic()
+                logger.warning("database_away", error=type(error.__cause__ or error).__name__)
+
+    def answered(self) -> None:
+        """Note that the database answered."""
+        if self._since is None:
+            return
+        with self._lock:
+            began, self._since = self._since, None
+        if began is not None:
+            logger.info("database_back", seconds=round(time.monotonic() - began, 1))
+
+
+outage = Outage()
 
 
 def is_conflict(error: Exception) -> bool:
@@ -197,10 +234,13 @@ class DatabaseThread:
     @staticmethod
     def _guarded(work, args):
         try:
-            return work(*args)
-        except (DatabaseError, InterfaceError):
+            answer = work(*args)
+        except (DatabaseError, InterfaceError) as error:
+            outage.failed(error)
             connections.close_all()
             raise
+        outage.answered()
+        return answer
 
     def close(self) -> None:
         """Close the connection and end the thread, once the work that waits is done."""

@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError
 
 from notificacao import alarm, audit
 from notificacao.models import AuditEvent
+from notificacao.outages import Repeats
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ class Denials:
         self._action = action
         self._lately: dict[tuple, list] = {}  # {(who, ip, reason): [written at, refused since]}
         self._lock = threading.Lock()
+        self._unwritten = Repeats()
 
     def record(self, *, who: str, ip: str | None, reason: str) -> None:
         """Record a refusal of the person `who`, or of the address `ip` where `who` is empty.
@@ -39,7 +41,8 @@ class Denials:
         try:
             self._record(who, ip, reason[:100])
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("refusal_not_recorded", error=type(error).__name__)
+            if times := self._unwritten.due(self._action):
+                logger.warning("refusal_not_recorded", error=type(error).__name__, times=times)
 
     def _record(self, who: str, ip: str | None, reason: str) -> None:
         alike_before = self._note((who, ip, reason))

@@ -26,12 +26,13 @@ class InvalidCursor(ValueError):
 class ResyncNeeded(Exception):
     """Report a cursor from which the log cannot answer: of another epoch, beyond the head, or trimmed.
 
-    `position` is the log's own.
+    `position` is the log's own, `reason` one of `metrics.RESYNC_REASONS`.
     """
 
-    def __init__(self, position: "Cursor"):
-        super().__init__(f"resync from {position}")
+    def __init__(self, position: "Cursor", reason: str):
+        super().__init__(f"resync from {position}: {reason}")
         self.position = position
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,18 @@ def answers(head: LogHead, cursor: Cursor) -> bool:
     return cursor.epoch == head.epoch and head.trimmed_to <= cursor.seq <= head.seq
 
 
+def why_resync(end: Cursor, cursor: Cursor) -> str:
+    """Return why the log that ends at `end` cannot answer from `cursor`, one of `metrics.RESYNC_REASONS`."""
+    if cursor.epoch != end.epoch:
+        return "epoch"
+    return "ahead" if cursor.seq > end.seq else "trimmed"
+
+
 def check(cursor: Cursor) -> Cursor:
     """Return the log's end, if the log holds all that lies after `cursor`. Raises ResyncNeeded."""
     now = head()
     if not answers(now, cursor):
-        raise ResyncNeeded(Cursor.of(now))
+        raise ResyncNeeded(Cursor.of(now), why_resync(Cursor.of(now), cursor))
     return Cursor.of(now)
 
 

@@ -6,7 +6,6 @@ They need no login, ask for none, hold no secret, and their addresses have no la
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -14,14 +13,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
-from notificacao import audit, metrics, presence, rollout
+from notificacao import audit, presence, rollout
 from notificacao.conf import conf
+from notificacao.database import outage
 from notificacao.eventlog import now
+from notificacao.metrics import door
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.server import readiness
 from semtas.postgresql import deadline, reserve
-
-logger = structlog.get_logger(__name__)
 
 
 @require_safe
@@ -53,7 +52,7 @@ def ably(request: HttpRequest) -> JsonResponse:
         with reserve.meanwhile(), deadline.within(readiness.WITHIN):
             body = _of_ably()
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("database_does_not_answer", error=type(error).__name__)
+        outage.failed(error)
         body = {"status": "failing"}
     return JsonResponse(body, status=503 if body["status"] == "failing" else 200)
 
@@ -86,7 +85,7 @@ def _of_ably() -> dict[str, Any]:
 @never_cache
 def figures(request: HttpRequest) -> HttpResponse:
     """Answer the metrics of this process, or 403 where METRICS_ALLOW and METRICS_TOKEN let nobody like this in."""
-    if not metrics.may_be_read_by(audit.address_of(request), request.headers.get("Authorization", "")):
+    if not door.may_be_read_by(audit.address_of(request), request.headers.get("Authorization", "")):
         return HttpResponse(status=403)
     return ExportToDjangoView(request)
 

@@ -15,9 +15,18 @@ from django.db.models.functions import Now
 
 from notificacao import audiences, eventlog
 from notificacao.conf import conf
-from notificacao.models import ActiveChannel, AuditEvent, WebProcess
+from notificacao.database import in_one_transaction
+from notificacao.models import ActiveChannel, AuditEvent, Connection, ConnectionSpan, Person, WebProcess
 
 LIVES_FOR = timedelta(seconds=30)  # a process that wrote nothing for this long is not alive
+
+
+class Pages(NamedTuple):
+    """Hold how many pages are open by lane, and the kinds of browsers in which they are."""
+
+    live: int
+    standby: int
+    browsers: str = ""
 
 
 class Count(NamedTuple):
@@ -60,9 +69,42 @@ def drop(process: str, channels: Iterable[str]) -> None:
     ActiveChannel.objects.filter(process=process, channel__in=list(channels)).delete()
 
 
+@in_one_transaction
+def write_connections(process: str, people: Mapping[int, Pages]) -> None:
+    """Write who has which pages open at `process`, by the person's pk; `since` stays where they had one already.
+
+    Who was deleted meanwhile is left out. What they had open until now stays as a span.
+    """
+    there = list(Person.objects.filter(pk__in=list(people)).values_list("pk", flat=True))
+    _end_spans(process, there)
+    ConnectionSpan.objects.bulk_create(
+        [ConnectionSpan(process=process, person_id=pk, since=Now(), **people[pk]._asdict()) for pk in there]
+    )
+    Connection.objects.bulk_create(
+        [Connection(process_id=process, person_id=pk, **people[pk]._asdict()) for pk in there],
+        update_conflicts=True,
+        unique_fields=["process", "person"],
+        update_fields=["live", "standby", "browsers"],
+    )
+
+
+def drop_connections(process: str, person_pks: Iterable[int]) -> None:
+    """Delete the connections of these people at `process`; they stay as spans."""
+    person_pks = list(person_pks)
+    _end_spans(process, person_pks)
+    Connection.objects.filter(process=process, person__in=person_pks).delete()
+
+
 def delete_silent_processes() -> None:
     """Delete the processes that are no longer alive, with what they reported."""
-    WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR).delete()
+    silent = WebProcess.objects.filter(seen_at__lt=Now() - LIVES_FOR)
+    for name, seen_at in silent.values_list("name", "seen_at"):
+        ConnectionSpan.objects.filter(process=name, until=None).update(until=seen_at)
+    silent.delete()
+
+
+def _end_spans(process: str, person_pks: Iterable[int]) -> None:
+    ConnectionSpan.objects.filter(process=process, person__in=person_pks, until=None).update(until=Now())
 
 
 @dataclass(frozen=True)
@@ -91,7 +133,7 @@ def active_channels(after: str = "") -> list[ChannelPresence]:
     A person with pages at two processes counts at both.
     """
     reported: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in _reported_by_live_processes().values("channel", "on_sse", "on_ably", "since"):
+    for row in reported_by_live_processes().values("channel", "on_sse", "on_ably", "since"):
         reported[row["channel"]].append(row)
     tokens = _tokens_in_force()
     names = sorted(name for name in reported.keys() | tokens.keys() if name > after)
@@ -100,7 +142,7 @@ def active_channels(after: str = "") -> list[ChannelPresence]:
 
 def count_on_ably() -> int:
     """Return how many channels have somebody on Ably."""
-    return _reported_by_live_processes().filter(on_ably__gt=0).values("channel").distinct().count()
+    return reported_by_live_processes().filter(on_ably__gt=0).values("channel").distinct().count()
 
 
 def people_on_ably(channels: Iterable[str] | None = None) -> dict[str, int]:
@@ -108,15 +150,31 @@ def people_on_ably(channels: Iterable[str] | None = None) -> dict[str, int]:
 
     A person with pages at two processes counts at both.
     """
-    reported = _reported_by_live_processes().filter(on_ably__gt=0)
+    reported = reported_by_live_processes().filter(on_ably__gt=0)
     if channels is not None:
         reported = reported.filter(channel__in=list(channels))
     return dict(reported.values("channel").annotate(people=Sum("on_ably")).values_list("channel", "people"))
 
 
-def _reported_by_live_processes() -> QuerySet[ActiveChannel]:
+def reported_by_live_processes() -> QuerySet[ActiveChannel]:
     """Return the counts of the processes that are alive."""
     return ActiveChannel.objects.filter(process__seen_at__gte=Now() - LIVES_FOR)
+
+
+def connections() -> QuerySet[Connection]:
+    """Return the connections at the processes that are alive."""
+    return Connection.objects.filter(process__seen_at__gte=Now() - LIVES_FOR)
+
+
+def people_connected() -> Count:
+    """Return how many people have a page open; who has pages at two processes counts at both."""
+    everybody = reported_by_live_processes().filter(channel=audiences.SYSTEM_CHANNEL)
+    return Count(**everybody.aggregate(on_sse=Sum("on_sse", default=0), on_ably=Sum("on_ably", default=0)))
+
+
+def pages_open() -> Pages:
+    """Return how many pages are open."""
+    return Pages(**connections().aggregate(live=Sum("live", default=0), standby=Sum("standby", default=0)))
 
 
 def _tokens_in_force() -> dict[str, dict[str, datetime]]:

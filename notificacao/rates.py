@@ -15,6 +15,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from notificacao import metrics
 from notificacao.conf import conf
 
 logger = structlog.get_logger(__name__)
@@ -88,7 +89,18 @@ class Buckets:
         self._away = False
 
     def take(self, wanted: Sequence[Wanted]) -> list[float]:
-        """Take a token of each of `wanted`; return for each 0, or the seconds until there is one where it was empty."""
+        """Take a token of each of `wanted`; return for each 0, or the seconds until there is one where it was empty.
+
+        What is refused is counted by the first word of its name, where that is one of `metrics.LIMITS`.
+        """
+        waits = self._waits(wanted)
+        for (name, _), wait in zip(wanted, waits, strict=True):
+            limit = name.partition(":")[0]
+            if wait and limit in metrics.LIMITS:
+                metrics.RATE_LIMITED.labels(limit).inc()
+        return waits
+
+    def _waits(self, wanted: Sequence[Wanted]) -> list[float]:
         if conf.REDIS_URL and self._clock() >= self._ask_again_at:
             try:
                 answers = self._ask_redis(wanted)
@@ -114,10 +126,10 @@ class Buckets:
             pipeline.eval(_TAKE, 1, f"semtas:rate:{name}", str(rate.every), str(rate.burst * rate.every))
         return [float(answer) for answer in pipeline.execute()]
 
-    def _tell(self, *, away: bool, **why: str) -> None:
+    def _tell(self, *, away: bool, error: str = "") -> None:
         """Log that Redis went away or came back, once each time."""
         if away and not self._away:
-            logger.warning("rates_are_per_process", **why)
+            logger.warning("rates_are_per_process", error=error)
         elif self._away and not away:
             logger.info("rates_are_shared_again")
         self._away = away

@@ -1,6 +1,7 @@
 """Record receipts: a browser's word that a notification was delivered, by which transport, and how fast."""
 
 import random
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from datetime import datetime
 
 from django.db.models.functions import Now
 
-from notificacao import audiences, eventlog, metrics
+from notificacao import audiences, eventlog, metrics, tracing
 from notificacao.conf import conf
 from notificacao.database import in_one_transaction
 from notificacao.models import Notification, Person, Receipt
@@ -35,7 +36,10 @@ def record(person: Person, deliveries: Iterable[Delivery]) -> int:
     for row in new:
         delivery = by_id[row.public_id]
         metrics.DELIVERED.labels(delivery.transport).inc()
-        metrics.DELIVERY_SECONDS.labels(delivery.transport).observe(_latency_ms(row, row.now, delivery) / 1000)
+        latency_ms = _latency_ms(row, row.now, delivery)
+        kind = audiences.kind_of(row.channel)
+        metrics.DELIVERY_SECONDS.labels(delivery.transport, kind).observe(latency_ms / 1000)
+        _trace(row, delivery, latency_ms)
     return len(new)
 
 
@@ -63,6 +67,13 @@ def _is_kept(row: Notification) -> bool:
     A notice to a unit need not make a row for each member; RECEIPT_SHARED_SAMPLE is the share that is kept.
     """
     return audiences.is_personal(row.channel) or random.random() < conf.RECEIPT_SHARED_SAMPLE  # noqa: S311
+
+
+def _trace(row: Notification, delivery: Delivery, latency_ms: int) -> None:
+    """End the notification's trace, from when the browser had it until its receipt is here."""
+    arrived = time.time_ns() - delivery.held_ms * 1_000_000
+    told = {"seq": row.seq, "transport": delivery.transport, "latency_ms": latency_ms, "held_ms": delivery.held_ms}
+    tracing.note("receipt", row.traceparent, arrived, **told)
 
 
 def _receipt(person: Person, row, delivery: Delivery) -> Receipt:

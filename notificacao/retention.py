@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from notificacao import audit_chain, changes, cost, eventlog, idempotency, presence
+from notificacao import audit_chain, changes, cost, eventlog, history, idempotency, presence
 from notificacao.conf import conf
+from notificacao.figures import keeping
 from notificacao.models import Alert, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
 
@@ -56,14 +57,17 @@ def clear_the_rest() -> None:
     """Delete what else has become old beside the log.
 
     That is expired logins, the canary's probes and the rollout's minutes after `CANARY_KEPT`, alerts that closed
-    `ALERTS_KEPT` ago, opinions that are no longer shown, the reports of dead web processes, answers kept for long
-    enough, the cost's meters after 13 months, and the audit trail beyond `AUDIT_RETENTION_DAYS` (0: all is kept).
+    `ALERTS_KEPT` ago, opinions that are no longer shown, figures as `figures.keeping` has it, what `history` keeps, the
+    reports of dead web processes, answers kept for long enough, the cost's meters after 13 months, and the audit trail
+    beyond `AUDIT_RETENTION_DAYS` (0: all is kept).
     """
     SessionStore.clear_expired()
     for model in (CanaryProbe, RolloutMinute):
         model.objects.filter(at__lt=Now() - CANARY_KEPT).delete()
     Alert.objects.filter(closed_at__lt=Now() - ALERTS_KEPT).delete()
     survey.forget_the_old()
+    keeping.forget_the_old()
+    history.forget_the_old()
     presence.delete_silent_processes()
     idempotency.forget_old_answers()
     changes.forget_the_old()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from notificacao import audiences, wakes
+from notificacao import audiences, tracing, wakes
 from notificacao.content import InactiveUnit, InvalidNotification, Notice
 from notificacao.models import Notification, Person, Producer
 from notificacao.models.notification import uuid7
@@ -28,9 +28,9 @@ def notify_many(
     """
     notices = list(notices)
     _check({channel for notice in notices for channel in notice.channels})
-    rows = Notification.objects.bulk_create(
-        row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)
-    )
+    rows = [row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)]
+    with tracing.creating(rows):
+        Notification.objects.bulk_create(rows)
     wakes.after_commit(wakes.DISPATCHER)  # bulk_create sends no signal
     return rows
 

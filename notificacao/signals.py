@@ -6,7 +6,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from notificacao import access, changes, database, login, unit_closing, wakes
+from notificacao import access, changes, database, history, login, unit_closing, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
 
 
@@ -46,6 +46,19 @@ def membership_changed(instance: Membership, origin=None, **kwargs) -> None:
     if not access.goes_with_another(origin):
         changes.of_access([instance.person_id])
         access.settle_after(instance)
+
+
+@receiver(pre_delete, sender=Membership)
+def membership_ends(instance: Membership, origin=None, **kwargs) -> None:
+    """Keep that the membership was held."""
+    if not access.goes_with_another(origin):
+        history.keep_ended([instance])
+
+
+@receiver(pre_delete, sender=Unit)
+def unit_ends(instance: Unit, **kwargs) -> None:
+    """Keep that its memberships were held."""
+    history.keep_ended(instance.memberships.all())
 
 
 @receiver([pre_save, pre_delete], sender=Person)

@@ -4,15 +4,14 @@ The admin's permissions say whether somebody may send or look; the table says ho
 receive themselves: that is `audiences.MATRIX`. Producers have scopes of their own (`producing.scope`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notificacao import audiences
 from notificacao.audiences import Reach
-from notificacao.models import Notification, Person, Role, Unit
+from notificacao.models import EndedMembership, Membership, Notification, Person, Role, Unit
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,21 @@ class Scope:
         """Return the units within the scope, inactive ones too."""
         return Unit.objects.all() if self.everything else Unit.objects.filter(pk__in=self.unit_pks)
 
+    def narrow_people(self, people: QuerySet[Person]) -> QuerySet[Person]:
+        """Return those of `people` who hold a role in a unit within the scope."""
+        if self.everything:
+            return people
+        return people.filter(pk__in=Membership.objects.filter(unit__in=self.unit_pks).values("person"))
+
+    def people(self) -> QuerySet[Person]:
+        """Return the people within the scope: all, or those who hold or held a role in its units."""
+        if self.everything:
+            return Person.objects.all()
+        units = [unit.public_id for unit in self.units()]
+        held = Q(pk__in=Membership.objects.filter(unit__in=self.unit_pks).values("person"))
+        ended = Q(pk__in=EndedMembership.objects.filter(unit_public_id__in=units).values("person"))
+        return Person.objects.filter(held | ended)
+
     def narrow(self, rows: QuerySet[Notification]) -> QuerySet[Notification]:
         """Return those of `rows` that were sent to recipients within the scope."""
         if self.everything:
@@ -67,17 +81,24 @@ class Scope:
 
 def to_send(person: Person | AnonymousUser) -> Scope:
     """Return to whom `person` may send in the admin."""
-    return _scope(person, "send", ["add"])
+    return _scope(person, "send", permitted=_may(person, "add"))
 
 
 def to_send_again(person: Person | AnonymousUser) -> Scope:
     """Return whose failed notifications `person` may send again."""
-    return _scope(person, "send", ["change"])
+    return _scope(person, "send", permitted=_may(person, "change"))
 
 
 def to_see(person: Person | AnonymousUser) -> Scope:
     """Return whose notifications `person` may see in the admin."""
-    return _scope(person, "see", ["view", "change"])
+    return _scope(person, "see", permitted=_may(person, "view", "change"))
+
+
+def to_watch(person: Person | AnonymousUser) -> Scope:
+    """Return whose connections `person` may see: as far as they see notifications, where the permission is theirs."""
+    if not person.has_perm("notificacao.view_connection"):
+        return Scope()
+    return _scope(person, "see", permitted=True)
 
 
 def given_by(role: str, unit_pk: int | None) -> tuple[Scope, Scope]:
@@ -90,12 +111,15 @@ def _reached(reach: Reach, unit_pk: int | None) -> Scope:
     return Scope(everything=reach is Reach.ALL, unit_pks=units)
 
 
-def _scope(person: Person | AnonymousUser, column: str, acts: Iterable[str]) -> Scope:
+def _may(person: Person | AnonymousUser, *acts: str) -> bool:
+    return any(person.has_perm(f"notificacao.{act}_notification") for act in acts)
+
+
+def _scope(person: Person | AnonymousUser, column: str, *, permitted: bool) -> Scope:
     if not person.is_active:  # nor is somebody who has not logged in
         return Scope()
     if person.is_superuser:
         return Scope(everything=True)
-    permitted = any(person.has_perm(f"notificacao.{act}_notification") for act in acts)
     held: list[tuple[str, int | None]] = list(person.memberships.values_list("role", "unit_id"))
     reached = [
         (getattr(TABLE[role], column), unit_pk)

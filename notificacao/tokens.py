@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import jwt
 from django.core.cache import caches
 
-from notificacao import audiences, audit, capability, eventlog, revocations
+from notificacao import audiences, audit, capability, eventlog, metrics, revocations
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
@@ -78,6 +78,7 @@ def _issue(person: Person, session_key: str, ip: str | None) -> Token:
         issued_at=issued_at,
         expires_at=expires_at,
     )
+    metrics.TOKENS_ISSUED.inc()
     return Token(token, datetime.fromtimestamp(expires_at, UTC), allowed)
 
 

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import threading
+import time
 import uuid
 from collections.abc import Collection
 
@@ -16,6 +17,7 @@ import structlog
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from notificacao import metrics
 from notificacao.conf import conf
 from notificacao.rounds import Rounds
 
@@ -112,6 +114,7 @@ class WakeRelay:
         self._has_topics = asyncio.Event()
         self._sending = asyncio.Lock()
         self._pulse = f"pulse.{self._origin}"
+        self._pulse_left_at: float | None = None  # monotonic seconds; None once it has come back
         self.rounds = Rounds()  # of wakes that went out and came back
 
     def add(self, topic: str) -> None:
@@ -129,8 +132,10 @@ class WakeRelay:
             try:
                 await self._send_waiting()
             except Exception as error:
+                metrics.REDIS_UP.set(0)
                 await asyncio.sleep(outage.retry_after(error))
             else:
+                metrics.REDIS_UP.set(1)
                 outage.note_success()
                 await asyncio.sleep(_TOGETHER)
 
@@ -138,6 +143,8 @@ class WakeRelay:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
             while self._waiting:  # emptied one by one: `add` adds from other threads meanwhile
                 topic = self._waiting.pop()
+                if topic == self._pulse:
+                    self._pulse_left_at = time.monotonic()
                 message = {"type": "wake", "topic": topic, "origin": self._origin}
                 await get_channel_layer().group_send(_group(topic), message)
 
@@ -177,6 +184,9 @@ class WakeRelay:
         """Ring the doorbells of the message's topic, where another process sent it; note a pulse of this process."""
         if message["topic"] == self._pulse:
             self.rounds.succeeded()
+            if self._pulse_left_at is not None:
+                metrics.WAKE_SECONDS.observe(time.monotonic() - self._pulse_left_at)
+            self._pulse_left_at = None
         elif message["origin"] != self._origin:
             ring(message["topic"])
 

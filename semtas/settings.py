@@ -20,7 +20,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from structlog.typing import Processor
 
-from semtas import csp, sqlite
+from semtas import csp, logs, sqlite
 from semtas.env_file import EnvFile, Variables
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -516,9 +516,19 @@ RETENTION_DAYS = setting(env.int, "RETENTION_DAYS", 120, unit="days", minimum=0,
 ARCHIVE_READ_AFTER_DAYS = setting(env.int, "ARCHIVE_READ_AFTER_DAYS", 30, unit="days", minimum=0, maximum=36_500)
 REPLAY_LIMIT = setting(env.int, "REPLAY_LIMIT", 10_000, unit="notifications", minimum=1)
 AUDIT_RETENTION_DAYS = setting(env.int, "AUDIT_RETENTION_DAYS", 730, unit="days", minimum=0, maximum=36_500)
+HISTORY_DAYS = setting(env.int, "HISTORY_DAYS", 30, unit="days", minimum=1, maximum=3_650)
 RECEIPT_SHARED_SAMPLE = setting(
     env.float, "RECEIPT_SHARED_SAMPLE", 1.0, unit="(share of receipts kept on shared channels)", minimum=0, maximum=1
 )
+
+# --- Traces: empty sends none, and costs nothing ------------------------------------------------
+
+TRACES_ENDPOINT = env.str("TRACES_ENDPOINT", default="")
+if TRACES_ENDPOINT and not re.fullmatch(r"https?://[^\s/?#]+/[^\s?#]+", TRACES_ENDPOINT):
+    raise ImproperlyConfigured(
+        "TRACES_ENDPOINT is malformed: it reads http://host:4318/v1/traces, the collector's address for OTLP over HTTP."
+    )
+TRACES_SAMPLE = setting(env.float, "TRACES_SAMPLE", 1.0, unit="(share of traces that are kept)", minimum=0, maximum=1)
 
 # --- Logs: JSON, or for people on a terminal; never a title, a body or a name -----------------
 
@@ -526,6 +536,7 @@ LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ENV_FILE.refuse_unknown(variables.asked)
 _log_processors: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    logs.add_trace_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

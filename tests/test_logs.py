@@ -3,15 +3,24 @@
 import io
 import json
 import logging
+import sys
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 from django.conf import settings as shipped
+from django.db import IntegrityError, OperationalError
 from django.test import Client
+from structlog.testing import capture_logs
 
+from notificacao import outages
+from notificacao.database import Outage
 from notificacao.models import Role
+from notificacao.outages import Repeats
 from semtas.settings import log_format
 from tests.asgi import set_rollout
 from tests.conftest import make_person
+from tests.documents import events
 from tests.producers import System, make_producer, to
 from tests.stamping import stamp_all
 
@@ -81,3 +90,66 @@ def test_what_is_written_for_people_is_one_line_that_names_event_and_facts():
     line = formatter.pop("()")(**formatter).format(logging.makeLogRecord({"msg": "site_up", "name": "semtas"}))
     assert "site_up" in line
     assert not line.startswith("{")
+
+
+def test_the_document_lists_each_event_with_its_level_and_fields():
+    written, told = events.logged(), events.documented()
+    assert len(told) == len(set(told))
+    assert sorted(set(told) ^ written) == []
+
+
+def test_an_event_has_one_meaning_and_so_one_shape():
+    names = [event.name for event in events.logged()]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_no_notification_makes_a_line_of_its_own():
+    """At info or above nothing names one; what comes in masses is told once a minute."""
+    shown = [event for event in events.logged() if event.level != "debug"]
+    assert [
+        event for event in shown if event.fields & {"notification", "public_id", "seq", "event_id", "channel"}
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["logger.info(name, rows=1)", "logger.info('sent %s', 1)", "logger.info('sent', **why)", "logger.log(20, 'x')"],
+)
+def test_an_event_that_cannot_be_read_is_refused(line):
+    with pytest.raises(AssertionError):
+        list(events.events_in(line))
+
+
+def test_a_line_within_a_trace_has_its_id(monkeypatch, written):
+    """The library itself comes with the setting that turns traces on; here one span is open."""
+    span = SimpleNamespace(is_valid=True, trace_id=0xABC, span_id=0xD)
+    current = SimpleNamespace(get_span_context=lambda: span)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", SimpleNamespace(get_current_span=lambda: current))
+    logging.getLogger("semtas").warning("within")
+    span.is_valid = False
+    logging.getLogger("semtas").warning("without")
+    within, without = (json.loads(line) for line in written.getvalue().splitlines())
+    assert within["trace_id"] == "0" * 29 + "abc"
+    assert "trace_id" not in without
+
+
+def test_what_comes_again_and_again_is_told_at_once_and_then_once_a_minute_with_its_number():
+    moment = 0.0
+    repeats = Repeats(lambda: moment)
+    assert [repeats.due("a"), repeats.due("a"), repeats.due("b")] == [1, 0, 1]
+    moment = outages.TOLD_EVERY
+    assert [repeats.due("a"), repeats.due("a")] == [2, 0]
+
+
+def test_the_database_goes_away_and_comes_back_in_one_line_each():
+    outage = Outage()
+    away = OperationalError("no route")
+    away.__cause__ = psycopg.OperationalError("no route")
+    with capture_logs() as lines:
+        outage.answered()
+        outage.failed(IntegrityError("somebody else was faster"))
+        for _ in range(3):
+            outage.failed(away)
+        outage.answered()
+        outage.answered()
+    assert [line["event"] for line in lines] == ["database_away", "database_back"]

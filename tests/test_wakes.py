@@ -10,6 +10,7 @@ from django.db import transaction
 
 from notificacao import wakes
 from notificacao.wakes import Doorbell
+from tests.scraped import scrape
 from tests.waiting import eventually
 
 SOON = 0.01  # seconds, where nothing is expected
@@ -288,12 +289,17 @@ async def test_only_what_is_listened_to_is_received(carrying):
 async def test_the_relay_tells_when_a_wake_went_out_and_came_back(layer, monkeypatch):
     monkeypatch.setattr(wakes, "PULSE_EVERY", 0.01)
     assert wakes.age() is None
+    came_back = (await asyncio.to_thread(scrape))("wake_seconds_count")
     task = asyncio.create_task(wakes.relay_and_listen(["test"]))
     await eventually(lambda: wakes.age() is not None)
+    assert (await asyncio.to_thread(scrape))("wake_seconds_count") > came_back
+    assert (await asyncio.to_thread(scrape))("redis_up") == 1
     layer.fails = True
     await eventually(lambda: wakes.age() > 0.5)
+    assert (await asyncio.to_thread(scrape))("redis_up") == 0
     layer.fails = False
     await eventually(lambda: wakes.age() < 0.5)
+    assert (await asyncio.to_thread(scrape))("redis_up") == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -8,6 +8,7 @@ from notificacao.admin import (  # noqa: F401
     breaker,
     cost,
     groups,
+    home,
     notification,
     own_password,
     people,
@@ -15,6 +16,8 @@ from notificacao.admin import (  # noqa: F401
     producer,
     rollout,
     rollout_plan,
+    runbook,
+    slo,
 )
 from notificacao.conf import conf
 from notificacao.login import throttled
@@ -29,3 +32,6 @@ admin.site.site_title = "SEMTAS"
 admin.site.index_title = "Administração"
 admin.site.login = throttled(admin.site.login)
 admin.site.password_change = own_password.change
+admin.site.index_template = "admin/home/index.html"
+admin.site.index = home.above(admin.site)
+admin.site.get_urls = lambda: [*runbook.urls(admin.site), *admin.site.__class__.get_urls(admin.site)]

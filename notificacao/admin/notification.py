@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from notificacao import audiences, audit, idempotency, staff_scope
-from notificacao.admin import compose
+from notificacao.admin import compose, why
 from notificacao.admin import reach as reach_page
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
@@ -295,8 +295,13 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
         return [
             path("<int:pk>/send-again/", view, name="notificacao_notification_send_again"),
             path("<int:pk>/reach/", self.admin_site.admin_view(self.reach_view), name="notificacao_notification_reach"),
+            path("why/", self.admin_site.admin_view(self.why_view), name="notificacao_notification_why"),
             *super().get_urls(),
         ]
+
+    @method_decorator(never_cache)
+    def why_view(self, request) -> HttpResponse:
+        return why.ask(self, request)
 
     @method_decorator(never_cache)
     def reach_view(self, request, pk: int) -> HttpResponse:

@@ -61,8 +61,10 @@ class TokenView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Record a refusal before it is answered; every refusal comes through here."""
         if isinstance(exc, exceptions.APIException):
+            code = str(exc.get_codes())
+            metrics.TOKENS_REFUSED.labels(code if code in metrics.TOKEN_REFUSALS else "other").inc()
             who = getattr(self.request.user, "public_id", "")
-            _denials.record(who=who, ip=audit.address_of(self.request), reason=str(exc.get_codes()))
+            _denials.record(who=who, ip=audit.address_of(self.request), reason=code)
         return super().handle_exception(exc)
 
 

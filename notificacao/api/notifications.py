@@ -12,7 +12,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from notificacao import eventlog, reading
+from notificacao import eventlog, metrics, reading
 from notificacao.api import shapes
 from notificacao.api.problems import NOT_FOUND, Problem
 from notificacao.eventlog import Cursor, InvalidCursor, ResyncNeeded
@@ -85,6 +85,7 @@ def _catch_up(request: Request, reader: Reader) -> Response:
         page = eventlog.read_after(_cursor(request.query_params["after"]), channels, _limit(request))
     except ResyncNeeded as resync:
         raise _resync(resync) from None
+    metrics.CATCH_UPS.inc()
     return Response(
         {
             "results": _as_json(reader, page.rows),
@@ -106,6 +107,7 @@ def _as_json(reader: Reader, rows) -> list[dict]:
 
 
 def _resync(resync: ResyncNeeded) -> Problem:
+    metrics.RESYNCS.labels(resync.reason).inc()
     detail = _("O registro não responde a partir deste cursor: recarregue a caixa de entrada.")
     return Problem(410, "resync", detail, position=str(resync.position))
 

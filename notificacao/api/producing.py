@@ -12,13 +12,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_api_key.permissions import KeyParser
 
-from notificacao import audit, idempotency, rates
+from notificacao import audit, idempotency, metrics, rates
 from notificacao.api import examples, notifications, shapes
 from notificacao.api.parsing import BulkJSONParser
 from notificacao.api.problems import Problem
 from notificacao.api.throttling import ProducerThrottle
 from notificacao.conf import conf
 from notificacao.content import InvalidNotification
+from notificacao.database import is_busy
 from notificacao.denials import Denials
 from notificacao.models import AuditEvent, Producer, ProducerKey
 from notificacao.producing import api_keys, sending
@@ -87,6 +88,16 @@ class NotificationsView(APIView):
             self.keeps_refusals = True
         return super().initialize_request(request, *args, **kwargs)
 
+    def dispatch(self, request, *args, **kwargs):
+        """Answer, and count the answers to other systems; those that a middleware makes of an error too."""
+        try:
+            response = super().dispatch(request, *args, **kwargs)
+        except Exception as error:
+            _count(request, 503 if is_busy(error) else 500)
+            raise
+        _count(request, response.status_code)
+        return response
+
     @notifications.described
     def get(self, request: Request) -> Response:
         """With `after`: what lies after that cursor, ascending. Without: the inbox, newest first, each event once."""
@@ -127,6 +138,13 @@ class NotificationsView(APIView):
         if self.keeps_refusals and isinstance(exc, APIException) and isinstance(self.request.auth, ProducerKey):
             _denials.record(who=self.request.user.who, ip=audit.address_of(self.request), reason=_code_of(exc))
         return super().handle_exception(exc)
+
+
+def _count(request, status: int) -> None:
+    """Count one answer to another system."""
+    if request.method == "POST":
+        known = str(status) in metrics.PRODUCER_STATUSES
+        metrics.PRODUCER_ANSWERS.labels(str(status) if known else "other").inc()
 
 
 def _send(request: Request, asked: list[Any]) -> tuple[list[dict], bool]:

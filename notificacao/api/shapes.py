@@ -106,6 +106,22 @@ class ActiveChannels(_Shape):
     more: bool
 
 
+class Step(_Shape):
+    """Say one thing that is on record, in pt-BR."""
+
+    at: Moment
+    text: str
+
+
+class Why(_Shape):
+    """Say why a person received a notification or did not; all but the code is in pt-BR."""
+
+    code: str
+    sentence: str
+    advice: str
+    timeline: list[Step]
+
+
 class InboxNotification(WireNotification):
     """Carry a notification with this person's reading state."""
 

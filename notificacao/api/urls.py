@@ -3,7 +3,7 @@
 from csp.decorators import csp_update
 from django.urls import path
 
-from notificacao.api import ably, document, notifications, producing, receipts, rollout, session, stream
+from notificacao.api import ably, document, notifications, producing, receipts, rollout, session, stream, why
 
 # Swagger's stylesheet draws its arrows from data: URLs. It needs nothing else beyond the policy of every page.
 docs = csp_update({"img-src": ["'self'", "data:"]})(document.Page.as_view())
@@ -22,6 +22,7 @@ urlpatterns = [
     path("notifications/<uuid:public_id>/archive/", notifications.archive, name="archive"),
     path("notifications/<uuid:public_id>/unarchive/", notifications.unarchive, name="unarchive"),
     path("notifications/<uuid:public_id>/acknowledge/", notifications.acknowledge, name="acknowledge"),
+    path("notifications/<uuid:public_id>/why/", why.why, name="why"),
     path("receipts/", receipts.receipts, name="receipts"),
     path("rollout/", rollout.rollout, name="rollout"),
     path("schema/", document.Schema.as_view(), name="schema"),

@@ -92,7 +92,7 @@ def _act(row: CostGovernor, advice: Advice) -> None:
     reason = str(after.label)
     audit.record(AuditEvent.Action.COST_GOVERNED, who=WHO, reason=reason, ip=None, mode=row.mode, **levels, **figures)
     wakes.after_commit(wakes.DISPATCHER)
-    logger.warning("cost_governed", mode=row.mode, **levels, **figures)
+    logger.warning("cost_governed", mode=row.mode, from_level=int(before), to_level=int(after))
 
 
 def _reason(mode: str, figures: dict[str, str]) -> str:

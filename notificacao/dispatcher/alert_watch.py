@@ -70,8 +70,6 @@ class AlertWatch:
         if self._looked_slowly_at is not None:
             self._looked_slowly_at = None
             self._since.clear()
-            for name in alerts.DEFINITIONS:
-                metrics.OPEN_ALERTS.labels(name).set(0)
 
     def _look(self) -> None:
         """Say what holds, then close what nobody says any more, in this order: before the lead nobody looked."""

@@ -12,7 +12,7 @@ from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.breaker import CLOSED, Breaker, Reason
+from notificacao.dispatcher.breaker import CLOSED, OPEN, Breaker, Reason
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState
 from notificacao.rollout import BREAKER, Rollout
@@ -55,6 +55,7 @@ class BreakerMonitor:
         self._silent = silent
         self._probing: asyncio.Task | None = None
         self._asked = asyncio.Event()
+        self._told = ""  # the state, open or closed, that was logged last
 
     async def knows_ably(self) -> None:
         """Wait for the answer to the first probe, a second at most: a new leader has not asked Ably yet."""
@@ -69,7 +70,22 @@ class BreakerMonitor:
             self.stop()
             self._probing = asyncio.create_task(self._probe(), name="probe")
             await asyncio.wait([self._probing], timeout=0.1)  # seconds: a quick answer need not be shown as half-open
-        await self._thread.run(_store, term, self._breaker.state, self._breaker.reason)
+        state, reason = self._breaker.state, self._breaker.reason
+        before = await self._thread.run(_store, term, state, reason)
+        self._tell(before, state, reason, forced=bool(rollout.forced))
+
+    def _tell(self, before: str, state: str, reason: Reason, *, forced: bool) -> None:
+        """Log that the breaker opened or closed, once each; `before` is the row's state until now.
+
+        That it is half open for a moment, and opens again, belongs to the same outage.
+        """
+        if state not in (CLOSED, OPEN):
+            return
+        told, self._told = self._told or before, state
+        if state == OPEN and told == CLOSED:
+            logger.warning("breaker_opened", reason=reason.log, forced=forced)
+        elif state == CLOSED and told != CLOSED:
+            logger.info("breaker_closed", forced=forced)
 
     def stop(self) -> None:
         """Cancel the probe that is under way."""
@@ -109,13 +125,17 @@ class BreakerMonitor:
             self._breaker.slow(Reason(f"uma sondagem do Ably levou {took:.1f} s", f"a probe took {took:.1f} s"))
 
 
-def _store(term: int, state: str, reason: Reason) -> None:
-    """Write the breaker's state and its reason for staff to its row, where they differ. Raises LeadLost."""
+def _store(term: int, state: str, reason: Reason) -> str:
+    """Write the breaker's state and its reason for staff to its row, where they differ; return the state before.
+
+    Raises LeadLost.
+    """
     told = reason.staff[:300]
     row, _ = BreakerState.objects.get_or_create(pk=BREAKER)
-    changed = row.state != state
+    before = row.state
+    changed = before != state
     if not changed and row.reason == told:
-        return
+        return before
     with transaction.atomic():
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
@@ -124,5 +144,5 @@ def _store(term: int, state: str, reason: Reason) -> None:
         row.save(update_fields=["state", "reason", "changed_at"])
     metrics.BREAKER.state(row.in_force)
     if changed:
-        logger.info("breaker_changed", state=state, reason=reason.log, forced=row.forced)
         wakes.wake(wakes.HUBS)
+    return before

@@ -44,6 +44,7 @@ class Canary:
         self._thread = thread
         self._term = term
         self._missed = 0
+        self._cannot_sing = False  # and it was told
 
     @property
     def silent(self) -> bool:
@@ -105,19 +106,23 @@ class Canary:
         await self._thread.run(_record, term, 1_000 * seconds, "")
         metrics.CANARY.labels("heard").inc()
         metrics.CANARY_SECONDS.observe(seconds)
-        if self._missed:
+        metrics.CANARY_HEARD.set_to_current_time()
+        if self._missed or self._cannot_sing:
             logger.info("canary_sings_again", missed=self._missed)
-        self._missed = 0
+        self._missed, self._cannot_sing = 0, False
 
     async def _failed(self, term: int, error: TransportError) -> None:
         """Record a missed probe, and open the breaker where too many were missed in a row. Raises LeadLost."""
         if error.permanent and not isinstance(error, CredentialsRejected):
-            logger.error("canary_cannot_sing", error=str(error))  # a key that may not do this tells nothing of Ably
+            if not self._cannot_sing:  # a key that may not do this tells nothing of Ably
+                logger.error("canary_cannot_sing", error=str(error))
+            self._cannot_sing = True
             return
         await self._thread.run(_record, term, None, error.told)
         metrics.CANARY.labels("missed").inc()
         self._missed += 1
-        logger.warning("canary_missed", missed=self._missed, error=str(error))
+        if self._missed == 1:
+            logger.warning("canary_missed", error=str(error))
         if self.silent and self._breaker.state == CLOSED:
             self._breaker.trip(
                 Reason(

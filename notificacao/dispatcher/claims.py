@@ -1,7 +1,7 @@
 """Claim rows to be published under a lease, and settle them only while that lease still holds them."""
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
@@ -36,7 +36,8 @@ def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str
     if busy:
         free = free.exclude(channel__in=busy)
     found = list(free.order_by("seq").values_list("pk", "attempts")[: min(room, BATCH)])
-    _park(free.filter(pk__in=[pk for pk, attempts in found if attempts >= ATTEMPTS]))
+    if worn_out := [pk for pk, attempts in found if attempts >= ATTEMPTS]:
+        _park(free.filter(pk__in=worn_out))
     pks = [pk for pk, attempts in found if attempts < ATTEMPTS]
     if not pks:
         return "", []
@@ -52,14 +53,10 @@ def _park(worn_out: QuerySet[Notification]) -> None:
 
     A row that brings down its dispatcher must not bring down the next one for ever.
     """
-    parked = worn_out.update(
-        dispatch_state=DispatchState.FAILED,
-        error=f"retirada {ATTEMPTS} vezes, sem desfecho",
-        settled_at=Now(),
-        lease="",
-        lease_until=None,
-    )
-    metrics.SETTLED.labels(DispatchState.FAILED).inc(parked)
+    outcome = Outcome(DispatchState.FAILED, f"retirada {ATTEMPTS} vezes, sem desfecho")
+    with transaction.atomic():
+        parked = _write(worn_out, outcome)
+    _count(outcome, parked)
 
 
 def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
@@ -71,24 +68,35 @@ def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
             alike[lease, outcome].append(pk)
     with transaction.atomic():
         written = [(outcome, _settle(lease, outcome, pks, billed)) for (lease, outcome), pks in alike.items()]
-    for outcome, rows in written:
-        metrics.SETTLED.labels(outcome.state).inc(rows)
-    return sum(rows for _, rows in written)
+    for outcome, kinds in written:
+        _count(outcome, kinds)
+    return sum(kinds.total() for _, kinds in written)
 
 
-def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, int]) -> int:
-    """Write one outcome to those rows of `pks` that `lease` still holds; return how many they are.
+def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, int]) -> Counter[str]:
+    """Write one outcome to those rows of `pks` that `lease` still holds; return as `_write` does.
 
     What Ably bills for them, `{pk: messages}`, or would have billed, is metered with it.
     """
-    mine = Notification.objects.filter(pk__in=pks, lease=lease)
-    if outcome in (PUBLISHED, OVER_BUDGET):
-        held = mine.select_for_update(no_key=True).values_list("pk", "channel", "priority")
+    return _write(Notification.objects.filter(pk__in=pks, lease=lease), outcome, billed)
+
+
+def _write(rows: QuerySet[Notification], outcome: Outcome, billed: Mapping[int, int] | None = None) -> Counter[str]:
+    """Write one outcome to `rows`, which stay locked meanwhile; return how many of each kind of channel they are."""
+    held = list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk", "channel", "priority"))
+    if billed is not None and outcome in (PUBLISHED, OVER_BUDGET):
         sent = [Sent(channel, priority, billed[pk] or 1) for pk, channel, priority in held]
         cost.meter_messages(sent, moved=outcome == OVER_BUDGET)
-    return mine.update(
+    Notification.objects.filter(pk__in=[pk for pk, *_ in held]).update(
         dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
     )
+    return Counter(audiences.kind_of(channel) for _, channel, _ in held)
+
+
+def _count(outcome: Outcome, kinds: Counter[str]) -> None:
+    """Add rows that were settled, by kind of channel, to the metrics."""
+    for kind, rows in kinds.items():
+        metrics.SETTLED.labels(outcome.state, kind).inc(rows)
 
 
 def send_again(pks: Iterable[int]) -> int:

@@ -11,6 +11,7 @@ from notificacao import cost, metrics
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
+from notificacao.models import CostGovernor
 
 EVERY = 60.0  # seconds between two rounds
 _LOOK_EVERY = 1.0  # seconds between two looks at who leads
@@ -39,16 +40,10 @@ class CostSchedule:
         """Do one round where it is due; while another dispatcher leads, tell nothing. Raises LeadLost."""
         term, now = self._term(), self._clock()
         if term is None:
-            self.forget()
             self._due = -math.inf
         elif now >= self._due:
             self._due = now + EVERY
             _tell(await self._thread.run(_look, term))
-
-    def forget(self) -> None:
-        """Take back the figures that a leader tells."""
-        metrics.ABLY_COST.clear()
-        metrics.COST_GOVERNOR_LEVEL.clear()
 
 
 def _look(term: int) -> cost.Advice:
@@ -78,5 +73,5 @@ def _tell(advice: cost.Advice) -> None:
     figures = {"month": month.spent, "forecast": month.forecast.expected, "budget": month.budget}
     for what, amount in figures.items():
         metrics.ABLY_COST.labels(what).set(float(amount))
-    metrics.COST_GOVERNOR_LEVEL.clear()
-    metrics.COST_GOVERNOR_LEVEL.labels(advice.row.mode).set(advice.level)
+    for mode in CostGovernor.Mode.values:
+        metrics.COST_GOVERNOR_LEVEL.labels(mode).set(advice.level if mode == advice.row.mode else 0)

@@ -36,6 +36,7 @@ class GuardSchedule:
         passed = 0.0 if self._looked_at is None else now - self._looked_at
         self._looked_at = now
         await self._thread.run(_look, term, passed)
+        metrics.GUARD_LOOKED.set_to_current_time()
 
     def close(self) -> None:
         """Stop the guard's database thread."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 import uuid
 from dataclasses import replace
@@ -9,10 +10,10 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, cost, database, metrics, retention, rollout, wakes
+from notificacao import audit_chain, cost, database, history, metrics, retention, rollout, wakes
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread
-from notificacao.dispatcher import changes, lease
+from notificacao.database import DatabaseThread, is_away
+from notificacao.dispatcher import ages, changes, figures_round, lease
 from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
@@ -24,6 +25,7 @@ from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
 from notificacao.epoch import LogResetDetector
+from notificacao.outages import Repeats
 from notificacao.rounds import Rounds
 from notificacao.transports import Transport
 
@@ -32,6 +34,8 @@ logger = structlog.get_logger(__name__)
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; staff are promised that Ably is off within one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
+_MEASURE_EVERY = 1.0  # seconds
+_ENDS_OF_KEYS_EVERY = 60.0  # seconds
 _RETAIN_EVERY = 600.0  # seconds
 _LINK_EVERY = 5.0  # seconds
 _RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
@@ -55,6 +59,8 @@ class Dispatcher:
         self._stamping_rounds = Rounds()
         self._placed = False  # whether the first answer about the lease has come
         self._reset_detector = LogResetDetector()
+        self._ends_shown_at = -math.inf  # monotonic seconds
+        self._faults = Repeats()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
         self._retaining = DatabaseThread("retention", database.HEAVY)
@@ -65,6 +71,7 @@ class Dispatcher:
             self._canary = canary = Canary(transport, breaker, self._dispatching, self._term_to_probe_in)
             self._watch = BreakerMonitor(transport, breaker, self._dispatching, lambda: canary.silent)
         self._rollout: tuple[float, rollout.Rollout] | None = None
+        self._noted: tuple | None = None  # the term and the rollout that were kept last
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
         self._alerts = AlertWatch(self._retaining, lambda: self.leads, cost.month)
@@ -96,9 +103,11 @@ class Dispatcher:
                     self._settle,
                     self._watch_ably,
                     self._watch_departures,
+                    self._measure,
                     self._probe_ably,
                     self._retain,
                     self._link_audit,
+                    self._write_figures,
                     self._revoker.work_off,
                     self._guard.watch,
                     self._alerts.watch,
@@ -110,6 +119,7 @@ class Dispatcher:
 
     async def _give_back(self) -> None:
         """Stop publishing, release the lease, and close transport and threads."""
+        metrics.LEAD.lose(self)
         await self._stop_publishing()
         with contextlib.suppress(DatabaseError, InterfaceError):
             await self._stamping.run(lease.release, self._holder)
@@ -130,15 +140,21 @@ class Dispatcher:
             try:
                 await work()
             except LeadLost as lost:
-                logger.warning("dispatcher_lost_the_lead", reason=str(lost))
-                self._term = None
-                await self._stop_publishing()
+                await self._lose_the_lead(str(lost))
             except Exception as error:
-                logger.exception("dispatcher_fault", task=work.__name__, error=str(error))
+                if not is_away(error) and (times := self._faults.due(work.__name__, type(error).__name__)):
+                    logger.exception("dispatcher_fault", task=work.__name__, error=str(error), times=times)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
+    async def _lose_the_lead(self, reason: str) -> None:
+        """Lead no more, and stop publishing; several tasks may find out, one of them tells."""
+        if self.leads:
+            logger.warning("dispatcher_lost_the_lead", term=self._term, reason=reason)
+        self._term = None
+        metrics.LEAD.lose(self)
+        await self._stop_publishing()
+
     async def _stop_publishing(self) -> None:
-        self._cost.forget()
         if self._watch is not None:
             self._watch.stop()
         await self._publishing.stop()
@@ -149,10 +165,16 @@ class Dispatcher:
         term = await self._stamping.run(lease.hold, self._holder, self._term)
         self._leads_until = asked_at + lease.LENGTH.total_seconds()
         if term is None and self.leads:
-            await self._stop_publishing()
+            await self._lose_the_lead("another holds the lease")
         await self._stamping.run(self._reset_detector.look, term is not None)
+        if term is not None:
+            metrics.LEAD.hold(self, self._leads_until)
         if term != self._term or not self._placed:
-            logger.info("dispatcher_leads" if term else "dispatcher_follows", term=term)
+            if term is not None:
+                metrics.LEAD_CHANGES.inc()
+                logger.info("dispatcher_leads", term=term)
+            elif not self._placed:
+                logger.info("dispatcher_follows")
             self._placed, self._term = True, term
             wakes.ring(wakes.DISPATCHER)
         self._leading_rounds.succeeded()
@@ -182,6 +204,8 @@ class Dispatcher:
             stamped, more, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
             self._stamping_rounds.succeeded()
             self._orchestrator.note_keys(renewed)
+            if renewed:
+                logger.info("channel_keys_renewed", channels=len(renewed))
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
@@ -233,6 +257,11 @@ class Dispatcher:
         while self._term is not None and await self._retaining.run(audit_chain.link) > 0:
             await asyncio.sleep(_RETAIN_PAUSE)
 
+    async def _write_figures(self) -> None:
+        """Write the figures of the last minute, soon after each begins. Raises LeadLost."""
+        pause = _LINK_EVERY if self._term is None else await self._retaining.run(figures_round.write_down, self._term)
+        await asyncio.sleep(pause)
+
     async def _read_rollout(self) -> rollout.Rollout:
         """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""
         known = self._fresh_rollout()
@@ -259,12 +288,29 @@ class Dispatcher:
         metrics.BREAKER.state(now.breaker)
         if self._watch is not None and self._term is not None:
             await self._watch.look(self._term, now)
+        if self._term is not None and self._noted != (self._term, now.key, now.breaker):
+            await self._dispatching.run(history.note_rollout, now)
+            self._noted = self._term, now.key, now.breaker
         await asyncio.sleep(_WATCH_EVERY)
 
     async def _watch_departures(self) -> None:
-        """Report a standstill; it waits for no thread and no network, since these may be the reason."""
+        """Report a standstill; it waits for no thread and no network, since these may be the reason.
+
+        Where it is not certain to lead, what it showed as the leader is no longer so.
+        """
         self._orchestrator.report_standstill()
+        if not self._may_publish():
+            metrics.LEAD.lose(self)
         await asyncio.sleep(_WATCH_EVERY)
+
+    async def _measure(self) -> None:
+        """Show how long rows wait, and once a minute when keys end, while this dispatcher leads."""
+        if self._may_publish():
+            await self._retaining.run(ages.measure)
+            if time.monotonic() - self._ends_shown_at > _ENDS_OF_KEYS_EVERY:
+                await self._retaining.run(ages.show_ends_of_keys)
+                self._ends_shown_at = time.monotonic()
+        await asyncio.sleep(_MEASURE_EVERY)
 
     async def _probe_ably(self) -> None:
         """Run the canary; without a transport wait for ever."""

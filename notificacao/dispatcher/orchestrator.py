@@ -15,12 +15,13 @@ import structlog
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from notificacao import alerts, audiences, cost, metrics
+from notificacao import alerts, audiences, cost, metrics, tracing
 from notificacao.conf import conf
 from notificacao.database import clock
 from notificacao.dispatcher.breaker import CLOSED, Breaker
 from notificacao.dispatcher.sender import Check, Sender
 from notificacao.models import Channel, DispatchState, LogHead, Notification
+from notificacao.outages import Repeats
 from notificacao.rollout import Rollout
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
@@ -83,6 +84,7 @@ class NotificationOrchestrator:
         self._sender = Sender(transport, breaker, self._look) if transport is not None else None
         # {channel: (key epoch, when it was noted)} of keys renewed within the longest claim, in that order
         self._key_epochs: dict[str, tuple[int, float]] = {}
+        self._told = Repeats()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # kept while a row waits
 
     async def send(self, envelope: Envelope) -> Outcome | None:
@@ -91,19 +93,22 @@ class NotificationOrchestrator:
         The rows of a channel are published in the order of the calls.
         """
         turn = self._turns.setdefault(envelope.row.channel, asyncio.Lock())
-        async with turn:
-            outcome = await self._send(envelope)
-        if outcome is not None and outcome.fallback:
-            metrics.FALLBACKS.labels(outcome.fallback).inc()
-        if outcome is not None and outcome.fallback and outcome != OVER_BUDGET:  # the governor's act was logged, once
-            logger.warning(
-                "fallback",
-                notification=str(envelope.row.public_id),
-                seq=envelope.row.seq,
-                reason=outcome.fallback,
-                error=outcome.logged,
-            )
+        with tracing.span("publish", envelope.row.traceparent) as span:
+            envelope.traceparent = tracing.current()
+            async with turn:
+                outcome = await self._send(envelope)
+            if outcome is not None:
+                span.set(seq=envelope.row.seq, outcome=outcome.state.value, fallback=outcome.fallback or None)
+                self._tell_of_fallback(outcome)
         return outcome
+
+    def _tell_of_fallback(self, outcome: Outcome) -> None:
+        """Count and log a row that Ably was to carry and SSE carries."""
+        if outcome.fallback:
+            metrics.FALLBACKS.labels(outcome.fallback).inc()
+            # What the governor moves it has logged itself, once.
+            if outcome != OVER_BUDGET and (rows := self._told.due(outcome.fallback)):
+                logger.warning("fallback", reason=outcome.fallback, error=outcome.logged, rows=rows)
 
     def note_keys(self, renewed: Mapping[str, int]) -> None:
         """Encrypt with these keys, `{channel: key epoch}`, whatever leaves from here on, also what is retried or waits.

@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 
 import structlog
 
-from notificacao import wakes
+from notificacao import tracing, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import claims, orchestrator
 from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, NotificationOrchestrator, Outcome
+from notificacao.outages import Repeats
 from notificacao.rollout import Rollout
 from notificacao.transports import Envelope
 
@@ -39,6 +40,7 @@ class Publishing:
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._left_something = False
+        self._told = Repeats()
         self.claimable = asyncio.Event()
 
     async def take(self, term: int, rollout: Rollout) -> bool:
@@ -72,7 +74,8 @@ class Publishing:
             if outcome is not None:
                 self._settle_soon(held, {row.pk: outcome})
         except Exception as error:  # it stays claimed, and is taken again when its lease is over
-            logger.exception("publish_fault", notification=str(row.public_id), error=str(error))
+            if rows := self._told.due(type(error).__name__):
+                logger.exception("publish_fault", error=str(error), rows=rows)
 
     def _make_room(self, task: asyncio.Task) -> None:
         """Forget the row, however its task ended: one that is cancelled at once never had a first step."""
@@ -122,7 +125,12 @@ def _claim(term: int, room: int, busy: list[str], rollout: Rollout) -> tuple[str
 
     The lease is blank where nothing was claimed.
     """
+    began = time.time_ns()
     held, rows = claims.claim(term, room, busy)
     if not rows:
         return "", [], {}
-    return held, *orchestrator.route(rows, rollout)
+    envelopes, outcomes = orchestrator.route(rows, rollout)
+    for row in rows:
+        outcome = outcomes[row.pk].state.value if row.pk in outcomes else None
+        tracing.note("claim", row.traceparent, began, seq=row.seq, attempts=row.attempts, outcome=outcome)
+    return held, envelopes, outcomes

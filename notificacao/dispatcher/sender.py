@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from functools import partial
 
 import structlog
 
-from notificacao import metrics
+from notificacao import metrics, tracing
 from notificacao.conf import conf
 from notificacao.dispatcher.breaker import Breaker, Reason
 from notificacao.dispatcher.pace import Pace
@@ -52,7 +53,9 @@ class Sender:
             self._moved_at = time.monotonic()
         self._waiting.append((envelope, turn))
         if self._departures is None or self._departures.done():
-            self._departures = asyncio.create_task(self._depart_until_empty(), name="departures")
+            # A context of its own: what it logs belongs to no row, and not to the one that happened to start it.
+            departing = asyncio.create_task(self._depart_until_empty(), name="departures", context=Context())
+            self._departures = departing
         await turn
 
     def stop(self) -> None:
@@ -72,6 +75,8 @@ class Sender:
         seconds = time.monotonic() - self._moved_at if self._waiting else 0.0
         metrics.PUBLISH_STANDSTILL_SECONDS.set(seconds)
         stood_still, self._stands_still = self._stands_still, seconds > conf.ABLY_PUBLISH_TIMEOUT + _STANDSTILL
+        if stood_still and not self._stands_still:
+            logger.info("publishing_moves_again")
         if self._stands_still and not stood_still:
             rows = len(self._waiting)
             logger.error("publishing_stands_still", rows=rows, seconds=round(seconds, 1), requests=len(self._requests))
@@ -150,7 +155,7 @@ class Sender:
 
     async def _request(self, batch: list[Turn]) -> None:
         """Publish one batch, and report the outcome to breaker, pace and callers."""
-        departed = self._pace.departed()
+        departed, began = self._pace.departed(), time.time_ns()
         slow = asyncio.create_task(self._lose_patience(), name="patience")
         try:
             with metrics.PUBLISH_SECONDS.time():
@@ -160,7 +165,9 @@ class Sender:
         finally:
             in_time = slow.cancel()
         self._judge(faults, departed, in_time)
-        for (_, turn), fault in zip(batch, faults, strict=True):
+        for (envelope, turn), fault in zip(batch, faults, strict=True):
+            outcome = "refused" if fault else "taken"
+            tracing.note("ably", envelope.traceparent, began, rows=len(batch), outcome=outcome)
             _tell(turn, fault)
 
     async def _lose_patience(self) -> None:

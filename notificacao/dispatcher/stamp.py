@@ -3,11 +3,13 @@
 Ids are given before commits and seqs after them, under one lock: a reader that sees seq n sees all up to n.
 """
 
+import time
+from collections import Counter
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from notificacao import metrics
+from notificacao import audiences, metrics, tracing
 from notificacao.database import NOW, at_once
 from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
@@ -18,7 +20,8 @@ ROWS, CHANNELS, HEAD, LEASE = (model._meta.db_table for model in (Notification, 
 # A stamper that is frozen in its transaction would hold the lock for as long as it sleeps: PostgreSQL ends its session,
 # before a standby would miss the three seconds within which it is to take over.
 _LIMITS = "SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL lock_timeout = '2s'"
-Row = tuple[int, str, int | None, float]  # pk, channel, head of the channel, seconds since the creation
+# pk, channel, head of the channel, seconds since the creation, traceparent
+Row = tuple[int, str, int | None, float, str | None]
 
 
 class Words(NamedTuple):
@@ -50,7 +53,7 @@ _WORDS = {
 
 
 _WAITING = f"""
-    SELECT id, channel, (SELECT head FROM {CHANNELS} WHERE name = channel), {{waited}}
+    SELECT id, channel, (SELECT head FROM {CHANNELS} WHERE name = channel), {{waited}}, traceparent
     FROM {ROWS} WHERE seq IS NULL ORDER BY id LIMIT {{limit}} {{lock_or_skip}}
 """
 
@@ -69,17 +72,21 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     reset_detector = reset_detector or LogResetDetector()
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
         return 0
+    began = time.time_ns()
     with transaction.atomic():
         head, rows = lock_and_look(term, _WAITING.format(limit=BATCH, **_WORDS[connection.vendor]._asdict()))
         reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)
     reset_detector.saw(Cursor(head.epoch, head.seq + len(rows)))
-    for _, _, _, waited in rows:
+    outcome = DispatchState.SKIPPED.value if skip else None
+    for seq, (_, _, _, waited, traceparent) in enumerate(rows, start=head.seq + 1):
         metrics.STAMP_SECONDS.observe(max(0.0, waited))
+        tracing.note("stamp", traceparent, began, seq=seq, waited_ms=round(1_000 * waited), outcome=outcome)
     metrics.STAMPED.inc(len(rows))
     if skip:
-        metrics.SETTLED.labels(DispatchState.SKIPPED).inc(len(rows))
+        for kind, number in Counter(audiences.kind_of(channel) for _, channel, *_ in rows).items():
+            metrics.SETTLED.labels(DispatchState.SKIPPED, kind).inc(number)
     return len(rows)
 
 
@@ -112,7 +119,7 @@ def _number(rows: list[Row], head: int, skip: bool) -> None:
     """
     last: dict[str, int] = {}
     numbers = []
-    for seq, (pk, channel, channel_head, _) in enumerate(rows, start=head + 1):
+    for seq, (pk, channel, channel_head, *_) in enumerate(rows, start=head + 1):
         numbers.append(f"({pk},{seq},{last.get(channel, channel_head or 0)})")
         last[channel] = seq
     now = NOW[connection.vendor]

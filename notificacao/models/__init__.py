@@ -5,12 +5,14 @@ from notificacao.models.audit import AuditAnchor, AuditEvent, AuditLink
 from notificacao.models.breaker import BreakerState
 from notificacao.models.canary import CanaryProbe
 from notificacao.models.cost import CostGovernor, CostMeter
+from notificacao.models.figures import FigureMinute
+from notificacao.models.history import ConnectionSpan, EndedMembership, RolloutSpan
 from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.opinion import Opinion
 from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
-from notificacao.models.presence import ActiveChannel, WebProcess
+from notificacao.models.presence import ActiveChannel, Connection, WebProcess
 from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
 from notificacao.models.revocation import Revocation
@@ -29,10 +31,14 @@ __all__ = [
     "BreakerState",
     "CanaryProbe",
     "Channel",
+    "Connection",
+    "ConnectionSpan",
     "CostGovernor",
     "CostMeter",
     "DispatchState",
     "DispatcherLease",
+    "EndedMembership",
+    "FigureMinute",
     "KeptAnswer",
     "Kind",
     "LogHead",
@@ -51,6 +57,7 @@ __all__ = [
     "RolloutFlag",
     "RolloutMinute",
     "RolloutPlan",
+    "RolloutSpan",
     "RolloutStage",
     "RolloutTally",
     "StreamChange",

@@ -11,6 +11,7 @@ from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
+from notificacao import tracing
 from notificacao.models.checked import DataField, LineField, LinkField, ProseField
 from notificacao.models.moment import WrittenAtField
 
@@ -92,6 +93,9 @@ class Notification(models.Model):
         db_index=False,
     )
     expires_at = models.DateTimeField("expira em", null=True, blank=True)
+    traceparent = models.CharField(  # noqa: DJ001 – null: not traced, and an older process writes none
+        max_length=55, null=True, default=tracing.current, editable=False
+    )
 
     seq = models.BigIntegerField(unique=True, null=True, editable=False)
     prev_seq = models.BigIntegerField(null=True, editable=False)

@@ -1,5 +1,6 @@
-"""Keep which channels have subscribers: each web process reports its own, and that it is alive."""
+"""Keep which channels have subscribers and who is connected, as each living web process reports of itself."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
@@ -30,3 +31,26 @@ class ActiveChannel(models.Model):
 
     def __str__(self) -> str:
         return self.channel
+
+
+class Connection(models.Model):
+    """Hold the pages that one person has open at one process; gone with the last of them, or with the process.
+
+    `live` and `standby` are pages by lane: those in standby get their notifications by Ably. `browsers` is told in a
+    few words and tells no version: "Firefox no Windows".
+    """
+
+    process = models.ForeignKey(WebProcess, models.CASCADE, related_name="connections")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="connections")
+    live = models.PositiveSmallIntegerField(default=0)
+    standby = models.PositiveSmallIntegerField(default=0)
+    browsers = models.CharField("navegador", max_length=120, blank=True, default="")
+    since = models.DateTimeField("desde", db_default=Now())
+
+    class Meta:
+        verbose_name = "conexão"
+        verbose_name_plural = "quem está conectado"
+        constraints = [models.UniqueConstraint(fields=["process", "person"], name="person_told_once_a_process")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.live} + {self.standby}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from notificacao.database import is_away, may_be_done
 from notificacao.hashing import TooManyLogins
+from notificacao.outages import Repeats
 from notificacao.stream.request import Rejection
 
 RETRY_AFTER = 2  # seconds
@@ -15,13 +16,16 @@ _API = "/api/"
 
 logger = structlog.get_logger(__name__)
 
+_told = Repeats()
+
 
 def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResponse:
     """Return the answer: whether nothing was done, and when to try again. It asks the database for nothing."""
     of_logins = isinstance(error, TooManyLogins)
     seconds = error.retry_after if isinstance(error, TooManyLogins) else RETRY_AFTER
     unknown = error is not None and may_be_done(error)
-    logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, may_be_done=unknown)
+    if times := _told.due("logins" if of_logins else "database"):
+        logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, times=times)
     _ask_nobody(request)
     if request.path.startswith(_API):
         response = _problem(error)

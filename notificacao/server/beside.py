@@ -18,7 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from django.db import connection
 from prometheus_client import make_wsgi_app
 
-from notificacao import metrics
+from notificacao.metrics import door
 from notificacao.server import readiness
 
 _ANSWERS_WITHIN = 5.0  # seconds in which the loop of a living process comes round
@@ -125,7 +125,7 @@ def _application(loop: asyncio.AbstractEventLoop):
             return _json(start_response, {"status": "ok"} if _comes_round(loop) else {"status": "failing"})
         if environ["PATH_INFO"] == "/health/ready":
             return _json(start_response, _readiness())
-        if not metrics.may_be_read_by(environ["REMOTE_ADDR"], environ.get("HTTP_AUTHORIZATION", "")):
+        if not door.may_be_read_by(environ["REMOTE_ADDR"], environ.get("HTTP_AUTHORIZATION", "")):
             start_response("403 Forbidden", [("Content-Length", "0")])
             return []
         return figures(environ, start_response)

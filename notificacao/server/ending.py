@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import structlog
 
-from notificacao import wakes
+from notificacao import tracing, wakes
 
 logger = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ def leave() -> NoReturn:
     That one destroys what libraries hold, and now and then hangs there with nothing of ours left to end.
     """
     wakes.flush()
+    tracing.flush()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

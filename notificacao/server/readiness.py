@@ -16,6 +16,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from notificacao import alerts
 from notificacao.conf import conf
+from notificacao.database import outage
+from notificacao.outages import Repeats
 from notificacao.server.runtime import runtime
 from notificacao.stream import presence_reporter
 from semtas.postgresql import deadline, reserve
@@ -24,6 +26,7 @@ logger = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  # seconds beyond its polls for which a loop may do without a round
 WITHIN = 3.0  # seconds for which a health check waits for a statement
+_told = Repeats()
 _NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told, and takes nobody off the balancer
 
 
@@ -81,7 +84,9 @@ def _database() -> dict[str, bool]:
             checks["database"] = True
             checks["migrations"] = not _missing_migrations()
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("database_does_not_answer", error=type(error).__name__)
+        outage.failed(error)
+    else:
+        outage.answered()
     return checks
 
 
@@ -102,7 +107,7 @@ def _missing_migrations() -> set[tuple[str, str]]:
     missing = {
         key for key, replaced in _migrations().items() if key not in applied and not (replaced and replaced <= applied)
     }
-    if missing:
+    if missing and _told.due("migrations"):
         logger.warning("migrations_are_missing", migrations=sorted(map(".".join, missing)))
     return missing
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import eventlog, wire
+from notificacao import eventlog, metrics, wire
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor, ResyncNeeded
-from notificacao.stream import frames
+from notificacao.outages import Repeats
+from notificacao.stream import frames, written
 from notificacao.stream.asgi_stream import SLOW_AFTER_MS, AsgiStream
 from notificacao.stream.authorisation import Grant, StreamAuthoriser
 from notificacao.stream.hub import Hub
@@ -63,6 +64,7 @@ class StreamApplication:
         self._authoriser = StreamAuthoriser()
         self._replaying = DatabaseThread("replay")
         self._rejected = RejectionRecorder()
+        self._unauthorised = Repeats()
         self._lost = self._gone  # one method object for all streams
 
     def close(self) -> None:
@@ -112,7 +114,8 @@ class StreamApplication:
         )
         _describe(stream, request, admitted)
         try:
-            take_over(stream, [*_HEADERS, *security_headers()], _beginning(admitted.grant))
+            take_over(stream, [*_HEADERS, *security_headers()], beginning := _beginning(admitted.grant))
+            written.note(beginning)
         except OSError:
             self._limits.give_back(request.address)
             return
@@ -157,7 +160,8 @@ class StreamApplication:
         try:
             found = await self._authoriser.grant(session_key)
         except (DatabaseError, InterfaceError):
-            logger.exception("stream_not_authorised")
+            if times := self._unauthorised.due("stream_not_authorised"):
+                logger.exception("stream_not_authorised", times=times)
             raise StreamRejected(NOT_READY) from None
         if found is None:
             raise StreamRejected(NOT_LOGGED_IN)
@@ -185,6 +189,7 @@ class StreamApplication:
             await self._replay(request.cursor or admitted.grant.position, admitted, stream)
             self._hub.feed(stream)
         except ResyncNeeded as resync:
+            metrics.RESYNCS.labels(resync.reason).inc()
             await self._hub.reached(resync.position)
             self._hub.feed(stream, frames.resync(self._hub.position))
         except StreamRejected as rejected:
@@ -201,21 +206,24 @@ class StreamApplication:
         Nothing is buffered meanwhile: the log holds it. Raises ResyncNeeded, and StreamRejected once access has ended.
         """
         replayed = 0
-        while not stream.ended:
-            admitted = await self._still_admitted(admitted, stream, last=cursor == self._hub.position)
-            if cursor == self._hub.position or stream.ended:
-                return
-            grant = admitted.grant
-            missed = self._read_recent(cursor, grant) or await self._read_log(cursor, grant)
-            replayed += len(missed.frames)
-            if replayed > conf.REPLAY_LIMIT:
-                raise ResyncNeeded(self._hub.position)
-            for piece in _pieces(missed.frames):
-                admitted = await self._still_admitted(admitted, stream)
-                if stream.ended:
+        try:
+            while not stream.ended:
+                admitted = await self._still_admitted(admitted, stream, last=cursor == self._hub.position)
+                if cursor == self._hub.position or stream.ended:
                     return
-                await stream.send(piece)
-            cursor = missed.complete_to
+                grant = admitted.grant
+                missed = self._read_recent(cursor, grant) or await self._read_log(cursor, grant)
+                if replayed + len(missed.frames) > conf.REPLAY_LIMIT:
+                    raise ResyncNeeded(self._hub.position, "too_long")
+                for piece in _pieces(missed.frames):
+                    admitted = await self._still_admitted(admitted, stream)
+                    if stream.ended:
+                        return
+                    await stream.send(piece)
+                replayed += len(missed.frames)
+                cursor = missed.complete_to
+        finally:
+            metrics.REPLAY_ROWS.observe(replayed)
 
     async def _still_admitted(self, admitted: Admitted, stream: Stream, *, last: bool = False) -> Admitted:
         """Return `admitted`, or a newer one where access changed, or before the `last` step of a long replay.
@@ -254,6 +262,7 @@ class StreamApplication:
 def _describe(stream: Stream, request: StreamRequest, admitted: Admitted) -> None:
     """Note on `stream` what is known of its page and its login."""
     stream.address, stream.can_verify = request.address, request.can_verify
+    stream.browser_name = request.browser_name
     stream.login_ends_at = admitted.login_ends_at
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from notificacao.stream import frames
+from notificacao.stream import frames, written
 from notificacao.stream.subscribers import Lane, Stream
 
 GRACE = 5.0  # seconds until the connection is cut, so that the goodbye can be read
@@ -28,22 +28,24 @@ class AsgiStream(Stream):
         self._limit = limit
         self._within: asyncio.Timeout | None = None  # while the server has something that it has not sent
 
-    def write(self, data: bytes) -> None:
-        """Queue `data`, or end the stream where more than `limit` bytes would be unread."""
+    def put(self, data: bytes) -> bool:
+        """Queue `data`, or end the stream where more than `limit` bytes would be unread; return whether it is."""
         if self.ended or self.replaying:
-            return
+            return False
         if self._buffer and self._size + len(data) > self._limit:  # a client that keeps up may be sent any amount
             self._buffer.clear()
             self.end("slow", after_ms=SLOW_AFTER_MS)
-            return
+            return False
         self._size += len(data)
         self._buffer.append(data)
         self.wanted.set()
+        return True
 
     async def send(self, data: bytes) -> None:
         """Pass `data` to the server, waiting for the socket. Raises OSError where the client is gone or idle."""
         if data:
             await self._pass_on({"type": "http.response.body", "body": data, "more_body": True}, PATIENCE)
+            written.note(data)
 
     async def _pass_on(self, message: dict, within: float | None = None) -> None:
         """Give the server `message`, and wait for the socket; where the stream is ended no longer than GRACE."""
@@ -57,7 +59,8 @@ class AsgiStream(Stream):
         """Queue the goodbye; `pump` ends after it. The first reason stands."""
         if not self.ended:
             self.ended = True
-            self._buffer.append(frames.bye(reason, after_ms))
+            self._buffer.append(goodbye := frames.bye(reason, after_ms))
+            written.note(goodbye)
             self.wanted.set()
             if self._within is not None and not self._within.expired():
                 self._within.reschedule(asyncio.get_running_loop().time() + GRACE)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from notificacao import wire
 from notificacao.eventlog import Cursor
 from notificacao.models import Notification
-from notificacao.stream import frames
+from notificacao.stream import frames, written
 from notificacao.stream.subscribers import Lane, Subscriber
 
 JoinedFrames = tuple[bytes, bytes, bytes]  # what was joined, and its two parts
@@ -70,12 +70,18 @@ class Fanout:
         return line
 
     def write(self) -> None:
-        """Write what was collected to the live streams, and begin anew."""
+        """Write what was collected to the live streams, count it, and begin anew."""
         self._close_run()
+        rows = size = streams = 0
+        piece = b""
         for subscriber, data in self._to_write.items():
+            if data is not piece:  # those that get the same follow each other
+                rows, size = rows + streams * frames.count(piece), size + streams * len(piece)
+                piece, streams = data, 0
             for stream in subscriber.streams:
-                if stream.lane is Lane.LIVE:
-                    stream.write(data)
+                if stream.lane is Lane.LIVE and stream.put(data):
+                    streams += 1
+        written.note_rows(rows + streams * frames.count(piece), size + streams * len(piece))
         self._to_write.clear()
         self._joined.clear()
         self.size = 0

@@ -17,6 +17,11 @@ def _event(name: str, data: object) -> bytes:
     return f"event: {name}\ndata: {_compact(data)}\n\n".encode()
 
 
+def count(data: bytes) -> int:
+    """Return how many frames `data` is: no field holds a newline, so an empty line ends a frame."""
+    return data.count(b"\n\n")
+
+
 def notification(line: str, position: Cursor | None) -> bytes:
     """Return one row, whose JSON is `line`; `position` is its place in the log in the live lane, None in standby."""
     where = f"id: {position}\n" if position else ""

@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 
-from notificacao import eventlog, metrics, wakes
+from notificacao import eventlog, metrics, tracing, wakes
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread
+from notificacao.database import DatabaseThread, is_away
 from notificacao.eventlog import Cursor
+from notificacao.outages import Repeats
 from notificacao.rounds import Rounds
-from notificacao.stream import frames, tail
+from notificacao.stream import frames, tail, written
 from notificacao.stream.access_refresh import AccessRefresh
 from notificacao.stream.authorisation import Grant
 from notificacao.stream.fanout import Fanout
@@ -35,6 +36,7 @@ logger = structlog.get_logger(__name__)
 TICK = 1.0  # seconds: heads and counts are written at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
 KNOWN_FOR = 0.05  # seconds for which the rollout is not read again while rows come
+_BEHIND = 5 * tail.BATCH  # rows behind the log's head that are worth a line in the log
 _PIECE_BYTES = 65_536  # bytes that are written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds until a task that failed is tried again
 _RETURNS_A_SECOND = 4_000  # pages that come back after a drain
@@ -60,6 +62,8 @@ class Hub:
         self._standby = StandbyLane()
         self._transport_switch = TransportSwitch(self.registry)
         self.rounds = Rounds()  # of looks at the log
+        self._is_behind = False
+        self._faults = Repeats()
         self._known_until = 0.0
         self._tail_thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
@@ -90,7 +94,8 @@ class Hub:
             try:
                 await work()
             except Exception as error:
-                logger.exception("hub_fault", task=work.__name__, error=str(error))
+                if not is_away(error) and (times := self._faults.due(work.__name__, type(error).__name__)):
+                    logger.exception("hub_fault", task=work.__name__, error=str(error), times=times)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _tick(self) -> None:
@@ -127,13 +132,25 @@ class Hub:
                 )
                 if known is None:
                     self._known_until = began + KNOWN_FOR
+                self._tell_lag(news.head - self.position.seq)
                 await self._apply(news)
+                self._tell_lag(news.head - self.position.seq)
                 self.rounds.succeeded()
                 if not news.more:
                     await doorbell.wait(self._until_next_look(known is None))
                     await asyncio.sleep(max(0.0, began + JOIN - time.monotonic()))
         finally:
             doorbell.close()
+
+    def _tell_lag(self, rows: int) -> None:
+        """Show how many rows the log's head is ahead, and log where a long lag begins and where it is over."""
+        metrics.HUB_LAG_ROWS.set(max(0, rows))
+        if rows > _BEHIND and not self._is_behind:
+            logger.warning("hub_behind", rows=rows)
+            self._is_behind = True
+        elif rows <= 0 and self._is_behind:
+            logger.info("hub_caught_up", position=str(self.position))
+            self._is_behind = False
 
     def _until_next_look(self, saw_all: bool) -> float:
         """Return the seconds to wait for a wake.
@@ -163,7 +180,8 @@ class Hub:
 
     async def _write_live(self, rows: list[Any]) -> None:
         """Write the rows to the live lane, in pieces, and leave them with the standby lane."""
-        epoch = self.position.epoch
+        epoch, began = self.position.epoch, time.time_ns()
+        traced: list[tuple[str, int, int]] = []
         fanout = Fanout(self.registry.subscribers_of)
         for row in rows:
             assert row.seq is not None
@@ -171,6 +189,8 @@ class Hub:
             subscribers = self.registry.subscribers_of(row.channel)
             if not subscribers or row.expired:
                 continue
+            if row.traceparent:
+                traced.append((row.traceparent, row.seq, len(subscribers)))
             line = fanout.add(row, epoch)
             if any(subscriber.in_standby for subscriber in subscribers):
                 self._standby.add(row, line, time.monotonic())
@@ -179,15 +199,19 @@ class Hub:
                 self.position = eventlog.place_of(row, epoch)
                 await asyncio.sleep(0)
         fanout.write()
+        for traceparent, seq, count in traced:
+            tracing.note("stream", traceparent, began, seq=seq, subscribers=count)
 
     def _write_standby(self, news: tail.News) -> None:
         """Write to the standby lane the rows that are due there."""
         states = news.settled | {row.seq: row.dispatch_state for row in news.rows if row.seq is not None}
         pages = self.registry.in_standby
+        began = time.time_ns()
         for owed in self._standby.due(states, news.rollout, time.monotonic(), pages=pages):
-            for subscriber in self.registry.subscribers_of(owed.channel):
-                if subscriber.may_see(owed.channel, owed.seq):
-                    subscriber.write(owed.frame, Lane.STANDBY)
+            subscribers = self.registry.subscribers_of(owed.channel)
+            theirs = (one for one in subscribers if one.may_see(owed.channel, owed.seq))
+            written.note(owed.frame, sum(one.put(owed.frame, Lane.STANDBY) for one in theirs))
+            tracing.note("standby", owed.traceparent, began, seq=owed.seq, subscribers=len(subscribers))
 
     async def _begin_new_epoch(self, position: Cursor) -> None:
         """Begin at `position` of a log that was set back, trimmed, or given another epoch.
@@ -196,12 +220,14 @@ class Hub:
         """
         logger.warning("log_epoch_changed", before=str(self.position), now=str(position))
         await self.access.authorise(self.registry.subscribers)
+        reason = eventlog.why_resync(position, self.position)
         self.position = position
         self._standby.clear()
         self.replay_cache.restart(position)
         self._heartbeat.forget_heads()
-        for subscriber in self.registry.subscribers.values():
-            subscriber.write(frames.resync(position))
+        told = sum(subscriber.put(frames.resync(position)) for subscriber in self.registry.subscribers.values())
+        written.note(frames.resync(position), told)
+        metrics.RESYNCS.labels(reason).inc(told)
         self.counts.mark_all()
 
     # --- Joining and leaving
@@ -245,6 +271,7 @@ class Hub:
         if self.access.changed_since(mark, subscriber.pk):
             self.access.withhold([subscriber.pk])
         metrics.OPEN_STREAMS.labels(stream.lane).inc()
+        metrics.PERSON_STREAMS.observe(len(subscriber.streams))
         if not stream.replaying:
             self.feed(stream)
 

@@ -14,6 +14,7 @@ from notificacao import audit, texts
 from notificacao.conf import conf
 from notificacao.eventlog import Cursor, InvalidCursor
 from notificacao.login_word import HEADER, is_of_login, session_key_in
+from notificacao.stream.browsers import UNKNOWN, name_of
 from notificacao.stream.subscribers import Lane
 
 _LOGIN = HEADER.lower().encode()
@@ -99,7 +100,8 @@ class StreamRequest:
     """Hold what a request asks.
 
     `cursor` is None where the stream is to begin now; `address` is empty where the connection has none. A page
-    that `can_verify` no signatures is never told to go to Ably.
+    that `can_verify` no signatures is never told to go to Ably. `browser` is the page's id, `browser_name` what the
+    person would call the browser.
     """
 
     session_key: str
@@ -108,6 +110,7 @@ class StreamRequest:
     browser: str
     address: str = ""
     can_verify: bool = True
+    browser_name: str = UNKNOWN
 
     @classmethod
     def of(cls, scope: Mapping) -> "StreamRequest":
@@ -128,6 +131,7 @@ class StreamRequest:
             browser=_browser(query.get("browser", "")),
             address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
             can_verify=query.get("ed25519") != "false",
+            browser_name=sys.intern(name_of(headers.get(b"user-agent", b"").decode("latin-1"))),
         )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from notificacao.stream import frames
+from notificacao.stream import frames, written
 from notificacao.stream.asgi_stream import GRACE, PATIENCE, SLOW_AFTER_MS
 from notificacao.stream.subscribers import Lane, Stream
 
@@ -47,15 +47,16 @@ class SocketStream(Stream, asyncio.Protocol):
         transport.set_write_buffer_limits(high=self._limit // 4)
         transport.set_protocol(self)
 
-    def write(self, data: bytes) -> None:
-        """Write `data`, or end the stream where more than `limit` bytes would be unread."""
+    def put(self, data: bytes) -> bool:
+        """Write `data`, or end the stream where more than `limit` bytes would be unread; return whether it is."""
         if self.ended or self.replaying or self._transport is None:
-            return
+            return False
         if self._paused and self._transport.get_write_buffer_size() + len(data) > self._limit:
             self.end("slow", after_ms=SLOW_AFTER_MS)
-            return
+            return False
         self._transport.write(data)
         self.quiet_since = time.monotonic()
+        return True
 
     async def send(self, data: bytes) -> None:
         """Write `data`, and wait while a quarter of the limit is unread. Raises OSError where the stream has ended."""
@@ -63,6 +64,7 @@ class SocketStream(Stream, asyncio.Protocol):
             raise ConnectionResetError("the stream has ended")
         if data:
             self._transport.write(data)
+            written.note(data)
         if self._paused:
             self._writable = asyncio.get_running_loop().create_future()
             try:
@@ -81,7 +83,8 @@ class SocketStream(Stream, asyncio.Protocol):
             return
         self.ended = True
         if self._transport is not None:
-            self._transport.write(frames.bye(reason, after_ms))
+            self._transport.write(goodbye := frames.bye(reason, after_ms))
+            written.note(goodbye)
             self._transport.close()
             asyncio.get_running_loop().call_later(GRACE, self._transport.abort)
 

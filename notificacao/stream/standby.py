@@ -24,6 +24,7 @@ class OwedRow:
     frame: bytes
     seen_at: float
     expires_at: datetime | None
+    traceparent: str | None = None
 
     @property
     def expired(self) -> bool:
@@ -52,7 +53,8 @@ class StandbyLane:
         """Hold a new row that somebody in standby may see; `line` is its JSON."""
         assert row.seq is not None
         if row.dispatch_state != DispatchState.PUBLISHED or now < self._pages_are_back_at:
-            self._owed[row.seq] = OwedRow(row.channel, row.seq, frames.notification(line, None), now, row.expires_at)
+            frame = frames.notification(line, None)
+            self._owed[row.seq] = OwedRow(row.channel, row.seq, frame, now, row.expires_at, row.traceparent)
 
     def due(self, states: dict[int, str], rollout: Rollout, now: float, *, pages: int = 1) -> list[OwedRow]:
         """Return the rows to write now, in the log's order, and owe them no more.

@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from notificacao.stream import frames
+from notificacao.stream import frames, written
 from notificacao.stream.authorisation import Grant
 
 DRAIN_SPREAD_MS = 2_000  # pages that were sent away come back within this time
@@ -24,6 +24,7 @@ class Stream:
     __slots__ = (
         "address",
         "browser",
+        "browser_name",
         "can_verify",
         "ended",
         "fed_to",
@@ -41,6 +42,7 @@ class Stream:
         self.lane = lane
         self.session_key = session_key
         self.browser = browser
+        self.browser_name = ""  # such as "Firefox no Windows"
         self.can_verify = True  # whether its page verifies signatures; else it is never told to go to Ably
         self.address = ""  # the address for which it holds a place
         self.subscriber: Subscriber | None = None  # once it has joined the hub
@@ -53,7 +55,14 @@ class Stream:
         self.login_ends_at = math.inf  # monotonic time at which the session expires
 
     def write(self, data: bytes) -> None:
-        """Write one or more whole frames, or end the stream where too much is unread; not while it is replaying."""
+        """Write one or more whole frames as `put` does, and count them."""
+        written.note(data, self.put(data))
+
+    def put(self, data: bytes) -> bool:
+        """Write one or more whole frames, or end the stream where too much is unread; not while it is replaying.
+
+        Return whether they were written. Whoever calls it counts them.
+        """
         raise NotImplementedError
 
     async def send(self, data: bytes) -> None:
@@ -142,7 +151,9 @@ class Subscriber:
             self.write(frames.counts(self.unread))
 
     def write(self, data: bytes, *lanes: Lane) -> None:
-        """Write `data` to the streams of `lanes`, or of every lane where none is named."""
-        for stream in self.streams:
-            if not lanes or stream.lane in lanes:
-                stream.write(data)
+        """Write `data` to the streams of `lanes`, or of every lane where none is named, and count it."""
+        written.note(data, self.put(data, *lanes))
+
+    def put(self, data: bytes, *lanes: Lane) -> int:
+        """Write as `write` does, and return to how many streams; whoever calls it counts them."""
+        return sum(stream.put(data) for stream in self.streams if not lanes or stream.lane in lanes)

@@ -15,7 +15,7 @@ BATCH = 1_000  # rows in one read
 # This runs at each wake, where Django's compiler would take longer than the database. Clients see no other columns.
 _ROWS = f"""
     SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
-        seq, prev_seq, dispatch_state, coalesce(expires_at <= {{now}}, false) AS expired
+        seq, prev_seq, dispatch_state, traceparent, coalesce(expires_at <= {{now}}, false) AS expired
     FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
 """  # noqa: S608 – the table's own name
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
@@ -26,6 +26,7 @@ class News:
     """Hold what is new since the hub's position."""
 
     position: Cursor
+    head: int  # the log's last seq, which may lie beyond `position`
     epoch_changed: bool  # the log cannot go on from the hub's position: another epoch, set back, or trimmed
     trimmed_to: int
     rows: list[Notification]  # each with `expired`, as the database's clock has it
@@ -63,6 +64,7 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
     last = max([head.changes, *(change.number or 0 for change in changed)]) if complete else head.changes
     return News(
         position=position,
+        head=head.seq,
         epoch_changed=epoch_changed,
         trimmed_to=head.trimmed_to,
         rows=rows,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from notificacao import eventlog, wire
+from notificacao import eventlog, metrics, wire
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor, ResyncNeeded
 from notificacao.stream import frames
@@ -74,7 +74,8 @@ class WithheldRows:
         cursor = Cursor(position.epoch, stream.fed_to)
         try:
             page = await self._thread.run(eventlog.read_after, cursor, subscriber.channels, _PAGE, position)
-        except ResyncNeeded:
+        except ResyncNeeded as resync:
+            metrics.RESYNCS.labels(resync.reason).inc()
             stream.fed_to = position.seq
             stream.write(frames.resync(position))
             return

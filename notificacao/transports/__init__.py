@@ -54,14 +54,15 @@ class Sealed(NamedTuple):
 class Envelope:
     """Hold a stamped row for a transport, with the log's epoch and the key epoch of the row's channel.
 
-    `until` is the monotonic second by which the dispatcher that claimed the row must be done. The transport sets
-    `sealed`.
+    `until` is the monotonic second by which the dispatcher that claimed the row must be done, `traceparent` the span in
+    which it is published; it goes no further. The transport sets `sealed`.
     """
 
     row: Notification
     epoch: str
     key_epoch: int
     until: float = field(default=math.inf, compare=False)
+    traceparent: str | None = field(default=None, compare=False)
     sealed: Sealed | None = field(default=None, compare=False, repr=False)
 
 

@@ -8,7 +8,7 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, Error
 from psycopg_pool import PoolTimeout
 
-from semtas.postgresql import deadline, reserve
+from semtas.postgresql import deadline, reserve, waiting
 
 _CHECK_WITHIN = 2.0  # seconds
 
@@ -44,12 +44,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.pool is None:
             return super().get_new_connection(conn_params)
-        self._count()
-        try:
-            return self._one_that_answers(conn_params)
-        except BaseException:
-            self._count_no_more()
-            raise
+        with waiting.meanwhile():
+            self._count()
+            try:
+                return self._one_that_answers(conn_params)
+            except BaseException:
+                self._count_no_more()
+                raise
 
     def _one_that_answers(self, conn_params: dict) -> Connection:
         until = time.monotonic() + (deadline.bound() or self.pool.timeout)

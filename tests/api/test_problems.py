@@ -23,6 +23,7 @@ MEMBERS = {"type", "title", "status", "detail", "code"}
 ADDRESSES = [ROOT + str(entry.pattern).replace("<uuid:public_id>", str(uuid.UUID(int=7))) for entry in urlpatterns]
 SENDING = ROOT + "notifications/"  # by POST, with a key instead of a login
 READS = ["session/", "ably/channels/", "rollout/", "stream/", "notifications/", "schema/", "docs/"]
+READS += [f"notifications/{uuid.UUID(int=7)}/why/"]
 DOCS = ROOT + "docs/"  # a page: it leads to the login
 OURS = [address for address in ADDRESSES if not address.endswith(("/schema/", "/docs/"))]
 WRITES = [address for address in ADDRESSES if address.removeprefix(ROOT) not in READS]

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.staff import make_staff
 
 PAGES = ["/notificacoes/", "/notificacoes/diagnostico/", "/entrar/", "/admin/", "/admin/notificacao/person/", "/nada/"]
 CALLS = ["session/", "notifications/", "rollout/", "ably/channels/", "schema/", "docs/", "nada/"]
+CALLS += [f"notifications/{uuid.UUID(int=7)}/why/"]
 
 
 @pytest.mark.parametrize("address", [*PAGES, *(f"/api/v1/{call}" for call in CALLS)])

@@ -163,6 +163,7 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "turn the flag": turn,  # after the plan began: it ends that
     "see notifications": shows(f"{LISTS}/notification/"),
     "see one notification": shows(LISTS + "/notification/{failed.pk}/change/"),
+    "ask why somebody has it or not": shows(LISTS + "/notification/why/?person=ana"),
     "see how far it came": shows(LISTS + "/notification/{failed.pk}/reach/"),
     "see the form to compose": shows(f"{LISTS}/notification/add/"),
     "compose": send,
@@ -170,6 +171,9 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "send again": send_again,
     "see who listens": shows(f"{LISTS}/activechannel/"),
     "see who listens by the API": shows("/api/v1/ably/channels/"),
+    "see who is connected": shows(f"{LISTS}/connection/"),
+    "read the runbook": shows("/admin/plantao/"),
+    "see the goals": shows(f"{LISTS}/figureminute/"),
     "see people": shows(f"{LISTS}/person/"),
     "set a password": set_a_password,
     "see units": shows(f"{LISTS}/unit/"),
@@ -183,13 +187,13 @@ OPERATIONS: dict[str, Callable[[Client, SimpleNamespace], bool]] = {
     "issue a key": issue_a_key,
     "revoke a key": revoke_a_key,
 }
-_NOTIFICATIONS = {"see notifications", "see one notification", "see how far it came"}
+_NOTIFICATIONS = {"see notifications", "see one notification", "see how far it came", "ask why somebody has it or not"}
 _PLAN = {"see the plan", "see the plan by the API"}
 OPENS: dict[tuple[str, ...], set[str]] = {
-    ("view_alert",): {"see the alerts"},
+    ("view_alert",): {"see the alerts", "read the runbook"},
     ("view_auditevent",): {"see the audit", "export the audit"},
     ("view_breakerstate",): {"see the breaker"},
-    ("force_breaker",): {"see the breaker", "force the breaker"},
+    ("force_breaker",): {"see the breaker", "force the breaker", "read the runbook"},
     ("view_costgovernor",): {"see the cost", "download the cost"},
     ("change_costgovernor",): {"see the cost", "download the cost"},
     ("govern_cost",): set(),
@@ -197,8 +201,8 @@ OPENS: dict[tuple[str, ...], set[str]] = {
     ("view_rolloutflag",): {"see the flag"},
     ("change_rolloutflag",): {"see the flag", "turn the flag"},
     ("view_rolloutplan",): _PLAN,
-    ("run_rollout",): set(),
-    ("view_rolloutplan", "run_rollout"): _PLAN | {"conduct the plan"},
+    ("run_rollout",): {"read the runbook"},
+    ("view_rolloutplan", "run_rollout"): _PLAN | {"conduct the plan", "read the runbook"},
     ("view_notification",): _NOTIFICATIONS,
     ("change_notification",): _NOTIFICATIONS | {"send again"},
     ("add_notification",): {"see the form to compose", "compose"},
@@ -209,6 +213,9 @@ OPENS: dict[tuple[str, ...], set[str]] = {
         "compose with personal data",
     },
     ("view_activechannel",): {"see who listens", "see who listens by the API"},
+    ("view_connection",): {"see who is connected", "read the runbook"},
+    ("change_figureminute",): {"see the goals"},
+    ("view_figureminute",): {"read the runbook", "see the goals"},
     ("view_person",): {"see people"},
     ("change_person",): {"see people", "set a password"},
     ("view_unit",): {"see units"},

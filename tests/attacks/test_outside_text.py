@@ -110,6 +110,7 @@ def test_no_parameter_of_a_page_or_call_is_answered_by_a_fault(outside, ana, tex
             ("after", "limit", "channel", "page", "page_size", "kind", "priority", "unread", "q"),
         ),
         ("/api/v1/ably/channels/", ("after",)),
+        (f"/api/v1/notifications/{uuid.UUID(int=7)}/why/", ("person",)),
     ]:
         for name in names:
             assert outside.get(path, {name: text}).status_code < 500, (path, name)

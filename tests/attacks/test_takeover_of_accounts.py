@@ -1,5 +1,7 @@
 """A help desk that may change people, or a session that was stolen, tries to become somebody with more power."""
 
+import uuid
+
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
@@ -171,7 +173,9 @@ def test_a_group_is_changed_with_ones_own_password_and_that_is_on_record(client,
     assert AuditEvent.objects.get(action="account_changed").data["group"] == group.pk
 
 
-@pytest.mark.parametrize("call", ["/api/v1/rollout/", "/api/v1/ably/channels/"])
+@pytest.mark.parametrize(
+    "call", ["/api/v1/rollout/", "/api/v1/ably/channels/", f"/api/v1/notifications/{uuid.UUID(int=7)}/why/"]
+)
 def test_a_password_alone_reads_none_of_staffs_api_where_a_second_factor_is_asked_for(client, devices, root, call):  # noqa: F811
     refused = client.get(call)
     assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_required")

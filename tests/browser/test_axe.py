@@ -134,6 +134,7 @@ def admin(browser, site):
         "notification/",
         "notification/add/",
         "activechannel/",
+        "connection/",
         "rolloutflag/",
         "rolloutplan/",
         "rolloutplan/stages/",

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from structlog.testing import capture_logs
 
 from notificacao import rollout
 from notificacao.dispatcher import lease
@@ -191,3 +192,22 @@ def test_without_the_permission_nobody_forces_it(transactional_db):
         force_breaker(Forced.OPEN, make_person("caio", is_staff=True))
     assert row().forced == ""
     assert LogEntry.objects.count() == 0
+
+
+async def test_an_outage_begins_and_ends_with_a_line_however_often_ably_is_asked(look, transport, breaker):
+    await look()
+    transport.ill = transient("503: away")
+    with capture_logs() as lines:
+        breaker.trip(Reason("o Ably caiu", "503: away"))
+        for _ in range(3):
+            await look()
+        transport.ill = None
+
+        async def closes():
+            await look()
+            return breaker.state == "closed"
+
+        await eventually(closes)
+        await look()
+    told = [(line["event"], line.get("reason")) for line in lines if line["event"].startswith("breaker_")]
+    assert told == [("breaker_opened", "503: away"), ("breaker_closed", None)]

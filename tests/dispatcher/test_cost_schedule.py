@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY
 from notificacao.dispatcher import cost_schedule, lease
 from notificacao.dispatcher.cost_schedule import EVERY, CostSchedule
 from notificacao.dispatcher.stamp import LeadLost
+from notificacao.metrics.families import clear_the_leaders
 from notificacao.models import CostGovernor, CostMeter, DispatcherLease
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -47,7 +48,7 @@ async def leader(database, settings):
     settings.MONTHLY_COSTS_USD = {}
     one = Leading(database, await database.run(lease.hold, "one", None))
     yield one
-    one.cost.forget()
+    clear_the_leaders()
 
 
 async def test_a_leader_meters_and_tells_the_months_figures(leader, database):
@@ -69,14 +70,6 @@ async def test_between_two_rounds_it_rests(leader, database):
     leader.time += EVERY - 1
     await leader.cost.look()
     assert await database.run(seconds) == 0
-
-
-async def test_whoever_lost_the_lead_takes_back_what_it_told(leader):
-    await leader.looks()
-    leader.term = None
-    await leader.looks()
-    assert told("forecast") is None
-    assert level("dry_run") is None
 
 
 async def test_two_leaders_meter_one_time_once_and_the_older_term_nothing(leader, database):

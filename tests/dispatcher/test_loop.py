@@ -10,7 +10,7 @@ import stamina
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import eventlog, rollout
+from notificacao import eventlog, metrics, rollout
 from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, claims, lease, loop, sender
@@ -19,6 +19,7 @@ from notificacao.models import BreakerState, CostGovernor, DispatcherLease, Noti
 from tests.fake_transport import FakeTransport, transient
 from tests.lives import set_back
 from tests.rows import write, write_stamped
+from tests.scraped import scrape
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -440,3 +441,56 @@ async def test_rows_that_come_while_many_changes_wait_are_stamped_between_the_ba
     async with running(None):
         await settled(database, "skipped", "skipped", "skipped")
     assert not any(waiting)
+
+
+# --- What the leader alone shows
+
+OF_THE_LEADER = ("rollout_percent", "oldest_unstamped_seconds", "canary_heard_timestamp_seconds")
+
+
+def of_the_leader():
+    page = scrape()
+    return [page(name) for name in OF_THE_LEADER]
+
+
+async def test_who_leads_shows_it_and_clears_the_leaders_gauges_when_the_lead_is_lost(database, monkeypatch):
+    """Two dispatchers in one process; the lease is taken from the leader as another process would."""
+    monkeypatch.setattr(loop, "_MEASURE_EVERY", 3_600.0)
+    changes_before = (await database(scrape))("lead_changes_total")
+    async with running(None, None) as dispatchers:
+        await eventually(lambda: any(one.leads for one in dispatchers))
+
+        async def leading():
+            return (await database(scrape))("leading")
+
+        await eventually(leading)
+        assert (await database(scrape))("lead_changes_total") == changes_before + 1
+        for gauge in (metrics.ROLLOUT_PERCENT, metrics.OLDEST_UNSTAMPED_SECONDS, metrics.CANARY_HEARD):
+            gauge.set(25)
+        follower = next(one for one in dispatchers if not one.leads)
+        await follower._watch_departures()
+        assert await database(of_the_leader) == [25, 25, 25]  # who does not lead clears nothing of the leader's
+        await database(take_the_lease_away)
+        await eventually(lambda: not any(one.leads for one in dispatchers))
+        assert await leading() == 0
+        assert await database(of_the_leader) == [0, 0, 0]
+
+
+def take_the_lease_away():
+    DispatcherLease.objects.update(holder="another", term=F("term") + 1, until=timezone.now() + timedelta(hours=1))
+
+
+async def test_a_leader_that_cannot_renew_its_lease_shows_no_more_that_it_leads(database, monkeypatch):
+    async with running(None) as dispatcher:
+        await eventually(lambda: dispatcher.leads)
+        metrics.ROLLOUT_PERCENT.set(25)
+        monkeypatch.setattr(lease, "hold", lambda *of: 1 / 0)
+        dispatcher._leads_until = 0.0
+        metrics.LEAD._until = 0.0
+
+        async def cleared():
+            page = await database(scrape)
+            return page("leading") == 0 == page("rollout_percent")
+
+        await eventually(cleared)
+        assert dispatcher.leads  # nobody took it yet

@@ -308,12 +308,20 @@ async def test_each_fallback_is_a_log_line_and_counted_by_its_reason(orchestrato
     transport.faults[7] = [fault] * 3
     before = fallbacks(reason)
     with structlog.testing.capture_logs() as lines:
-        sent = envelope(7)
-        await send(orchestrator, [sent])
+        await send(orchestrator, [envelope(7)])
     [line] = [line for line in lines if line["event"] == "fallback"]
-    assert (line["reason"], line["seq"], line["notification"]) == (reason, 7, str(sent.row.public_id))
+    assert (line["reason"], line["rows"]) == (reason, 1)
     assert line["error"] == (str(fault) if fault else ""), "logs are English"
     assert fallbacks(reason) == before + 1
+
+
+async def test_many_fallbacks_of_one_reason_are_one_line_and_all_are_counted(orchestrator, breaker):
+    breaker.trip("away")
+    before = fallbacks("breaker_open")
+    with structlog.testing.capture_logs() as lines:
+        await send(orchestrator, [envelope(seq) for seq in range(1, 6)])
+    assert [line["event"] for line in lines].count("fallback") == 1
+    assert fallbacks("breaker_open") == before + 5
 
 
 async def test_what_ably_was_never_to_carry_is_no_fallback(orchestrator, answers):

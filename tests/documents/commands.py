@@ -16,7 +16,20 @@ from django.core.management import CommandError, get_commands, load_command_clas
 from tests.documents import files, settings
 from tests.documents.product import ROOT, project
 
-OF_OTHERS = {"pg_dump", "pg_restore", "sqlite3", "curl", "git", "apt-get", "kubectl"}
+OF_OTHERS = {
+    "amtool",
+    "apt-get",
+    "curl",
+    "df",
+    "git",
+    "journalctl",
+    "kubectl",
+    "pg_dump",
+    "pg_restore",
+    "promtool",
+    "sqlite3",
+    "systemctl",
+}
 _OPTION = re.compile(r"--?[a-z][\w-]*")
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z_]*=\S*")
 
@@ -99,7 +112,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
     tool = first.removeprefix(".venv/bin/")
     if tool == "pytest":
         return _judge_pytest(rest, to_pytest)
-    return "" if tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
+    of_ours = (ROOT / first.replace(".", "/") / "__main__.py").exists()
+    return "" if of_ours or tool in installed() | OF_OTHERS else f"no package of requirements-dev.txt brings {tool}"
 
 
 def _judge_django(words: list[str]) -> str:

@@ -15,11 +15,20 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     ),
     "ids that are made up": ("kQ8…", "[…]", "а", "：", "＊"),
     "Django": ("auth.User", "bulk_update()", "process_request", "process_response", "sessionid", "user_logged_out"),
+    "django-structlog": ("request_id", "user_id"),
     "proxies": ("X-Forwarded-For",),
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders", "restricted", "ingress-nginx", "monitoring", "kustomization.yaml", "settings.env"),
     "objects of deploy/kubernetes": ("semtas", "semtas-notificacoes", "semtas-secrets", "web-tls"),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
+    "Prometheus and Alertmanager": (
+        "/etc/prometheus",
+        "/etc/prometheus/alertmanager.yml",
+        "alertname=RedisAway",
+        "external_labels",
+        "increase",
+        "severity=~nivel-[123]",
+    ),
     "Playwright": ("wait_for_function",),
 }
 

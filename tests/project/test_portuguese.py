@@ -386,6 +386,7 @@ def test_a_person_is_told_in_portuguese_what_is_wrong(as_ana, ana, house, settin
         *(as_ana.get(inbox, {name: "x" * 2_000}) for name in ("kind", "priority", "unread", "archived", "q", "page")),
         as_ana.get(f"{api}ably/channels/"),
         as_ana.get(f"{api}rollout/"),
+        as_ana.get(f"{inbox}{uuid.UUID(int=7)}/why/"),
         as_ana.post(f"{api}ably/token/"),
         as_ana.get(f"{api}stream/"),
         as_ana.post(f"{inbox}{uuid.UUID(int=7)}/read/"),

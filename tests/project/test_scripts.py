@@ -12,7 +12,7 @@ import yaml
 
 from tests.live.ably_server import ROOT
 
-NAMES = ("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "sbom", "screenshots")
+NAMES = ("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "sbom", "screenshots")
 SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]
 
 

@@ -25,8 +25,9 @@ class Paper(Stream):
         super().__init__(lane, "chave", "")
         self.written = []
 
-    def write(self, data):
+    def put(self, data):
         self.written.append(data)
+        return True
 
     @property
     def seqs(self):

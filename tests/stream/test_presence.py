@@ -1,6 +1,7 @@
 """Each process tells who listens to what in it; together that is what staff see."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -10,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notificacao import audiences, audit, presence, retention
-from notificacao.models import ActiveChannel, AuditEvent, WebProcess
-from notificacao.presence import Count
+from notificacao.models import ActiveChannel, AuditEvent, Connection, Person, WebProcess
+from notificacao.presence import Count, Pages
 from notificacao.stream import presence_reporter
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
@@ -94,9 +95,10 @@ def test_a_wrong_clock_of_this_machine_changes_nothing(transactional_db, monkeyp
 
 
 class Crowd:
-    """A roster of so many channels, one listener each."""
+    """A roster of so many channels, one listener each; of no pages."""
 
     def __init__(self, channels):
+        self.subscribers = {}
         subscriber = type("Listener", (), {"in_standby": False})
         self.subscribers_of = {f"private:user:p{number}:notifications": {subscriber()} for number in range(channels)}
 
@@ -127,6 +129,75 @@ def statements(reporter) -> int:
     ) as captured:
         async_to_sync(reporter.report)()
     return len([query for query in captured if query["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")])
+
+
+# --- People
+
+
+def connection_of(person):
+    """`(live, standby, browsers)` of a person over all processes; None where they have no page open."""
+    found = Connection.objects.filter(person=person).values_list("live", "standby", "browsers").first()
+    return found
+
+
+async def test_each_person_is_told_with_pages_by_lane_and_the_names_of_their_browsers(site, ana, bia):
+    await in_database(set_rollout, everyone=True, breaker="closed")
+    first = await site.open(ana)
+    await site.open(ana, lane="standby")
+    await eventually(lambda: in_database(lambda: connection_of(ana) == (1, 1, "outro navegador")))
+    since = (await in_database(Connection.objects.get)).since
+    await first.close()
+    await eventually(lambda: in_database(lambda: connection_of(ana) == (0, 1, "outro navegador")))
+    assert (await in_database(Connection.objects.get)).since == since
+    assert await in_database(presence.pages_open) == (0, 1, "")
+
+
+async def test_nothing_is_kept_of_who_has_left(site, ana):
+    stream = await site.open(ana)
+    await eventually(lambda: in_database(lambda: connection_of(ana)))
+    await stream.close()
+    await eventually(lambda: in_database(lambda: not Connection.objects.exists()))
+
+
+async def test_a_process_that_was_forgotten_tells_its_people_again(site, ana):
+    await site.open(ana)
+    await eventually(lambda: in_database(lambda: connection_of(ana)))
+    await in_database(WebProcess.objects.all().delete)
+    await eventually(lambda: in_database(lambda: connection_of(ana)))
+
+
+def test_the_connections_go_with_a_process_that_is_silent_and_count_no_more_before_that(transactional_db, ana):
+    presence.record_process("one")
+    presence.write_connections("one", {ana.pk: Pages(1, 0), 999_999: Pages(1, 0)})
+    assert presence.connections().count() == 1
+    WebProcess.objects.update(seen_at=F("seen_at") - timedelta(minutes=1))
+    assert presence.connections().count() == 0
+    retention.clear_the_rest()
+    assert not Connection.objects.exists()
+
+
+async def test_two_thousand_people_cost_no_statement_once_they_are_told(transactional_db, monkeypatch):
+    class Here:
+        async def run(self, work, *args):
+            return await in_database(work, *args)
+
+    people = await in_database(
+        Person.objects.bulk_create, [Person(username=f"p{number}", password="!") for number in range(2_000)]
+    )
+    crowd = Crowd(0)
+    crowd.subscribers = {person.pk: SimpleNamespace(pk=person.pk, streams=(Page(),)) for person in people}
+    reporter = presence_reporter.PresenceReporter(crowd, Here())
+    monkeypatch.setattr(presence_reporter, "EVERY", 0)
+    told = "the beat, and batches of people and spans, which SQLite takes by 142 rows"
+    assert await in_database(statements, reporter) <= 40, told
+    assert await in_database(Connection.objects.count) == 2_000
+    assert await in_database(statements, reporter) == 1, "the beat alone"
+    crowd.subscribers.popitem()
+    assert await in_database(statements, reporter) <= 5, "the beat, the one that left, and their span, in a transaction"
+
+
+class Page:
+    lane, browser_name = "live", "Firefox no Windows"
 
 
 # --- Tokens

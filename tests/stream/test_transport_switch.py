@@ -26,8 +26,9 @@ class Page(Stream):
         super().__init__(lane, "", "")
         self.heard = []
 
-    def write(self, data):
+    def put(self, data):
         self.heard.append(data)
+        return True
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from notificacao.conf import conf
+from notificacao.demo import day as simulated_day
 from notificacao.demo import people as demo
 
 ROW = "{:<8} {:<13} {:<36} {}"
@@ -13,9 +14,10 @@ class Command(BaseCommand):
     help = "Cria unidades, benefícios e pessoas de demonstração. Pode ser executado de novo: nada é desfeito."
 
     def add_arguments(self, parser) -> None:
+        parser.add_argument("--day", action="store_true", help="põe também um dia de números e alertas antes de agora")
         parser.add_argument("--force", action="store_true", help="executa mesmo com DEBUG desligado")
 
-    def handle(self, *, force: bool, **options) -> None:
+    def handle(self, *, force: bool, day: bool, **options) -> None:
         if not settings.DEBUG and not force:
             raise CommandError(
                 "DEBUG está desligado, e as senhas de demonstração são fracas e conhecidas: "
@@ -29,6 +31,8 @@ class Command(BaseCommand):
             self.stdout.write("Sem ABLY_API_KEY, todos recebem por SSE.")
         if cast.sent:
             self.stdout.write(f"{cast.sent} notificações enviadas")
+        if day:
+            self.stdout.write(f"{simulated_day.fill()} minutos de números")
 
     def _row(self, login: demo.Login, cast: demo.Cast) -> str:
         person = cast.people[login.username]

@@ -99,6 +99,8 @@ def _count_rows(plan: RolloutPlan, flag: RolloutFlag, rows: list[Notification], 
         if arm is None:
             continue
         found = _judge(arm, row, receipt)
+        if receipt is None:
+            metrics.RECEIPTS_MISSING.inc()
         people[persons[row.channel], arm] += found
         minutes[_minute(_stamped_at(row)), arm, receipt.transport if receipt else ""] += found
         _tell(arm, found)

@@ -1,0 +1,5 @@
+"""Print docs/metrics.md."""
+
+from notificacao.metrics.document import text
+
+print(text(), end="")

@@ -1,0 +1,71 @@
+"""What `/metrics` shows."""
+
+import itertools
+import re
+
+import pytest
+
+from notificacao import metrics
+from notificacao.metrics.families import SECONDS
+from tests.documents.product import ROOT
+from tests.scraped import scrape
+
+UNITS = {
+    *("alerts", "answers", "bytes", "changes", "dispatchers", "events", "looks", "messages", "percent", "probes"),
+    *("receipts", "refusals", "requests", "rows", "seconds", "seconds since 1970", "state", "streams", "threads"),
+    *("level", "tokens", "US dollars"),
+}
+
+
+@pytest.fixture
+def page(client):
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain")
+    return answer.content.decode()
+
+
+def is_of(family):
+    return family.shown_as
+
+
+@pytest.mark.parametrize("family", metrics.FAMILIES, ids=is_of)
+def test_each_series_is_there_from_the_start(family):
+    """A rate cannot be computed of a series that begins later, and no label has a value that is not listed."""
+    shown = scrape().labels(f"{family.shown_as}_count" if family.type == "histogram" else family.shown_as)
+    expected = [dict(zip(family.labels, values, strict=True)) for values in itertools.product(*family.labels.values())]
+    assert sorted(map(sorted, map(dict.items, shown))) == sorted(map(sorted, map(dict.items, expected)))
+
+
+@pytest.mark.parametrize("family", metrics.FAMILIES, ids=is_of)
+def test_each_metric_has_a_unit_and_ends_its_help_with_it(page, family):
+    name = family.shown_as
+    assert family.unit in UNITS
+    assert re.search(rf"# HELP {name} .+ \({family.unit}\)\.\n", page)
+
+
+def test_what_is_ours_on_the_page_is_defined_here(page):
+    shown = set(re.findall(r"# TYPE (notificacao_\w+) ", page))
+    defined = {family.shown_as for family in metrics.FAMILIES}
+    assert {name for name in shown - defined if not name.endswith("_created")} == set()
+
+
+@pytest.mark.parametrize("edge", [0.1, 0.5])
+def test_what_is_timed_has_edges_at_the_goals(edge):
+    assert edge in SECONDS
+
+
+def test_a_delivery_of_exactly_100_ms_counts_as_within_the_goal():
+    def within():
+        return scrape()("delivery_seconds_bucket", le="0.1", transport="ably", kind="unit")
+
+    before = within()
+    metrics.DELIVERY_SECONDS.labels("ably", "unit").observe(0.1)
+    assert within() == before + 1
+
+
+def test_the_document_is_what_the_definitions_make():
+    from notificacao.metrics.document import text
+
+    why = "run: .venv/bin/python -m notificacao.metrics > docs/metrics.md"
+    assert (ROOT / "docs" / "metrics.md").read_text() == text(), why

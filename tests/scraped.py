@@ -1,0 +1,43 @@
+"""Read /metrics as Prometheus does: what a web process answers, sample by sample."""
+
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+
+class Page:
+    """One scrape."""
+
+    def __init__(self, text: str):
+        families = text_string_to_metric_families(text)
+        self._samples = [sample for family in families for sample in family.samples]
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """The sum of the samples of `name`, without the prefix, that have these labels. There is one at least."""
+        found = [
+            sample.value
+            for sample in self._samples
+            if sample.name == f"notificacao_{name}" and labels.items() <= sample.labels.items()
+        ]
+        assert found, f"/metrics shows no {name} with {labels}"
+        return sum(found)
+
+    def labels(self, name: str) -> list[dict[str, str]]:
+        """Of each sample of `name`, which is given as it is shown."""
+        return [sample.labels for sample in self._samples if sample.name == name]
+
+
+def scrape() -> Page:
+    """What this process shows now."""
+    answer = Client().get("/metrics")
+    assert answer.status_code == 200
+    return Page(answer.content.decode())
+
+
+class Grown:
+    """How much a sample grew since this was made."""
+
+    def __init__(self) -> None:
+        self._before = scrape()
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return scrape()(name, **labels) - self._before(name, **labels)
