@@ -4,6 +4,7 @@ An API server checks each object by itself, and takes a selector that selects no
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.live.ably_server import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("staging", "production")
+VERSION = re.search(r"^\tk8s\.io/kubernetes v(\d+\.\d+)", (FOLDER / "tools" / "go.mod").read_text(), re.MULTILINE)[1]
 NOT_SETTINGS = {"SITE_HOST"}  # of the ConfigMap: ALLOWED_HOSTS is made of it
 _CUSTOM = {"ExternalSecret", "PrometheusRule", "ServiceMonitor"}  # which only their own definitions can judge
 _ENDS_WITHIN = {"web": SERVE_ENDS_WITHIN, "dispatcher": DISPATCH_ENDS_WITHIN}

@@ -120,7 +120,7 @@ def test_what_is_rendered_is_of_one_piece_and_in_one_namespace(objects):
 def test_what_is_rendered_is_valid_without_a_server_too(objects):
     for one in objects:
         if not manifests.is_custom(one):
-            kubernetes_validate.validate(one, "1.37", strict=True)
+            kubernetes_validate.validate(one, manifests.VERSION, strict=True)
 
 
 def test_staging_and_production_share_no_namespace_and_no_host():
