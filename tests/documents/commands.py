@@ -23,6 +23,7 @@ OF_OTHERS = {
     "df",
     "git",
     "journalctl",
+    "kubectl",
     "pg_dump",
     "pg_restore",
     "promtool",

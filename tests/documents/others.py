@@ -18,7 +18,8 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     "django-structlog": ("request_id", "user_id"),
     "proxies": ("X-Forwarded-For",),
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
-    "Kubernetes": ("httpHeaders",),
+    "Kubernetes": ("httpHeaders", "restricted", "ingress-nginx", "monitoring", "kustomization.yaml", "settings.env"),
+    "objects of deploy/kubernetes": ("semtas", "semtas-notificacoes", "semtas-secrets", "web-tls"),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
     "Prometheus and Alertmanager": (
         "/etc/prometheus",

@@ -49,6 +49,19 @@ def test_a_path_to_no_ably_server_is_refused_by_name(tmp_path):
     assert str(tmp_path / "none") in told.stderr
 
 
+def test_the_api_server_tells_how_it_is_used():
+    told = run("script/kube-apiserver", "--help")
+    assert told.returncode == 0
+    assert "KUBERNETES_TOOLS" in told.stdout
+
+
+def test_a_folder_without_the_tools_of_kubernetes_is_refused_by_name(tmp_path):
+    told = run("script/kube-apiserver", "--path", KUBERNETES_TOOLS=str(tmp_path))
+    assert told.returncode != 0
+    assert str(tmp_path) in told.stderr
+    assert "bin/kubectl" in told.stderr
+
+
 def test_a_malformed_key_is_refused():
     told = run("script/ably-server", "--key", "none")
     assert told.returncode == 2
@@ -77,6 +90,14 @@ def test_bootstrap_names_all_that_is_missing_at_once(bare_path):
     command, *sentences = told.stderr.splitlines()[1:]
     assert set(command.split()) >= {"git", "gettext", "redis-server", "chromium-headless-shell", "build-essential"}
     assert [sentence.split()[0] for sentence in sentences] == ["Node", "Cargo"]
+
+
+def test_what_ships_needs_etcd_and_no_go_on_a_machine_for_which_the_proxy_has_one(bare_path):
+    told = run("script/bootstrap", "--dev", "--ship", PATH=bare_path, KUBERNETES_TOOLS="", XDG_CACHE_HOME=bare_path)
+    assert told.returncode == 1
+    command, *sentences = told.stderr.splitlines()[1:]
+    assert set(command.split()) >= {"mmdebstrap", "etcd-server"}
+    assert not any("Go" in sentence for sentence in sentences)
 
 
 def test_without_servers_bootstrap_asks_for_none(bare_path):
