@@ -1,0 +1,108 @@
+"""The image of deploy/Dockerfile, and containers of it: read-only, without capabilities, with bounds, on this machine's network."""
+
+import base64
+import json
+import secrets
+import signal
+import subprocess
+from collections.abc import Sequence
+
+from tests.live.ably_server import ROOT, AblyServer
+from tests.live.process import Process, answers
+from tests.live.site import Site, environment_for
+
+IMAGE = "localhost/semtas-notificacoes:tested"
+_MEMORY = "512m"
+_PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
+_BOUNDS = (
+    *("--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges"),
+    *("--memory", _MEMORY, "--pids-limit", "256", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+    *("--network", "host", "--init", "--rm"),
+)
+SECRETS = {
+    "SECRET_KEY": secrets.token_hex(32),
+    "ENCRYPTION_SECRET": secrets.token_hex(32),
+    "SIGNING_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+}
+
+
+def run(*command: str, **environment: str) -> str:
+    """Return what a command prints. Raises AssertionError, with what it said, where it fails."""
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1_200, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{' '.join(command[:4])}:\n{done.stdout[-4_000:]}\n{done.stderr[-4_000:]}"
+    return done.stdout
+
+
+def podman(*words: str) -> str:
+    return run(*_PODMAN, *words)
+
+
+def inspect() -> dict:
+    """Return what the image says of itself."""
+    return json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]
+
+
+def in_image(*words: str) -> str:
+    """Run a program of the image, as whoever the image says, within the same bounds as the site."""
+    return podman("run", *_BOUNDS, "--entrypoint", words[0], IMAGE, *words[1:])
+
+
+def settings_for(database: str, ably: AblyServer | None, **more: str) -> dict[str, str]:
+    """Return the settings of a container: as in production, but for TLS, which no proxy ends here."""
+    machine = {"PATH", "HOME", "LANG", "TMPDIR"}
+    told = environment_for(database, ably, **(SECRETS | {"DISPATCHER": "external", "BEHIND_TLS": "false"} | more))
+    return {name: value for name, value in told.items() if name not in machine} | {"DEBUG": "false"}
+
+
+class Container(Process):
+    """One container, ended with all that is in it. It keeps its settings and its port over its lives."""
+
+    name = "the container"
+
+    def __init__(self, settings: dict[str, str], command: Sequence[str], address: str):
+        self.called = f"semtas-{secrets.token_hex(4)}"
+        self._address = address
+        super().__init__(container(self.called, settings, command))
+
+    def ready(self) -> bool:
+        return answers(f"{self._address}/health/ready", within=10)
+
+    def execute(self, *words: str) -> str:
+        return podman("exec", self.called, *words)
+
+    def kill(self) -> None:
+        remove(self.called)
+        super().kill()
+
+
+class ContainerSite(Site):
+    """A web process in a container, for the scenes; commands beside it run on this machine."""
+
+    name = "the site's container"
+
+    def __init__(self, database: str, ably: AblyServer | None = None, **settings: str):
+        inside = settings_for(database, ably, **settings)
+        super().__init__(database, ably, **(SECRETS | settings))
+        self.called = f"semtas-{secrets.token_hex(4)}"
+        self.command = container(self.called, inside, ["serve", "--host", "127.0.0.1", "--port", str(self.port)])
+
+    def kill(self) -> None:
+        remove(self.called)
+        super().kill()
+
+    def terminate(self) -> int:
+        """Ask what is in it to end, as podman and Kubernetes do; its exit code."""
+        podman("kill", "--signal", signal.SIGTERM.name, self.called)
+        assert self._process is not None
+        return self._process.wait(60)
+
+
+def container(called: str, settings: dict[str, str], command: Sequence[str]) -> list[str]:
+    told = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    return [*_PODMAN, "run", "--name", called, *_BOUNDS, *told, IMAGE, *command]
+
+
+def remove(called: str) -> None:
+    subprocess.run([*_PODMAN, "rm", "--force", "--time", "0", called], capture_output=True, check=False, timeout=60)
