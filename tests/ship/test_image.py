@@ -101,30 +101,59 @@ def test_it_is_nobodys_who_may_write_and_says_what_it_is():
 def test_no_compiler_no_package_installer_and_no_cache_is_in_it():
     found = in_image("find", "/", "-xdev", "-not", "-path", "/proc/*", "-type", "f")
     names = {path.rpartition("/")[2] for path in found.split()}
-    assert not names & {"gcc", "cc", "cc1", "ld", "make", "cargo", "node", "npm", "pip", "pip3", "apt-get", "git", "perl5.36"}
+    assert not names & {
+        "gcc",
+        "cc",
+        "cc1",
+        "ld",
+        "make",
+        "cargo",
+        "node",
+        "npm",
+        "pip",
+        "pip3",
+        "apt-get",
+        "git",
+        "perl5.36",
+    }
     assert not re.search(r"^/(root/\.cache|var/cache/apt|var/lib/apt/lists)/.+", found, re.MULTILINE)
     assert not re.search(r"^/app/(node_modules|tests|\.env|\.git)", found, re.MULTILINE)
     assert not re.search(r"site-packages/(pytest|mypy|ruff|playwright|hypothesis)/", found)
 
 
 def test_of_the_browsers_packages_is_there_only_what_a_page_loads():
-    kept = in_image("find", "/app/var/static/ably", "/app/var/static/eventsource-parser", "/app/var/static/uplot", "-type", "f")
-    plain = {path.removeprefix("/app/var/static/") for path in kept.split() if not re.search(r"\.[0-9a-f]{12}\.|\.(gz|br|zstd)$", path)}
+    kept = in_image(
+        "find", "/app/var/static/ably", "/app/var/static/eventsource-parser", "/app/var/static/uplot", "-type", "f"
+    )
+    plain = {
+        path.removeprefix("/app/var/static/")
+        for path in kept.split()
+        if not re.search(r"\.[0-9a-f]{12}\.|\.(gz|br|zstd)$", path)
+    }
     loaded = {path for path in plain if not path.endswith(".map")}
     assert loaded == {"ably/ably.min.js", "eventsource-parser/index.js", "uplot/uPlot.esm.js", "uplot/uPlot.min.css"}
     assert {path.removesuffix(".map") for path in plain} == loaded
 
 
 def test_each_part_weighs_what_the_document_says_at_most(bills):
-    weight = {path: int(size) for size, path in (line.split("\t") for line in (bills / "weight.tsv").read_text().splitlines())}
+    weight = {
+        path: int(size) for size, path in (line.split("\t") for line in (bills / "weight.tsv").read_text().splitlines())
+    }
     assert weight["/"] < _MOST, sorted(weight.items(), key=lambda one: -one[1])[:20]
     assert inspect()["rootfs"]["type"] == "layers"
 
 
 def test_the_bill_beside_it_names_what_is_in_it(bills):
-    listed = in_image("python", "-c", "from importlib import metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))")
+    listed = in_image(
+        "python",
+        "-c",
+        "from importlib import metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))",
+    )
     named = {(one["name"], one["version"]) for one in json.loads((bills / "python.cdx.json").read_text())["components"]}
-    assert {(re.sub("[-_.]+", "-", name).lower(), version) for name, _, version in (one.partition("==") for one in listed.split())} == named
+    assert {
+        (re.sub("[-_.]+", "-", name).lower(), version)
+        for name, _, version in (one.partition("==") for one in listed.split())
+    } == named
     browser = json.loads((bills / "browser.cdx.json").read_text())["components"]
     assert {"ably", "eventsource-parser", "uplot"} <= {one["name"] for one in browser}
     debian = dict(line.split("\t") for line in (bills / "debian.tsv").read_text().splitlines())
