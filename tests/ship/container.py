@@ -1,11 +1,18 @@
-"""The image of deploy/Dockerfile, and containers of it: read-only, without capabilities, with bounds, on this machine's network."""
+"""The image of deploy/Dockerfile and its containers: read-only, without capabilities, with bounds, on this network.
+
+Each process is the first of its container, as in Kubernetes. podman's own health checks need systemd; the tests ask.
+"""
 
 import base64
 import json
+import os
 import secrets
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.live.ably_server import ROOT, AblyServer
 from tests.live.process import Process, answers
@@ -17,7 +24,7 @@ _PODMAN = ("podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs")
 _BOUNDS = (
     *("--read-only", "--read-only-tmpfs=false", "--cap-drop", "all", "--security-opt", "no-new-privileges"),
     *("--memory", _MEMORY, "--pids-limit", "256", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
-    *("--network", "host", "--init", "--rm"),
+    *("--network", "host", "--no-healthcheck", "--rm"),
 )
 SECRETS = {
     "SECRET_KEY": secrets.token_hex(32),
@@ -26,7 +33,14 @@ SECRETS = {
 }
 
 
-def run(*command: str, **environment: str) -> str:
+def program(name: str) -> str:
+    """Return where a program of the tests' packages is: beside this Python, or in the PATH."""
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert found, f"{name} is missing: run script/bootstrap --dev --ship."
+    return found
+
+
+def run(*command: str) -> str:
     """Return what a command prints. Raises AssertionError, with what it said, where it fails."""
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1_200, stdin=subprocess.DEVNULL

@@ -3,19 +3,19 @@
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.documents import settings
 from tests.browser.conftest import demo, demo_database, new_site  # noqa: F401 – fixtures
+from tests.documents import settings
 from tests.live import tls
 from tests.live.ably_server import ROOT, free_port
 from tests.live.nginx import binary
 from tests.live.process import Process, answers
 from tests.live.site import Site
+from tests.ship.container import program
 
 pytestmark = pytest.mark.ship
 
@@ -27,7 +27,7 @@ OURS = ("migrate", "web-1", "web-2", "dispatcher")
 
 
 def valid(path: Path) -> bool:
-    command = [Path(sys.executable).parent / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", path]
+    command = [program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", path]
     return subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0
 
 

@@ -2,13 +2,13 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.live.ably_server import ROOT
+from tests.ship.container import program
 
 pytestmark = pytest.mark.ship
 
@@ -27,7 +27,7 @@ def actionlint(*paths: Path) -> subprocess.CompletedProcess:
 
 
 def zizmor(path: Path) -> subprocess.CompletedProcess:
-    command = [Path(sys.executable).parent / "zizmor", "--offline", "--pedantic", "--no-progress", "--quiet", path]
+    command = [program("zizmor"), "--offline", "--pedantic", "--no-progress", "--quiet", path]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
