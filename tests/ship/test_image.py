@@ -49,10 +49,12 @@ def redis():
 
 
 @pytest.fixture(scope="module")
-def database(postgres):
+def database(postgres, redis):
     """An empty database that a container migrates, with the demo's people."""
     url = postgres.url(postgres._create("template0"))
-    migration = container.container("semtas-migration", settings_for(url, None), ["migrate", "--noinput"])
+    migration = container.container(
+        "semtas-migration", settings_for(url, None, REDIS_URL=redis.url), ["migrate", "--noinput"]
+    )
     container.run(*migration)
     manage(environment_for(url), "demo")
     return url
