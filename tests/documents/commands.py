@@ -16,7 +16,7 @@ from django.core.management import CommandError, get_commands, load_command_clas
 from tests.documents import files, settings
 from tests.documents.product import ROOT, project
 
-OF_OTHERS = {"pg_dump", "pg_restore", "sqlite3", "curl", "git", "apt-get"}
+OF_OTHERS = {"pg_dump", "pg_restore", "sqlite3", "curl", "git", "apt-get", "docker", "gh"}
 _OPTION = re.compile(r"--?[a-z][\w-]*")
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z_]*=\S*")
 

@@ -88,6 +88,10 @@ def site(request, database, redis, own_ably, dispatcher):  # noqa: F811
         yield site
 
 
+def test_hadolint_finds_nothing():
+    container.run(container.program("hadolint"), "deploy/Dockerfile")
+
+
 def test_it_is_nobodys_who_may_write_and_says_what_it_is():
     said = inspect()["config"]
     assert said["User"] == "10001:10001"
