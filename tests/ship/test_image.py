@@ -6,17 +6,9 @@ import subprocess
 
 import pytest
 
+from tests.browser import test_scenes as scenes
 from tests.browser.chromium import HOST_NAME, chromium
 from tests.browser.conftest import _NEW_KEY, _RATE, desk, own_ably, send  # noqa: F401 – fixtures
-from tests.browser.test_scenes import (  # noqa: F401 – played here once more
-    on_ably,
-    staff,
-    test_browsers_that_were_cut_off_come_back_to_everything_once,
-    test_each_page_shows_a_list_a_badge_and_its_transport,
-    test_marked_as_read_in_one_tab_the_badge_of_the_other_follows,
-    test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost,
-    test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport,
-)
 from tests.live.ably_server import ROOT, free_port
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
@@ -26,6 +18,14 @@ from tests.ship.container import Container, ContainerSite, in_image, inspect, po
 
 pytestmark = pytest.mark.ship
 _MOST = 340_000_000  # bytes; docs/production.md names what weighs
+
+# Played here too, in their own order.
+on_ably, staff = scenes.on_ably, scenes.staff
+test_list_and_badge = scenes.test_each_page_shows_a_list_a_badge_and_its_transport
+test_sent_to_both = scenes.test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport
+test_read_in_one_tab = scenes.test_marked_as_read_in_one_tab_the_badge_of_the_other_follows
+test_cut_off = scenes.test_browsers_that_were_cut_off_come_back_to_everything_once
+test_flag_moves = scenes.test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost
 
 
 @pytest.fixture(scope="module", autouse=True)
