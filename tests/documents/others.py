@@ -18,6 +18,8 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     "proxies": ("X-Forwarded-For",),
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders",),
+    "an image and Compose": ("HEALTHCHECK", "deploy/compose.env"),
+    "GitHub's environments": ("KUBECONFIG", "SITE_URL", "SMOKE_KEY", "SMOKE_PASSWORD", "SMOKE_USER"),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
     "Playwright": ("wait_for_function",),
 }
