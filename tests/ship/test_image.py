@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.browser import test_scenes as scenes
-from tests.browser.chromium import HOST_NAME, chromium
+from tests.browser.chromium import chromium
 from tests.browser.conftest import _NEW_KEY, _RATE, desk, own_ably, send  # noqa: F401 – fixtures
 from tests.live.ably_server import ROOT, free_port
 from tests.live.postgres import PostgresServer
@@ -19,13 +19,7 @@ from tests.ship.container import Container, ContainerSite, in_image, inspect, po
 pytestmark = pytest.mark.ship
 _MOST = 340_000_000  # bytes; docs/production.md names what weighs
 
-# Played here too, in their own order.
-on_ably, staff = scenes.on_ably, scenes.staff
-test_list_and_badge = scenes.test_each_page_shows_a_list_a_badge_and_its_transport
-test_sent_to_both = scenes.test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport
-test_read_in_one_tab = scenes.test_marked_as_read_in_one_tab_the_badge_of_the_other_follows
-test_cut_off = scenes.test_browsers_that_were_cut_off_come_back_to_everything_once
-test_flag_moves = scenes.test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost
+staff = scenes.staff
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,11 +75,34 @@ def dispatcher(database, redis, own_ably):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def site(request, database, redis, own_ably, dispatcher):  # noqa: F811
+def site(database, redis, own_ably, dispatcher):  # noqa: F811
     settings = {"REDIS_URL": redis.url, "RATE_SYSTEM": _RATE, "DISPATCHER": "external"}
-    with ContainerSite(database, own_ably, ALLOWED_HOSTS=f"127.0.0.1,{HOST_NAME}", **settings) as site:
-        site.host = getattr(request, "param", "127.0.0.1")
+    with ContainerSite(database, own_ably, ALLOWED_HOSTS="127.0.0.1", **settings) as site:
         yield site
+
+
+# The scenes, in the order in which they are played elsewhere. The flag's is the last: for 40 s after it whatever is sent comes
+# by the stream first.
+
+
+def test_each_page_shows_a_list_a_badge_and_its_transport(desk):  # noqa: F811
+    scenes.test_each_page_shows_a_list_a_badge_and_its_transport(desk, "ably")
+
+
+def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff):  # noqa: F811
+    scenes.test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, "ably")
+
+
+def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send):  # noqa: F811
+    scenes.test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, "ably")
+
+
+def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site):  # noqa: F811
+    scenes.test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, "ably")
+
+
+def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site):  # noqa: F811
+    scenes.test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site, "ably")
 
 
 def test_hadolint_finds_nothing():
