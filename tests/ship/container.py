@@ -58,9 +58,9 @@ def inspect() -> dict:
     return json.loads(run("buildah", "inspect", "--type", "image", IMAGE))["Docker"]
 
 
-def in_image(*words: str) -> str:
-    """Run a program of the image, as whoever the image says, within the same bounds as the site."""
-    return podman("run", *_BOUNDS, "--entrypoint", words[0], IMAGE, *words[1:])
+def in_image(*words: str, user: str = "10001:10001") -> str:
+    """Run a program of the image within the same bounds as the site."""
+    return podman("run", *_BOUNDS, "--user", user, "--entrypoint", words[0], IMAGE, *words[1:])
 
 
 def settings_for(database: str, ably: AblyServer | None, **more: str) -> dict[str, str]:
