@@ -115,7 +115,15 @@ def test_ably_over_plain_http_is_fine_on_this_machine(settings, endpoint):
 
 
 def test_missing_browser_packages_are_named_with_what_to_do(settings, tmp_path):
-    settings.NODE_MODULES = tmp_path
+    settings.NODE_MODULES, settings.STATIC_ROOT = tmp_path, tmp_path
     (message,) = [m for m in run_checks() if m.id == "notificacao.W001"]
     assert "eventsource-parser" in message.msg
     assert "script/bootstrap" in message.hint
+
+
+@pytest.mark.parametrize(("debug", "named"), [(False, set()), (True, {"notificacao.W001"})])
+def test_what_collectstatic_collected_is_enough_in_production_alone(settings, tmp_path, debug, named):
+    settings.NODE_MODULES, settings.STATIC_ROOT, settings.DEBUG = tmp_path / "none", tmp_path, debug
+    for package in ("ably", "eventsource-parser"):
+        (tmp_path / package).mkdir()
+    assert {m.id for m in run_checks()} & {"notificacao.W001"} == named

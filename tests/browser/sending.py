@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import httpx
+import psycopg
 
 from tests.browser.desk import Desk
 from tests.browser.rest import until
@@ -38,6 +39,9 @@ class Sender:
 
     def transports(self, title: str) -> dict[str, str]:
         """`{username: transport}` of the receipts that have come so far, read in the site's database itself."""
+        if isinstance(self._site.database, str):
+            with psycopg.connect(self._site.database) as server:
+                return dict(server.execute(_RECEIPTS.replace("?", "%s"), [title]).fetchall())
         with closing(sqlite3.connect(self._site.database)) as database:
             return dict(database.execute(_RECEIPTS, [title]).fetchall())
 

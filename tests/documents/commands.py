@@ -21,6 +21,8 @@ OF_OTHERS = {
     "apt-get",
     "curl",
     "df",
+    "docker",
+    "gh",
     "git",
     "journalctl",
     "kubectl",

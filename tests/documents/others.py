@@ -20,6 +20,8 @@ OF_OTHERS: dict[str, tuple[str, ...]] = {
     "nginx": ("$host", "$http_host", "limit_conn", "proxy_pass", "worker_connections", "worker_rlimit_nofile"),
     "Kubernetes": ("httpHeaders", "restricted", "ingress-nginx", "monitoring", "kustomization.yaml", "settings.env"),
     "objects of deploy/kubernetes": ("semtas", "semtas-notificacoes", "semtas-secrets", "web-tls"),
+    "an image and Compose": ("HEALTHCHECK", "deploy/compose.env"),
+    "GitHub's environments": ("KUBECONFIG", "SITE_URL", "SMOKE_KEY", "SMOKE_PASSWORD", "SMOKE_USER"),
     "PostgreSQL and SQLite": ("ALTER DATABASE … RENAME TO", "-wal", "-shm"),
     "Prometheus and Alertmanager": (
         "/etc/prometheus",

@@ -12,7 +12,10 @@ import yaml
 
 from tests.live.ably_server import ROOT
 
-NAMES = ("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "sbom", "screenshots")
+NAMES = (
+    *("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "sbom", "screenshots"),
+    *("image", "deploy", "release-notes"),
+)
 SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]
 
 
@@ -172,10 +175,55 @@ def test_a_git_that_prefers_windows_line_ends_checks_out_those_of_unix(in_index,
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
+WRITES = {
+    ("image.yml", "image"): {"packages", "id-token", "attestations"},
+    ("deploy.yml", "image"): {"packages", "id-token", "attestations"},
+    ("release.yml", "image"): {"packages", "id-token", "attestations"},
+    ("release.yml", "release"): {"contents"},
+}
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_a_workflow_may_only_read_and_uses_actions_that_nobody_can_move(path):
+def test_a_job_may_only_read_but_for_what_it_publishes(path):
     workflow = yaml.safe_load(path.read_text())
-    assert workflow["permissions"] == {"contents": "read"}
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    used = [step["uses"] for step in steps if "uses" in step]
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for name, job in workflow["jobs"].items():
+        granted = job.get("permissions", workflow["permissions"])
+        assert {right for right, how in granted.items() if how != "read"} == WRITES.get((path.name, name), set())
+        assert granted["contents"] in ("read", "write")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_uses_actions_that_nobody_can_move(path):
+    jobs = yaml.safe_load(path.read_text())["jobs"].values()
+    used = [step["uses"] for job in jobs for step in job.get("steps", ()) if "uses" in step]
     assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
+    assert [job["uses"] for job in jobs if not job.get("uses", "./").startswith("./")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which overlay"),
+        (("staging", "ghcr.io/x/y:latest"), "is not by its digest"),
+        (("elsewhere", f"ghcr.io/x/y@sha256:{'0' * 64}"), "no overlay 'elsewhere'"),
+    ],
+)
+def test_what_is_deployed_is_named_by_its_overlay_and_its_digest(words, said):
+    told = run("script/deploy", *words)
+    assert told.returncode == 2
+    assert said in told.stderr
+
+
+def test_the_notes_of_a_release_are_its_own_section_of_the_changelog():
+    told = run("script/release-notes", "Unreleased")
+    assert told.returncode == 0
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert told.stdout.strip() in changelog.partition("## Unreleased")[2]
+    assert "\n## " not in told.stdout
+
+
+def test_a_release_that_the_changelog_does_not_know_has_no_notes():
+    told = run("script/release-notes", "99.0.0")
+    assert told.returncode == 1
+    assert "'## 99.0.0'" in told.stderr
