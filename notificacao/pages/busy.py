@@ -23,7 +23,7 @@ def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResp
     unknown = error is not None and may_be_done(error)
     logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, may_be_done=unknown)
     _ask_nobody(request)
-    if request.path.startswith(_API):
+    if request.path_info.startswith(_API):
         response = _problem(error)
     else:
         page = "notificacao/aguarde_vez.html" if of_logins else "notificacao/ocupado.html"
