@@ -19,7 +19,7 @@ from tests.live.process import Process
 _PACKAGES = "ca-certificates,iproute2,systemd"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _ENVIRONMENT = {
-    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
     "PIP_CERT": _CERTIFICATES,
     "NODE_EXTRA_CA_CERTS": _CERTIFICATES,
@@ -62,7 +62,7 @@ class PlainServer:
         _run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(self.root))
         for name in ("/etc/resolv.conf", "/etc/hosts", _CERTIFICATES):
             shutil.copy(name, f"{self.root}{name}")
-        # Nobody has to survive a loss of power here, and packages do not start their services before the network is cut.
+        # Nobody has to survive a loss of power here, and no package starts its service before the network is cut.
         (self.root / "etc/dpkg/dpkg.cfg.d/unsafe").write_text("force-unsafe-io\n")
         self.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n").chmod(0o755)
         _run("git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(self.root / "opt/semtas"))
