@@ -18,6 +18,7 @@ pytestmark = pytest.mark.ship
 
 HOST = "notificacoes.prefeitura.example"
 PASSWORD = "semtas-demo"
+_SAY = "from notificacao.services import notify; notify(['system:notifications'], title='Olá', message='…')"
 _DANGEROUS = 2.0  # of systemd's 0 (nothing is exposed) to 10
 _NOT_OURS = re.compile(r"/(proc|dev|sys|run|tmp)(/|$)|/var/(lib/(postgresql|redis)|log|cache)/|\.pyc$")
 
@@ -107,11 +108,7 @@ def test_the_page_answers_over_tls_and_a_notification_arrives(running):
             with browser.stream("GET", "/api/v1/stream/") as stream:
                 lines = stream.iter_lines()
                 next(line for line in lines if line == "event: heads")
-                running.manage(
-                    "shell",
-                    "-c",
-                    "from notificacao.services import notify; notify(['system:notifications'], title='Olá', message='…')",
-                )
+                running.manage("shell", "-c", _SAY)
                 data = (json.loads(line.partition(": ")[2]) for line in lines if line.startswith("data: {"))
                 return next(row["title"] for row in data if "title" in row)
 
