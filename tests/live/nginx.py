@@ -1,4 +1,4 @@
-"""nginx with the blocks of docs/production.md and deploy/server/nginx.conf: loopback, free ports, a certificate and a folder of its own."""
+"""nginx with the blocks of docs/production.md: loopback, free ports, a certificate and a folder of its own."""
 
 import os
 import shutil
@@ -33,8 +33,8 @@ _BETWEEN = """server {{
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    location / {{
-        proxy_pass http://127.0.0.1:{site};
+    location {prefix}/ {{
+        proxy_pass http://{to};
         proxy_buffering off;
     }}
 }}
@@ -81,9 +81,11 @@ class _Listening(Process):
 class PlainNginx(_Listening):
     """A proxy of the house, without TLS, between another one and the site: it hands on what that one says."""
 
-    def __init__(self, folder: Path, site_port: int):
+    def __init__(self, folder: Path, site_port: int, prefix: str = ""):
+        """Serve the site under `prefix`, which it takes off; with none, hand each address on as it is."""
         port = free_port()
-        super().__init__(folder, port, _BETWEEN.format(port=port, site=site_port))
+        to = f"127.0.0.1:{site_port}{prefix and '/'}"
+        super().__init__(folder, port, _BETWEEN.format(port=port, prefix=prefix, to=to))
 
 
 class Nginx(_Listening):

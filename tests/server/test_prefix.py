@@ -5,9 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.live.ably_server import free_port
 from tests.live.nginx import Nginx, PlainNginx, documented
-from tests.live.site import Site
 from tests.server.test_nginx import HOST, ORIGIN, PASSWORD, PRODUCTION, ProductionSite, browser, events
 from tests.waiting import PATIENCE
 
@@ -31,7 +29,7 @@ STREAM = f"location = {PREFIX}/api/v1/stream/ {{\n        proxy_pass http://semt
 
 
 def made(folder, **settings):
-    site = ProductionSite(folder / "site.sqlite3", **PRODUCTION, **settings)
+    site = ProductionSite(folder / "site.sqlite3", **PRODUCTION | settings)
     site.manage("migrate", "--verbosity", "0")
     site.manage("demo", "--force")
     return site
@@ -85,7 +83,8 @@ def test_whatever_a_page_leads_to_is_under_the_prefix(visitor, page):
     log_in(visitor, PREFIX, name="admin")
     answer = visitor.get(f"{PREFIX}{page}")
     found = addresses_in(answer.text)
-    assert answer.status_code == 200 and found
+    assert answer.status_code == 200
+    assert found
     assert {address for address in found if not address.startswith(f"{PREFIX}/")} == set()
 
 
@@ -138,9 +137,7 @@ def test_outside_of_the_prefix_there_is_nothing_of_ours(visitor):
 
 def test_each_of_several_hosts_is_a_site_of_its_own(tmp_path):
     both = documented().replace(f"server_name {HOST};", f"server_name {HOST} {OTHER};")
-    site = made(tmp_path, **{})
-    assert site.environment
-    site.environment["ALLOWED_HOSTS"] = f"{HOST},{OTHER}"
+    site = made(tmp_path, ALLOWED_HOSTS=f"{HOST},{OTHER}")
     with site, Nginx(tmp_path, site.port, both) as nginx:
         for host in (HOST, OTHER):
             with browser(nginx) as visitor:
