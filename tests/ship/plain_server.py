@@ -56,6 +56,7 @@ class PlainServer:
     def __init__(self, root: Path):
         self.root = root
         self._namespaces: Namespaces | None = None
+        self.processes: dict[str, Process] = {}  # by unit, what of it was started
 
     def make(self) -> None:
         """Make the file system, with a clone of this repository where the units expect it."""
@@ -150,7 +151,9 @@ class Unit:
         self._server = server
         template = re.sub(r"@.*\.", "@.", name)
         folder = server.root / "etc/systemd/system"
-        text = (folder / template).read_text() + (folder / "semtas-.service.d/hardening.conf").read_text()
+        text = (folder / template).read_text()
+        if name.startswith("semtas-"):
+            text += (folder / "semtas-.service.d/hardening.conf").read_text()
         found = re.search(r"@(.*)\.service$", name)
         self.lines = text.replace("%i", found[1] if found else "").splitlines()
 
@@ -159,7 +162,7 @@ class Unit:
 
     def commands(self) -> list[list[str]]:
         """Each ExecStart, as its user, in its folder."""
-        (user,), (folder,) = self.values("User"), self.values("WorkingDirectory")
+        (user,), folder = self.values("User"), "".join(self.values("WorkingDirectory")) or "/"
         return [self._server.command(*line.split(), user=user, folder=folder) for line in self.values("ExecStart")]
 
     def run(self) -> None:

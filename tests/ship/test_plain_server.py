@@ -1,10 +1,13 @@
 """A server as most cities have: `deploy/server/install` on a bare Debian 12, an upgrade, and a second run of each."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import ssl
+import threading
+import time
 from contextlib import ExitStack
 
 import httpx
@@ -12,15 +15,15 @@ import pytest
 
 from tests.live.process import Process
 from tests.ship.plain_server import PlainServer
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.ship
 
 HOST = "notificacoes.prefeitura.example"
 PASSWORD = "semtas-demo"
-_SAY = "from notificacao.services import notify; notify(['system:notifications'], title='Olá', message='…')"
+_SAY = "from notificacao.services import notify; notify(['system:notifications'], title={!r}, message='…')"
 _DANGEROUS = 2.0  # of systemd's 0 (nothing is exposed) to 10
-_NOT_OURS = re.compile(r"/(proc|dev|sys|run|tmp)(/|$)|/var/(lib/(postgresql|redis)|log|cache)/|\.pyc$")
+_NOT_OURS = re.compile(r"/(proc|dev|sys|run|tmp)(/|$)|/var/(lib/(postgresql|pgbackrest|redis)|log|cache)(/|$)|\.pyc$")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def running(server):
     server.manage("demo", "--force")
     with ExitStack() as processes:
         for unit in sorted(server.enabled(), reverse=True):
-            processes.enter_context(Up(server, unit))
+            server.processes[unit] = processes.enter_context(Up(server, unit))
         server.run("service", "nginx", "start")
         yield server
 
@@ -108,7 +111,7 @@ def test_the_page_answers_over_tls_and_a_notification_arrives(running):
             with browser.stream("GET", "/api/v1/stream/") as stream:
                 lines = stream.iter_lines()
                 next(line for line in lines if line == "event: heads")
-                running.manage("shell", "-c", _SAY)
+                running.manage("shell", "-c", _SAY.format("Olá"))
                 data = (json.loads(line.partition(": ")[2]) for line in lines if line.startswith("data: {"))
                 return next(row["title"] for row in data if "title" in row)
 
@@ -166,7 +169,7 @@ def test_systemd_understands_every_unit(server):
 
 
 def test_no_process_of_the_site_is_exposed(server):
-    for unit in ("semtas-migrate.service", *server.enabled()):
+    for unit in ("semtas-migrate.service", "pgbackrest@full.service", *server.enabled()):
         server.run("systemd-analyze", "security", "--offline=yes", f"--threshold={_DANGEROUS * 10:.0f}", unit)
 
 
@@ -188,3 +191,87 @@ def test_the_logs_are_rotated(server):
 def test_what_cannot_be_is_refused_before_anything_is_done(server, words, told):
     done = server.try_run("/opt/semtas/deploy/server/install", *words)
     assert (done.returncode, told in done.stdout) == (1, True), done.stdout
+
+
+class Page:
+    """One person's page, that returns with the last position that it was given, for as long as it is open."""
+
+    def __init__(self, server: PlainServer):
+        self._server, self.heard, self._position, self._over = server, [], "", False
+        self._thread = threading.Thread(target=lambda: server.from_inside(self._stay), daemon=True)
+        self._thread.start()
+
+    def _stay(self) -> None:
+        with visitor(self._server) as browser:
+            log_in(browser)
+            while not self._over:
+                with contextlib.suppress(httpx.HTTPError):
+                    headers = {"Last-Event-ID": self._position} if self._position else {}
+                    with browser.stream("GET", "/api/v1/stream/", headers=headers) as answer:
+                        self._read(answer.iter_lines())
+
+    def _read(self, lines) -> None:
+        name = ""
+        for line in lines:
+            field, _, value = line.partition(": ")
+            name = value if field == "event" else name
+            self._position = value if field == "id" else self._position
+            if field == "data":
+                self.heard.append(json.loads(value).get("title") if name == "notification" else name)
+            if self._over:
+                return
+
+    async def hears(self, what: str) -> None:
+        await eventually(lambda: what in self.heard)
+
+    def close(self) -> None:
+        self._over = True
+
+
+@pytest.fixture
+def page(running):
+    page = Page(running)
+    yield page
+    page.close()
+
+
+def query(server, question):
+    return server.run("psql", "-tAc", question, "semtas", user="postgres").strip()
+
+
+async def test_a_restore_to_a_moment_brings_back_that_moment_and_pages_fetch_anew(running, page, capsys):
+    def send(title):
+        running.manage("shell", "-c", _SAY.format(title))
+
+    await page.hears("heads")
+    send("Antes da cópia")
+    await page.hears("Antes da cópia")
+    running.unit("pgbackrest@full.service").run()
+    send("Antes do momento")
+    await page.hears("Antes do momento")
+    moment = query(running, "SELECT clock_timestamp()")
+    send("Depois do momento")
+    await page.hears("Depois do momento")
+    epoch = query(running, "SELECT epoch FROM notificacao_loghead")
+    dispatchers = [process for unit, process in running.processes.items() if "dispatcher" in unit]
+    began = time.monotonic()
+    for dispatcher in dispatchers:
+        dispatcher.terminate()
+    running.run("service", "postgresql", "stop")
+    to = ["--delta", "--type=time", f"--target={moment}", "--target-action=promote"]
+    running.run("pgbackrest", "--stanza=semtas", *to, "restore", user="postgres")
+    running.run("service", "postgresql", "start")
+    await eventually(lambda: query(running, "SELECT pg_is_in_recovery()") == "f")
+    running.manage("log_epoch", "--renew", "--reason", f"restored to {moment}")
+    for dispatcher in dispatchers:
+        dispatcher.start()
+    await page.hears("resync")
+    took = time.monotonic() - began
+    send("De novo")
+    await page.hears("De novo")
+    titles = query(running, "SELECT title FROM notificacao_notification ORDER BY id DESC LIMIT 3").splitlines()
+    assert titles == ["De novo", "Antes do momento", "Antes da cópia"]
+    assert query(running, "SELECT epoch FROM notificacao_loghead") != epoch
+    running.unit("pgbackrest@diff.service").run()
+    with capsys.disabled():
+        print(f"\nFrom the word to restore until pages fetched anew: {took:.1f} s")
