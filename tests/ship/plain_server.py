@@ -24,7 +24,9 @@ _ENVIRONMENT = {
     "PIP_CERT": _CERTIFICATES,
     "NODE_EXTRA_CA_CERTS": _CERTIFICATES,
 }
-_HOLD = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && ip link set lo up; exec sleep infinity'
+_HOLD = (
+    'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && chroot "$0" ip link set lo up; exec sleep infinity'
+)
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 INSTALLS_WITHIN = 900  # seconds
 _Answer = TypeVar("_Answer")

@@ -118,13 +118,26 @@ def test_the_page_answers_over_tls_and_a_notification_arrives(running):
     assert running.from_inside(visit) == "Olá"
 
 
-def test_one_of_two_web_processes_is_enough_and_ipv6_is_served_too(running):
-    def ask(address):
-        with visitor(running) as browser:
-            return browser.get(f"{address}/entrar/").status_code
+def asked_by_curl(server, address):
+    """The HTTP version and the status of the login page, at one of the server's addresses."""
+    told = ["--silent", "--show-error", "--output", "/dev/null", "--write-out", "%{http_version} %{http_code}"]
+    there = ["--cacert", "/etc/ssl/notificacoes.pem", "--resolve", f"{HOST}:443:{address}"]
+    return server.run("curl", *told, *there, f"https://{HOST}/entrar/")
 
-    assert running.from_inside(lambda: httpx.get("http://[::1]/", headers={"Host": HOST}).status_code) == 301
-    assert running.from_inside(lambda: ask("https://127.0.0.1")) == 200
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_browsers_come_by_http_2_over_both_kinds_of_addresses(running, address):
+    assert asked_by_curl(running, address) == "2 200"
+
+
+@pytest.mark.parametrize("port", [8000, 8001])
+def test_one_of_two_web_processes_is_enough(running, port):
+    process = running.processes[f"semtas-web@{port}.service"]
+    process.kill()
+    try:
+        assert {asked_by_curl(running, "127.0.0.1") for _ in range(4)} == {"2 200"}
+    finally:
+        process.start()
 
 
 def test_a_second_run_changes_nothing(running):
