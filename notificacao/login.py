@@ -140,6 +140,7 @@ def _remember(request: HttpRequest, answer: HttpResponse) -> None:
         DEVICE_COOKIE,
         "|".join(words),
         max_age=_DEVICE_AGE,
+        path=conf.SESSION_COOKIE_PATH,
         httponly=True,
         samesite="Lax",
         secure=conf.SESSION_COOKIE_SECURE,

@@ -69,7 +69,7 @@ class RequestLog(RequestMiddleware):
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
         """Name the person in the log, but for a health check."""
-        if request.path not in _NOBODYS:
+        if request.path_info not in _NOBODYS:
             RequestMiddleware.bind_user_id(request)
 
     @staticmethod
@@ -180,7 +180,7 @@ def _has_no_place(error: Exception) -> bool:
 
 
 def _is_of_the_admin(request: HttpRequest) -> bool:
-    return request.path.startswith(f"/{settings.ADMIN_PATH}")
+    return request.path_info.startswith(f"/{settings.ADMIN_PATH}")
 
 
 @sync_only_middleware

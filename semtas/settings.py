@@ -171,6 +171,12 @@ SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", [])
 BEHIND_TLS = switch("BEHIND_TLS", not DEBUG)
+SCRIPT_NAME = env.str("SCRIPT_NAME", default="")
+if not re.fullmatch(r"(/[a-z0-9-]+)*", SCRIPT_NAME):
+    raise ImproperlyConfigured(
+        f"SCRIPT_NAME={SCRIPT_NAME!r} is no path: use a-z, 0-9 and hyphens, beginning with a slash and ending without."
+    )
+FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 FORWARDED_ALLOW_IPS = words("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
 for _proxy in FORWARDED_ALLOW_IPS:
     try:
@@ -352,16 +358,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-LOGIN_URL = "/entrar/"
-LOGIN_REDIRECT_URL = "/notificacoes/"
-LOGOUT_REDIRECT_URL = "/entrar/"
+LOGIN_URL = LOGOUT_REDIRECT_URL = f"{SCRIPT_NAME}/entrar/"
+LOGIN_REDIRECT_URL = f"{SCRIPT_NAME}/notificacoes/"
 
+SESSION_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{SCRIPT_NAME}/"
+if SCRIPT_NAME:  # what else is on the host may be Django too, with cookies of Django's names
+    SESSION_COOKIE_NAME = "semtas_sessionid"
+    CSRF_COOKIE_NAME = "semtas_csrftoken"  # its path is /, since a bell reads it on any page of the host
 SESSION_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [rf"^{SCRIPT_NAME[1:]}/?health/", rf"^{SCRIPT_NAME[1:]}/?metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
@@ -369,7 +378,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Static files ---------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{SCRIPT_NAME}/static/"
 STATIC_ROOT = VAR_DIR / "static"
 # The browser's packages are served from where npm puts them.
 NODE_MODULES = BASE_DIR / "node_modules"

@@ -131,6 +131,8 @@ def test_a_folder_that_is_named_for_another_database_is_not_made(monkeypatch):
         ("STREAM_HEARTBEAT", "21"),
         ("REPLAY_LIMIT", "-1"),
         ("DEBUG", "perhaps"),
+        ("SCRIPT_NAME", "/avisos/"),
+        ("SCRIPT_NAME", "avisos"),
         ("RATE_USER", "10"),
         ("RATE_STAFF", "0/75"),
         ("RATE_SYSTEM", "100/0"),

@@ -29,6 +29,7 @@ if conf.ADMIN_OTP:
 
 admin.site.site_header = "SEMTAS Notificações"
 admin.site.site_title = "SEMTAS"
+admin.site.site_url = f"{conf.SCRIPT_NAME}/"
 admin.site.index_title = "Administração"
 admin.site.login = throttled(admin.site.login)
 admin.site.password_change = own_password.change

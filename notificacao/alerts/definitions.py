@@ -94,4 +94,4 @@ DEFINITIONS: dict[str, Definition] = {one.name: one for one in _ALL}
 
 def runbook(name: str) -> str:
     """Return the link to what the runbook says of the alert `name`: its heading has that name as its id."""
-    return f"/{conf.ADMIN_PATH}plantao/#{name}"
+    return f"{conf.SCRIPT_NAME}/{conf.ADMIN_PATH}plantao/#{name}"

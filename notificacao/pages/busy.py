@@ -27,7 +27,7 @@ def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResp
     if times := _told.due("logins" if of_logins else "database"):
         logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, times=times)
     _ask_nobody(request)
-    if request.path.startswith(_API):
+    if request.path_info.startswith(_API):
         response = _problem(error)
     else:
         page = "notificacao/aguarde_vez.html" if of_logins else "notificacao/ocupado.html"

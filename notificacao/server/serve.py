@@ -32,7 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
     What is set on it holds for each connection that it accepts.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # `::` is every address of the machine, those of IPv4 too.
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE.items():
         listener.setsockopt(socket.IPPROTO_TCP, option, value)
@@ -61,6 +62,7 @@ def configuration() -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
         forwarded_allow_ips=conf.FORWARDED_ALLOW_IPS,
+        root_path=conf.SCRIPT_NAME,
     )
 
 

@@ -78,9 +78,15 @@ class TakeoverProtocol(BoundedProtocol):
 
 
 def _address(transport: asyncio.Transport, which: str) -> Any:
-    """Return `(host, port)`; None where a socket has none."""
+    """Return `(host, port)`; None where a socket has none.
+
+    A socket of both kinds shows IPv4 as `::ffff:192.0.2.1`, by which no setting names it.
+    """
     address = transport.get_extra_info(which)
-    return address[:2] if isinstance(address, tuple) else None
+    if not isinstance(address, tuple):
+        return None
+    host, port = address[:2]
+    return (host.removeprefix("::ffff:") if "." in host else host), port
 
 
 def _head(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

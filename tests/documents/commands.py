@@ -17,21 +17,10 @@ from tests.documents import files, settings
 from tests.documents.product import ROOT, project
 
 OF_OTHERS = {
-    "amtool",
-    "apt-get",
-    "curl",
-    "df",
-    "docker",
-    "gh",
-    "git",
-    "journalctl",
-    "kubectl",
-    "pg_dump",
-    "pg_restore",
-    "promtool",
-    "sqlite3",
-    "systemctl",
+    *("amtool", "apt-get", "curl", "df", "docker", "gh", "git", "journalctl", "kubectl", "pg_dump", "pg_restore"),
+    *("pgbackrest", "promtool", "psql", "sqlite3", "systemctl", "systemd-analyze"),
 }
+_INSTALLER = "deploy/server/install"
 _OPTION = re.compile(r"--?[a-z][\w-]*")
 _ASSIGNMENT = re.compile(r"[A-Z][A-Z_]*=\S*")
 
@@ -47,8 +36,8 @@ def is_command(text: str) -> bool:
     first = words[0]
     if first in get_commands():
         return get_commands()[first] == "notificacao" or len(words) > 1
-    named = ("manage.py", "npx", "npm", "python", "pytest", "bash", *OF_OTHERS)
-    return first in named or first.startswith(("script/", ".venv/bin/"))
+    named = ("manage.py", "semtas-manage", "npx", "npm", "python", "pytest", "bash", *OF_OTHERS)
+    return first in named or first.startswith(("script/", ".venv/bin/", _INSTALLER))
 
 
 def is_option(text: str) -> bool:
@@ -94,19 +83,22 @@ def _words(text: str) -> list[str]:
         return []
     while words and _ASSIGNMENT.fullmatch(words[0]):
         words.pop(0)
-    return words
+    return words[3:] if words[:2] == ["sudo", "-u"] else words
 
 
 def _judge_one(words: list[str], to_pytest: Known) -> str:
     while words and _ASSIGNMENT.fullmatch(words[0]):
         if why := settings.judge(words.pop(0)):
             return why
+    if words[:2] == ["sudo", "-u"]:
+        words = words[3:]
     if words[0] in (".venv/bin/python", "python"):
         words = words[2:] if words[1] == "-m" else words[1:]
     first, *rest = words[1:] if words[0] == "bash" else words
-    if first.startswith(("script/", ".ci/")):
+    first = first.removeprefix("/opt/semtas/")
+    if first.startswith(("script/", ".ci/", _INSTALLER)):
         return _judge_script(first, rest)
-    judges = {"npx": _judge_npx, "npm": _judge_npm, "manage.py": _judge_django}
+    judges = {"npx": _judge_npx, "npm": _judge_npm, "manage.py": _judge_django, "semtas-manage": _judge_django}
     if first in judges:
         return judges[first](rest)
     if first in get_commands():

@@ -7,6 +7,7 @@ import ssl
 import httpx
 import pytest
 
+from tests.live.ably_server import ROOT
 from tests.live.nginx import Nginx, documented
 from tests.live.site import PASSWORD, Site
 from tests.waiting import PATIENCE
@@ -49,11 +50,14 @@ def nginx(site, tmp_path_factory):
         yield nginx
 
 
-def browser(nginx):
+def browser(nginx, local_address=None):
     """Somebody who has the site's name from their name server, and trusts its certificate."""
     trusts = ssl.create_default_context(cafile=nginx.certificate)
     return httpx.Client(
-        base_url=f"https://127.0.0.1:{nginx.port}", verify=trusts, headers={"Host": HOST}, timeout=PATIENCE
+        base_url=f"https://127.0.0.1:{nginx.port}",
+        transport=httpx.HTTPTransport(verify=trusts, local_address=local_address),
+        headers={"Host": HOST},
+        timeout=PATIENCE,
     )
 
 
@@ -78,6 +82,10 @@ def events(stream):
             name = value
         elif field == "data":
             yield name, json.loads(value)
+
+
+def test_the_document_shows_the_file_that_a_plain_server_gets():
+    assert documented() == (ROOT / "deploy/server/nginx.conf").read_text()
 
 
 def test_who_comes_by_plain_http_is_sent_to_https(nginx):

@@ -3,6 +3,7 @@
 import { loadSdk } from "./live/ably.js";
 import { Api } from "./live/api.js";
 import { SharedClient } from "./live/client.js";
+import { SITE } from "./live/site.js";
 import { Acts } from "./inbox/acts.js";
 import { Alerts, beep } from "./inbox/alerts.js";
 import { Bulk } from "./inbox/bulk.js";
@@ -21,7 +22,7 @@ import { showStatus } from "./inbox/status.js";
 import { Toasts } from "./inbox/toasts.js";
 import { gettext, ngettext, speak } from "./words.js";
 
-const API = "/api/v1/notifications/";
+const API = `${SITE}/api/v1/notifications/`;
 const AGE_EVERY = 30_000; // ms
 
 /** @typedef {import("./live/types.js").News} News */

@@ -9,6 +9,7 @@ import { loadSdk } from "./live/ably.js";
 import { Api } from "./live/api.js";
 import { SharedClient } from "./live/client.js";
 import { untilAnswered } from "./live/patience.js";
+import { CSRF_COOKIE, SITE } from "./live/site.js";
 import { View } from "./bell/view.js";
 import { wordsOf } from "./bell/words.js";
 
@@ -41,7 +42,7 @@ class Bell extends HTMLElement {
       words: wordsOf(language),
       language,
       inbox: this.#inbox,
-      login: `${this.getAttribute("login") ?? "/entrar/"}?${new URLSearchParams({ next: location.pathname })}`,
+      login: `${this.getAttribute("login") ?? `${SITE}/entrar/`}?${new URLSearchParams({ next: location.pathname })}`,
       signal: this.#life.signal,
     });
     this.#showStatus("connecting");
@@ -66,7 +67,7 @@ class Bell extends HTMLElement {
   }
 
   get #inbox() {
-    return this.getAttribute("inbox") ?? "/notificacoes/";
+    return this.getAttribute("inbox") ?? `${SITE}/notificacoes/`;
   }
 
   get #limit() {
@@ -181,7 +182,7 @@ class Bell extends HTMLElement {
 
 /** Read the CSRF token, at each call: a login in another tab makes a new one. */
 function csrfToken() {
-  return /(?:^|; )csrftoken=([^;]*)/.exec(document.cookie)?.[1] ?? "";
+  return new RegExp(`(?:^|; )${CSRF_COOKIE}=([^;]*)`).exec(document.cookie)?.[1] ?? "";
 }
 
 if (!customElements.get("semtas-sino")) customElements.define("semtas-sino", Bell);

@@ -9,6 +9,7 @@ import { clientOptions, decode, isRefusal } from "../live/ably.js";
 import { ApiError } from "../live/api.js";
 import { randomId } from "../live/lane.js";
 import { Verifier } from "../live/signature.js";
+import { SITE } from "../live/site.js";
 
 const ANSWER_WITHIN = 10_000; // ms
 const FIRST_EVENT_WITHIN = 5_000; // ms
@@ -29,7 +30,7 @@ export class Probes {
   async server() {
     const start = performance.now();
     const signal = AbortSignal.timeout(ANSWER_WITHIN);
-    const response = await this.fetch("/health/live", { cache: "no-store", signal }).catch(() => null);
+    const response = await this.fetch(`${SITE}/health/live`, { cache: "no-store", signal }).catch(() => null);
     const ms = Math.round(performance.now() - start);
     const serverTime = Date.parse(response?.headers.get("Date") ?? "") + 500;
     return { status: response?.status ?? 0, online: navigator.onLine, ms, serverTime, localTime: Date.now() - ms / 2 };

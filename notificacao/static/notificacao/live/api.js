@@ -1,6 +1,7 @@
 /** Call the API with the site's session. */
 
 import { canVerify } from "./signature.js";
+import { SITE } from "./site.js";
 
 /** Hold an answer that is an error; `status` 0 means no answer at all. `retryAfter` is milliseconds, or null. */
 export class ApiError extends Error {
@@ -23,7 +24,8 @@ export async function errorOf(/** @type {Response} */ response) {
   return new ApiError(response.status, problem, Number.isFinite(seconds) ? seconds * 1000 : null);
 }
 
-const READ_ALL = "/api/v1/notifications/read-all/";
+const API = `${SITE}/api/v1`;
+const READ_ALL = `${API}/notifications/read-all/`;
 
 function search(/** @type {URLSearchParams} */ query) {
   return String(query) && `?${query}`;
@@ -60,17 +62,17 @@ export class Api {
   /** @returns {Promise<import("./types.js").Session>} */
   async session() {
     this.canVerify = await canVerify();
-    return this.#call("GET", `/api/v1/session/?ed25519=${this.canVerify}`);
+    return this.#call("GET", `${API}/session/?ed25519=${this.canVerify}`);
   }
 
   /** @returns {Promise<string>} */
   async ablyToken() {
-    return (await this.#call("POST", "/api/v1/ably/token/")).token;
+    return (await this.#call("POST", `${API}/ably/token/`)).token;
   }
 
   /** Tell that messages came by Ably which the server may not have sent. */
   unverified(/** @type {import("./signature.js").Doubt} */ reason, /** @type {number} */ count) {
-    return this.#call("POST", "/api/v1/ably/unverified/", { reason, count });
+    return this.#call("POST", `${API}/ably/unverified/`, { reason, count });
   }
 
   /**
@@ -80,7 +82,7 @@ export class Api {
    */
   after(/** @type {string} */ cursor, /** @type {string?} */ channel = null, limit = 200) {
     const query = new URLSearchParams({ after: cursor, limit: String(limit), ...(channel && { channel }) });
-    return this.#call("GET", `/api/v1/notifications/?${query}`);
+    return this.#call("GET", `${API}/notifications/?${query}`);
   }
 
   /**
@@ -88,7 +90,7 @@ export class Api {
    *
    * @returns {Promise<import("./types.js").Inbox>}
    */
-  inbox(address = "/api/v1/notifications/") {
+  inbox(address = `${API}/notifications/`) {
     return this.#call("GET", address);
   }
 
@@ -98,7 +100,7 @@ export class Api {
    * @returns {Promise<import("./types.js").Counts>}
    */
   act(/** @type {string} */ id, /** @type {string} */ action) {
-    return this.#call("POST", `/api/v1/notifications/${id}/${action}/`);
+    return this.#call("POST", `${API}/notifications/${id}/${action}/`);
   }
 
   /**
@@ -122,7 +124,7 @@ export class Api {
 
   /** Send receipts, even when the page is closing. */
   receipts(/** @type {import("./types.js").Delivery[]} */ deliveries) {
-    return this.#call("POST", "/api/v1/receipts/", deliveries, true);
+    return this.#call("POST", `${API}/receipts/`, deliveries, true);
   }
 
   #withLogin(/** @type {RequestInit} */ options = {}) {

@@ -10,6 +10,7 @@ import { AblyLink } from "./ably.js";
 import * as completeness from "./completeness.js";
 import { Lane, randomId } from "./lane.js";
 import { Polling } from "./polling.js";
+import { SITE } from "./site.js";
 import { Timers } from "./timers.js";
 
 const ATTACH_WITHIN = 3_000; // ms; else the live lane
@@ -226,7 +227,7 @@ export class Connection {
     const cursor = this.incoming.safeCursor;
     this.opening = cursor;
     this.ablyInUse = true; // unless this stream says otherwise
-    return `/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser, ...this.api.context })}`;
+    return `${SITE}/api/v1/stream/?${new URLSearchParams({ lane, cursor, browser: this.browser, ...this.api.context })}`;
   }
 
   #hearStream(/** @type {import("./stream.js").StreamEvent} */ { name, data, id }, /** @type {LaneName} */ lane) {
