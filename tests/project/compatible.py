@@ -7,7 +7,7 @@ What is not known to be harmless is refused. What was looked at by somebody stan
 from collections.abc import Iterator
 
 from django.contrib.postgres import operations as concurrent
-from django.db import connection, models
+from django.db import models
 from django.db.migrations import Migration, operations
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
@@ -57,7 +57,7 @@ def faults(migrations: list[Migration], state: ProjectState) -> Iterator[str]:
             state = after
 
 
-def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -> Iterator[str]:
+def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -> Iterator[str]:  # noqa: PLR0912
     model = getattr(operation, "model_name_lower", None) or getattr(operation, "name_lower", None)
     match operation:
         case operations.SeparateDatabaseAndState():
@@ -68,7 +68,7 @@ def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -
         case operations.CreateModel():
             for name, _ in operation.fields:
                 yield from _of_reference(_field(after, model, name), known)
-        case operations.AlterModelOptions() | operations.AlterModelManagers():
+        case operations.AlterModelOptions() | operations.AlterModelManagers() | concurrent.NotInTransactionMixin():
             pass
         case _ if model is not None and model not in known:
             pass  # a table of which the version before knows nothing
@@ -76,8 +76,6 @@ def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -
             yield from _of_new_field(_field(after, model, operation.name), model, known)
         case operations.AlterField():
             yield from _of_change(_field(before, model, operation.name), _field(after, model, operation.name))
-        case concurrent.AddIndexConcurrently() | concurrent.RemoveIndexConcurrently():
-            pass
         case operations.AddIndex() | operations.RemoveIndex():
             if model in BIG:
                 yield "it locks a big table; take it from semtas.postgresql.operations, …Concurrently."
@@ -120,14 +118,11 @@ def _of_reference(field: models.Field, known: set[str]) -> Iterator[str]:
 
 
 def _of_change(before: models.Field, after: models.Field) -> Iterator[str]:
-    alters = connection.SchemaEditorClass(connection)._field_should_be_altered(before, after)
-    if alters and not _grows_longer(before, after):
-        yield "it alters the column; add another one, fill it, and take this one away one version later."
-
-
-def _grows_longer(before: models.Field, after: models.Field) -> bool:
-    """Tell whether a text may merely be longer than before: PostgreSQL notes that, and reads no row."""
-    (*_, old), (*_, new) = before.deconstruct()[1:], after.deconstruct()[1:]
-    was, may_be = old.pop("max_length", None), new.pop("max_length", None)
+    _, old_class, old_place, old = before.deconstruct()
+    _, new_class, new_place, new = after.deconstruct()
     differs = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-    return bool(was and (may_be is None or may_be >= was)) and not differs - set(before.non_db_attrs)
+    differs -= {*before.non_db_attrs, "default"}
+    if differs == {"max_length"} and (new.get("max_length") is None or new["max_length"] >= old["max_length"]):
+        differs = set()  # PostgreSQL notes that a text may be longer, and reads no row
+    if differs or (old_class, old_place) != (new_class, new_place):
+        yield "it alters the column; add another one, fill it, and take this one away one version later."
