@@ -57,7 +57,7 @@ def faults(migrations: list[Migration], state: ProjectState) -> Iterator[str]:
             state = after
 
 
-def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -> Iterator[str]:  # noqa: PLR0912
+def _of(operation, before: ProjectState, after: ProjectState, known: set[str]) -> Iterator[str]:
     model = getattr(operation, "model_name_lower", None) or getattr(operation, "name_lower", None)
     match operation:
         case operations.SeparateDatabaseAndState():
