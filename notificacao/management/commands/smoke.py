@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import os
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
 from notificacao.ably_check.checks import Finding
+from notificacao.conf import conf
 from notificacao.management.commands.ably_check import WORDS
 from notificacao.smoke.checks import Smoke
 from notificacao.smoke.visitor import Access
@@ -36,12 +36,12 @@ class Command(BaseCommand):
             raise CommandError(f"{url} não é um endereço: use https://notificacoes.example.")
         if not 0.1 <= patience <= 300:
             raise CommandError("--patience deve ser de 0.1 a 300.")
-        if missing := [name for name in NAMES if not os.environ.get(name)]:
+        given = {name: getattr(conf, name) for name in NAMES}
+        if missing := [name for name, value in given.items() if not value]:
             raise CommandError(f"Falta no ambiente: {', '.join(missing)}. O que são: manage.py smoke --help.")
         # asyncio complains of tasks that the SDK leaves behind at a closed connection; each finding says what matters.
-        for name in ("asyncio", "ably", "httpx"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        access = Access(url.rstrip("/"), *(os.environ[name] for name in NAMES))
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        access = Access(url.rstrip("/"), *given.values())
         found = asyncio.run(self._look(Smoke(access, patience=patience, on_ably=not sse_only)))
         if any(finding.ok is False for finding in found):
             raise SystemExit(1)
