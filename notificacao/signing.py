@@ -6,6 +6,7 @@ that the server did.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -64,10 +65,18 @@ def sign(place: Place, ciphertext: bytes) -> dict[str, str | int]:
     return place.headers | {"signer": _public(key)[0], "signature": base64.b64encode(signature).decode()}
 
 
-def verified(channel: str, message_id: Any, headers: Any, ciphertext: Any) -> Place | None:
-    """Return the place of a message that one of our keys signed for `channel`; None where none did."""
+def verified(
+    channel: str, message_id: Any, headers: Any, ciphertext: Any, signers: Mapping[str, bytes] | None = None
+) -> Place | None:
+    """Return the place of a message that one of our keys signed for `channel`; None where none did.
+
+    `signers` are public keys by their ids, where it is another server whose messages these are.
+    """
     place = Place.claimed(channel, message_id, headers)
-    keys = {name: key for name, _, key in map(_public, conf.SIGNING_KEYS)}
+    if signers is None:
+        keys = {name: key for name, _, key in map(_public, conf.SIGNING_KEYS)}
+    else:
+        keys = {name: Ed25519PublicKey.from_public_bytes(raw) for name, raw in signers.items()}
     if place is None or not isinstance(ciphertext, bytes | bytearray):
         return None
     try:

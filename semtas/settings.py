@@ -194,6 +194,11 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 if METRICS_TOKEN and not re.fullmatch(r"[!-~]{32,256}", METRICS_TOKEN):
     raise ImproperlyConfigured("METRICS_TOKEN is malformed: 32 to 256 visible ASCII characters (openssl rand -hex 32).")
 
+# Whose login and which producer's key `manage.py smoke` uses: settings of the machine where it runs, and of no site.
+SMOKE_USER = env.str("SMOKE_USER", default="")
+SMOKE_PASSWORD = env.str("SMOKE_PASSWORD", default="")
+SMOKE_KEY = env.str("SMOKE_KEY", default="")
+
 INSTALLED_APPS = [
     "notificacao",
     "daphne",
@@ -263,6 +268,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "semtas.context.version",
             ],
         },
     },

@@ -13,6 +13,7 @@ from notificacao import alerts, presence
 from notificacao.models import BreakerState, CanaryProbe
 from notificacao.presence import Count
 from notificacao.server.runtime import runtime as process
+from semtas import __version__
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def test_ready_when_the_database_is_as_it_should_be_and_every_task_did_its_work_
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ok",
+        "version": __version__,
         "checks": dict.fromkeys(("database", "writable", "migrations", "hub", "presence", "dispatcher"), True),
         "failing": [],
         "last_round": {"hub": 0.0, "presence": 0.0, "dispatcher": 0.0},

@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from notificacao.conf import conf
+from notificacao.models import RolloutFlag
 from semtas.env_file import EnvFile
 from tests.live.ably_server import ROOT
 from tests.settings_file import SETTINGS, run_settings
@@ -44,6 +45,39 @@ def documented() -> set[str]:
 
 def test_env_example_documents_each_setting_and_no_other():
     assert documented() == set(READ.findall(SETTINGS.read_text()))
+
+
+STAGING = (ROOT / ".env.staging.example").read_text()
+ITS_SECRETS = {
+    "SECRET_KEY": "x9-" * 20,
+    "ENCRYPTION_SECRET": "y8-" * 20,
+    "SIGNING_KEYS": "c2VtdGFzLXRlc3RlLXNlbXRhcy10ZXN0ZS0zMmJ5dGU=",
+    "ABLY_API_KEY": "sandbox.chave:segredo",
+}
+
+
+def filled(secrets):
+    return re.sub(r"^([A-Z_]+)=$", lambda line: line[0] + secrets.get(line[1], ""), STAGING, flags=re.MULTILINE)
+
+
+def test_the_staging_profile_starts_with_its_secrets_filled_in(with_file):
+    settings = with_file(filled(ITS_SECRETS))
+    assert set(re.findall(r"^([A-Z_]+)=$", STAGING, re.MULTILINE)) == set(ITS_SECRETS)
+    assert set(re.findall(r"^([A-Z_]+)=", STAGING, re.MULTILINE)) <= documented()
+    assert not settings["DEBUG"]
+    assert settings["DISPATCHER"] == "external"
+    assert settings["ROLLOUT_DRY_RUN"]
+    assert (settings["ABLY_ENDPOINT"], settings["ABLY_TLS"]) == ("", True)
+
+
+def test_the_staging_profile_does_not_start_as_it_is(with_file):
+    with pytest.raises(ImproperlyConfigured, match="SIGNING_KEYS"):
+        with_file(STAGING)
+
+
+def test_whoever_installs_it_begins_with_the_flag_at_0(db):
+    flag = RolloutFlag.objects.get()
+    assert (flag.everyone, flag.percent) == (None, 0)
 
 
 def test_the_settings_alone_read_the_environment():

@@ -53,8 +53,8 @@ class Migration(migrations.Migration):
                 ('standby', models.PositiveSmallIntegerField(default=0)),
                 ('browsers', models.CharField(blank=True, default='', max_length=120, verbose_name='navegador')),
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='desde')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='connections', to=settings.AUTH_USER_MODEL)),
-                ('process', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='connections', to='notificacao.webprocess')),
+                ('person', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='connections', to=settings.AUTH_USER_MODEL)),
+                ('process', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='connections', to='notificacao.webprocess')),
             ],
             options={
                 'verbose_name': 'conexão',

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('since', models.BigIntegerField()),
                 ('to_seq', models.BigIntegerField()),
                 ('ended_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ended_memberships', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='ended_memberships', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('browsers', models.CharField(blank=True, default='', max_length=120)),
                 ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
                 ('until', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='connection_spans', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='connection_spans', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'indexes': [models.Index(fields=['person', '-since'], name='connection_span_of_person'), models.Index(condition=models.Q(('until__isnull', True)), fields=['process'], name='connection_span_open')],

@@ -9,7 +9,9 @@ from django.db.models.functions import Now
 class ConnectionSpan(models.Model):
     """Hold which pages a person had open at one process from `since` until `until` (null: still), to some 5 seconds."""
 
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="connection_spans")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="connection_spans", db_constraint=False
+    )
     process = models.CharField(max_length=32)
     live = models.PositiveSmallIntegerField(default=0)
     standby = models.PositiveSmallIntegerField(default=0)
@@ -30,7 +32,9 @@ class ConnectionSpan(models.Model):
 class EndedMembership(models.Model):
     """Hold a membership that ended: the log's rows from `since` (exclusive) to `to_seq` were the person's to see."""
 
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="ended_memberships")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="ended_memberships", db_constraint=False
+    )
     role = models.CharField(max_length=20)
     unit_public_id = models.CharField(max_length=64, blank=True, default="")
     since = models.BigIntegerField()

@@ -36,12 +36,15 @@ class ActiveChannel(models.Model):
 class Connection(models.Model):
     """Hold the pages that one person has open at one process; gone with the last of them, or with the process.
 
+    Its keys are not the database's to hold: the version before deletes processes and people, and does not know it.
     `live` and `standby` are pages by lane: those in standby get their notifications by Ably. `browsers` is told in a
     few words and tells no version: "Firefox no Windows".
     """
 
-    process = models.ForeignKey(WebProcess, models.CASCADE, related_name="connections")
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="connections")
+    process = models.ForeignKey(WebProcess, models.CASCADE, related_name="connections", db_constraint=False)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="connections", db_constraint=False
+    )
     live = models.PositiveSmallIntegerField(default=0)
     standby = models.PositiveSmallIntegerField(default=0)
     browsers = models.CharField("navegador", max_length=120, blank=True, default="")

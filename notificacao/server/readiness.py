@@ -20,6 +20,7 @@ from notificacao.database import outage
 from notificacao.outages import Repeats
 from notificacao.server.runtime import runtime
 from notificacao.stream import presence_reporter
+from semtas import __version__
 from semtas.postgresql import deadline, reserve
 
 logger = structlog.get_logger(__name__)
@@ -31,8 +32,8 @@ _NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told,
 
 
 def judge() -> dict[str, Any]:
-    """Return `{"status": "ok" | "failing", "checks": {name: bool}, "failing": [name], "last_round": {task: seconds},
-    "nobody_leads": bool | None}`.
+    """Return `{"status": "ok" | "failing", "version": text, "checks": {name: bool}, "failing": [name],
+    "last_round": {task: seconds}, "nobody_leads": bool | None}`.
 
     `last_round` says how long ago a round of each task succeeded, null where none did yet. The process's log says why a
     check of the database failed; the answer never does. `nobody_leads` is whether the alert of that name is open, None
@@ -43,6 +44,7 @@ def judge() -> dict[str, Any]:
     failing = [name for name, passed in checks.items() if not passed]
     return {
         "status": "failing" if failing else "ok",
+        "version": __version__,
         "checks": checks,
         "failing": failing,
         "nobody_leads": _nobody_leads() if checks["migrations"] else None,

@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.live.ably_server import free_port
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
-from tests.live.site import DispatcherProcess, Site, environment_for, talk_to
+from tests.live.site import HERE, DispatcherProcess, Site, Tree, environment_for, talk_to
 from tests.waiting import eventually
 
 PEOPLE = 8
@@ -29,11 +29,11 @@ QUIET_WITHIN = 40.0  # seconds in which nothing comes until what is missing is l
 
 
 class Producer:
-    """The process of `producer.py`, on `database`."""
+    """The process of `producer.py`, on `database`, of the version in `tree`."""
 
-    def __init__(self, database: str, **settings: str):
+    def __init__(self, database: str, tree: Tree = HERE, **settings: str):
         environment = environment_for(database, **settings)
-        self._process = talk_to(environment, "-m", "tests.faults.producer")
+        self._process = talk_to(environment, "-m", "tests.faults.producer", tree=tree)
 
     @property
     def pid(self) -> int:
@@ -58,6 +58,8 @@ class Producer:
 class Machines:
     """All processes, on a database of their own. `settings` are everybody's; `odd` are those of the first of each kind.
 
+    Everything is of the version in `tree`, the database too.
+
     The first web process reaches PostgreSQL through `to_database`, and half of the pages reach it through `to_web`.
     """
 
@@ -70,11 +72,12 @@ class Machines:
         dispatcher: type[DispatcherProcess] = DispatcherProcess,
         web: type[Site] = Site,
         odd: dict = {},  # noqa: B006
+        tree: Tree = HERE,
         **settings: str,
     ):
         self.postgres, self.redis = postgres, redis
         self._size = size
-        self.database = postgres.create_database()
+        self.database = postgres.create_database(tree=tree)
         self.settings = {
             "REDIS_URL": redis.url,
             "DISPATCHER": "external",
@@ -90,7 +93,10 @@ class Machines:
         self.webs = [web(behind, **self.settings | odd), web(self.database, **self.settings)]
         self.to_web = Proxy(self.webs[0].port)
         self.dispatchers = [dispatcher(self.database, **self.settings | more) for more in (odd, {})]
-        self.producer = Producer(self.database, **self.settings)
+        if tree != HERE:
+            for process in self._processes:
+                process.go_over_to(tree)
+        self.producer = Producer(self.database, tree, **self.settings)
         self.people: list[dict] = []
 
     @property
@@ -165,6 +171,7 @@ class Trial:
     def __init__(self, machines: Machines, browsers: list[Browser]):
         self.machines = machines
         self.browsers = browsers
+        self.producers = [machines.producer]  # all that write by now
         self.rows: list[Row] = []  # what was written, once the load has ended
 
     @property
@@ -240,8 +247,8 @@ async def burst(
     try:
         yield load
     finally:
-        truth = await asyncio.to_thread(machines.producer.tell, "end")
-    load.rows = [Row(**line) for line in truth]
+        truths = [await asyncio.to_thread(producer.tell, "end") for producer in load.producers]
+    load.rows = [Row(**line) for truth in truths for line in truth]
     await _settle(load, heads)
 
 

@@ -13,7 +13,7 @@ import psycopg
 
 from tests.live.ably_server import free_port
 from tests.live.process import Process
-from tests.live.site import environment_for, manage
+from tests.live.site import HERE, Tree, environment_for, manage
 
 _USER = "semtas"
 
@@ -44,7 +44,7 @@ class PostgresServer(Process):
         self.port = free_port()
         self._password = secrets.token_hex(16)
         self._folder = Path(tempfile.mkdtemp(prefix="semtas-postgres-"))
-        self._templates: dict[tuple[str, ...], str] = {}
+        self._templates: dict[tuple, str] = {}
         self._databases = 0
         self._bin = binaries()
         self._initialise()
@@ -84,18 +84,18 @@ class PostgresServer(Process):
             return False
         return True
 
-    def create_database(self, *commands: str) -> str:
+    def create_database(self, *commands: str, tree: Tree = HERE) -> str:
         """The URL of a database of one's own: migrated, and with each `manage.py command` of these run on it.
 
         What was prepared once is copied.
         """
-        if commands not in self._templates:
+        if (tree, *commands) not in self._templates:
             template = self._create("template0")
             environment = environment_for(self.url(template))
             for command in ("migrate", *commands):
-                manage(environment, command)
-            self._templates[commands] = template
-        return self.url(self._create(self._templates[commands]))
+                manage(environment, command, tree=tree)
+            self._templates[tree, *commands] = template
+        return self.url(self._create(self._templates[tree, *commands]))
 
     def _create(self, template: str) -> str:
         self._databases += 1

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.live.ably_server import ROOT, AblyServer, free_port
@@ -13,17 +14,27 @@ PASSWORD = "semtas-demo"
 _ENDS_WITHIN = 300  # seconds; a command alone takes two
 
 
-def manage(environment: dict[str, str], *arguments: str) -> str:
+@dataclass(frozen=True)
+class Tree:
+    """A checkout of this project, and the Python that has what it needs."""
+
+    root: Path
+    python: Path | str
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(self.python), str(self.root / "manage.py"), *arguments]
+
+
+HERE = Tree(ROOT, sys.executable)
+
+
+def manage(environment: dict[str, str], *arguments: str, tree: Tree = HERE) -> str:
     """What `manage.py *arguments` prints. Raises AssertionError, with what it said, where it fails."""
     done = subprocess.run(
-        _command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=_ENDS_WITHIN
+        tree.command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=_ENDS_WITHIN
     )
     assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
 
 def environment_for(database: Path | str, ably: AblyServer | None = None, **more: str) -> dict[str, str]:
@@ -41,12 +52,12 @@ def environment_for(database: Path | str, ably: AblyServer | None = None, **more
     return {**kept, "DATABASE_URL": url, "DEBUG": "true", **reach_ably, **more}
 
 
-def talk_to(environment: dict[str, str], *words: str) -> subprocess.Popen:
+def talk_to(environment: dict[str, str], *words: str, tree: Tree = HERE) -> subprocess.Popen:
     """Start Python with `words`: a process that is told lines and answers with lines."""
     return subprocess.Popen(
-        [sys.executable, *words],
+        [str(tree.python), *words],
         env=environment,
-        cwd=ROOT,
+        cwd=tree.root,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -54,7 +65,19 @@ def talk_to(environment: dict[str, str], *words: str) -> subprocess.Popen:
     )
 
 
-class Site(Process):
+class Command(Process):
+    """One `manage.py` that goes on until it is ended, of whatever version of this project."""
+
+    def __init__(self, environment: dict[str, str], *arguments: str):
+        self._arguments = arguments
+        super().__init__(HERE.command(*arguments), environment)
+
+    def go_over_to(self, tree: Tree) -> None:
+        """Be of that version in the next of its lives."""
+        self.command = tree.command(*self._arguments)
+
+
+class Site(Command):
     """One web process. Killed and started again it keeps its port and its database.
 
     Alone it has the dispatcher in it. Beside a DispatcherProcess: `Site(url, DISPATCHER="external", REDIS_URL=…)`.
@@ -66,7 +89,7 @@ class Site(Process):
         self.port = free_port()
         self.host = "127.0.0.1"  # as browsers are to call it
         self.database = database
-        super().__init__(_command("serve", "--port", str(self.port)), environment_for(database, ably, **settings))
+        super().__init__(environment_for(database, ably, **settings), "serve", "--port", str(self.port))
 
     @property
     def url(self) -> str:
@@ -88,21 +111,21 @@ class Site(Process):
     def simulate(self, *arguments: str) -> subprocess.Popen:
         """Start `manage.py simulate` beside the running site; the caller waits for it."""
         return subprocess.Popen(
-            _command("simulate", *arguments),
+            HERE.command("simulate", *arguments),
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
 
 
-class DispatcherProcess(Process):
+class DispatcherProcess(Command):
     """One `manage.py dispatch`: it leads, or stands by. Each of its lives begins as neither."""
 
     name = "the dispatcher"
 
     def __init__(self, database: str, ably: AblyServer | None = None, **settings: str):
         settings = {"DISPATCHER": "external", **settings}
-        super().__init__(_command("dispatch"), environment_for(database, ably, **settings))
+        super().__init__(environment_for(database, ably, **settings), "dispatch")
         self._said_before = 0
 
     def launch(self) -> None:

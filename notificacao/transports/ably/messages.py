@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -54,14 +54,16 @@ def encode(name: str, data: dict[str, Any], *, place: Place, key: bytes) -> str:
     return json.dumps(encoded, separators=(",", ":"))
 
 
-def decode(channel: str, message: Message, key: bytes) -> Any:
+def decode(channel: str, message: Message, key: bytes, signers: Mapping[str, bytes] | None = None) -> Any:
     """Return the data of a message that came over `channel` undecoded; None where we did not sign it,
     or `key` does not open it.
 
-    Nothing of it is decrypted before its signature is verified.
+    Nothing of it is decrypted before its signature is verified, by `signers` where another server signed it.
     """
     headers = (message.extras or {}).get("headers")
-    if message.encoding != signing.ENCODING or not signing.verified(channel, message.id, headers, message.data):
+    if message.encoding != signing.ENCODING or not signing.verified(
+        channel, message.id, headers, message.data, signers
+    ):
         return None
     encoded = {"data": message.data, "encoding": message.encoding}
     try:

@@ -1,0 +1,165 @@
+"""`manage.py smoke` against a site that is served, on PostgreSQL with an Ably server: well, and with a part broken."""
+
+import os
+import subprocess
+
+import psycopg
+import pytest
+
+from tests.live.ably_server import AblyServer, free_port
+from tests.live.site import HERE, PASSWORD, DispatcherProcess, Site
+
+pytestmark = pytest.mark.services
+
+_MAKE_KEY = """
+from notificacao.models import Producer, ProducerKey
+kinds = {"kinds": ["sistema"], "to_people": True}
+producer, _ = Producer.objects.get_or_create(slug="smoke", defaults={"name": "Smoke", **kinds})
+print(ProducerKey.objects.create_key(producer=producer, name="smoke")[1])
+"""
+STEPS = ["Saúde", "Entrada", "Sessão", "Token do Ably", "Publicar", "Receber por SSE", "Receber por Ably", "Consulta"]
+STEPS += ["Sondas", "Limpeza"]
+AWAY = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing"}
+
+
+class Deployed:
+    """A web process, a dispatcher and an Ably server of their own; each of them can be taken away."""
+
+    def __init__(self, database: str, redis: str):
+        self.database = database
+        self.ably = AblyServer()
+        settings = {"CANARY_EVERY": "1", "REDIS_URL": redis}
+        self.dispatcher = DispatcherProcess(database, self.ably, **settings)
+        self.site = Site(database, self.ably, DISPATCHER="external", **settings)
+
+    def __enter__(self) -> "Deployed":
+        for one in (self.ably, self.dispatcher, self.site):
+            one.start()
+        self.key = self.site.manage("shell", "--verbosity=0", "-c", _MAKE_KEY).split()[-1]
+        return self
+
+    def __exit__(self, *_) -> None:
+        for one in (self.site, self.dispatcher):
+            one.close()
+        self.ably.stop()
+
+    def smoke(self, *words: str, **access: str) -> tuple[dict[str, str], str, int]:
+        return smoke(self.site.url, *words, **{"SMOKE_USER": "ana", "SMOKE_KEY": self.key, **access})
+
+    def ask(self, query: str):
+        with psycopg.connect(self.database) as connection:
+            return connection.execute(query).fetchone()
+
+
+def smoke(url: str, *words: str, **access: str) -> tuple[dict[str, str], str, int]:
+    """Return the mark of each step, all that was said, and the exit code; no database is there for it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = {**kept, **AWAY, "SMOKE_PASSWORD": PASSWORD, **access}
+    done = subprocess.run(
+        HERE.command("smoke", url, *words), env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    marks = {}
+    for line in done.stdout.splitlines():
+        mark, name, colon = line[:4].strip(), line[6:].partition(":")[0], ":" in line
+        if mark and colon:
+            marks[name] = mark
+    return marks, done.stdout + done.stderr, done.returncode
+
+
+@pytest.fixture(scope="module")
+def deployed(postgres, redis):
+    with Deployed(postgres.create_database("demo"), redis.url) as deployed:
+        yield deployed
+
+
+def test_each_step_is_told_and_all_is_well(deployed):
+    marks, said, code = deployed.smoke()
+    assert marks == dict.fromkeys(STEPS, "ok"), said
+    assert "assinada e cifrada" in said
+    assert code == 0
+
+
+def test_what_it_made_is_taken_away(deployed):
+    logins = "SELECT count(*) FROM django_session"
+    unread = (
+        "SELECT count(*) FROM notificacao_notification n WHERE title = 'Verificação do sistema' AND NOT EXISTS "
+        "(SELECT FROM notificacao_receipt r WHERE r.notification_id = n.id AND archived_at IS NOT NULL AND read)"
+    )
+    before = deployed.ask(logins)
+    _, said, code = deployed.smoke()
+    assert code == 0, said
+    assert deployed.ask(logins) == before
+    assert deployed.ask(unread) == (0,)
+    assert deployed.ask("SELECT max(expires_at) < now() + interval '11 minutes' FROM notificacao_notification") == (
+        True,
+    )
+
+
+def test_with_the_flag_at_0_all_but_ably_is_tried(deployed):
+    marks, said, code = deployed.smoke("--sse-only", SMOKE_USER="bia")
+    assert marks == dict.fromkeys([name for name in STEPS if "Ably" not in name], "ok"), said
+    assert code == 0
+
+
+def test_somebody_who_is_not_on_ably_is_told_of(deployed):
+    marks, said, code = deployed.smoke(SMOKE_USER="bia")
+    assert (marks["Token do Ably"], marks["Publicar"], code) == ("ERRO", "–", 1)
+    assert "a pessoa recebe por SSE (not_in_rollout)" in said
+    assert "--sse-only" in said
+
+
+def test_a_wrong_login(deployed):
+    marks, said, code = deployed.smoke(SMOKE_PASSWORD="errada")
+    assert (marks["Entrada"], marks["Publicar"], marks["Limpeza"], code) == ("ERRO", "–", "ok", 1)
+    assert "Confira SMOKE_USER e SMOKE_PASSWORD" in said
+
+
+def test_a_wrong_key_and_the_login_is_ended_all_the_same(deployed):
+    before = deployed.ask("SELECT count(*) FROM django_session")
+    marks, said, code = deployed.smoke(SMOKE_KEY="errada.chave")
+    assert (marks["Publicar"], marks["Receber por SSE"], marks["Limpeza"], code) == ("ERRO", "–", "ok", 1)
+    assert "Confira SMOKE_KEY" in said
+    assert deployed.ask("SELECT count(*) FROM django_session") == before
+
+
+def test_nobody_dispatches(deployed):
+    deployed.dispatcher.kill()
+    try:
+        marks, said, code = deployed.smoke("--patience=4")
+    finally:
+        deployed.dispatcher.start()
+    assert code == 1
+    assert marks["Receber por SSE"] == "ERRO" or "nenhum despachante conduz" in said, said
+    assert "manage.py dispatch" in said
+
+
+def test_ably_is_away(deployed):
+    deployed.ably.kill()
+    try:
+        marks, said, code = deployed.smoke("--patience=4")
+    finally:
+        deployed.ably.start()
+    assert code == 1
+    assert "ERRO" in (marks["Token do Ably"], marks["Publicar"]), said
+    assert "ably_check" in said
+    assert marks["Sondas"] == "ERRO"
+
+
+def test_the_site_is_away(deployed):
+    marks, said, code = smoke(f"http://127.0.0.1:{free_port()}", "--patience=4", SMOKE_USER="ana", SMOKE_KEY="a.b")
+    assert (marks["Saúde"], marks["Entrada"], marks["Sondas"], code) == ("ERRO", "–", "ERRO", 1)
+    assert "o site não respondeu (ConnectError)" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "access", "told"),
+    [
+        ("notificacoes.example", {}, "não é um endereço"),
+        ("https://notificacoes.example", {}, "Falta no ambiente: SMOKE_USER, SMOKE_KEY"),
+        ("https://notificacoes.example", {"SMOKE_USER": "ana"}, "Falta no ambiente: SMOKE_KEY"),
+    ],
+)
+def test_what_it_lacks_is_said_before_anything_is_tried(url, access, told):
+    marks, said, code = smoke(url, **access)
+    assert told in said
+    assert (marks, code) == ({}, 1)
