@@ -183,3 +183,18 @@ class Membership(models.Model):
         if held and held != (self.person_id, self.role, self.unit_id):
             raise MembershipMoved
         super().save(*args, **kwargs)
+
+
+class RoleHeld(models.Model):
+    """Remember that somebody holds or held a role: without any today they are no account of the office.
+
+    A trigger writes it with each membership, however that is written. The version before this one deletes people
+    without knowing of this table, so the column is no foreign key to the database.
+    """
+
+    person = models.OneToOneField(
+        Person, models.CASCADE, primary_key=True, related_name="role_held", db_constraint=False
+    )
+
+    def __str__(self) -> str:
+        return str(self.person_id)
