@@ -119,3 +119,16 @@ def test_missing_browser_packages_are_named_with_what_to_do(settings, tmp_path):
     (message,) = [m for m in run_checks() if m.id == "notificacao.W001"]
     assert "eventsource-parser" in message.msg
     assert "script/bootstrap" in message.hint
+
+
+def test_a_sqlite_file_with_a_second_name_is_refused(settings, monkeypatch, tmp_path):
+    file, link = tmp_path / "db.sqlite3", tmp_path / "symbolic.sqlite3"
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(link))
+    assert found() == set()
+    file.touch()
+    link.symlink_to(file)
+    assert found() == set()
+    (tmp_path / "other.sqlite3").hardlink_to(file)
+    assert found() == {"notificacao.E010"}
+    (tmp_path / "other.sqlite3").unlink()
+    assert found() == set()

@@ -2,11 +2,12 @@
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 
 from notificacao import audiences, services
 from notificacao.content import InactiveUnit, InvalidNotification, Notice
 from notificacao.management.commands import simulate
-from notificacao.models import Membership, Notification, Role, Unit
+from notificacao.models import BenefitType, Membership, Notification, Role, Unit
 from notificacao.reading import Filter, Reader
 from tests.conftest import make_person
 from tests.producers import System, make_producer, to
@@ -91,7 +92,9 @@ def test_a_form_that_was_checked_just_before_sends_nothing_and_says_so(admin_cli
     before = services.notify_many
 
     def deactivated_meanwhile(*args, **kwargs):
+        monkeypatch.setattr(services, "notify_many", before)
         Unit.objects.update(status=Unit.Status.INACTIVE)
+        Notification.objects.all().delete()  # what its people were told
         return before(*args, **kwargs)
 
     monkeypatch.setattr(services, "notify_many", deactivated_meanwhile)
@@ -138,6 +141,42 @@ def test_the_admins_page_of_the_unit_tells_them_too(admin_client, cras_norte):
     management = {f"memberships-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     admin_client.post(page, fields | management)
     assert titles() == [(audiences.channel_for_unit(cras_norte), "Unidade desativada")]
+
+
+def by_one_statement(units):
+    assert Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(status=Unit.Status.INACTIVE) == len(units)
+
+
+def by_a_case(units):
+    for unit in units:
+        unit.status = Unit.Status.INACTIVE
+    Unit.objects.bulk_update(units, ["status"])
+
+
+def from_a_benefit(units):
+    benefit = BenefitType.objects.create(slug="x", name="x")
+    benefit.units.set(units)
+    benefit.units.update(status=Unit.Status.INACTIVE, sigla="X")
+
+
+@pytest.mark.parametrize("close", [by_one_statement, by_a_case, from_a_benefit])
+def test_the_people_of_units_that_are_closed_in_bulk_are_told_once_each(cras_norte, cras_sul, close):
+    told_each = [(audiences.channel_for_unit(unit), "Unidade desativada") for unit in (cras_norte, cras_sul)]
+    with transaction.atomic():
+        close([cras_norte, cras_sul])
+        transaction.set_rollback(True)
+    assert titles() == []
+    for _ in range(2):
+        close(list(Unit.objects.order_by("pk")))
+        BenefitType.objects.all().delete()
+    assert titles() == told_each
+    assert set(Unit.objects.values_list("status", flat=True)) == {Unit.Status.INACTIVE}
+
+
+@pytest.mark.parametrize("change", [{"name": "x"}, {"status": Unit.Status.ACTIVE}, {"status": F("status")}])
+def test_other_changes_in_bulk_tell_nobody(cras_norte, change):
+    assert Unit.objects.update(**change) == 1
+    assert titles() == []
 
 
 def test_a_change_of_its_name_alone_and_a_new_inactive_unit_tell_nobody(cras_norte):
