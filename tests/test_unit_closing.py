@@ -1,7 +1,11 @@
 """A unit that is inactive: not offered, not sent to, its people told once, what was there readable."""
 
+import contextlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from notificacao import audiences, services
@@ -13,6 +17,7 @@ from tests.conftest import make_person
 from tests.producers import System, make_producer, to
 from tests.rows import write_stamped
 from tests.staff import complaints, told
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/notificacao/notification/add/"
@@ -78,6 +83,46 @@ def test_a_system_whose_sending_is_under_way_when_it_closes_is_told_so(cras_nort
         assert Notification.objects.count() == 0
         answer = system.post(to(units=["CRAS01"]), **key)
     assert (answer.status_code, Notification.objects.count()) == (201, 1)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("key", [True, False])
+def test_a_real_closing_before_any_statement_of_a_systems_call_is_told_or_comes_too_late(cras_norte, key):
+    """In a transaction of its own, on another connection, committed while the call is under way."""
+    system = System(make_producer())
+    kept, said = [], {}
+    for place in itertools.count():
+        set_status(cras_norte, Unit.Status.ACTIVE)
+        Notification.objects.all().delete()
+        with closing_before_statement(place, cras_norte) as closed:
+            answer = system.post(to(units=["CRAS01"]), **({"Idempotency-Key": f"k{place}"} if key else {}))
+        if not closed:
+            break
+        sent = Notification.objects.exclude(title="Unidade desativada").count()
+        said[answer.status_code] = answer.json()
+        kept.append((answer.status_code, sent))
+    assert answer.status_code == 201
+    assert set(kept) == {(400, 0), (201, 1)} or set(kept) == {(400, 0), (409, 0), (201, 1)}, kept
+    assert "inactive_unit" in str(said[400])
+
+
+@contextlib.contextmanager
+def closing_before_statement(place, unit):
+    """Within, the unit is closed before that statement of this thread's; yields a list that is empty until then."""
+    closed, count = [], itertools.count()
+
+    def close():
+        set_status(Unit.objects.get(pk=unit.pk), Unit.Status.INACTIVE)
+        connection.close()
+
+    def meanwhile(execute, *statement):
+        if next(count) == place:
+            closed.append(other.submit(close).result(PATIENCE))
+        return execute(*statement)
+
+    with ThreadPoolExecutor(1) as other, connection.execute_wrapper(meanwhile):
+        yield closed
 
 
 def test_it_is_not_offered_and_a_crafted_form_is_refused(admin_client, closed, cras_sul):
