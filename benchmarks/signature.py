@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import itertools
 import os
 import platform
 import random
@@ -57,7 +58,7 @@ async () => {
 def main() -> None:
     """Measure with the signature and without, in turns."""
     parser = argparse.ArgumentParser(prog="script/bench signature", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=300, help="of the dispatcher's blocks (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=240, help="for the dispatcher's blocks (default: %(default)s)")
     parser.add_argument("--rows", type=int, default=60, help="of a block (default: %(default)s)")
     parser.add_argument("--loads", type=int, default=30, help="of the page, each way (default: %(default)s)")
     asked = parser.parse_args()
@@ -67,12 +68,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, AblyServer() as ably:
         if asked.loads:
             tell_pairs("page", *loads(Path(folder) / "demo.sqlite3", ably, asked.loads))
-        if asked.pairs:
+        if asked.seconds:
             database = Path(folder) / "bench.sqlite3"
             environment = environment_for(database, ably, **_SETTINGS)
             manage(environment, "migrate", "--verbosity", "0")
             os.environ.update(environment, DJANGO_SETTINGS_MODULE="semtas.settings", DJANGO_ALLOW_ASYNC_UNSAFE="true")
-            tell_share(*blocks(database, ably, asked.pairs, asked.rows))
+            tell_share(*blocks(database, ably, asked.seconds, asked.rows))
 
 
 def tell_pairs(what: str, signed: list[dict[str, float]], unsigned: list[dict[str, float]]) -> None:
@@ -93,8 +94,8 @@ def tell_pairs(what: str, signed: list[dict[str, float]], unsigned: list[dict[st
 # --- Server
 
 
-def blocks(database: Path, ably: AblyServer, pairs: int, rows: int) -> tuple[list[float], list[float]]:
-    """Return the processor's microseconds for a notification in each block of `rows`, `pairs` times each way."""
+def blocks(database: Path, ably: AblyServer, seconds: int, rows: int) -> tuple[list[float], list[float]]:
+    """Return the processor's microseconds for a notification in each block of `rows`, signed and not."""
     import django
 
     django.setup()
@@ -104,10 +105,10 @@ def blocks(database: Path, ably: AblyServer, pairs: int, rows: int) -> tuple[lis
     people = [person for person, _ in make_people(_PEOPLE)]
     with Site(database, ably, **_SETTINGS) as site:
         put_everybody_on(True, site)
-    return asyncio.run(alternate(people, pairs, rows))
+    return asyncio.run(alternate(people, seconds, rows))
 
 
-async def alternate(people: list, pairs: int, rows: int) -> tuple[list[float], list[float]]:
+async def alternate(people: list, seconds: int, rows: int) -> tuple[list[float], list[float]]:
     """Have one dispatcher in this process publish block after block to the same people; the way that begins changes.
 
     What a block costs is the processor of this whole process: commit, stamp, seal, publish and settle. The two blocks
@@ -127,7 +128,8 @@ async def alternate(people: list, pairs: int, rows: int) -> tuple[list[float], l
         running = asyncio.create_task(Dispatcher(AblyTransport()).run())
         while not (await sync_to_async(current)()).ably_up:
             await asyncio.sleep(0.1)
-        for number in range(-_UNMEASURED, pairs):
+        until = time.monotonic() + seconds
+        for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count(-_UNMEASURED)):
             for signs in (True, False) if number % 2 else (False, True):
                 switch.signs = signs
                 gc.collect()
