@@ -3,8 +3,11 @@
 import argparse
 import asyncio
 import contextlib
+import gc
+import itertools
 import os
 import platform
+import random
 import statistics
 import tempfile
 import time
@@ -12,12 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
-from benchmarks._ably_speed import dispatcher_speed
 from benchmarks.ably import commit, make_people, put_everybody_on
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, environment_for, manage
 
 _PEOPLE = 100
+_UNMEASURED = 10  # pairs, which fill caches
+_DRAWS = 5_000  # of the bootstrap
+_WITHIN = 60  # seconds for a block, unless it hangs
 _SETTINGS = {"LOG_LEVEL": "WARNING"}
 _VERIFIES = 'if (await crypto.subtle.verify("Ed25519", await key, bytesOf(signature), signed)) return { place };'
 _NEW_KEY = """
@@ -53,8 +58,8 @@ async () => {
 def main() -> None:
     """Measure with the signature and without, in turns."""
     parser = argparse.ArgumentParser(prog="script/bench signature", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=8, help="of the dispatcher, each way (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=1_000, help="of a round (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=240, help="for the dispatcher's blocks (default: %(default)s)")
+    parser.add_argument("--rows", type=int, default=60, help="of a block (default: %(default)s)")
     parser.add_argument("--loads", type=int, default=30, help="of the page, each way (default: %(default)s)")
     asked = parser.parse_args()
     print(
@@ -63,12 +68,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, AblyServer() as ably:
         if asked.loads:
             tell_pairs("page", *loads(Path(folder) / "demo.sqlite3", ably, asked.loads))
-        if asked.rounds:
+        if asked.seconds:
             database = Path(folder) / "bench.sqlite3"
             environment = environment_for(database, ably, **_SETTINGS)
             manage(environment, "migrate", "--verbosity", "0")
             os.environ.update(environment, DJANGO_SETTINGS_MODULE="semtas.settings", DJANGO_ALLOW_ASYNC_UNSAFE="true")
-            tell_pairs("dispatcher", *rounds(database, ably, asked.rounds, asked.rows))
+            tell_share(*blocks(database, ably, asked.seconds, asked.rows))
 
 
 def tell_pairs(what: str, signed: list[dict[str, float]], unsigned: list[dict[str, float]]) -> None:
@@ -89,47 +94,118 @@ def tell_pairs(what: str, signed: list[dict[str, float]], unsigned: list[dict[st
 # --- Server
 
 
-def rounds(database: Path, ably: AblyServer, count: int, rows: int) -> tuple[list[dict], list[dict]]:
-    """Have a dispatcher in this process publish `rows`, `count` times each way; the way that begins changes."""
+def blocks(database: Path, ably: AblyServer, seconds: int, rows: int) -> tuple[list[float], list[float]]:
+    """Return the processor's microseconds for a notification in each block of `rows`, signed and not."""
     import django
 
     django.setup()
     from django.conf import settings
 
-    from notificacao import signing
-
     settings.ABLY_SLOW_AFTER = 30.0
-    people = make_people(_PEOPLE)
-    signed: list[dict] = []
-    unsigned: list[dict] = []
+    people = [person for person, _ in make_people(_PEOPLE)]
     with Site(database, ably, **_SETTINGS) as site:
         put_everybody_on(True, site)
-    persons = [person for person, _ in people]
-    round_of(persons, rows)  # a first one, unmeasured
-    for number in range(count):
-        ways: list[Callable] = [lambda: signed.append(round_of(persons, rows)), lambda: unsigned.append(without())]
-
-        def without() -> dict:
-            with patch.object(signing, "sign", unless_a_probe(signing.sign)):
-                return round_of(persons, rows)
-
-        for way in ways if number % 2 else reversed(ways):
-            way()
-    return signed, unsigned
+    return asyncio.run(alternate(people, seconds, rows))
 
 
-def unless_a_probe(sign: Callable) -> Callable:
-    """Return what signs probes alone: an unsigned one would open the breaker."""
-    from notificacao.audiences import PROBE_CHANNEL
+async def alternate(people: list, seconds: int, rows: int) -> tuple[list[float], list[float]]:
+    """Have one dispatcher in this process publish block after block to the same people; the way that begins changes.
 
-    return lambda place, text: sign(place, text) if place.channel == PROBE_CHANNEL else place.headers
+    What a block costs is the processor of this whole process: commit, stamp, seal, publish and settle. The two blocks
+    of a pair lie half a second apart, so what the machine does otherwise weighs on both.
+    """
+    from asgiref.sync import sync_to_async
+
+    from notificacao import signing
+    from notificacao.dispatcher import claims
+    from notificacao.dispatcher.loop import Dispatcher
+    from notificacao.rollout import current
+    from notificacao.transports.ably import AblyTransport
+
+    found: dict[bool, list[float]] = {True: [], False: []}
+    switch, settled = Switch(signing.sign), Settled(claims.settle, asyncio.get_running_loop())
+    with patch.object(signing, "sign", switch.sign), patch.object(claims, "settle", settled.settle):
+        running = asyncio.create_task(Dispatcher(AblyTransport()).run())
+        while not (await sync_to_async(current)()).ably_up:
+            await asyncio.sleep(0.1)
+        until = time.monotonic() + seconds
+        for number in itertools.takewhile(lambda _: time.monotonic() < until, itertools.count(-_UNMEASURED)):
+            for signs in (True, False) if number % 2 else (False, True):
+                switch.signs = signs
+                gc.collect()
+                begun = time.process_time()
+                await sync_to_async(commit)(people, 0, rows, {})
+                await settled.come_to(rows)
+                if number >= 0:
+                    found[signs].append(1e6 * (time.process_time() - begun) / rows)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return found[True], found[False]
 
 
-def round_of(people: list, rows: int) -> dict[str, float]:
-    """Return the microseconds of processor and of time for each row: commit, stamp, seal, publish and settle."""
-    busy = time.process_time()
-    speed = asyncio.run(dispatcher_speed(people, rows, commit))
-    return {"us of processor each": 1e6 * (time.process_time() - busy) / rows, "us each": 1e6 / speed}
+class Switch:
+    """Sign, or leave it; probes are signed in either case: an unsigned one would open the breaker."""
+
+    def __init__(self, sign: Callable):
+        self._sign = sign
+        self.signs = True
+
+    def sign(self, place, text: bytes) -> dict:
+        from notificacao.audiences import PROBE_CHANNEL
+
+        return self._sign(place, text) if self.signs or place.channel == PROBE_CHANNEL else place.headers
+
+
+class Settled:
+    """Tell when so many rows were settled, without asking the database for it."""
+
+    def __init__(self, settle: Callable, loop: asyncio.AbstractEventLoop):
+        self._settle, self._loop = settle, loop
+        self._count = 0
+        self._news = asyncio.Event()
+
+    def settle(self, outcomes: dict) -> None:
+        from notificacao.dispatcher.orchestrator import PUBLISHED
+
+        self._settle(outcomes)
+        told = [outcome for rows in outcomes.values() for outcome in rows.values()]
+        assert set(told) <= {PUBLISHED}, "not all were published: the breaker opened; repeat at a calmer moment"
+        self._loop.call_soon_threadsafe(self._note, len(told))
+
+    def _note(self, count: int) -> None:
+        self._count += count
+        self._news.set()
+
+    async def come_to(self, count: int) -> None:
+        """Wait until `count` rows more were settled."""
+        while self._count < count:
+            self._news.clear()
+            async with asyncio.timeout(_WITHIN):
+                await self._news.wait()
+        self._count -= count
+
+
+def tell_share(signed: list[float], unsigned: list[float]) -> None:
+    """Print what signing adds, in microseconds and as a share, each with its interval of 95% by the bootstrap."""
+    draw = random.Random(1)
+    pairs = list(zip(signed, unsigned, strict=True))
+    drawn = [added(draw.choices(pairs, k=len(pairs))) for _ in range(_DRAWS)]
+    for place, (unit, digits) in enumerate((("us", 1), ("%", 2))):
+        low, *_, high = statistics.quantiles([one[place] for one in drawn], n=40)
+        print(
+            f"dispatcher, processor of a notification, {len(pairs)} pairs: signing adds "
+            f"{added(pairs)[place]:+.{digits}f} {unit} ({low:+.{digits}f} to {high:+.{digits}f})",
+            flush=True,
+        )
+    print(f"dispatcher: {statistics.median(signed):.0f} us signed, {statistics.median(unsigned):.0f} not", flush=True)
+
+
+def added(pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the mean difference without the tenth at either end, and its percentage of the median unsigned block."""
+    differences = sorted(a - b for a, b in pairs)
+    cut = len(differences) // 10
+    mean = statistics.fmean(differences[cut : len(differences) - cut])
+    return mean, 100 * mean / statistics.median(b for _, b in pairs)
 
 
 # --- Browser

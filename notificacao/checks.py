@@ -1,6 +1,7 @@
 """Check the settings for mixtures that cannot work, before anything starts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -93,6 +94,25 @@ def database_holds_every_text(databases: Sequence[str] | None = None, **kwargs) 
             f"The database's encoding is {encoding}.",
             hint="Create it anew: CREATE DATABASE semtas TEMPLATE template0 ENCODING 'UTF8'.",
             id="notificacao.E009",
+        )
+    ]
+
+
+@register()
+def sqlite_file_has_one_name(**kwargs) -> list[CheckMessage]:
+    """Refuse an SQLite file that has a second name (E010).
+
+    SQLite keeps its journal beside the name by which it was opened, and so does our lock: by two names at once the file
+    is damaged, and who may read the folder of the second has nothing to do with the first.
+    """
+    name = Path(str(settings.DATABASES["default"]["NAME"]))
+    if settings.DATABASES["default"]["ENGINE"] != SQLITE or not name.is_file() or name.stat().st_nlink == 1:
+        return []
+    return [
+        Error(
+            f"The SQLite file {name} has another name too, by a hard link: used by both, it is damaged.",
+            hint="Remove the other name (find -samefile), or make it a symbolic link.",
+            id="notificacao.E010",
         )
     ]
 

@@ -11,7 +11,7 @@ from django.db.models import CASCADE, CharField, Model, Q, QuerySet
 from django.db.models.functions import Cast
 
 from notificacao import audiences, audit
-from notificacao.models import AuditEvent, KeptAnswer, Membership, Notification, Person
+from notificacao.models import AuditEvent, KeptAnswer, Membership, Notification, Person, RoleHeld
 
 _ACCOUNT = ("username", "first_name", "last_name", "email", "public_id", "date_joined", "last_login", "is_active")
 _CONTENT = ("public_id", "title", "message", "kind", "priority", "link", "data", "created_at", "expires_at")
@@ -26,6 +26,7 @@ def export(person: Person, by: str) -> dict[str, Any]:
     found = {
         "account": {name: getattr(person, name) for name in (*_ACCOUNT, "is_staff", "is_superuser")},
         "memberships": list(person.memberships.values("role", "unit__code", "created_at")),
+        "held_a_role": RoleHeld.objects.filter(person=person).exists(),
         "notifications": list(_personal_rows(person).values(*_CONTENT)),
         "receipts": list(person.receipts.values("notification__public_id", *_receipt_fields())),
         "read_marks": list(person.read_marks.values("channel", "seq")),

@@ -1,5 +1,7 @@
 """Turn Django's signals into wakes and changes of access. No logic lives here; the polls find what signals miss."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session
 from django.db.backends.signals import connection_created
@@ -8,6 +10,7 @@ from django.dispatch import receiver
 
 from notificacao import access, changes, database, history, login, unit_closing, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
+from notificacao.models.people import units_close
 
 
 @receiver(connection_created)
@@ -108,7 +111,13 @@ def structure_changes(instance: Unit | BenefitType, **kwargs) -> None:
 def unit_changes(instance: Unit, update_fields=None, **kwargs) -> None:
     """Tell a unit's people that it becomes inactive."""
     if not instance._state.adding:
-        unit_closing.tell(instance, update_fields)
+        unit_closing.tell_if_saved_as_inactive(instance, update_fields)
+
+
+@receiver(units_close)
+def units_are_closed(units: Iterable[Unit], **kwargs) -> None:
+    """Tell the people of units that become inactive by one UPDATE."""
+    unit_closing.tell(units)
 
 
 @receiver([post_save, post_delete], sender=Unit)

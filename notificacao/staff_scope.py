@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from notificacao import audiences
 from notificacao.audiences import Reach
-from notificacao.models import EndedMembership, Membership, Notification, Person, Role, Unit
+from notificacao.models import EndedMembership, Membership, Notification, Person, Role, RoleHeld, Unit
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StaffReach:
     itself: bool = False
 
 
-NO_ROLE = ""  # of whoever holds no membership: an account of the office, for which the permissions alone decide
+NO_ROLE = ""  # of whoever never held a membership: an account of the office, for which the permissions alone decide
 
 # Of several roles the widest counts; a superuser reaches everything. OWN is the units of the memberships in that role.
 TABLE: dict[str, StaffReach] = {
@@ -120,12 +120,17 @@ def _scope(person: Person | AnonymousUser, column: str, *, permitted: bool) -> S
         return Scope()
     if person.is_superuser:
         return Scope(everything=True)
-    held: list[tuple[str, int | None]] = list(person.memberships.values_list("role", "unit_id"))
     reached = [
-        (getattr(TABLE[role], column), unit_pk)
-        for role, unit_pk in held or [(NO_ROLE, None)]
-        if permitted or TABLE[role].itself
+        (getattr(TABLE[role], column), unit_pk) for role, unit_pk in _roles(person) if permitted or TABLE[role].itself
     ]
     if any(reach is Reach.ALL for reach, _ in reached):
         return Scope(everything=True)
     return Scope(unit_pks=frozenset(unit_pk for reach, unit_pk in reached if reach is Reach.OWN and unit_pk))
+
+
+def _roles(person: Person) -> list[tuple[str, int | None]]:
+    """Return `(role, unit pk)` of each membership; none of whoever lost the last one: an end never widens a reach."""
+    held: list[tuple[str, int | None]] = list(person.memberships.values_list("role", "unit_id"))
+    if held or RoleHeld.objects.filter(person=person).exists():
+        return held
+    return [(NO_ROLE, None)]

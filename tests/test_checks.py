@@ -127,3 +127,16 @@ def test_what_collectstatic_collected_is_enough_in_production_alone(settings, tm
     for package in ("ably", "eventsource-parser"):
         (tmp_path / package).mkdir()
     assert {m.id for m in run_checks()} & {"notificacao.W001"} == named
+
+
+def test_a_sqlite_file_with_a_second_name_is_refused(settings, monkeypatch, tmp_path):
+    file, link = tmp_path / "db.sqlite3", tmp_path / "symbolic.sqlite3"
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(link))
+    assert found() == set()
+    file.touch()
+    link.symlink_to(file)
+    assert found() == set()
+    (tmp_path / "other.sqlite3").hardlink_to(file)
+    assert found() == {"notificacao.E010"}
+    (tmp_path / "other.sqlite3").unlink()
+    assert found() == set()

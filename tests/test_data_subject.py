@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from notificacao import audit, reading
-from notificacao.models import AuditEvent, Notification, Opinion, Person, Receipt, Revocation
+from notificacao.models import AuditEvent, Notification, Opinion, Person, Receipt, Revocation, RoleHeld
 from notificacao.rollout import survey
 from notificacao.services import notify
 from tests.stamping import stamp_all
@@ -67,6 +67,7 @@ def test_the_export_has_the_person_and_what_they_got_read_and_sent(life, ana):
     assert "password" not in found["account"]
     assert [one["title"] for one in found["notifications"]] == ["Somente para ela"]
     assert all(one["formally_acknowledged_at"] for one in found["receipts"])
+    assert found["held_a_role"]
     assert [len(found[name]) for name in ("memberships", "receipts", "sent", "sessions", "audit")] == [1, 2, 1, 1, 1]
     assert AuditEvent.objects.first().data == {"to": ana.public_id}
 
@@ -89,6 +90,7 @@ def test_what_was_theirs_is_gone_and_what_is_others_stays(life, ana, bia, of_uni
     ana = Person.objects.get(pk=ana.pk)
     assert (ana.is_active, ana.memberships.count(), ana.read_marks.count()) == (False, 0, 0)
     assert not Receipt.objects.filter(person=ana).exists()
+    assert list(RoleHeld.objects.values_list("person", flat=True)) == [bia.pk]
     assert Opinion.objects.get().person == bia
     assert Notification.objects.get().channel == of_unit
     assert reading.unread_of(bia) == 0

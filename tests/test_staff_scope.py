@@ -1,14 +1,16 @@
 """The table of who sends to whom and sees what was sent, held against each door: forms, lists, acts, exports, API."""
 
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
 from django.test import Client
 
 from notificacao import audiences, staff_scope
 from notificacao.audiences import Reach
-from notificacao.models import DispatchState, Membership, Notification, Role
+from notificacao.models import DispatchState, Membership, Notification, Role, RoleHeld
 from tests.rows import write_stamped
 from tests.staff import complaints, make_staff
 
@@ -187,6 +189,54 @@ def test_whoever_has_not_logged_in_or_is_inactive_reaches_nothing(reached, admin
     admin_user.is_active = False
     assert not reached(admin_user)
     assert not reached(AnonymousUser())
+
+
+# --- Whoever has lost their last role
+
+
+def saved(person, role, unit):
+    Membership.objects.create(person=person, role=role, unit=unit)
+
+
+def in_bulk(person, role, unit):
+    Membership.objects.bulk_create([Membership(person=person, role=role, unit=unit)])
+
+
+def by_hand(person, role, unit):
+    """As somebody at the database's own shell does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notificacao_membership (person_id, role, unit_id, since, created_at)"
+            " VALUES (%s, %s, %s, 0, %s)",
+            [person.pk, role, unit and unit.pk, "2026-01-01T00:00:00Z"],
+        )
+
+
+@pytest.mark.parametrize("begin", [saved, in_bulk, by_hand])
+@pytest.mark.parametrize("role", Role)
+def test_an_account_reaches_nothing_more_once_its_last_role_ends(client, house, role, begin):
+    dora = make_staff("dora", *ALL_PERMISSIONS)
+    assert staff_scope.to_send(dora).everything
+    begin(dora, role, house.unit if role in Role.of_a_unit() else None)
+    Membership.objects.filter(person=dora).delete()
+    client.force_login(dora)
+    assert not any(door(client, house) for _, door in DOORS.values())
+
+
+def test_its_next_role_reaches_what_the_table_says_of_it(house):
+    dora = somebody(Role.CIDADAO, None, *ALL_PERMISSIONS)
+    dora.memberships.all().delete()
+    Membership.objects.create(person=dora, role=Role.GESTOR)
+    assert staff_scope.to_send(dora).everything
+
+
+def test_roles_that_are_held_at_the_upgrade_are_remembered(ana, caio):
+    migration = import_module("notificacao.migrations.0060_role_held")
+    RoleHeld.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(migration.THOSE_THAT_HOLD_ONE)
+        cursor.execute(migration.THOSE_THAT_HOLD_ONE)
+    assert set(RoleHeld.objects.values_list("person", flat=True)) == {ana.pk, caio.pk}
 
 
 # --- A coordinator

@@ -1,17 +1,23 @@
 """A unit that is inactive: not offered, not sent to, its people told once, what was there readable."""
 
+import contextlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 
 from notificacao import audiences, services
 from notificacao.content import InactiveUnit, InvalidNotification, Notice
 from notificacao.management.commands import simulate
-from notificacao.models import Membership, Notification, Role, Unit
+from notificacao.models import BenefitType, Membership, Notification, Role, Unit
 from notificacao.reading import Filter, Reader
 from tests.conftest import make_person
 from tests.producers import System, make_producer, to
 from tests.rows import write_stamped
 from tests.staff import complaints, told
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/notificacao/notification/add/"
@@ -79,6 +85,46 @@ def test_a_system_whose_sending_is_under_way_when_it_closes_is_told_so(cras_nort
     assert (answer.status_code, Notification.objects.count()) == (201, 1)
 
 
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("key", [True, False])
+def test_a_real_closing_before_any_statement_of_a_systems_call_is_told_or_comes_too_late(cras_norte, key):
+    """In a transaction of its own, on another connection, committed while the call is under way."""
+    system = System(make_producer())
+    kept, said = [], {}
+    for place in itertools.count():
+        set_status(cras_norte, Unit.Status.ACTIVE)
+        Notification.objects.all().delete()
+        with closing_before_statement(place, cras_norte) as closed:
+            answer = system.post(to(units=["CRAS01"]), **({"Idempotency-Key": f"k{place}"} if key else {}))
+        if not closed:
+            break
+        sent = Notification.objects.exclude(title="Unidade desativada").count()
+        said[answer.status_code] = answer.json()
+        kept.append((answer.status_code, sent))
+    assert answer.status_code == 201
+    assert set(kept) == {(400, 0), (201, 1)} or set(kept) == {(400, 0), (409, 0), (201, 1)}, kept
+    assert "inactive_unit" in str(said[400])
+
+
+@contextlib.contextmanager
+def closing_before_statement(place, unit):
+    """Within, the unit is closed before that statement of this thread's; yields a list that is empty until then."""
+    closed, count = [], itertools.count()
+
+    def close():
+        set_status(Unit.objects.get(pk=unit.pk), Unit.Status.INACTIVE)
+        connection.close()
+
+    def meanwhile(execute, *statement):
+        if next(count) == place:
+            closed.append(other.submit(close).result(PATIENCE))
+        return execute(*statement)
+
+    with ThreadPoolExecutor(1) as other, connection.execute_wrapper(meanwhile):
+        yield closed
+
+
 def test_it_is_not_offered_and_a_crafted_form_is_refused(admin_client, closed, cras_sul):
     offered = admin_client.get(ADD).context["adminform"].form.fields["unit"].queryset
     assert list(offered) == [cras_sul]
@@ -91,7 +137,9 @@ def test_a_form_that_was_checked_just_before_sends_nothing_and_says_so(admin_cli
     before = services.notify_many
 
     def deactivated_meanwhile(*args, **kwargs):
+        monkeypatch.setattr(services, "notify_many", before)
         Unit.objects.update(status=Unit.Status.INACTIVE)
+        Notification.objects.all().delete()  # what its people were told
         return before(*args, **kwargs)
 
     monkeypatch.setattr(services, "notify_many", deactivated_meanwhile)
@@ -138,6 +186,42 @@ def test_the_admins_page_of_the_unit_tells_them_too(admin_client, cras_norte):
     management = {f"memberships-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
     admin_client.post(page, fields | management)
     assert titles() == [(audiences.channel_for_unit(cras_norte), "Unidade desativada")]
+
+
+def by_one_statement(units):
+    assert Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(status=Unit.Status.INACTIVE) == len(units)
+
+
+def by_a_case(units):
+    for unit in units:
+        unit.status = Unit.Status.INACTIVE
+    Unit.objects.bulk_update(units, ["status"])
+
+
+def from_a_benefit(units):
+    benefit = BenefitType.objects.create(slug="x", name="x")
+    benefit.units.set(units)
+    benefit.units.update(status=Unit.Status.INACTIVE, sigla="X")
+
+
+@pytest.mark.parametrize("close", [by_one_statement, by_a_case, from_a_benefit])
+def test_the_people_of_units_that_are_closed_in_bulk_are_told_once_each(cras_norte, cras_sul, close):
+    told_each = [(audiences.channel_for_unit(unit), "Unidade desativada") for unit in (cras_norte, cras_sul)]
+    with transaction.atomic():
+        close([cras_norte, cras_sul])
+        transaction.set_rollback(True)
+    assert titles() == []
+    for _ in range(2):
+        close(list(Unit.objects.order_by("pk")))
+        BenefitType.objects.all().delete()
+    assert titles() == told_each
+    assert set(Unit.objects.values_list("status", flat=True)) == {Unit.Status.INACTIVE}
+
+
+@pytest.mark.parametrize("change", [{"name": "x"}, {"status": Unit.Status.ACTIVE}, {"status": F("status")}])
+def test_other_changes_in_bulk_tell_nobody(cras_norte, change):
+    assert Unit.objects.update(**change) == 1
+    assert titles() == []
 
 
 def test_a_change_of_its_name_alone_and_a_new_inactive_unit_tell_nobody(cras_norte):

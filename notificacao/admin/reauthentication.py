@@ -144,7 +144,7 @@ def demand_reach(by: Person, person: Person, begun: Iterable[tuple[str, int | No
 
 
 def may_end(by: Person, membership: Membership) -> bool:
-    """Tell whether `by` is free to end it as far as it is theirs: without a role an account may reach further."""
+    """Tell whether `by` is free to end it as far as it is theirs: nobody decides alone on a role of their own."""
     return by.is_superuser or membership.person_id != by.pk
 
 

@@ -11,7 +11,7 @@ from notificacao.models.idempotency import KeptAnswer
 from notificacao.models.log import Channel, DispatcherLease, LogHead
 from notificacao.models.notification import DispatchState, Kind, Notification, Priority
 from notificacao.models.opinion import Opinion
-from notificacao.models.people import BenefitType, Membership, Person, Role, Unit
+from notificacao.models.people import BenefitType, Membership, Person, Role, RoleHeld, Unit
 from notificacao.models.presence import ActiveChannel, Connection, WebProcess
 from notificacao.models.producer import Producer, ProducerKey
 from notificacao.models.reading import ReadMark, Receipt
@@ -53,6 +53,7 @@ __all__ = [
     "Receipt",
     "Revocation",
     "Role",
+    "RoleHeld",
     "RolloutEvent",
     "RolloutFlag",
     "RolloutMinute",

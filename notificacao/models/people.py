@@ -4,7 +4,8 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.dispatch import Signal
 
 from notificacao.models.log import LogPositionField
 
@@ -74,6 +75,27 @@ class BenefitType(models.Model):
         return self.name
 
 
+units_close = Signal()  # with `units`: active ones, locked, that one UPDATE is about to make inactive
+
+
+class UnitQuerySet(QuerySet["Unit"]):
+    """Say which units a bulk update closes, as a unit's own `save` does."""
+
+    @transaction.atomic  # what their people are told is written together with it
+    def update(self, **values) -> int:
+        """Update the rows. Sends `units_close` first, where some of them become inactive."""
+        if "status" in values:
+            after = values["status"]
+            after = after if hasattr(after, "resolve_expression") else Value(after)
+            closing = self.filter(status=Unit.Status.ACTIVE).annotate(status_after=after)
+            closing = closing.filter(status_after=Unit.Status.INACTIVE).order_by("pk").select_for_update()
+            if units := list(closing):
+                units_close.send(Unit, units=units)
+        return super().update(**values)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
 class Unit(models.Model):
     """Hold a unit of the department, which has a channel of its own, named by its public id."""
 
@@ -95,6 +117,8 @@ class Unit(models.Model):
     kind = models.CharField("tipo", max_length=20, choices=Kind)
     status = models.CharField("situação", max_length=10, choices=Status, default=Status.ACTIVE)
     benefits = models.ManyToManyField(BenefitType, verbose_name="benefícios", blank=True, related_name="units")
+
+    objects = UnitQuerySet.as_manager()
 
     class Meta:
         verbose_name = "unidade"
@@ -183,3 +207,18 @@ class Membership(models.Model):
         if held and held != (self.person_id, self.role, self.unit_id):
             raise MembershipMoved
         super().save(*args, **kwargs)
+
+
+class RoleHeld(models.Model):
+    """Remember that somebody holds or held a role: without any today they are no account of the office.
+
+    A trigger writes it with each membership, however that is written. The version before this one deletes people
+    without knowing of this table, so the column is no foreign key to the database.
+    """
+
+    person = models.OneToOneField(
+        Person, models.CASCADE, primary_key=True, related_name="role_held", db_constraint=False
+    )
+
+    def __str__(self) -> str:
+        return str(self.person_id)

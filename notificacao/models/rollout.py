@@ -62,7 +62,13 @@ class RolloutFlag(AbstractUserFlag):
         """Return whether the flag puts that person on Ably."""
         if self.everyone is not None:
             return self.everyone
-        return self.bucket(person_pk) < self.percent * (BUCKETS // 100)
+        return self.includes_bucket(self.bucket(person_pk))
+
+    def includes_bucket(self, bucket: int) -> bool:
+        """Return whether the flag puts people of that bucket on Ably."""
+        if self.everyone is not None:
+            return self.everyone
+        return bucket < self.percent * (BUCKETS // 100)
 
     def is_active_for_user(self, user) -> bool:
         return bool(user.is_active and self.includes(user.pk))

@@ -60,7 +60,8 @@ class Machines:
 
     Everything is of the version in `tree`, the database too.
 
-    The first web process reaches PostgreSQL through `to_database`, and half of the pages reach it through `to_web`.
+    The first web process reaches PostgreSQL through `to_database`, and with `all_behind` so does every process but the
+    producer. Half of the pages reach the first web process through `to_web`.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Machines:
         web: type[Site] = Site,
         odd: dict = {},  # noqa: B006
         tree: Tree = HERE,
+        all_behind: bool = False,
         **settings: str,
     ):
         self.postgres, self.redis = postgres, redis
@@ -90,9 +92,10 @@ class Machines:
         }
         self.to_database = Proxy(postgres.port)
         behind = self.database.replace(f":{postgres.port}/", f":{self.to_database.port}/")
-        self.webs = [web(behind, **self.settings | odd), web(self.database, **self.settings)]
+        second = behind if all_behind else self.database
+        self.webs = [web(behind, **self.settings | odd), web(second, **self.settings)]
         self.to_web = Proxy(self.webs[0].port)
-        self.dispatchers = [dispatcher(self.database, **self.settings | more) for more in (odd, {})]
+        self.dispatchers = [dispatcher(second, **self.settings | more) for more in (odd, {})]
         if tree != HERE:
             for process in self._processes:
                 process.go_over_to(tree)

@@ -208,9 +208,10 @@ class Tab:
             self.page.catch_up(self.world.read_after(self.person, cursor, only), cursor, only)
 
     def go_on(self) -> None:
-        """What the page does by itself, sooner or later."""
+        """What the page does by itself, sooner or later; what the site answers 503 it asks again."""
         self.read()
-        self.follow_up()
+        with self.world.unless_busy():
+            self.follow_up()
         if self.leader is None and (self.line is None or self.line.status not in (0, 200)):
             self.open("standby" if self.link and self._is_assigned else "live")
 

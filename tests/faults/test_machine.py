@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.faults.postgres import connected_to
 from tests.faults.virtual import simulated
 from tests.faults.world import WRITERS, World, people_a_world_needs
+from tests.live.site import environment_for, manage
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
@@ -55,7 +56,9 @@ class Site(RuleBasedStateMachine):
 
     @rule(channels=st.lists(PLACE, min_size=1, max_size=8))
     def send(self, channels):
-        """Events of one row each, committed at once."""
+        """Events of one row each, committed at once; where another holds up all writers, the site answers 503."""
+        if self.world.is_held_up:
+            return
         for place in channels:
             self.world.write("default", [self.some(self.world.channels, place)])
         self.world.end("default", commit=True)
@@ -139,7 +142,8 @@ class Site(RuleBasedStateMachine):
     @rule(place=PLACE, follows=st.booleans())
     def open_tab(self, place, follows):
         other = self.some(self.world.tabs, place)
-        self.world.open_tab(other.person, (other.leader or other) if follows else None)
+        with self.world.unless_busy():
+            self.world.open_tab(other.person, (other.leader or other) if follows else None)
 
     @precondition(lambda self: len(self.world.tabs) > 2)
     @rule(place=PLACE)
@@ -190,14 +194,24 @@ class Site(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def a_database(postgres, django_db_blocker, settings):
+def url(request, tmp_path):
+    """Of a database of its own. On SQLite one transaction writes at a time, and everybody reads beside it."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres").create_database()
+    manage(environment_for(tmp_path / "world.sqlite3"), "migrate", "--verbosity", "0")
+    return f"sqlite:///{tmp_path / 'world.sqlite3'}"
+
+
+@pytest.fixture
+def a_database(url, django_db_blocker, settings):
     settings.ABLY_API_KEY = "app.key:segredo-de-teste-com-32-letras-x"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with django_db_blocker.unblock(), connected_to(postgres.create_database(), *WRITERS):
+    with django_db_blocker.unblock(), connected_to(url, *WRITERS):
         people_a_world_needs()
         yield settings
 
 
+@pytest.mark.parametrize("url", ["postgresql", "sqlite"], indirect=True)
 @pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.endurance)])
 @pytest.mark.parametrize("wakes", [True, False])
 def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes, examples):

@@ -200,6 +200,15 @@ def test_nor_does_a_link_to_the_file_or_to_its_folder_make_it_another(server, en
         assert "com SQLite há um só" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{link}"})
 
 
+def test_a_file_with_a_second_name_is_refused_whichever_is_used(server, environment, tmp_path):
+    """By two names it would have two journals, and two locks."""
+    address(server)
+    file = Path(environment["DATABASE_URL"].removeprefix("sqlite:///"))
+    (tmp_path / "file.sqlite3").hardlink_to(file)
+    for name in (tmp_path / "file.sqlite3", file):
+        assert "notificacao.E010" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{name}"})
+
+
 def test_it_starts_where_the_project_itself_is_read_only(tmp_path):
     """Whatever a process of Python would write beside the code is refused, as on a read-only root."""
     (tmp_path / "sitecustomize.py").write_text(READ_ONLY)

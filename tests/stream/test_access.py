@@ -1,6 +1,7 @@
 """What somebody may hear changes while their stream is open."""
 
 import asyncio
+import math
 import time
 from datetime import timedelta
 
@@ -28,6 +29,12 @@ def norte(cras_norte):
 @pytest.fixture
 def sul(cras_sul):
     return audiences.channel_for_unit(cras_sul)
+
+
+@pytest.fixture(autouse=True)
+def no_sweep(monkeypatch):
+    """It would find after 25 s what nobody told, within the patience of a test."""
+    monkeypatch.setattr(access_refresh, "_OLD", math.inf)
 
 
 def leave(person):

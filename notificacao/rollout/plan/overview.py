@@ -51,9 +51,8 @@ def overview() -> dict[str, Any]:
     """
     plan = newest()
     now = rollout.current()
-    active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
-    people = _people(now, active)
-    reach = _Reach(now, active)
+    reach = _Reach(now)
+    people = _people(reach)
     return {
         "sentence": _sentence(plan, now, people["assigned_to_ably"]),
         "warning": _warning(now, people),
@@ -79,12 +78,21 @@ def overview() -> dict[str, Any]:
 
 
 class _Reach:
-    """Tell how many active people a percent puts on Ably: those whose bucket lies below it, and whose channels fit."""
+    """Tell who of the active people is on Ably, now and at another percent: by bucket, and whose channels fit.
 
-    def __init__(self, now: rollout.Rollout, active: set[int]):
-        self._buckets = sorted(map(now.flag.bucket, active - capability.beyond(active)))
+    Each person's bucket is taken once a look: it costs a hash.
+    """
+
+    def __init__(self, now: rollout.Rollout):
+        active = set(Person.objects.filter(is_active=True).values_list("pk", flat=True))
+        fit = active - capability.beyond(active)
+        buckets = {pk: now.flag.bucket(pk) for pk in active}
+        included = {pk for pk, bucket in buckets.items() if now.configured and now.flag.includes_bucket(bucket)}
+        self.active, self.included, self.assigned = len(active), len(included), len(included & fit)
+        self._buckets = sorted(buckets[pk] for pk in fit)
 
     def at(self, percent: Decimal) -> int:
+        """Return how many people a percent puts on Ably: those whose bucket lies below it, and whose channels fit."""
         return bisect.bisect_left(self._buckets, percent * (BUCKETS // 100))
 
 
@@ -182,22 +190,20 @@ def _minutes(plan: RolloutPlan) -> list[dict[str, Any]]:
     return [{"at": _iso(at), **arms} for at, arms in minutes.items()]
 
 
-def _people(now: rollout.Rollout, active: set[int]) -> dict[str, int]:
+def _people(reach: _Reach) -> dict[str, int]:
     """Count the active people by what the flag assigns them, and the open pages by the transport that they are on.
 
     `too_many_channels` are in the rollout and on SSE: more channels than Ably can carry.
     """
-    included = set(filter(now.includes, active))
-    assigned = now.assigned_of(included)
     told = ActiveChannel.objects.filter(
         channel=audiences.SYSTEM_CHANNEL, process__seen_at__gte=eventlog.now() - LIVES_FOR
     )
     open_now = told.aggregate(on_ably=Sum("on_ably", default=0), on_sse=Sum("on_sse", default=0))
     return {
-        "active": len(active),
-        "assigned_to_ably": len(assigned),
-        "assigned_to_sse": len(active) - len(assigned),
-        "too_many_channels": len(included) - len(assigned),
+        "active": reach.active,
+        "assigned_to_ably": reach.assigned,
+        "assigned_to_sse": reach.active - reach.assigned,
+        "too_many_channels": reach.included - reach.assigned,
         "open_on_ably": open_now["on_ably"],
         "open_on_sse": open_now["on_sse"],
     }

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied
 
+from notificacao import rollout
 from notificacao.models import AuditEvent, RolloutEvent, RolloutFlag, RolloutPlan
 from notificacao.models.append_only import AppendOnly
 from notificacao.rollout import plan as rollout_plan
@@ -209,3 +210,19 @@ def test_the_overview_tells_where_we_are_and_what_may_be_done(settings):
     assert found["people"]["active"] == 1
     assert found["events"][0]["who"] == "o terminal"
     assert [one["name"] for one in found["actions"]] == ["pause", "advance", "step_down", "roll_back"]
+
+
+@pytest.mark.parametrize("configured", [True, False])
+@pytest.mark.parametrize("everyone", [True, False, None])
+def test_the_overview_takes_each_persons_bucket_once_and_counts_as_the_flag_does(
+    settings, monkeypatch, everyone, configured
+):
+    settings.ABLY_API_KEY = "app.key:secret" if configured else ""
+    people = {make_person(f"pessoa{number}").pk for number in range(30)}
+    RolloutFlag.objects.update(salt="sal", percent=40, everyone=everyone)
+    on_ably = set(filter(rollout.current().includes, people))
+    taken = []
+    bucket = RolloutFlag.bucket
+    monkeypatch.setattr(RolloutFlag, "bucket", lambda flag, pk: taken.append(pk) or bucket(flag, pk))
+    assert rollout_plan.overview()["people"]["assigned_to_ably"] == len(on_ably)
+    assert sorted(taken) == sorted(people)
