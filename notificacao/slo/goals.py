@@ -211,6 +211,7 @@ def _lines(rows: list[FigureMinute], total: FigureMinute, incidents: list[Incide
 
 
 _PERSONAL = "canais pessoais de quem tinha página aberta"
+_OPEN = "pessoas com página aberta"
 _PROBES = "sondas que o despachante envia a si pelo Ably"
 
 
