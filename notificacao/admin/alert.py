@@ -1,13 +1,21 @@
 """List the alerts of the system itself: those that are open first, then those of before. Nobody edits them."""
 
+from datetime import datetime
+
 from django.contrib import admin
 from django.db.models import F
+from django.utils import timezone
 from django.utils.html import format_html
 
 from notificacao import alerts
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.admin.wording import Wording
 from notificacao.models import Alert
+
+
+def _moment(moment: datetime) -> str:
+    """Say a moment as shortly as it fits into a list that has much to say."""
+    return f"{timezone.localtime(moment):%d/%m/%Y %H:%M}"
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -42,10 +50,10 @@ class AlertAdmin(Wording, ReadOnlyAdmin):
 
     feminine = False
 
-    list_display = ("title", "level", "about", "detail", "opened_at", "closed", "what_to_do")
+    list_display = ("title", "level", "about", "detail", "since", "closed", "what_to_do")
     list_display_links = None
     list_filter = (OpenFilter, NameFilter)
-    fields = ("title", "level", "about", "detail", "opened_at", "seen_at", "closed", "what_to_do")
+    fields = ("title", "level", "about", "detail", "since", "seen_at", "closed", "what_to_do")
     readonly_fields = fields
     sortable_by = ()
     date_hierarchy = "opened_at"
@@ -65,9 +73,13 @@ class AlertAdmin(Wording, ReadOnlyAdmin):
         known = alerts.DEFINITIONS.get(alert.name)
         return str(known.level) if known else ""
 
+    @admin.display(description="desde")
+    def since(self, alert) -> str:
+        return _moment(alert.opened_at)
+
     @admin.display(description="até", empty_value="em aberto")
-    def closed(self, alert):
-        return alert.closed_at
+    def closed(self, alert) -> str | None:
+        return alert.closed_at and _moment(alert.closed_at)
 
     @admin.display(description="o que fazer")
     def what_to_do(self, alert) -> str:

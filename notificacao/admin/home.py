@@ -9,21 +9,22 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 
-from notificacao import alerts, eventlog
+from notificacao import alerts, eventlog, staff_scope
 from notificacao.admin import runbook
 from notificacao.admin.charts import Chart, Series, chart
+from notificacao.admin.ways import ways_for
 from notificacao.figures import day, latency
 from notificacao.figures.now import WAITS_TOO_LONG, Situation, situation
-from notificacao.models import Alert, AuditEvent, ProducerKey
+from notificacao.models import Alert, AuditEvent, Producer
+from notificacao.producing import api_keys
 
-KEYS_END_WITHIN = timedelta(days=30)
+KEYS_END_WITHIN = timedelta(days=30)  # earlier than the alert, which comes when it is urgent
 SHOWN = 20  # alerts, and keys
 REFUSALS_COUNTED = 1_000
 ERRORS_GOAL = 0.5  # percent
@@ -91,7 +92,7 @@ def above(site: AdminSite) -> Callable[..., HttpResponse]:
         part = request.GET.get("part", "")
         if part in PARTS and request.user.is_authenticated:
             return TemplateResponse(request, f"admin/home/_{part}.html", {"seen": seen, **PARTS[part](seen)})
-        context = {"seen": seen}
+        context = {"seen": seen, "ways": ways_for(request.user), "may_ask": bool(staff_scope.to_see(request.user))}
         for told in PARTS.values():
             context |= told(seen)
         return site.__class__.index(site, request, {**context, **(extra_context or {})})
@@ -101,13 +102,13 @@ def above(site: AdminSite) -> Callable[..., HttpResponse]:
 
 def now(seen: Seen) -> dict[str, Any]:
     """Return what changes from one moment to the next: the sentence, the figures, and what needs attention."""
-    found: dict[str, Any] = {"alerts": _alerts() if seen.alerts else []}
+    found: dict[str, Any] = {"alerts": _alerts() if seen.alerts else [], "now": eventlog.now()}
     if seen.now:
         how = situation()
         state, sentence = _sentence(how, seen, len(found["alerts"]))
         found |= {"state": state, "sentence": sentence, "tiles": _tiles(how, seen), "at": how.at}
     if seen.keys:
-        found["keys"] = _keys_that_end()
+        found["keys"] = _keys_that_end(found["alerts"])
     if seen.refusals:
         found["refused"] = _refused()
     return found
@@ -250,6 +251,7 @@ def _as_shown(alert: Alert) -> dict[str, Any]:
     known = alerts.DEFINITIONS.get(alert.name)
     return {
         "name": alert.name,
+        "state": WARN if known and known.level == 1 else BAD,
         "title": known.title if known else alert.name,
         "advice": known.advice if known else "",
         "about": alert.about,
@@ -259,10 +261,11 @@ def _as_shown(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _keys_that_end() -> list[ProducerKey]:
-    ending = ProducerKey.objects.filter(revoked=False, producer__is_active=True)
-    soon = ending.filter(expiry_date__lt=Now() + KEYS_END_WITHIN).select_related("producer")
-    return list(soon.order_by("expiry_date")[:SHOWN])
+def _keys_that_end(told: list[dict[str, Any]]) -> list[Producer]:
+    """Return the producers whose last key ends soon, without those of whom one of the alerts `told` tells already."""
+    names = [alert["about"] for alert in told if alert["name"] == "KeyEndsSoon"]
+    ending = api_keys.ending(KEYS_END_WITHIN).exclude(slug__in=names)
+    return list(ending.order_by("ends")[:SHOWN])
 
 
 def _refused() -> dict[str, Any]:

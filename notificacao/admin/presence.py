@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Max, Min, OuterRef, QuerySet, Subquery, Sum
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 
@@ -13,6 +13,7 @@ from notificacao import presence, staff_scope
 from notificacao.admin.readonly import ReadOnlyAdmin
 from notificacao.figures import channels
 from notificacao.models import ActiveChannel, Connection, Person, Receipt
+from notificacao.reading import search
 
 MOST = 1_000  # channels in the list; the API has pages
 PEOPLE_A_PAGE = 100
@@ -71,13 +72,9 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
 
 def _named(words: str) -> QuerySet[Person]:
-    """Return the people in whose name or user name each of `words` is."""
+    """Return the people of that name; everybody where no word is given."""
     people = Person.objects.all()
-    for word in words.split():
-        people = people.filter(
-            Q(first_name__icontains=word) | Q(last_name__icontains=word) | Q(username__icontains=word)
-        )
-    return people
+    return search.having_words(people, words, "username", "first_name", "last_name") if words else people
 
 
 def _connected(people: QuerySet[Person]) -> QuerySet[Any]:

@@ -54,11 +54,6 @@ def show(model_admin: ModelAdmin, request: HttpRequest, row: Notification, recip
     return TemplateResponse(request, f"admin/notificacao/notification/{part}.html", context)
 
 
-def _choices(row: Notification) -> list[tuple[Lacking, str]]:
-    asked = {Lacking.DELIVERY, Lacking.READING} | ({Lacking.ACKNOWLEDGEMENT} if row.asks_for_acknowledgement else set())
-    return [(what, words) for what, words in WORDS.items() if what in asked]
-
-
 def _lacks(request: HttpRequest) -> Lacking | None:
     """Return what the people on the page are to lack, None where all are asked for. Raises Http404."""
     try:

@@ -8,12 +8,12 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from django.db.models import Max
 from django.utils import timezone
 
 from notificacao import eventlog
 from notificacao.conf import conf
-from notificacao.models import BreakerState, CanaryProbe, Notification, Producer, RolloutPlan
+from notificacao.models import BreakerState, CanaryProbe, Notification, RolloutPlan
+from notificacao.producing import api_keys
 from notificacao.rollout import BREAKER
 from notificacao.rollout.guard import LOOK_EVERY
 
@@ -105,14 +105,9 @@ def redis(age: float | None) -> Iterator[Finding]:
 
 
 def keys() -> Iterator[Finding]:
-    """Find producers whose last key ends soon, or has ended, and secrets of ours whose day comes.
-
-    A key that another one replaces is none of them.
-    """
+    """Find producers whose last key ends soon, or has ended, and secrets of ours whose day comes."""
     now = eventlog.now()
-    producers = Producer.objects.filter(is_active=True, keys__revoked=False)
-    ending = producers.annotate(ends=Max("keys__expiry_date")).filter(ends__lt=now + KEY_WARNING)
-    for producer in ending.order_by("pk"):
+    for producer in api_keys.ending(KEY_WARNING).order_by("pk"):
         word = "vale até" if producer.ends > now else "venceu em"
         detail = f"A chave do sistema “{producer.name}” {word} {_moment(producer.ends)}."
         yield Finding("KeyEndsSoon", about=producer.slug, detail=detail)

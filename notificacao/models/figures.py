@@ -40,8 +40,8 @@ class FigureMinute(models.Model):
     unsettled_seconds = models.FloatField(null=True)
 
     class Meta:
-        verbose_name = "números por minuto"
-        verbose_name_plural = "números por minuto"
+        verbose_name = "metas"
+        verbose_name_plural = "metas"
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M}"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from notificacao import audit, eventlog
@@ -24,6 +24,15 @@ class KeyRefused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.who = who
+
+
+def ending(within: timedelta) -> QuerySet[Any]:
+    """Return the active producers whose last key ends `within` that time, or has ended, each with its end as `ends`.
+
+    A key that another one replaces is none of them.
+    """
+    keyed = Producer.objects.filter(is_active=True, keys__revoked=False)
+    return keyed.annotate(ends=Max("keys__expiry_date")).filter(ends__lt=Now() + within)
 
 
 @transaction.atomic

@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 
 from notificacao import spreadsheet
-from notificacao.slo.goals import CRITICAL, GOOD, MISSED, REASONS, UNKNOWN, Report
+from notificacao.slo.goals import CRITICAL, GOOD, MISSED, REASONS, UNASKED, UNKNOWN, Report
 
-VERDICTS = {GOOD: "cumpre", MISSED: "abaixo da meta", CRITICAL: "crítico", UNKNOWN: "sem amostras"}
+VERDICTS = {
+    GOOD: "cumpre",
+    MISSED: "abaixo da meta",
+    CRITICAL: "crítico",
+    UNKNOWN: "sem amostras",
+    UNASKED: "não se pediu tanto",
+}
 _COLUMNS = ("o quê", "medido", "unidade", "antes", "meta", "crítico", "resultado", "amostras", "de onde")
 
 

@@ -25,6 +25,7 @@ REASONS = {
     UNDELIVERED: "entregas sem recibo",
 }
 GOOD, MISSED, CRITICAL, UNKNOWN = "good", "missed", "critical", "unknown"
+UNASKED = "unasked"  # of a peak: nobody asked for more, which says nothing of what would have been borne
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,18 @@ class Line:
     samples: int
     source: str
     higher_is_better: bool = False
+    is_demand: bool = False
 
     @property
     def verdict(self) -> str:
-        """Return GOOD, MISSED, CRITICAL or UNKNOWN."""
+        """Return GOOD, MISSED, CRITICAL or UNKNOWN; UNASKED of a demand that was below its goal."""
         if self.measured is None:
             return UNKNOWN
         sign = 1 if self.higher_is_better else -1
         if sign * self.measured >= sign * self.goal:
             return GOOD
+        if self.is_demand:
+            return UNASKED
         if self.critical is not None and sign * self.measured < sign * self.critical:
             return CRITICAL
         return MISSED
@@ -114,7 +118,7 @@ def report(days: int, now: datetime | None = None) -> Report:
         since=since,
         until=until,
         known_since=known_since,
-        lines=_lines(rows, incidents, minutes),
+        lines=_lines(rows, together or FigureMinute(), incidents, minutes),
         incidents=incidents,
         transports=_by_transport(together),
         arms=_by_arm(since, until),
@@ -168,8 +172,7 @@ def _reason(row: FigureMinute) -> str:
     return ""
 
 
-def _lines(rows: list[FigureMinute], incidents: list[Incident], minutes: int) -> list[Line]:
-    total = keeping.together_of(rows) if rows else FigureMinute()
+def _lines(rows: list[FigureMinute], total: FigureMinute, incidents: list[Incident], minutes: int) -> list[Line]:
     down = sum(incident.minutes for incident in incidents)
     receipts = latency.total(total.latency.values())
     count = sum(receipts)
@@ -189,14 +192,26 @@ def _lines(rows: list[FigureMinute], incidents: list[Incident], minutes: int) ->
         Line(
             "Disponibilidade do Ably", "%", 99.5, 99.9, 99, _percent(total.probes_heard, probes), probes, _PROBES, True
         ),
-        Line("Pico de vazão", "msg/s", 100, 500, 50, _per_second(peak), len(rows), "o minuto mais cheio", True),
-        Line("Pico de conexões", "pessoas", 500, 1_000, 200, connected, len(rows), "pessoas com página aberta", True),
+        Line("Pico de vazão", "msg/s", 100, 500, 50, _per_second(peak), len(rows), "o minuto mais cheio", True, True),
+        Line(
+            "Pico de conexões",
+            "pessoas",
+            500,
+            1_000,
+            200,
+            connected,
+            len(rows),
+            "pessoas com página aberta",
+            True,
+            True,
+        ),
         Line("Incidentes", "por 30 dias", 3, 1, None, _per_month(incidents, minutes), minutes, "minutos sem serviço"),
         Line("Satisfação", "de 10", 7, 9, None, happy, answers, "a pergunta da caixa de entrada", True),
     ]
 
 
 _PERSONAL = "canais pessoais de quem tinha página aberta"
+_OPEN = "pessoas com página aberta"
 _PROBES = "sondas que o despachante envia a si pelo Ably"
 
 

@@ -20,6 +20,8 @@ from notificacao.models import (
     Unit,
 )
 
+# Alerts that say why a notification came late or not at all; a key that ends, say, delays nobody's.
+ABOUT_DELIVERY = ("BreakerOpen", "CanarySilent", "NobodyLeads", "UnstampedRowsWait", "RedisAway", "SignaturesRefused")
 AROUND = timedelta(hours=1)  # refusals, tokens and alerts that may have to do with it
 _MOST = 50  # of each kind of row
 _SLACK = timedelta(seconds=10)  # presence is told every five seconds
@@ -33,6 +35,11 @@ class Audience(StrEnum):
     LEFT_BEFORE = "left_before"
     JOINED_LATER = "joined_later"
     NEVER = "never"
+
+    @property
+    def had_it(self) -> bool:
+        """Tell whether it was for them when it began to be delivered."""
+        return self in (Audience.IN, Audience.LEFT_AFTER)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,11 @@ class Facts:
 
 
 def gather(row: Notification, person: Person) -> Facts:
-    """Return the facts about `row` and `person`, in a fixed number of queries."""
+    """Return the facts about `row` and `person`, in a fixed number of queries.
+
+    Of whom it was not for, no connection, token or refusal is told: that explains nothing, and whoever may see the row
+    of one unit would learn by it what somebody does in another.
+    """
     moment = row.stamped_at or row.created_at
     around = Q(at__gte=moment - AROUND, at__lte=moment + AROUND)
     events = AuditEvent.objects.filter(around, who=person.public_id).order_by("pk")
@@ -94,6 +105,8 @@ def gather(row: Notification, person: Person) -> Facts:
     channels = audiences.channels_of([person.pk]).get(person.pk, {})
     audience, since, ended_at = _audience(row, person, channels, receipt)
     spans = person.connection_spans.filter(Q(until__gte=moment - AROUND) | Q(until=None), since__lte=moment + AROUND)
+    if not audience.had_it:
+        spans, events, rollout = spans.none(), events.none(), None
     owner = audiences.owners([row.channel]).get(row.channel)
     return Facts(
         row=row,
@@ -106,12 +119,12 @@ def gather(row: Notification, person: Person) -> Facts:
         receipt=receipt,
         read=_has_read(row, person, receipt),
         spans=list(spans.order_by("since")[:_MOST]),
-        came_at=_came_at(person, moment),
+        came_at=_came_at(person, moment) if audience.had_it else None,
         assigned=_assigned(rollout, person),
         percent=float(rollout.percent) if rollout else None,
         breaker=rollout.breaker if rollout else "",
         too_many_channels=not capability.fits(channels),
-        tokens=list(events.filter(Q(action=AuditEvent.Action.TOKEN_ISSUED))[:_MOST]),
+        tokens=list(events.filter(action=AuditEvent.Action.TOKEN_ISSUED)[:_MOST]),
         refusals=list(events.filter(action__in=refused)[:_MOST]),
         alerts=list(_alerts(moment)),
         sampled=not audiences.is_personal(row.channel) and conf.RECEIPT_SHARED_SAMPLE < 1,
@@ -166,4 +179,5 @@ def _assigned(rollout: RolloutSpan | None, person: Person) -> bool | None:
 
 def _alerts(moment: datetime):
     still = Q(closed_at=None) | Q(closed_at__gte=moment - _SLACK)
-    return Alert.objects.filter(still, opened_at__lte=moment + AROUND).order_by("opened_at")[:_MOST]
+    rows = Alert.objects.filter(still, opened_at__lte=moment + AROUND, name__in=ABOUT_DELIVERY)
+    return rows.order_by("opened_at")[:_MOST]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from notificacao import alerts
 from notificacao.models import DispatchState, Receipt
 from notificacao.why.facts import Audience, Facts
 
@@ -74,6 +75,7 @@ def _around(facts: Facts) -> Iterator[Step]:
     for event in (*facts.tokens, *facts.refusals):
         yield Step(event.at, f"{event.get_action_display()}{f': {event.reason}' if event.reason else ''}.")
     for alert in facts.alerts:
-        yield Step(alert.opened_at, f"Alerta {alert.name} aberto.")
+        title = alerts.DEFINITIONS[alert.name].title
+        yield Step(alert.opened_at, f"Alerta aberto: {title}.")
         if alert.closed_at:
-            yield Step(alert.closed_at, f"Alerta {alert.name} encerrado.")
+            yield Step(alert.closed_at, f"Alerta encerrado: {title}.")

@@ -94,7 +94,7 @@ def _delivered(facts: Facts, who: str, receipt: Receipt) -> Verdict:
         return Verdict(
             "late",
             f"Chegou a {who} {_on(receipt.delivered_at)} {how}: tarde, {_why_late(facts)}.",
-            "Veja em Números por minuto se outras pessoas esperaram também.",
+            "Veja em Metas se outras pessoas esperaram também.",
         )
     read = f" Leu{_read_at(facts)}." if facts.read else " Ainda não leu."
     came = f"Chegou a {who} {_on(receipt.delivered_at)} {how}."
@@ -113,7 +113,7 @@ def _not_yet_there(facts: Facts) -> Verdict | None:
         return Verdict(
             "unstamped",
             f"Ainda não começou a ser entregue: espera o registro desde {_moment(row.created_at)}.",
-            "Veja no início da administração se há um despachante à frente (alerta NobodyLeads).",
+            "Veja no início da administração se há um despachante à frente (alerta “Nenhum despachante conduz”).",
         )
     if facts.expired:
         return Verdict(

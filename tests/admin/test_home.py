@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notificacao import audit, eventlog, presence
+from notificacao import audiences, audit, eventlog, presence
 from notificacao.demo import day as simulated_day
 from notificacao.models import (
     Alert,
@@ -25,7 +25,7 @@ from notificacao.models import (
 )
 from notificacao.presence import Count
 from tests.producers import make_key, make_producer
-from tests.rows import write
+from tests.rows import write, write_stamped
 from tests.staff import make_staff
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +175,50 @@ def test_an_hour_without_figures_breaks_the_line(led):
     FigureMinute.objects.filter(at__gt=ago, at__lt=ago + timedelta(hours=1)).delete()
     [people, *_] = operator("view_figureminute").get("/admin/").context["charts"]
     assert [len(line.paths) for line in people.lines] == [2, 2]
+
+
+def test_whoever_replaced_a_key_is_not_told_that_the_old_one_ends_nor_twice_of_one(led):
+    producer = make_producer()
+    make_key(producer, expiry_date=timezone.now() + timedelta(days=9))
+    browser = operator("view_alert", "view_producerkey")
+    assert "de Beneficios vence em" in browser.get("/admin/").content.decode()
+    alert = Alert.objects.create(name="KeyEndsSoon", about=producer.slug)
+    page = browser.get("/admin/").content.decode()
+    assert "vence em" not in page
+    assert 'data-state="warn" data-alert="KeyEndsSoon"' in page
+    alert.delete()
+    make_key(producer, expiry_date=timezone.now() + timedelta(days=300))
+    assert "vence em" not in browser.get("/admin/").content.decode()
+
+
+WAYS = {
+    "view_alert": {"Alertas", "Plantão: o que fazer em cada alerta"},
+    "view_connection": {"Quem está conectado", "Plantão: o que fazer em cada alerta"},
+    "view_activechannel": {"Canais ativos"},
+    "view_notification": {"Notificações enviadas, e o alcance de cada uma"},
+    "view_figureminute": {"Metas", "Plantão: o que fazer em cada alerta"},
+    "view_costgovernor": {"Custo"},
+}
+
+
+@pytest.mark.parametrize("held", WAYS)
+def test_the_home_leads_to_each_page_that_somebody_may_see_and_to_no_other(led, held):
+    browser = operator(held)
+    page = browser.get("/admin/")
+    assert {words for _, words in page.context["ways"]} == WAYS[held]
+    assert all(browser.get(address).status_code == 200 for address, _ in page.context["ways"])
+    assert ("Por que não recebeu?" in page.content.decode()) == (held == "view_notification")
+    assert "úmeros por minuto" not in page.content.decode()
+
+
+def test_from_somebody_s_call_to_the_answer_it_is_three_clicks_at_most(led, ana, cras_norte):
+    write_stamped(7, audiences.channel_for_unit(cras_norte), title="Concessão negada", stamped_at=timezone.now())
+    browser = operator("view_notification")
+    assert 'action="/admin/notificacao/notification/why/"' in browser.get("/admin/").content.decode()
+    asked = browser.get("/admin/notificacao/notification/why/", {"person": "ana"})  # 1: the name, «Perguntar»
+    [row] = asked.context["rows"]
+    answer = browser.get("/admin/notificacao/notification/why/", {"person": "ana", "q": row.public_id})  # 2: which one
+    assert answer.context["verdict"].code == "no_page"
 
 
 @pytest.mark.slow

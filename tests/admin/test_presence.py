@@ -66,6 +66,8 @@ def test_a_name_is_searched_for(here):
     browser = browser_of(make_staff("dora", "view_connection"))
     assert shown(browser) == ["ana", "bia", "caio"]
     assert shown(browser, q="BI") == ["bia"]
+    Person.objects.filter(username="caio").update(first_name="João", last_name="Conceição")
+    assert shown(browser, q="conceicao JOAO") == ["caio"]
     assert shown(browser, q="%_", p="nada") == []
 
 

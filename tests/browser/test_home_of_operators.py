@@ -63,3 +63,12 @@ def test_with_a_day_behind_it_nothing_is_wrong_in_light_or_dark_and_nothing_over
     page.get_by_text("Ver os números por hora").click()
     assert findings(page) == []
     assert page.refused == []
+
+
+def test_a_login_that_is_over_leaves_what_is_shown_as_it_is(page, site):
+    page.goto(f"{site.url}/admin/notificacao/notification/")
+    page.locator("#result_list .field-reached a").first.click()
+    with page.expect_event("requestfailed", lambda request: "part=state" in request.url):
+        page.context.clear_cookies()
+    expect(page.locator("#state")).to_contain_text("Pessoas")
+    expect(page.locator("#state form")).to_have_count(0)

@@ -1,6 +1,7 @@
 """A month of simulated minutes is held against the plan's goals, right to the minute."""
 
 import csv
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -73,7 +74,7 @@ def test_the_month_is_right_to_the_minute_and_each_figure_beside_the_plan_s(mont
         "Disponibilidade": (99.961, "good"),
         "Disponibilidade do Ably": (100.0, "good"),
         "Pico de vazão": (600.0, "good"),
-        "Pico de conexões": (500, "missed"),
+        "Pico de conexões": (500, "unasked"),
         "Incidentes": (3.0, "missed"),
         "Satisfação": (None, "unknown"),
     }
@@ -164,3 +165,11 @@ def test_the_page_shows_it_to_whoever_may_see_figures(client, today):
 def test_the_page_says_where_there_are_no_figures(client):
     client.force_login(make_staff("dora", "view_figureminute"))
     assert "Ainda não há números destes dias" in client.get(PAGE).content.decode()
+
+
+def test_a_peak_below_its_goal_says_that_no_more_was_asked_for_and_not_that_it_failed():
+    peak = slo.Line("Pico", "msg/s", 100, 500, 50, 0.5, 1, "", higher_is_better=True, is_demand=True)
+    assert peak.verdict == "unasked"
+    assert replace(peak, measured=500).verdict == "good"
+    assert replace(peak, measured=None).verdict == "unknown"
+    assert replace(peak, is_demand=False).verdict == "critical"

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from notificacao import audiences, audit, history, presence, rollout, why
+from notificacao import alerts, audiences, audit, history, presence, rollout, why
 from notificacao.models import (
     Alert,
     AuditEvent,
@@ -23,6 +23,7 @@ from notificacao.models import (
 )
 from notificacao.presence import Pages
 from notificacao.reading import archive, mark_read
+from notificacao.why.facts import ABOUT_DELIVERY
 from tests.rows import write, write_stamped
 
 pytestmark = pytest.mark.django_db
@@ -304,3 +305,27 @@ def test_the_command_says_what_it_did_not_find(case, words, said):
     words[0] = words[0] or str(case.row.public_id)
     with pytest.raises(CommandError, match=said):
         call_command("why", *words)
+
+
+# --- What is told, and what is not
+
+
+def test_of_whom_it_was_not_for_nothing_is_told_of_what_they_did(case, cras_sul):
+    case.page()
+    case.refused(AuditEvent.Action.STREAM_REFUSED, "sessão encerrada")
+    for row in (case.row, case.notice(cras_sul)):
+        facts = why.gather(row, case.ana)
+        theirs = row == case.row
+        assert bool(facts.spans) is bool(facts.refusals) is bool(facts.came_at) is theirs
+        assert any("Firefox" in step.text for step in why.timeline_of(facts)) is theirs
+
+
+def test_alerts_are_told_by_their_titles_and_those_alone_that_delay_a_delivery(case):
+    for name in ("BreakerOpen", "KeyEndsSoon", "BudgetAhead"):
+        Alert.objects.create(name=name)
+    told = [step.text for step in why.timeline_of(why.gather(case.row, case.ana)) if "Alerta" in step.text]
+    assert told == ["Alerta aberto: Ably fora de uso: todos por SSE."]
+
+
+def test_each_alert_that_may_delay_a_delivery_is_one_that_is_raised():
+    assert set(ABOUT_DELIVERY) <= set(alerts.DEFINITIONS)
