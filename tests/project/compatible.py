@@ -22,7 +22,7 @@ NEVER_DELETED = {"person"}
 """Whose rows no version deletes: a foreign key to them hinders nobody."""
 LOOKED_AT = {
     "0056_links_are_written_once": "Triggers alone: what the version before does with links and anchor passes them.",
-    "0060_role_held": "A trigger that writes a row of its own table, and one statement over memberships, which are few.",
+    "0060_role_held": "A trigger that writes a row of its own table, and one statement over few memberships.",
 }
 
 

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notificacao', '0059_history'),
+        ('notificacao', '0060_role_held'),
     ]
 
     operations = [
