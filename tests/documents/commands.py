@@ -88,7 +88,8 @@ def _words(text: str) -> list[str]:
 
 def _judge_one(words: list[str], to_pytest: Known) -> str:
     while words and _ASSIGNMENT.fullmatch(words[0]):
-        if why := settings.judge(words.pop(0)):
+        assignment = words.pop(0)
+        if not assignment.startswith("PG") and (why := settings.judge(assignment)):  # PG*: libpq's own
             return why
     if words[:2] == ["sudo", "-u"]:
         words = words[3:]
