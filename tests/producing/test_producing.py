@@ -148,6 +148,7 @@ def test_one_wrong_notification_among_many_is_named_by_index_and_nothing_is_sent
 @pytest.mark.usefixtures("ana", "cras_sul")
 def test_an_inactive_unit_is_named_and_nothing_is_sent_until_it_is_active(system, cras_norte, asked, field):
     Unit.objects.filter(pk=cras_norte.pk).update(status=Unit.Status.INACTIVE)
+    Notification.objects.all().delete()  # of the closing
     assert faults(system.post(asked)) == [(0, field, "inactive_unit")]
     Unit.objects.filter(pk=cras_norte.pk).update(status=Unit.Status.ACTIVE)
     assert system.post(asked).status_code == 201

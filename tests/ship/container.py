@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.live.ably_server import ROOT, AblyServer
 from tests.live.process import Process, answers
 from tests.live.site import Site, environment_for
+from tests.waiting import PATIENCE
 
 IMAGE = "localhost/semtas-notificacoes:tested"
 _MEMORY = "512m"
@@ -81,7 +82,7 @@ class Container(Process):
         super().__init__(container(self.called, settings, command))
 
     def ready(self) -> bool:
-        return answers(f"{self._address}/health/ready", within=10)
+        return answers(f"{self._address}/health/ready", within=PATIENCE)
 
     def execute(self, *words: str) -> str:
         return podman("exec", self.called, *words)

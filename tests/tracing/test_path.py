@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 
 import httpx
 import pytest
@@ -122,7 +123,7 @@ async def test_a_row_that_ably_refuses_has_that_in_its_trace_and_goes_down_the_s
     transport = FakeTransport()
     async with page() as http, dispatching(transport):
         stream = await site.open(ana, lane="standby")
-        transport.faults = {pk: [permanent()] for pk in range(1, 10_000)}
+        transport.faults = defaultdict(lambda: [permanent()])
         await send(http, to(people=["ana"]))
         await settled()
         await stream.next("notification")
@@ -178,7 +179,7 @@ async def test_a_line_that_is_logged_for_a_row_names_its_trace(exported, ana, ca
     transport = FakeTransport()
     with structlog.testing.capture_logs(processors=[add_trace_id]) as lines:
         async with dispatching(transport):
-            transport.faults = {pk: [permanent()] for pk in range(1, 10_000)}
+            transport.faults = defaultdict(lambda: [permanent()])
             await in_database(services.notify, [channel_for_user(ana)], title="Nova", message="Há algo a fazer.")
             await settled()
     (line,) = [line for line in lines if line["event"] == "fallback"]
