@@ -6,13 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notificacao import audiences, reading
+from notificacao import audiences, reading, texts
 from notificacao.models import Notification
 from notificacao.reading import Filter, Reader, search
 from tests.stamping import fill
 
 ALPHABET = "abcABC áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇ0129-%_\\'\""
-WORDS, LETTERS = st.text(ALPHABET, min_size=1, max_size=12), st.text(ALPHABET, max_size=12)
+WORDS = st.text(ALPHABET, min_size=1, max_size=12).filter(texts.is_visible)  # what is not is refused
+LETTERS = st.text(ALPHABET, max_size=12)
 
 
 def found(person, text, **more):

@@ -111,7 +111,7 @@ class ContainerSite(Site):
         """Ask what is in it to end, as podman and Kubernetes do; its exit code."""
         podman("kill", "--signal", signal.SIGTERM.name, self.called)
         assert self._process is not None
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE)
 
 
 def container(called: str, settings: dict[str, str], command: Sequence[str]) -> list[str]:
