@@ -6,7 +6,7 @@ import subprocess
 import psycopg
 import pytest
 
-from tests.live.ably_server import AblyServer, free_port
+from tests.live.ably_server import ROOT, AblyServer, free_port
 from tests.live.site import HERE, PASSWORD, DispatcherProcess, Site
 
 pytestmark = pytest.mark.services
@@ -55,9 +55,11 @@ def smoke(url: str, *words: str, **access: str) -> tuple[dict[str, str], str, in
     """Return the mark of each step, all that was said, and the exit code; no database is there for it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment = {**kept, **AWAY, "SMOKE_PASSWORD": PASSWORD, **access}
-    done = subprocess.run(
-        HERE.command("smoke", url, *words), env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    command = HERE.command("smoke", url, *words)
+    if measured := os.environ.get("COVERAGE_FILE"):  # what a process of its own runs is measured by itself
+        environment["COVERAGE_FILE"] = str(ROOT / measured)
+        command = [command[0], "-m", "coverage", "run", "--parallel-mode", *command[1:]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
     marks = {}
     for line in done.stdout.splitlines():
         mark, name, colon = line[:4].strip(), line[6:].partition(":")[0], ":" in line
