@@ -162,8 +162,8 @@ def test_a_browser_that_cannot_verify_stays_on_sse_by_the_servers_decision(brows
 
     ana = Desk.of(browser, site, "ana", prepare)
     ana.is_on("sse")
-    send("Por SSE")
-    ana.sees("Por SSE")
+    send(f"Por SSE, sem {lacks}")
+    ana.sees(f"Por SSE, sem {lacks}")
     assert ana.is_complete_and_each_once() == 1
     assert sockets == []
     ana.page.goto(f"{site.url}/notificacoes/diagnostico/")

@@ -33,18 +33,18 @@ def page(browser, site):
 
 def test_who_comes_and_an_alert_that_opens_show_without_a_reload_and_lead_to_the_runbook(page, browser, site):
     sentence = page.locator(".sentence")
-    expect(sentence).to_contain_text("Tudo funciona: ninguém conectado agora.")
+    expect(sentence).to_contain_text("Funciona, com 1 alerta aberto: ninguém conectado agora.")
     page.get_by_role("link", name="Por SSE").focus()
     bia = logged_in(browser, site, "bia").new_page()
     bia.goto(f"{site.url}/notificacoes/")
-    expect(sentence).to_have_text("Tudo funciona: 1 pessoa conectada, nenhuma no Ably.")
+    expect(sentence).to_have_text("Funciona, com 1 alerta aberto: 1 pessoa conectada, nenhuma no Ably.")
     expect(page.get_by_role("link", name="Por SSE")).to_be_focused()
     page.get_by_role("link", name="Por SSE").click()
     expect(page.get_by_role("row", name="Bia Nogueira (bia)")).to_contain_text("Chrome no Linux")
     page.go_back()
     bia.context.close()
     site.manage("shell", "--no-imports", "-c", ALERT)
-    expect(sentence).to_contain_text("Funciona, com 1 alerta aberto")
+    expect(sentence).to_contain_text("com 2 alertas abertos")
     page.locator(".attention a").first.click()
     expect(page.locator("h4:target")).to_have_id("BreakerOpen")
     assert page.refused == []
