@@ -17,7 +17,7 @@ from tests.ship import container
 from tests.ship.container import Container, ContainerSite, in_image, inspect, podman, settings_for
 
 pytestmark = pytest.mark.ship
-_MOST = 340_000_000  # bytes; docs/production.md names what weighs
+_MOST = 360_000_000  # bytes; docs/production.md names what weighs
 
 staff = scenes.staff
 
@@ -139,7 +139,8 @@ def test_it_is_nobodys_who_may_write_and_says_what_it_is():
 
 
 def test_no_compiler_no_package_installer_and_no_cache_is_in_it():
-    found = in_image("find", "/", "-xdev", "-not", "-path", "/proc/*", "-type", "f", user="0:0")
+    pruned = ("-path", "/proc", "-prune", "-o", "-path", "*/apt/lists/partial", "-prune", "-o")  # the latter is _apt's
+    found = in_image("find", "/", "-xdev", *pruned, "-type", "f", "-size", "+0", "-print", user="0:0")
     names = {path.rpartition("/")[2] for path in found.split()}
     assert not names & {
         "gcc",
