@@ -57,7 +57,7 @@ def simulated(seed: int) -> Iterator[VirtualLoop]:
         patch.setattr(DatabaseThread, "run", run)
         patch.setattr(connections, "_connections", threading.local())
         patch.setattr(rates, "_buckets", Buckets(Memory(loop.time), loop.time))
-        for name, module in list(sys.modules.items()):
+        for name, module in sys.modules.copy().items():  # other threads import meanwhile
             if name.startswith("notificacao.") and getattr(module, "time", None) is time:
                 patch.setattr(module, "time", clock)
         asyncio.set_event_loop(loop)
