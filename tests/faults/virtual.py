@@ -51,7 +51,7 @@ def simulated(seed: int) -> Iterator[VirtualLoop]:
         await asyncio.sleep(draw.choice((0, 0, 0.002, 0.02)))
         return answer
 
-    clock = SimpleNamespace(monotonic=loop.time, time=time.time)
+    clock = SimpleNamespace(monotonic=loop.time, time=time.time, time_ns=time.time_ns)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         patch.setattr(DatabaseThread, "run", run)
