@@ -18,7 +18,6 @@ from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
 
 _ID = re.compile(ID)
-PERSONAL = "private:user:"  # how the name of each personal channel begins
 PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
 
 
@@ -64,26 +63,15 @@ def is_personal(channel: str) -> bool:
     return _parts(channel)[0] == "user"
 
 
-class Scope(Enum):
-    """Name the kinds of channels, by whom they belong to; the values stand in the channels' names."""
-
-    USER = "user"
-    UNIT = "unit"
-    BENEFIT = "benefit"
-    SYSTEM = "system"
-
-
-def of_scope(scope: Scope) -> Q:
-    """Return the condition for rows of the channels of that kind."""
-    if scope is Scope.SYSTEM:
-        return Q(channel=SYSTEM_CHANNEL)
-    return Q(channel__startswith=f"private:{scope.value}:")
-
-
 def kind_of(channel: str) -> str:
     """Return which of `KINDS` the channel is; a name that belongs to nobody counts as the system's."""
     scope, _ = _parts(channel)
     return scope if scope in KINDS else "system"
+
+
+def of_kind(kind: str) -> Q:
+    """Return the condition for rows of the channels of that one of `KINDS`."""
+    return Q(channel=SYSTEM_CHANNEL) if kind == "system" else Q(channel__startswith=f"private:{kind}:")
 
 
 def client_id_for(person) -> str:
@@ -254,6 +242,14 @@ def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
         **{channel_for_unit(unit): unit for unit in units},
         **{channel_for_benefit(benefit): benefit for benefit in benefits},
     }
+
+
+def names_of(channels: Iterable[str]) -> dict[str, str]:
+    """Return `{channel: its recipient's name, as staff know it}`, in at most three queries."""
+    channels = set(channels)
+    known = owners(channels)
+    names = {channel: str(known.get(channel, f"{channel} (não existe mais)")) for channel in channels}
+    return names | {SYSTEM_CHANNEL: "Todos"}
 
 
 def unknown(channels: Iterable[str]) -> set[str]:

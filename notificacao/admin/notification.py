@@ -1,7 +1,6 @@
 """Let staff write notifications, look at them, and send again those that failed; nobody edits or deletes one."""
 
 import uuid
-from collections.abc import Iterable
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
@@ -55,14 +54,6 @@ DETAIL = (
 )
 
 
-def recipients(channels: Iterable[str]) -> dict[str, str]:
-    """Return `{channel: the recipient's name, as staff know it}`, in at most three queries."""
-    channels = set(channels)
-    owners = audiences.owners(channels)
-    names = {channel: str(owners.get(channel, f"{channel} (não existe mais)")) for channel in channels}
-    return names | {audiences.SYSTEM_CHANNEL: "Todos"}
-
-
 @in_one_transaction
 def _send_again(pks: QuerySet, request: HttpRequest) -> int:
     """Let those of `pks` that failed be sent again, on record by who asked for it; return how many they are."""
@@ -79,7 +70,7 @@ class _ListPage(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
-        names = recipients(row.channel for row in self.result_list)
+        names = audiences.names_of(row.channel for row in self.result_list)
         gave = reach.acknowledged(self.result_list)
         for row in self.result_list:
             row.recipient = names[row.channel]
@@ -104,7 +95,7 @@ class _RecipientKind(admin.SimpleListFilter):
         return [("user", "Uma pessoa"), ("unit", "Uma unidade"), ("benefit", "Um benefício"), ("system", "Todos")]
 
     def queryset(self, request, queryset):
-        return queryset.filter(audiences.of_scope(audiences.Scope(self.value()))) if self.value() else queryset
+        return queryset.filter(audiences.of_kind(self.value())) if self.value() else queryset
 
 
 @admin.register(Notification)
@@ -158,14 +149,13 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
             pass
         if not search_term.strip():
             return queryset, False
-        newest = queryset.order_by("-pk").values("pk")[:LISTED]
-        titled = search.having_words(self.model.objects.filter(pk__in=newest), search_term, "title").values("pk")
+        titled = search.among_the_newest(queryset, LISTED, search_term, "title").values("pk")
         return queryset.filter(Q(channel__in=search.recipients(search_term)) | Q(pk__in=titled)), False
 
     def get_object(self, request, object_id, from_field=None) -> Notification | None:
         row = super().get_object(request, object_id, from_field)
         if row is not None:
-            row.recipient = recipients([row.channel])[row.channel]
+            row.recipient = audiences.names_of([row.channel])[row.channel]
         return row
 
     @admin.display(description="para")
@@ -250,7 +240,7 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
         return None if obj.sent_before else super().log_addition(request, obj, message)
 
     def response_add(self, request, obj, post_url_continue=None) -> HttpResponse:
-        whom = recipients([obj.channel])[obj.channel]
+        whom = audiences.names_of([obj.channel])[obj.channel]
         reached = audiences.subscribers(obj.channel).count()
         people = f"{reached} pessoa" if reached == 1 else f"{reached} pessoas"
         if obj.sent_before:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -74,8 +74,7 @@ def _rows(scope: staff_scope.Scope, person: Person, words: str) -> list[Notifica
     if moment := _moment(words):
         begin, end = moment
         return list(rows.filter(theirs, created_at__gte=begin, created_at__lt=end)[:MOST])
-    newest = Notification.objects.filter(pk__in=rows.values("pk")[:SEARCHED])
-    found: QuerySet[Notification] = search.having_words(newest, words, "title", "message")
+    found = search.among_the_newest(rows, SEARCHED, words, "title", "message")
     return list(found.filter(theirs).order_by("-pk")[:MOST]) or list(found.order_by("-pk")[:MOST])
 
 

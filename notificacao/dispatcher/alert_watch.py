@@ -8,9 +8,10 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from notificacao import alerts, metrics, wakes
+from notificacao.cost import Month
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import findings
-from notificacao.dispatcher.findings import Finding, Month
+from notificacao.dispatcher.findings import Finding
 
 logger = structlog.get_logger(__name__)
 
@@ -18,11 +19,6 @@ EVERY = 2.0  # seconds between two rounds
 SLOW_EVERY = 60.0  # seconds between two looks at what changes by the day
 
 Rule = Callable[[], list[Finding]]
-
-
-def no_month() -> Month | None:
-    """Return None: nobody knows what the month costs."""
-    return None
 
 
 class AlertWatch:
@@ -36,7 +32,7 @@ class AlertWatch:
         self,
         thread: DatabaseThread,
         leads: Callable[[], bool],
-        month: Callable[[], Month | None] = no_month,
+        month: Callable[[], Month | None],
         clock: Callable[[], float] = time.monotonic,
     ):
         self._thread = thread

@@ -6,12 +6,13 @@ Each rule asks the database a question or two that an index answers, and yields 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from notificacao import eventlog
 from notificacao.conf import conf
+from notificacao.cost import Month
 from notificacao.models import BreakerState, CanaryProbe, Notification, RolloutPlan
 from notificacao.producing import api_keys
 from notificacao.rollout import BREAKER
@@ -34,24 +35,6 @@ class Finding(NamedTuple):
     about: str = ""
     detail: str = ""
     after: float = 0.0
-
-
-class Forecast(Protocol):
-    """Describe what the month will most likely have cost at its end, in US dollars."""
-
-    @property
-    def expected(self) -> Decimal: ...
-
-
-class Month(Protocol):
-    """Describe what this month costs, in US dollars: spent so far, by the forecast at its end, and the budget."""
-
-    @property
-    def spent(self) -> Decimal: ...
-    @property
-    def forecast(self) -> Forecast: ...
-    @property
-    def budget(self) -> Decimal | None: ...
 
 
 def breaker() -> Iterator[Finding]:

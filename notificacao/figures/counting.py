@@ -128,7 +128,7 @@ def _listened_to(rows: QuerySet[Notification], now: datetime) -> QuerySet[Notifi
     )
     receipts = Receipt.objects.filter(notification=OuterRef("pk"), delivered_at__isnull=False)
     fresh = Q(expires_at=None) | Q(expires_at__gt=now)
-    ripe = rows.filter(fresh, channel__startswith=audiences.PERSONAL, stamped_at__lte=now - RIPE_AFTER)
+    ripe = rows.filter(audiences.of_kind("user"), fresh, stamped_at__lte=now - RIPE_AFTER)
     return ripe.filter(Exists(listening)).annotate(received=Exists(receipts))
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models.functions import Now
-
 from notificacao import eventlog, presence, rollout
 from notificacao.figures import counting, keeping, latency
 from notificacao.models import BreakerState, CanaryProbe, DispatcherLease, FigureMinute, RolloutPlan
@@ -66,7 +64,7 @@ def situation() -> Situation:
         last_hour=keeping.together_of(rows) if rows else None,
         unstamped_seconds=waiting["unstamped_seconds"],
         unsettled_seconds=waiting["unsettled_seconds"],
-        leads=DispatcherLease.objects.filter(pk=1, until__gt=Now()).exists(),
+        leads=DispatcherLease.is_held(),
         rollout=rollout.current(),
         breaker=BreakerState.objects.filter(pk=rollout.BREAKER).first() or BreakerState(pk=rollout.BREAKER),
         probe=CanaryProbe.objects.last(),

@@ -3,6 +3,7 @@
 import secrets
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 def random_epoch() -> str:
@@ -55,6 +56,11 @@ class DispatcherLease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.holder} (mandato {self.term})"
+
+    @classmethod
+    def is_held(cls) -> bool:
+        """Return whether somebody leads at this moment, by the database's clock."""
+        return cls.objects.filter(pk=1, until__gte=Now()).exists()
 
 
 class LogPositionField(models.BigIntegerField):

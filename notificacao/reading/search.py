@@ -70,6 +70,12 @@ def having_words(rows: QuerySet, text: str, *columns: str) -> QuerySet:
     return rows.annotate(folded=Folded(Concat(*apart, output_field=TextField()))).filter(found)
 
 
+def among_the_newest(rows: QuerySet[Notification], newest: int, text: str, *columns: str) -> QuerySet[Notification]:
+    """Return those of the `newest` of `rows` that have each word of `text` in one of `columns`."""
+    within = rows.order_by("-pk").values("pk")[:newest]
+    return having_words(Notification.objects.filter(pk__in=within), text, *columns)
+
+
 def recipients(text: str) -> list[str]:
     """Return the channels of the people, units and benefits whose names have each word of `text`.
 

@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from django.db.models.functions import Now
-
 from notificacao import alerts
 from notificacao.database import DatabaseThread
 from notificacao.models import DispatcherLease
@@ -36,13 +34,9 @@ class LeadWatch:
         database either, and is back with it.
         """
         since, self._missing_since = self._missing_since, None
-        if await self._thread.run(_somebody_leads):
+        if await self._thread.run(DispatcherLease.is_held):
             return
         now = self._clock()
         self._missing_since = now if since is None else since
         if now - self._missing_since >= WITHIN:
             await self._thread.run(alerts.open, "NobodyLeads")
-
-
-def _somebody_leads() -> bool:
-    return DispatcherLease.objects.filter(pk=1, until__gte=Now()).exists()

@@ -17,7 +17,6 @@ from notificacao.models import (
     Receipt,
     RolloutFlag,
     RolloutSpan,
-    Unit,
 )
 
 # Alerts that say why a notification came late or not at all; a key that ends, say, delays nobody's.
@@ -69,7 +68,6 @@ class Facts:
     refusals: list[AuditEvent] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     sampled: bool = False
-    unit_inactive: bool = False
 
     @property
     def moment(self) -> datetime:
@@ -107,11 +105,10 @@ def gather(row: Notification, person: Person) -> Facts:
     spans = person.connection_spans.filter(Q(until__gte=moment - AROUND) | Q(until=None), since__lte=moment + AROUND)
     if not audience.had_it:
         spans, events, rollout = spans.none(), events.none(), None
-    owner = audiences.owners([row.channel]).get(row.channel)
     return Facts(
         row=row,
         person=person,
-        recipient=_recipient(row, owner),
+        recipient=audiences.names_of([row.channel])[row.channel],
         now=eventlog.now(),
         audience=audience,
         since=since,
@@ -128,12 +125,7 @@ def gather(row: Notification, person: Person) -> Facts:
         refusals=list(events.filter(action__in=refused)[:_MOST]),
         alerts=list(_alerts(moment)),
         sampled=not audiences.is_personal(row.channel) and conf.RECEIPT_SHARED_SAMPLE < 1,
-        unit_inactive=isinstance(owner, Unit) and owner.status == Unit.Status.INACTIVE,
     )
-
-
-def _recipient(row: Notification, owner: object) -> str:
-    return "Todos" if row.channel == audiences.SYSTEM_CHANNEL else str(owner or f"{row.channel} (não existe mais)")
 
 
 def _audience(row, person, channels, receipt) -> tuple[Audience, datetime | None, datetime | None]:

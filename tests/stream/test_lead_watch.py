@@ -7,7 +7,6 @@ from django.db.models.functions import Now
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.models import Alert, DispatcherLease, Notification, Role
-from notificacao.stream import lead_watch
 from notificacao.stream.lead_watch import LeadWatch
 from tests.conftest import make_person
 
@@ -78,14 +77,14 @@ async def test_a_leader_in_between_begins_the_time_anew(database, web):
 
 async def test_a_database_that_was_away_is_no_lead_that_was_lost(database, web, monkeypatch):
     await web.after(5)
-    asked = lead_watch._somebody_leads
+    asked = DispatcherLease.is_held
 
     def away():
         raise OperationalError
 
-    monkeypatch.setattr(lead_watch, "_somebody_leads", away)
+    monkeypatch.setattr(DispatcherLease, "is_held", away)
     with pytest.raises(OperationalError):
         await web.after(20)
-    monkeypatch.setattr(lead_watch, "_somebody_leads", asked)
+    monkeypatch.setattr(DispatcherLease, "is_held", asked)
     await web.after(20)
     assert await database.run(opened) == []
