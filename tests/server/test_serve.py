@@ -204,9 +204,13 @@ def test_a_file_with_a_second_name_is_refused_whichever_is_used(server, environm
     """By two names it would have two journals, and two locks."""
     address(server)
     file = Path(environment["DATABASE_URL"].removeprefix("sqlite:///"))
-    (tmp_path / "file.sqlite3").hardlink_to(file)
-    for name in (tmp_path / "file.sqlite3", file):
-        assert "notificacao.E010" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{name}"})
+    second = tmp_path / "file.sqlite3"
+    second.hardlink_to(file)
+    try:
+        for name in (second, file):
+            assert "notificacao.E010" in serve_in_vain(environment | {"DATABASE_URL": f"sqlite:///{name}"})
+    finally:
+        second.unlink()  # the tests that follow serve the same file
 
 
 def test_it_starts_where_the_project_itself_is_read_only(tmp_path):
