@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from notificacao import audiences, eventlog, places, reading, receipts
@@ -21,9 +22,7 @@ def dora(db):
     dora = make_person("dora")
     units = Unit.objects.bulk_create(Unit(code=f"U{n}", name=f"U{n}", kind=Unit.Kind.OUTRO) for n in range(UNITS))
     held = Membership.objects.bulk_create(Membership(person=dora, role=Role.TECNICO, unit=unit) for unit in units)
-    for place, membership in enumerate(held):
-        membership.since = place
-    Membership.objects.bulk_update(held, ["since"], batch_size=500)
+    Membership.objects.filter(person=dora).update(since=F("pk") - held[0].pk)
     return dora
 
 

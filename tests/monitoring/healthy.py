@@ -19,9 +19,9 @@ from tests.monitoring.scenes import (
     UNVERIFIED,
 )
 
-TWO_WEEKS = "14d"
+FIVE_DAYS, TWO_WEEKS = "5d", "14d"  # from Thursday to Monday: a week-end, and the release after it
 _MINUTES = 14 * 24 * 60
-_RELEASE = 6 * 24 * 60 + 5 * 60  # minutes: Wednesday, 2:00 in Brasília; counters begin anew, and another leads
+_RELEASE = 4 * 24 * 60 + 5 * 60  # minutes: Monday, 2:00 in Brasília; counters begin anew, and another leads
 _TO_BRASILIA = -3 * 60  # minutes
 _GB = 1024 * MB
 
