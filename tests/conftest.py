@@ -40,9 +40,11 @@ def pytest_addoption(parser):
     parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
 
 
-def _is_reached_by_others_too(item) -> bool:
+def _goes_where_others_go(item) -> bool:
+    """Tell whether it runs for the hundredth time what quick tests run once. With servers each is the only one."""
     room = item.path.relative_to(_TESTS).parts[0]
-    return room == "project" or (room == "attacks" and item.get_closest_marker("slow") is not None)
+    again = room in ("attacks", "project") or item.get_closest_marker("slow") is not None
+    return again and item.get_closest_marker("services") is None
 
 
 def pytest_collection_modifyitems(config, items):
@@ -54,8 +56,8 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
     for item in items:
-        if _is_reached_by_others_too(item):
-            item.add_marker("no_cover")  # the tracer would double their time
+        if _goes_where_others_go(item):
+            item.add_marker("no_cover")  # the tracer would double its time
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
         raise pytest.UsageError(
             "These run file by file, after tests that empty the database, and want "

@@ -14,7 +14,7 @@ from notificacao.models import DispatchState, Membership, Notification, Role, Ro
 from tests.rows import write_stamped
 from tests.staff import complaints, make_staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LIST = "/admin/notificacao/notification/"
 ADD = f"{LIST}add/"
 CONTENT = {"title": "Composta", "message": "m", "kind": "sistema", "priority": "normal"}

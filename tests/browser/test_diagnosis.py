@@ -86,6 +86,7 @@ def test_a_websocket_that_a_firewall_cuts_is_named(page, site):
     expect(page.locator("[data-link=connection] .operator")).to_contain_text("ably-realtime.com")
 
 
+@pytest.mark.endurance
 def test_a_token_that_ably_refuses_is_named(page, site):
     answer_with(page, "**/api/v1/ably/token/", lambda answer: answer.update(token=f"{answer['token'][:-4]}AAAA"))
     assert diagnose(page, site)["connection"] == "connection.refused"
@@ -110,6 +111,7 @@ def test_a_key_that_opens_nothing_is_named(page, send, site):
     verdict_is(page, "O elo que falha: Chaves dos canais.")
 
 
+@pytest.mark.endurance
 def test_a_sdk_that_is_blocked_is_named(page, site):
     page.route("**/ably.min.js", lambda route: route.abort())
     found = diagnose(page, site)
@@ -129,6 +131,7 @@ def test_a_proxy_that_answers_or_cuts_is_named(page, site, answer, code):
     assert code in diagnose(page, site).values()
 
 
+@pytest.mark.endurance
 def test_a_stream_that_is_held_back_is_named(page, site):
     page.route("**/api/v1/stream/**", lambda route: None)
     found = diagnose(page, site)

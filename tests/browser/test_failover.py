@@ -36,6 +36,7 @@ def test_with_ably_killed_the_stream_serves_what_is_open_and_what_opens_meanwhil
         assert one.is_complete_and_each_once() == lived_through
 
 
+@pytest.mark.endurance
 def test_a_site_killed_and_started_again_finds_its_pages_coming_back(desk, site):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on("ably")

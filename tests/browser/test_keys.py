@@ -85,6 +85,7 @@ def other_site(new_site, own_ably, browser, producer_key):
     return other
 
 
+@pytest.mark.endurance
 def test_references_are_fetched_at_once(other_site):
     with other_site(ABLY_PAYLOAD="reference") as (_, ana, send):
         sent = send.until_it_comes_by("rest", ana, "ana", "Por referência")
@@ -92,6 +93,7 @@ def test_references_are_fetched_at_once(other_site):
         assert ana.is_complete_and_each_once() == sent
 
 
+@pytest.mark.endurance
 def test_the_master_secret_is_changed_by_a_restart_and_no_page_loses_anything(other_site):
     old, new = "o-segredo-de-ontem-com-32-letras", "o-segredo-de-hoje-com-32-letras-"
     with other_site(ENCRYPTION_SECRET=old) as (site, ana, send):

@@ -9,7 +9,7 @@ from notificacao.models import AuditEvent, CostGovernor
 from tests.cost.simulated_month import SERVERS, SimulatedMonth, at
 from tests.staff import make_staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 Level, Mode = CostGovernor.Level, CostGovernor.Mode
 DEAR = 2_100_000  # messages a working day: about $210 a month
 

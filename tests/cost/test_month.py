@@ -13,7 +13,7 @@ from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.plan import SystemActor
 from tests.cost.simulated_month import SERVERS, SimulatedMonth, at
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 Kind = CostMeter.Kind
 DAY = 86_400
 

@@ -42,13 +42,19 @@ class Machines:
 
     @property
     def processes(self) -> list[Process]:
-        return [self.postgres, self.redis, *self.dispatchers, *self.sites]
+        """Of ours: the servers end with whoever started them."""
+        return [*self.dispatchers, *self.sites]
 
     def repair(self) -> None:
-        """Start what is not running."""
-        for process in self.processes:
-            if not process.running:
-                process.start()
+        """Start what is not running: the servers first, then all processes at once."""
+        for server in (self.postgres, self.redis):
+            if not server.running:
+                server.start()
+        started = [process for process in self.processes if not process.running]
+        for process in started:
+            process.launch()
+        for process in started:
+            process.wait_until_ready()
 
     def leader_and_standby(self) -> list[DispatcherProcess] | None:
         """Once one of them leads."""

@@ -63,6 +63,7 @@ async def test_everything_that_is_sent_there_vanishes(outage, ably):
     nobody_waits(noticed)
 
 
+@pytest.mark.endurance
 async def test_every_answer_comes_800_ms_late(outage, ably):
     _, way = ably
 
@@ -116,7 +117,8 @@ def over_tls(postgres, redis, ably, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "answer", ["a certificate that nobody trusts", pytest.param("no TLS", marks=pytest.mark.endurance)]
+    "answer",
+    [pytest.param(answer, marks=pytest.mark.endurance) for answer in ("a certificate that nobody trusts", "no TLS")],
 )
 async def test_tls_fails_with(over_tls, answer):
     outage, way, trusted, ports = over_tls

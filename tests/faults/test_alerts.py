@@ -10,8 +10,6 @@ import psycopg
 import pytest
 
 from tests.dispatcher.many import Machines, Stream
-from tests.live.postgres import PostgresServer
-from tests.live.redis import RedisServer
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
@@ -59,15 +57,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def machines(ably):
-    """With servers of their own, which end with them."""
+def machines(ably, postgres, redis):
     server, way = ably
     settings = SHORT | {"ABLY_API_KEY": server.key, "ABLY_PORT": str(way.port)}
-    with (
-        PostgresServer(fsync=False) as postgres,
-        RedisServer() as redis,
-        contextlib.closing(Machines(postgres, redis, **settings)) as machines,
-    ):
+    with contextlib.closing(Machines(postgres, redis, **settings)) as machines:
         yield machines
 
 
@@ -83,7 +76,8 @@ async def test_an_ably_that_dies_is_told_over_sse_once_whoever_leads_and_once_mo
     await eventually(lambda: site.breaker() == "closed")
     server.kill()
     await eventually(lambda: OPEN in site.admin.titles)
-    assert site.ask("SELECT dispatch_state FROM notificacao_notification WHERE title = %s", OPEN) == [("skipped",)]
+    state = "SELECT dispatch_state FROM notificacao_notification WHERE title = %s"
+    await eventually(lambda: site.ask(state, OPEN) == [("skipped",)])
 
     leader, standby = site.machines.leader_and_standby()
     leader.kill()

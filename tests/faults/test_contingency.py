@@ -86,6 +86,7 @@ class Tenth:
         return publishes and self._seen % 10 == 0
 
 
+@pytest.mark.endurance
 async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded, ably, everybody):
     server, _ = ably
     before = everybody.standing()
@@ -151,6 +152,7 @@ async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded,
     assert everybody.standing().place == before.place
 
 
+@pytest.mark.endurance
 async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody_is_taken_off_ably(
     crowded, way, everybody
 ):
@@ -171,6 +173,7 @@ async def test_every_tenth_request_that_is_not_answered_is_sent_again_and_nobody
     assert everybody.standing().place == before.place
 
 
+@pytest.mark.endurance
 @pytest.mark.alone
 async def test_an_ably_that_is_slower_than_sse_loses_the_people_of_its_last_stage(crowded, way, half):
     way.latency = 0.06  # each way: too slow for the goal, and not for the breaker

@@ -7,6 +7,7 @@ from tests.faults.machines import trial
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 
+@pytest.mark.endurance
 async def test_without_a_fault_all_is_delivered(machines):
     async with trial(machines) as load:
         await load.delivered(500)

@@ -154,6 +154,7 @@ async def _inbox(site, person: dict) -> set[str]:
         return {row["id"] for row in answer.raise_for_status().json()["results"]}
 
 
+@pytest.mark.endurance
 async def test_with_new_secrets_everybody_goes_back_to_ably_and_the_old_key_opens_nothing(crowded, plan, ably):
     site, old_key = crowded.webs[1], ably.key
     by_the_shell(site, "Chave vazada")

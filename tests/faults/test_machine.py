@@ -212,7 +212,7 @@ def a_database(url, django_db_blocker, settings):
 
 
 @pytest.mark.parametrize("url", ["postgresql", "sqlite"], indirect=True)
-@pytest.mark.parametrize("examples", [12, pytest.param(30, marks=pytest.mark.endurance)])
+@pytest.mark.parametrize("examples", [6, pytest.param(30, marks=pytest.mark.endurance)])
 @pytest.mark.parametrize("wakes", [True, False])
 def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes, examples):
     a_database.WAKES = wakes

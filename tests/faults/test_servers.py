@@ -49,7 +49,13 @@ async def test_postgresql_is_frozen_and_wakes_up(machines):
         assert load.connections == before
 
 
-@pytest.mark.parametrize("fault", [lambda one: one.postgres.freeze(), lambda one: one.to_database.swallow()])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda one: one.postgres.freeze(),
+        pytest.param(lambda one: one.to_database.swallow(), marks=pytest.mark.endurance),
+    ],
+)
 async def test_postgresql_answers_nobody_and_health_says_so_while_streams_stay_open(postgres, redis, fault):
     """Every process of the server's is frozen, or whatever hubs and dispatchers ask it is swallowed on the way."""
     with Machines(postgres, redis, all_behind=True, DATABASE_WAIT="1") as machines:
