@@ -17,15 +17,10 @@ OTHER = "intranet.example"
 
 def under_prefix(blocks):
     """The document's blocks with what docs/production.md says of a prefix."""
-    stream = blocks.replace("location = /api/v1/stream/ {\n        proxy_pass http://semtas;", STREAM)
-    whole = stream.replace(
-        "location / {\n        proxy_pass http://semtas;", f"location {PREFIX}/ {{\n        proxy_pass http://semtas/;"
-    )
-    assert len({blocks, stream, whole}) == 3, "the blocks are others than this reads"
-    return whole
-
-
-STREAM = f"location = {PREFIX}/api/v1/stream/ {{\n        proxy_pass http://semtas/api/v1/stream/;"
+    pattern = re.compile(r"location (= )?(/\S*) \{([^}]*)proxy_pass http://semtas;")
+    moved, places = pattern.subn(rf"location \1{PREFIX}\2 {{\3proxy_pass http://semtas\2;", blocks)
+    assert places == 3, "the blocks are others than this reads"
+    return moved
 
 
 def made(folder, **settings):
@@ -68,6 +63,10 @@ def addresses_in(html):
     """All that the page leads to, loads or sends to, of this site."""
     found = re.findall(r'(?:href|src|action|formaction)="(/[^"]*)"', html)
     return {address for address in found if not address.startswith("/solicitacoes/")}  # links of notifications
+
+
+def test_metrics_are_for_ones_own_network_there_too(visitor):
+    assert visitor.get(f"{PREFIX}/metrics").status_code == 403
 
 
 def test_a_login_leads_to_the_inbox_under_the_prefix(visitor):
