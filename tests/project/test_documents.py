@@ -4,13 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from notificacao import audit
-from notificacao.demo import people as demo
-from notificacao.models import AuditEvent, DispatchState, Person
-from tests.documents import commands, judging, labels, markdown, others, renames
+from tests.documents import commands, judging, labels, markdown, others, renames, scenes
 from tests.documents.product import ROOT
-from tests.producers import make_key, make_producer
-from tests.rows import write_stamped
 
 PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = [markdown.read(path, ROOT) for path in PATHS]
@@ -37,17 +32,8 @@ def to_pytest(pytestconfig):
 
 
 @pytest.fixture
-def rendered(db, client, settings):
-    """What the pages show to somebody who may do everything, with one of each thing there."""
-    settings.DEBUG = True
-    demo.prepare()
-    failed = write_stamped(1, dispatch_state=DispatchState.FAILED)
-    make_key(make_producer())
-    audit.record(AuditEvent.Action.ACCESS_DENIED)
-    login = labels.shown(client, ["/entrar/"], within="/entrar/")
-    client.force_login(Person.objects.get(username="admin"))
-    admin = labels.shown(client, ["/admin/", f"/admin/notificacao/notification/{failed.pk}/change/"], within="/admin/")
-    return login | admin | labels.shown(client, ["/notificacoes/"], within="/notificacoes/")
+def rendered(db, settings):
+    return scenes.rendered(settings)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
