@@ -45,10 +45,11 @@ _PLAN = "/admin/notificacao/rolloutplan/"
 
 def rendered(settings) -> set[str]:
     """Return every text that the pages show to anybody: each state is made, and each page of it walked."""
-    settings.DEBUG = True
+    settings.DEBUG = True  # or there is no demo
     settings.ABLY_API_KEY = "app.key:secret"
     settings.MONTHLY_COSTS_USD = {"servidor": 80}
     cast = demo.prepare()
+    settings.DEBUG = False
     eyes = Eyes()
     _see_the_login(eyes, settings)
     _write_all_that_can_be_told(cast.people)
