@@ -20,8 +20,8 @@ _ASSETS = {
     "api/swagger-ui.css": _SIDECAR / "swagger-ui-dist/swagger-ui.css",
     "api/swagger-ui-bundle.js": _SIDECAR / "swagger-ui-dist/swagger-ui-bundle.js",
 }
-_GROWING = {"pt-br": "Português", "guides": "How-to"}
-"""Folders whose pages stand in that part of the navigation without being named there; so do others in «Explanation»."""
+# Where the pages of a folder stand in the navigation without being named there, and all others.
+_GROWING = {"guides/tutorial.md": "Tutorial", "guides": "How-to", "pt-br": "Português"}
 _REST = "Explanation"
 
 
@@ -32,8 +32,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     docs = Path(config.docs_dir)
     for path in sorted(docs.rglob("*.md")):
         name = path.relative_to(docs).as_posix()
-        if name not in named and not any(part.startswith(".") for part in path.relative_to(docs).parts):
-            parts[_GROWING.get(name.partition("/")[0], _REST)].append(name)
+        if name not in named and not name.startswith("."):
+            parts[_GROWING.get(name) or _GROWING.get(name.partition("/")[0], _REST)].append(name)
+    config.nav = [{title: pages} for title, pages in parts.items() if pages]
     return config
 
 
@@ -49,7 +50,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
     """Lead each link to where its file stands on the site; what is no page is named and not linked."""
     here = page.file.src_uri
-    if here == "api/asyncapi.md" and (ROOT / "docs/api/asyncapi.yaml").exists():
+    if here == "api/asyncapi.md":
         markdown += _messages(_described("asyncapi"))
     return _LINK.sub(lambda found: _link(found, here, files), markdown)
 
@@ -87,8 +88,10 @@ def _described(name: str) -> dict[str, Any]:
 def _messages(document: dict[str, Any]) -> str:
     """Write each channel with its messages: what they are for, their members, an example."""
     parts = []
-    for name, channel in document["channels"].items():
-        parts.append(f"\n\n## {channel.get('title', name)}\n`{channel.get('address') or name}`\n\n{channel['description']}")
+    for channel in document["channels"].values():
+        parts.append(
+            f"\n\n## {channel.get('title', name)}\n`{channel.get('address') or name}`\n\n{channel['description']}"
+        )
         for reference in channel["messages"].values():
             parts.append(_message(document, reference["$ref"].rpartition("/")[2]))
     return "\n".join(parts)
@@ -97,15 +100,14 @@ def _messages(document: dict[str, Any]) -> str:
 def _message(document: dict[str, Any], name: str) -> str:
     message = document["components"]["messages"][name]
     schema = document["components"]["schemas"][message["payload"]["$ref"].rpartition("/")[2]]
+    required = schema.get("required", ())
     rows = [
-        f"| `{member}` | {_kind(one)} | {'yes' if member in schema.get('required', ()) else 'no'} | {one.get('description', '')} |"
-        for member, one in schema.get("properties", {}).items()
+        f"| `{name}` | {_kind(one)} | {'yes' if name in required else 'no'} | {one.get('description', '')} |"
+        for name, one in schema.get("properties", {}).items()
     ]
     table = ["| Member | Type | Always there | What it says |", "|---|---|---|---|", *rows] if rows else []
     example = json.dumps(message["examples"][0]["payload"], ensure_ascii=False, indent=1)
-    return "\n".join(
-        [f"\n### {message['title']}", message["summary"], "", *table, "", "```json", example, "```"]
-    )
+    return "\n".join([f"\n### {message['title']}", message["summary"], "", *table, "", "```json", example, "```"])
 
 
 def _kind(schema: dict[str, Any]) -> str:

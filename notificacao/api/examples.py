@@ -81,7 +81,11 @@ _ROW = {
     "acknowledged": False,
 }
 _BY_SCHEMA: dict[str, Any] = {
-    "AblyToken": {"token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "expires_at": _MOMENT, "capability": {_CHANNEL: ["subscribe"]}},
+    "AblyToken": {
+        "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+        "expires_at": _MOMENT,
+        "capability": {_CHANNEL: ["subscribe"]},
+    },
     "ActiveChannels": {
         "results": [{"name": _CHANNEL, "on_sse": 3, "on_ably": 1, "tokens": 1, "since": _MOMENT}],
         "more": False,
@@ -127,7 +131,7 @@ _PROBLEMS = {
     "429": ("throttled", "Muitos pedidos: tente de novo em 3 s."),
     "503": ("database_busy", "O banco de dados está ocupado e nada foi feito: tente de novo em instantes."),
 }
-_STREAM = "retry: 3000\n\nevent: counts\ndata: {\"unread\":3}\n\n"
+_STREAM = 'retry: 3000\n\nevent: counts\ndata: {"unread":3}\n\n'
 _ROLLOUT = {"state": "draft", "sentence": "A transição não começou.", "stages": [], "actions": []}
 
 

@@ -34,7 +34,9 @@ def findings(documents: Iterable[Document], rendered: set[str]) -> list[Finding]
 def _pieces(texts: set[str]) -> set[str]:
     """Return the texts, each of their sentences, and of these what stands before and behind a colon or a bracket."""
     sentences = {plain(piece) for text in texts for piece in re.split(r"(?<=[.!?]) ", text)}
-    return texts | sentences | {plain(piece) for each in sentences for piece in re.split(r": | \(|, ", each, maxsplit=1)}
+    return (
+        texts | sentences | {plain(piece) for each in sentences for piece in re.split(r": | \(|, ", each, maxsplit=1)}
+    )
 
 
 def _judge_label(text: str, known: set[str]) -> str:
@@ -71,4 +73,3 @@ def _stressed(document: Document) -> Iterator[Said]:
 def _in_fence(where: Said, pattern: re.Pattern, text: str, before: int = 0) -> Iterator[Said]:
     for found in pattern.finditer(text):
         yield Said(where.document, where.line + where.text.count("\n", 0, before + found.start()), found[1])
-

@@ -73,9 +73,10 @@ def test_what_is_published_to_ably_is_as_the_document_says(settings, payload):
     )
     sealed = messages.seal(Envelope(row, "e90c", 1))
     described.must_fit("published", yaml.safe_load(sealed.body))
-    assert f"{signing.ENCODING}/base64" == described.asyncapi()["components"]["schemas"]["Published"]["properties"][
-        "encoding"
-    ]["const"]
+    assert (
+        f"{signing.ENCODING}/base64"
+        == described.asyncapi()["components"]["schemas"]["Published"]["properties"]["encoding"]["const"]
+    )
 
 
 @pytest.mark.parametrize(
