@@ -89,9 +89,7 @@ def _messages(document: dict[str, Any]) -> str:
     """Write each channel with its messages: what they are for, their members, an example."""
     parts = []
     for channel in document["channels"].values():
-        parts.append(
-            f"\n\n## {channel.get('title', name)}\n`{channel.get('address') or name}`\n\n{channel['description']}"
-        )
+        parts.append(f"\n\n## {channel['title']}\n`{channel['address']}`\n\n{channel['description']}")
         for reference in channel["messages"].values():
             parts.append(_message(document, reference["$ref"].rpartition("/")[2]))
     return "\n".join(parts)
