@@ -143,6 +143,8 @@ FALSE = [
     ("is decision 999", "no such number"),
     ("by check E999", "no check has that id"),
     ("```sh\nmanage.py audit_export --from 2026-11-26\n```", "refuses it"),
+    ("```bash\nscript/tests\n```", "there is no script/tests"),
+    ("```console\n$ manage.py deliver\n1 delivered\n```", "has no command deliver"),
     ("```sh\ncurl https://notificacoes.example/api/v1/messages/\n```", "no such address"),
     ('```json\n{"unheard_of": 1}\n```', "no such key"),
     ("```json\n{'a': 1}\n```", "it is no JSON"),
@@ -174,6 +176,13 @@ def test_what_is_false_is_found_and_said_where_and_why(text, why, to_pytest):
 def test_a_label_that_no_page_has_is_found(text, why):
     (finding,) = labels.findings([markdown.parse(text, "README.md")], {"Reverter tudo", "Canais ativos"})
     assert why in finding.why
+
+
+def test_what_only_the_code_says_is_no_label(rendered):
+    """It is a string of the product, and of no page: docstrings, logs, statistics."""
+    for text in ("dispatcher_leads", "semtas-notification-1", "O Ably não respondeu a tempo do nada"):
+        (finding,) = labels.findings([markdown.parse(f"press «{text}»", "docs/pt-br/x.md")], rendered)
+        assert str(finding).startswith(f"docs/pt-br/x.md:1: {text}: no page shows it")
 
 
 @pytest.mark.parametrize(("line", "what"), [("# design.md, Latency", "design.md"), ("# rule 7 grants it", "rule 7")])
