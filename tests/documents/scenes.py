@@ -41,6 +41,7 @@ from tests.producers import make_key, make_producer
 from tests.rows import write_stamped
 
 _PLAN = "/admin/notificacao/rolloutplan/"
+_ACTS = ("start", "pause", "resume", "advance", "step_down", "roll_back", "start")
 
 
 def rendered(settings) -> set[str]:
@@ -159,11 +160,11 @@ def _see_the_lists(eyes: Eyes, root: Client) -> None:
 
 def _see_the_transition(eyes: Eyes, root: Client) -> None:
     """See the plan before and after each act, in each state, and what the guard says of its stage."""
-    for act in ("start", "pause", "resume", "advance", "step_down", "roll_back", "start"):
-        eyes.walk(root, _PLAN, within=_PLAN)
-        for reason in ("", "Aprovado na reunião"):
-            given = {"act": act, "version": rollout_plan.newest().version, "reason": reason}
-            eyes.see(root.post(_PLAN, given, follow=True))
+    eyes.walk(root, _PLAN, within=_PLAN)
+    for act, reason in (("start", ""), *((act, "Aprovado na reunião") for act in _ACTS)):
+        given = {"act": act, "version": rollout_plan.newest().version, "reason": reason}
+        eyes.see(root.post(_PLAN, given, follow=True))
+    eyes.walk(root, _PLAN, within=_PLAN)
     _let_the_guard_look(rollout_plan.newest())
     for of_gates, state in zip(cycle(rollout_plan.GATE_STATES), RolloutPlan.State, strict=False):
         _say_of_the_gates(of_gates)
