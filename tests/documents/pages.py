@@ -13,9 +13,10 @@ from typing import Any
 from django.contrib.staticfiles import finders
 from django.test import Client
 
+_HEADINGS = ("h1", "h2", "h3")
 _READ = ("placeholder", "title", "aria-label", "alt")
-_PAPER = "/admin/plantao/"  # it is one of the papers, and what it says of labels proves none
-_NOT_FOLLOWED = re.compile(rf"logout|sair|/(?:delete|history|jsi18n)/|^{_PAPER}|/csv/")
+RUNBOOK = "/admin/plantao/"  # it is one of the papers, and what it says of labels proves none
+_NOT_FOLLOWED = re.compile(rf"logout|sair|/(?:delete|history|jsi18n)/|^{RUNBOOK}|/csv/")
 _ALIKE = re.compile(r"/[^/]+(?=/change/$|/reach/$|/send-again/$)|/[0-9a-f-]{36}(?=/)|/SOL-\d+(?=/)")
 _IMPORTED = re.compile(r'(?:^|\n)(?:import|export)\b[^;]*?"(\.[^"]+)"|\bimport\("(\.[^"]+)"\)')
 _SAID = re.compile(r'gettext\(\s*"((?:[^"\\]|\\.)+)"(?:\s*,\s*"((?:[^"\\]|\\.)+)")?')
@@ -28,6 +29,7 @@ class Texts(HTMLParser):
     def __init__(self, html: str):
         super().__init__()
         self.shown: set[str] = set()
+        self.headings: set[str] = set()
         self.links: list[str] = []
         self.scripts: list[str] = []
         self._within = ""
@@ -41,18 +43,21 @@ class Texts(HTMLParser):
             self.links.append(attributes["href"])
         if tag == "script":
             self.scripts += [attributes["src"]] if attributes.get("src") else []
+        if tag in _HEADINGS:
+            self._within = "heading"
         if tag in ("script", "style"):
             self._within = "json" if attributes.get("type") == "application/json" else "code"
 
     def handle_endtag(self, tag) -> None:
-        if tag in ("script", "style"):
+        if tag in ("script", "style", *_HEADINGS):
             self._within = ""
 
     def handle_data(self, data) -> None:
         if self._within == "json":
             self.shown |= {plain(text) for text in _strings(json.loads(data))}
-        elif not self._within:
+        elif self._within != "code":
             self.shown.add(plain(data))
+            self.headings |= {plain(data)} if self._within == "heading" else set()
 
 
 def plain(text: str) -> str:

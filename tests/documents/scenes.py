@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views import defaults
 
-from notificacao import alerts, audit, eventlog
+from notificacao import alerts, audiences, audit, eventlog
 from notificacao.catalogue.notices import EVENTS, Matter, notice_for
 from notificacao.cost import meters
 from notificacao.demo import day
@@ -36,9 +36,10 @@ from notificacao.pages import busy
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.plan import telling
 from notificacao.services import notify_many
-from tests.documents.pages import Eyes
+from tests.documents.pages import RUNBOOK, Eyes, Texts
 from tests.producers import make_key, make_producer
-from tests.rows import write_stamped
+from tests.rows import write
+from tests.stamping import stamp_all
 
 _PLAN = "/admin/notificacao/rolloutplan/"
 _ACTS = ("start", "pause", "resume", "advance", "step_down", "roll_back", "start")
@@ -57,7 +58,9 @@ def rendered(settings) -> set[str]:
     _fill_the_lists(cast.people)
     for username in _one_of_each_role(cast.people):
         _see_as(eyes, username)
+    _see_acts_of_a_reader(eyes, cast.people["ana"])
     root = _browser("admin")
+    _see_the_runbook_s_headings(eyes, root)
     _see_refusals(eyes, root)
     _see_the_lists(eyes, root)
     _see_the_transition(eyes, root)
@@ -104,8 +107,9 @@ def _fill_the_lists(people: dict[str, Person]) -> None:
     day.fill()
     today = timezone.localdate(eventlog.now())
     meters._add(today, {(CostMeter.Kind.PUBLISHED, "normal"): 4_000, (CostMeter.Kind.CONNECTED, ""): 120})
-    for seq, state in enumerate(DispatchState, start=1):
-        write_stamped(seq, dispatch_state=state, error="o Ably falhou (código 50003)")
+    for state in DispatchState:
+        write(audiences.SYSTEM_CHANNEL, dispatch_state=state, error="o Ably falhou (código 50003)")
+    stamp_all()
     make_key(make_producer())
     audit.record(AuditEvent.Action.ACCESS_DENIED, who=people["ana"].public_id)
 
@@ -124,6 +128,26 @@ def _see_as(eyes: Eyes, username: str) -> None:
     inbox = ("", "?archived=true", "?q=nada", "?unread=true", "?kind=solicitacao", "diagnostico/")
     eyes.walk(client, *(f"/notificacoes/{each}" for each in inbox), within="/notificacoes/")
     eyes.walk(client, "/solicitacoes/SOL-000777/", "/admin/", within="/admin/")
+
+
+def _see_acts_of_a_reader(eyes: Eyes, ana: Person) -> None:
+    """Open a notification that asks for ciência, and do with it and with all others what can be done."""
+    client = _browser(ana.username)
+    urgent = Notification.objects.filter(priority="alta", channel=audiences.channel_for_user(ana)).first()
+    assert urgent is not None
+    address = f"/notificacoes/{urgent.public_id}/"
+    for word in ("", "ciencia", "arquivar", "desarquivar", "nao-lida", "lida"):
+        if word:
+            eyes.see(client.post(f"{address}{word}/", {"next": address}, follow=True))
+        eyes.see(client.get(address))
+    eyes.see(
+        client.post("/notificacoes/todas-lidas/", {"next": "/notificacoes/", "filter": "", "up_to": ""}, follow=True)
+    )
+
+
+def _see_the_runbook_s_headings(eyes: Eyes, root: Client) -> None:
+    """The page shows one of the papers: what it is made of counts, and not what it says of other pages."""
+    eyes.shown |= Texts(root.get(RUNBOOK).content.decode()).headings
 
 
 def _see_refusals(eyes: Eyes, root: Client) -> None:
