@@ -140,9 +140,7 @@ def _see_acts_of_a_reader(eyes: Eyes, ana: Person) -> None:
         if word:
             eyes.see(client.post(f"{address}{word}/", {"next": address}, follow=True))
         eyes.see(client.get(address))
-    eyes.see(
-        client.post("/notificacoes/todas-lidas/", {"next": "/notificacoes/", "filter": "", "up_to": ""}, follow=True)
-    )
+    eyes.see(client.post("/notificacoes/todas-lidas/", {"filter": "", "up_to": str(eventlog.position())}, follow=True))
 
 
 def _see_the_runbook_s_headings(eyes: Eyes, root: Client) -> None:
