@@ -87,11 +87,12 @@ def _described(name: str) -> dict[str, Any]:
 
 def _messages(document: dict[str, Any]) -> str:
     """Write each channel with its messages: what they are for, their members, an example."""
-    parts = []
+    parts, told = [], set()
     for channel in document["channels"].values():
         parts.append(f"\n\n## {channel['title']}\n`{channel['address']}`\n\n{channel['description']}")
-        for reference in channel["messages"].values():
-            parts.append(_message(document, reference["$ref"].rpartition("/")[2]))
+        names = [reference["$ref"].rpartition("/")[2] for reference in channel["messages"].values()]
+        parts += [_message(document, name) if name not in told else "\nIts messages are as above." for name in names]
+        told |= set(names)
     return "\n".join(parts)
 
 
