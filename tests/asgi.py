@@ -18,6 +18,7 @@ from notificacao.models import BreakerState, Notification, Person, RolloutFlag
 from notificacao.services import notify
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
+from tests import described
 from tests.stamping import stamp_all
 from tests.waiting import PATIENCE, eventually
 
@@ -34,12 +35,16 @@ class Event:
 
     @classmethod
     def parse(cls, block: str) -> "Event":
+        """Take a block apart; it is to be as docs/api/asyncapi.yaml says."""
         fields = dict(line.partition(": ")[::2] for line in block.split("\n"))
         if "retry" in fields:
-            return cls("retry", int(fields["retry"]))
-        if "data" not in fields:
-            return cls("heartbeat", id=fields.get("id"))
-        return cls(fields["event"], json.loads(fields["data"]), fields.get("id"))
+            event = cls("retry", int(fields["retry"]))
+        elif "data" not in fields:
+            event = cls("heartbeat", id=fields.get("id"))
+        else:
+            event = cls(fields["event"], json.loads(fields["data"]), fields.get("id"))
+        described.must_fit(event.name, event.id or "" if event.name == "heartbeat" else event.data)
+        return event
 
 
 class OpenStream:

@@ -76,6 +76,15 @@ def lines(script: str) -> Iterator[tuple[int, str]]:
             pending = ""
 
 
+def _typed(session: str) -> str:
+    """What is typed in a session that shows answers too, each command on its line."""
+    return "\n".join(line.removeprefix("$ ") if line.startswith("$ ") else "" for line in session.splitlines())
+
+
+# Languages of fenced blocks that hold commands, and what of a block is one.
+SHELLS: dict[str, Callable[[str], str]] = {"sh": str, "bash": str, "console": _typed}
+
+
 def _words(text: str) -> list[str]:
     try:
         words = shlex.split(text)

@@ -68,8 +68,8 @@ def _in_fence(fence: Fence, to_pytest: Known) -> Iterator[tuple[Said, str]]:
     where = fence.said
     for offset, address in addresses.within(where.text):
         yield _at(where, where.text, offset, address), addresses.judge(address)
-    if fence.language == "sh":
-        for number, line in commands.lines(where.text):
+    if fence.language in commands.SHELLS:
+        for number, line in commands.lines(commands.SHELLS[fence.language](where.text)):
             yield Said(where.document, where.line + number, line), commands.judge(line, to_pytest)
     for offset, word, why in examples.unknown(fence.language, where.text):
         yield _at(where, where.text, offset, word), why

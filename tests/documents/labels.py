@@ -1,79 +1,27 @@
-"""Hold what a document calls a page's label, «so», against the rendered pages and what the code says later.
+"""Hold what a document calls a page's label, «so», against the rendered pages (`scenes.py`).
 
 What is stressed in another way, by quotation marks or asterisks, has the words of the documents' own sentences and of
 the code's docstrings, which are English: a label is to be found by its marks.
 """
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from html.parser import HTMLParser
 
 from tests.documents import others, product
 from tests.documents.judging import Finding
 from tests.documents.markdown import Document, Said
-from tests.documents.product import ROOT
+from tests.documents.pages import plain
 
 _MARKED = re.compile(r"«([^»\n]+)»")
 _QUOTED = re.compile(r'"([^"\n]+)"')
 _COMMENT = re.compile(r"(?:^|\s)#\s[^\n]*", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-zÀ-ú][a-zà-ú]+")
-_ENDING = " .:!?…"
-_READ = ("placeholder", "title", "aria-label", "alt")
-
-
-class Texts(HTMLParser):
-    """Each text that a page shows, and where its links lead."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.shown: set[str] = set()
-        self.links: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs) -> None:
-        attributes = dict(attrs)
-        read = (*_READ, "value") if attributes.get("type") in ("submit", "button") else _READ
-        self.shown |= {_plain(attributes[name]) for name in read if attributes.get(name)}
-        if tag == "a" and attributes.get("href"):
-            self.links.append(attributes["href"])
-
-    def handle_data(self, data) -> None:
-        self.shown.add(_plain(data))
-
-
-def shown(client, begin: Iterable[str], within: str, most: int = 60) -> set[str]:
-    """Return what the pages say that `client` reaches from `begin` by links that start with `within`.
-
-    Of pages that are alike but for what they show (two people, two units) the first is read.
-    """
-    ahead, seen, texts = list(begin), set(), set()
-    while ahead:
-        address = ahead.pop(0).partition("#")[0]
-        kind = re.sub(r"/[^/]+(?=/change/$)|/[0-9a-f-]{36}(?=/)", "/…", address)
-        if kind in seen or re.search(r"logout|/(?:delete|history|jsi18n)/", address):
-            continue
-        seen.add(kind)
-        assert len(seen) <= most, f"over {most} pages: {address}"
-        answer = client.get(address)
-        if answer.status_code == 200 and "html" in answer["Content-Type"]:
-            page = Texts(answer.content.decode())
-            texts |= page.shown
-            ahead += [link for link in page.links if link.startswith(within) and "?" not in link]
-    return texts
-
-
-@cache
-def said_later() -> frozenset[str]:
-    """Return what an event or an act brings up: strings of the code below the pages, and the catalogues' msgids."""
-    catalogues = [path.read_text() for path in (ROOT / "locale").rglob("*.po")]
-    collected = re.findall(r'^msgid(?:_plural)? "(.+)"$', "\n".join(catalogues), re.MULTILINE)
-    return frozenset(map(_plain, [*product.constants_below_the_pages(), *collected]))
 
 
 def findings(documents: Iterable[Document], rendered: set[str]) -> list[Finding]:
     documents = list(documents)
-    known = rendered | said_later() | others.named()
+    known = _pieces(rendered) | {plain(text) for text in others.named()}
     told = [docstring for module in product.modules() for docstring in module.told]
     english = {word.lower() for text in (*told, *(each.prose for each in documents)) for word in _WORD.findall(text)}
     found = [
@@ -83,11 +31,20 @@ def findings(documents: Iterable[Document], rendered: set[str]) -> list[Finding]
     return [Finding(said.document, said.line, said.text, why) for said, why in found if why]
 
 
+def _pieces(texts: set[str]) -> set[str]:
+    """Return the texts, each of their sentences, and of these what stands before and behind a colon or a bracket."""
+    sentences = {plain(piece) for text in texts for piece in re.split(r"(?<=[.!?]) ", text)}
+    return (
+        texts | sentences | {plain(piece) for each in sentences for piece in re.split(r": | \(|, ", each, maxsplit=1)}
+    )
+
+
 def _judge_label(text: str, known: set[str]) -> str:
     parts = (text, *text.split(": "))
-    if _plain(parts[0]) in known or (len(parts) > 2 and all(_plain(part) in known for part in parts[1:])):
+    if plain(parts[0]) in known or (len(parts) > 2 and all(plain(part) in known for part in parts[1:])):
         return ""
-    return "no page shows it, and the code never says it"
+    like = difflib.get_close_matches(plain(text), known, n=1, cutoff=0.7)
+    return f"no page shows it{f'; one shows «{like[0]}»' if like else ''}"
 
 
 def _judge_stressed(text: str, english: set[str]) -> str:
@@ -116,7 +73,3 @@ def _stressed(document: Document) -> Iterator[Said]:
 def _in_fence(where: Said, pattern: re.Pattern, text: str, before: int = 0) -> Iterator[Said]:
     for found in pattern.finditer(text):
         yield Said(where.document, where.line + where.text.count("\n", 0, before + found.start()), found[1])
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(_ENDING)

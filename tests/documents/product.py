@@ -122,13 +122,6 @@ def constants(*folders: str) -> frozenset[str]:
 
 
 @cache
-def constants_below_the_pages() -> frozenset[str]:
-    """Each string of what neither renders pages nor names the tables' fields."""
-    below = (module for module in modules() if not module.is_in("admin", "pages", "models"))
-    return frozenset().union(*(module.strings for module in below))
-
-
-@cache
 def parameters() -> dict[str, list[frozenset[str]]]:
     """`{function or class: [names of its parameters, or of its bases]}`, one for each definition of that name."""
     found = defaultdict(list)

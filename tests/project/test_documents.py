@@ -4,13 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from notificacao import audit
-from notificacao.demo import people as demo
-from notificacao.models import AuditEvent, DispatchState, Person
-from tests.documents import commands, judging, labels, markdown, others, renames
+from tests.documents import commands, judging, labels, markdown, others, renames, scenes
 from tests.documents.product import ROOT
-from tests.producers import make_key, make_producer
-from tests.rows import write_stamped
 
 PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOCUMENTS = [markdown.read(path, ROOT) for path in PATHS]
@@ -37,17 +32,8 @@ def to_pytest(pytestconfig):
 
 
 @pytest.fixture
-def rendered(db, client, settings):
-    """What the pages show to somebody who may do everything, with one of each thing there."""
-    settings.DEBUG = True
-    demo.prepare()
-    failed = write_stamped(1, dispatch_state=DispatchState.FAILED)
-    make_key(make_producer())
-    audit.record(AuditEvent.Action.ACCESS_DENIED)
-    login = labels.shown(client, ["/entrar/"], within="/entrar/")
-    client.force_login(Person.objects.get(username="admin"))
-    admin = labels.shown(client, ["/admin/", f"/admin/notificacao/notification/{failed.pk}/change/"], within="/admin/")
-    return login | admin | labels.shown(client, ["/notificacoes/"], within="/notificacoes/")
+def rendered(db, settings):
+    return scenes.rendered(settings)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
@@ -157,6 +143,8 @@ FALSE = [
     ("is decision 999", "no such number"),
     ("by check E999", "no check has that id"),
     ("```sh\nmanage.py audit_export --from 2026-11-26\n```", "refuses it"),
+    ("```bash\nscript/tests\n```", "there is no script/tests"),
+    ("```console\n$ manage.py deliver\n1 delivered\n```", "has no command deliver"),
     ("```sh\ncurl https://notificacoes.example/api/v1/messages/\n```", "no such address"),
     ('```json\n{"unheard_of": 1}\n```', "no such key"),
     ("```json\n{'a': 1}\n```", "it is no JSON"),
@@ -188,6 +176,13 @@ def test_what_is_false_is_found_and_said_where_and_why(text, why, to_pytest):
 def test_a_label_that_no_page_has_is_found(text, why):
     (finding,) = labels.findings([markdown.parse(text, "README.md")], {"Reverter tudo", "Canais ativos"})
     assert why in finding.why
+
+
+def test_what_only_the_code_says_is_no_label(rendered):
+    """It is a string of the product, and of no page: docstrings, logs, statistics."""
+    for text in ("dispatcher_leads", "semtas-notification-1", "O Ably não respondeu a tempo do nada"):
+        (finding,) = labels.findings([markdown.parse(f"press «{text}»", "docs/pt-br/x.md")], rendered)
+        assert str(finding).startswith(f"docs/pt-br/x.md:1: {text}: no page shows it")
 
 
 @pytest.mark.parametrize(("line", "what"), [("# design.md, Latency", "design.md"), ("# rule 7 grants it", "rule 7")])

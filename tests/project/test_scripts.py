@@ -14,7 +14,7 @@ from tests.live.ably_server import ROOT
 
 NAMES = (
     *("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "sbom", "screenshots"),
-    *("image", "deploy", "release-notes"),
+    *("image", "deploy", "release-notes", "docs", "api-diff"),
 )
 SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]
 

@@ -1,5 +1,6 @@
 """The pipelines: clean by actionlint and zizmor, pinned by commit, with no more rights than they use."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -125,3 +126,24 @@ def test_every_place_with_pins_has_its_updates():
     }
     assert places == set(files)
     assert all((ROOT / path).is_file() for path in files.values())
+
+
+def test_a_call_that_is_gone_since_the_last_tag_is_found(tmp_path):
+    document = (ROOT / "docs/api/openapi.yaml").read_text()
+    (tmp_path / "before.yaml").write_text(document.replace("/api/v1/receipts/:", "/api/v1/deliveries/:"))
+    (tmp_path / "same.yaml").write_text(document)
+    go = subprocess.run([ROOT / "script/kube-apiserver", "--go"], capture_output=True, text=True, check=True)
+    path = f"{Path(go.stdout.strip()).parent}{os.pathsep}{os.environ['PATH']}"
+    gone, same = (
+        subprocess.run(
+            [ROOT / "script/api-diff", tmp_path / name],
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        for name in ("before.yaml", "same.yaml")
+    )
+    assert (gone.returncode, same.returncode) == (1, 0), gone.stderr + same.stderr
+    assert "/api/v1/deliveries/" in gone.stdout
