@@ -2,9 +2,9 @@
 
 A guide's steps are its fenced blocks, as a reader sees them:
 
-    ```python title="path"    a new file, whole
-    ```diff title="path"      an edit: the lines with `-` and ` ` stand once in the file, and become those with `+` and ` `
-    ```console                commands after `$ `, and below each what it prints, where that is shown; `…` is anything
+    ```python title="path"  a new file, whole
+    ```diff title="path"    an edit: the lines with `-` and ` ` stand there once; those with `+` and ` ` replace them
+    ```console              commands after `$ `, and what each prints, where that is shown; `…` is anything
 
 Blocks of any other form are for reading.
 """
@@ -44,6 +44,7 @@ class Command:
         """Run it in `tree`. Raises Stuck where it fails, or prints what the guide does not show."""
         done = subprocess.run(
             ["bash", "-c", self.line],
+            check=False,
             cwd=tree,
             env={name: value for name, value in os.environ.items() if not _OURS.match(name)} | environment,
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Each guide can be followed word by word: its edits fit the tree, its code is in order, its commands do what it shows."""
+"""Each guide can be followed word by word: its edits fit the tree, its commands do what it shows."""
 
 import ast
 import os
