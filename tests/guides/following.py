@@ -133,6 +133,15 @@ def follow(guide: Document, tree: Path, environment: Mapping[str, str]) -> int:
     return ran
 
 
+def prepare(guide: Document, tree: Path, environment: Mapping[str, str]) -> None:
+    """Leave in `tree` what the site that a guide has its reader start, beside what they do, leaves in the database."""
+    for fence in guide.fences:
+        if fence.language == "sh" and "script/server" in fence.said.text:
+            for line in ("migrate -v 0", "demo"):
+                Command(fence, f".venv/bin/python manage.py {line}", "").run(tree, environment)
+            return
+
+
 def copy(root: Path, tree: Path) -> Path:
     """Copy what git knows, and what is new and not ignored, into `tree`; the installed packages are linked to."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -51,6 +51,7 @@ def test_whoever_follows_a_guide_word_by_word_gets_through(guide, tmp_path, cach
     tree = following.copy(ROOT, tmp_path / "semtas")
     for fence in written_before(guide):
         following.write(fence, tree)
+    following.prepare(guide, tree, caches)
     assert follow(guide, tree, caches) > 0
 
 
