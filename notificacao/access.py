@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from notificacao import audiences, audit, changes, revocations
-from notificacao.models import AuditEvent, BenefitType, Channel, Person, Unit
+from notificacao.models import AuditEvent, Channel, Person, Unit
 
 _BATCH = 200  # logins, people or channels in one transaction: none of them holds up the log for long
 
@@ -69,9 +69,9 @@ def record_before(change: Model, person_pks: Iterable[int]) -> None:
     change._access_diff = AccessDiff(person_pks)  # type: ignore[attr-defined]
 
 
-def record_channels_before(change: Unit | BenefitType, channels: Iterable[str]) -> None:
-    """Record who may subscribe to `channels`, before the unit or benefit `change` is written, deleted or joined."""
-    change._access_diff = ChannelDiff(channels)  # type: ignore[union-attr]
+def record_channels_before(change: Model) -> None:
+    """Record who may subscribe to the channels of `change`, such as a unit, before it is written, deleted or joined."""
+    change._access_diff = ChannelDiff(audiences.channels_that_come_with(change))  # type: ignore[attr-defined]
 
 
 def settle_after(change: Model) -> None:
@@ -108,16 +108,6 @@ def goes_with_another(origin: Model | QuerySet | None) -> bool:
     """Tell whether a membership is deleted because `origin`, its person or unit, is; as Django's signals tell it."""
     kind = origin.model if isinstance(origin, QuerySet) else type(origin)
     return kind in (Person, Unit)
-
-
-def channels_that_come_with(structure: Unit | BenefitType) -> list[str]:
-    """Return the channels that a unit or a benefit gives to people, as the database has it now."""
-    if isinstance(structure, Unit):
-        return [
-            audiences.channel_for_unit(structure),
-            *(audiences.channel_for_benefit(benefit) for benefit in structure.benefits.all()),
-        ]
-    return [audiences.channel_for_benefit(benefit) for benefit in BenefitType.objects.filter(pk=structure.pk)]
 
 
 class ChannelDiff:

@@ -6,16 +6,16 @@ compared whole, never by prefix.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 
 from notificacao.metrics import KINDS
-from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.models import Membership, Person, Unit
 from notificacao.models.notification import SYSTEM_CHANNEL
 from notificacao.models.people import ID
+from notificacao.scopes import MATRIX, SCOPES, SHARED, Reach, Scope
 
 _ID = re.compile(ID)
 PROBE_CHANNEL = "system:probe"  # the canary's: no person's capability names it
@@ -81,35 +81,6 @@ def client_id_for(person) -> str:
     return person.public_id
 
 
-class Reach(Enum):
-    """Name how far a role reaches: to nothing, to what belongs to the membership's unit, or to everything."""
-
-    NONE = "none"
-    OWN = "own"
-    ALL = "all"
-
-
-@dataclass(frozen=True)
-class RoleReach:
-    """Hold to which units and benefits a role may subscribe."""
-
-    units: Reach = Reach.NONE
-    benefits: Reach = Reach.NONE
-
-
-# The capability matrix of docs/ably/channels.md. Everybody may subscribe to their personal channel and the system's.
-MATRIX: dict[str, RoleReach] = {
-    Role.CIDADAO: RoleReach(),
-    Role.TECNICO: RoleReach(units=Reach.OWN),
-    Role.ASSISTENTE_SOCIAL: RoleReach(units=Reach.OWN),
-    Role.COORDENADOR: RoleReach(units=Reach.OWN, benefits=Reach.OWN),
-    Role.TECNICO_SEMTAS: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
-    Role.GESTOR: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
-    Role.AUDITOR: RoleReach(),
-    Role.ADMIN: RoleReach(units=Reach.ALL, benefits=Reach.ALL),
-}
-
-
 def channels_of(person_pks: Iterable[int]) -> dict[int, dict[str, int]]:
     """Return `{person pk: {channel: since}}` of the active people among `person_pks`.
 
@@ -137,56 +108,71 @@ def may_have_more_than(channels: int, person_pks: Iterable[int] | None = None) -
     They hold more memberships, or a role that reaches beyond its unit: for anybody else each membership is one channel.
     """
     held = Membership.objects.all() if person_pks is None else Membership.objects.filter(person_id__in=list(person_pks))
-    far = [role for role, reach in MATRIX.items() if reach.units is Reach.ALL or reach.benefits is not Reach.NONE]
+    far = [role for role in MATRIX if any(scope.is_far(role) for scope in SHARED.values())]
     counted = held.values("person_id").annotate(all=Count("pk"), far=Count("pk", filter=Q(role__in=far)))
     many = counted.filter(Q(all__gt=channels) | Q(far__gt=0))
     return set(many.order_by().values_list("person_id", flat=True))
 
 
 class _SharedChannels:
-    """Find the shared channels of memberships; units and benefits are read once, and only when a role needs them.
+    """Find the shared channels of memberships; a scope's table is read once, and only when a role needs it.
 
     Each name is one string object, however many people subscribe to it.
     """
 
-    def __init__(self):
-        self._cache: dict[str, object] = {}
-        self._of_units: dict[int, str] = {}
+    def __init__(self) -> None:
+        self._all: dict[str, list[str]] = {}
+        self._by_unit: dict[str, dict[int, list[str]]] = defaultdict(dict)
 
     def of(self, role: str, unit_pk: int | None, unit_public_id: str | None) -> list[str]:
         """Return the shared channels of one membership."""
-        reach = MATRIX[role]
         channels: list[str] = []
-        if reach.units is Reach.ALL:
-            channels += self._read("units", lambda: [channel_for_unit(u) for u in Unit.objects.all()])
-        elif reach.units is Reach.OWN and unit_pk and unit_public_id:  # a unit is deleted before its memberships
-            if unit_pk not in self._of_units:
-                self._of_units[unit_pk] = _name("unit", unit_public_id)
-            channels.append(self._of_units[unit_pk])
-        if reach.benefits is Reach.ALL:
-            channels += self._read("benefits", lambda: [channel_for_benefit(b) for b in BenefitType.objects.all()])
-        elif reach.benefits is Reach.OWN:
-            channels += self._read("of_unit", _benefit_channels_by_unit).get(unit_pk, [])
+        for name, scope in SHARED.items():
+            reach = scope.reach_of(role)
+            if reach is Reach.ALL:
+                channels += self._every(name, scope)
+            elif reach is Reach.OWN and unit_pk and unit_public_id:  # a unit is deleted before its memberships
+                channels += self._of_unit(name, scope, unit_pk, unit_public_id)
         return channels
 
-    def _read(self, key, query):
-        if key not in self._cache:
-            self._cache[key] = query()
-        return self._cache[key]
+    def _every(self, name: str, scope: Scope) -> list[str]:
+        if name not in self._all:
+            ids = scope.model._default_manager.values_list(scope.id_field, flat=True)
+            self._all[name] = [_name(name, identifier) for identifier in ids]
+        return self._all[name]
+
+    def _of_unit(self, name: str, scope: Scope, unit_pk: int, unit_public_id: str) -> list[str]:
+        by_unit = self._by_unit[name]
+        if scope.is_a_units_own and unit_pk not in by_unit:
+            by_unit[unit_pk] = [_name(name, unit_public_id)]
+        elif not scope.is_a_units_own and not by_unit:
+            by_unit.update(_channels_by_unit(name, scope))
+        return by_unit.get(unit_pk, [])
 
 
-def _benefit_channels_by_unit() -> dict[int, list[str]]:
-    """Return `{unit pk: channels of the benefits that the unit handles}`."""
+def _channels_by_unit(name: str, scope: Scope) -> dict[int, list[str]]:
+    """Return `{unit pk: channels of that scope that are its own}`, with every unit, be it without any."""
     by_unit: dict[int, list[str]] = defaultdict(list)
-    for benefit in BenefitType.objects.prefetch_related("units"):
-        for unit in benefit.units.all():
-            by_unit[unit.pk].append(channel_for_benefit(benefit))
+    names: dict[str, str] = {}
+    for pk, identifier in Unit.objects.order_by("pk", scope.from_unit).values_list("pk", scope.from_unit):
+        of_unit = by_unit[pk]
+        if identifier is not None:
+            of_unit.append(names.setdefault(identifier, _name(name, identifier)))
     return by_unit
 
 
-def _roles(attribute: str, reach: Reach) -> list[str]:
-    """Return the roles that reach that far; `attribute` is `units` or `benefits`."""
-    return [role for role, role_reach in MATRIX.items() if getattr(role_reach, attribute) is reach]
+def channels_that_come_with(structure: Model) -> list[str]:
+    """Return the channels that a unit gives to its people, or the one of a row of another scope's table.
+
+    They are those that the database has now, whatever `structure` holds.
+    """
+    names: list[str] = []
+    for name, scope in SHARED.items():
+        model, field = (Unit, scope.from_unit) if isinstance(structure, Unit) else (scope.model, scope.id_field)
+        if isinstance(structure, model):
+            ids = model._default_manager.filter(pk=structure.pk).values_list(field, flat=True)
+            names += [_name(name, identifier) for identifier in ids if identifier is not None]
+    return names
 
 
 def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
@@ -198,29 +184,25 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
     if channel == SYSTEM_CHANNEL:
         return people if seq is None else people.filter(since__lt=seq)
     began = Q() if seq is None else Q(memberships__since__lt=seq)
-    match _parts(channel):
-        case "user", public_id:
-            return people.filter(public_id=public_id)
-        case "unit", public_id if Unit.objects.filter(public_id=public_id).exists():
-            own = Q(memberships__role__in=_roles("units", Reach.OWN), memberships__unit__public_id=public_id)
-            return people.filter(began, own | Q(memberships__role__in=_roles("units", Reach.ALL))).distinct()
-        case "benefit", slug if BenefitType.objects.filter(slug=slug).exists():
-            own = Q(memberships__role__in=_roles("benefits", Reach.OWN), memberships__unit__benefits__slug=slug)
-            return people.filter(began, own | Q(memberships__role__in=_roles("benefits", Reach.ALL))).distinct()
-    return people.none()
+    name, identifier = _parts(channel)
+    scope = SCOPES.get(name)
+    if scope is None or not scope.named([identifier]).exists():
+        return people.none()
+    if not scope.reach:
+        return people.filter(**{scope.id_field: identifier})
+    own = Q(memberships__role__in=scope.roles(Reach.OWN), **{f"memberships__unit__{scope.from_unit}": identifier})
+    return people.filter(began, own | Q(memberships__role__in=scope.roles(Reach.ALL))).distinct()
 
 
 def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
     """Return what opens the shared `channel`: roles that do so in any unit, roles that do so in certain units, and
     the public ids of these units.
     """
-    match _parts(channel):
-        case "unit", public_id:
-            return _roles("units", Reach.ALL), _roles("units", Reach.OWN), [public_id]
-        case "benefit", slug:
-            units = Unit.objects.filter(benefits__slug=slug).values_list("public_id", flat=True)
-            return _roles("benefits", Reach.ALL), _roles("benefits", Reach.OWN), list(units)
-    return [], [], []
+    name, identifier = _parts(channel)
+    scope = SHARED.get(name)
+    if scope is None:
+        return [], [], []
+    return scope.roles(Reach.ALL), scope.roles(Reach.OWN), scope.units(identifier)
 
 
 def persons_of(channels: Iterable[str]) -> dict[str, int]:
@@ -230,22 +212,20 @@ def persons_of(channels: Iterable[str]) -> dict[str, int]:
     return {channel_for_user(person): person.pk for person in people}
 
 
-def owners(channels: Iterable[str]) -> dict[str, Person | Unit | BenefitType]:
-    """Return `{channel: person, unit or benefit}`, in at most three queries.
+def owners(channels: Iterable[str]) -> dict[str, Any]:
+    """Return `{channel: person, unit or benefit}`, in a query for each scope.
 
     The system's channel is left out, and so are names that belong to nothing.
     """
-    people, units, benefits = _named_in(channels)
-    people = people.only("public_id", "username", "first_name", "last_name")
-    return {
-        **{channel_for_user(person): person for person in people},
-        **{channel_for_unit(unit): unit for unit in units},
-        **{channel_for_benefit(benefit): benefit for benefit in benefits},
-    }
+    found: dict[str, Any] = {}
+    for name, scope, rows in _named_in(channels):
+        read = rows.only("public_id", "username", "first_name", "last_name") if scope.model is Person else rows
+        found |= {_name(name, getattr(row, scope.id_field)): row for row in read}
+    return found
 
 
 def names_of(channels: Iterable[str]) -> dict[str, str]:
-    """Return `{channel: its recipient's name, as staff know it}`, in at most three queries."""
+    """Return `{channel: its recipient's name, as staff know it}`, in a query for each scope."""
     channels = set(channels)
     known = owners(channels)
     names = {channel: str(known.get(channel, f"{channel} (não existe mais)")) for channel in channels}
@@ -253,15 +233,11 @@ def names_of(channels: Iterable[str]) -> dict[str, str]:
 
 
 def unknown(channels: Iterable[str]) -> set[str]:
-    """Return those of `channels` that belong to no person, unit or benefit, in at most three queries."""
+    """Return those of `channels` that belong to no person, unit or benefit, in a query for each scope."""
     wanted = set(channels) - {SYSTEM_CHANNEL}
-    people, units, benefits = _named_in(wanted)
-    return (
-        wanted
-        - {_name("user", public_id) for public_id in people.values_list("public_id", flat=True)}
-        - {_name("unit", public_id) for public_id in units.values_list("public_id", flat=True)}
-        - {_name("benefit", slug) for slug in benefits.values_list("slug", flat=True)}
-    )
+    for name, scope, rows in _named_in(wanted):
+        wanted -= {_name(name, identifier) for identifier in rows.values_list(scope.id_field, flat=True)}
+    return wanted
 
 
 def inactive_units(channels: Iterable[str]) -> list[Unit]:
@@ -270,14 +246,12 @@ def inactive_units(channels: Iterable[str]) -> list[Unit]:
     return list(Unit.objects.filter(public_id__in=ids, status=Unit.Status.INACTIVE)) if ids else []
 
 
-def _named_in(channels: Iterable[str]) -> tuple[QuerySet[Person], QuerySet[Unit], QuerySet[BenefitType]]:
-    """Return the people, units and benefits that the ids in the channels' names belong to."""
+def _named_in(channels: Iterable[str]) -> Iterator[tuple[str, Scope, QuerySet]]:
+    """Yield each scope that has ids in the channels' names, with the rows that these ids belong to."""
     ids: dict[str, set[str]] = defaultdict(set)
     for channel in channels:
-        scope, identifier = _parts(channel)
-        ids[scope].add(identifier)
-    return (
-        Person.objects.filter(public_id__in=ids["user"]),
-        Unit.objects.filter(public_id__in=ids["unit"]),
-        BenefitType.objects.filter(slug__in=ids["benefit"]),
-    )
+        name, identifier = _parts(channel)
+        ids[name].add(identifier)
+    for name, scope in SCOPES.items():
+        if name in ids:
+            yield name, scope, scope.named(ids[name])

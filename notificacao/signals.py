@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session
 from django.db.backends.signals import connection_created
+from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
-from django.dispatch import receiver
+from django.dispatch import Signal, receiver
 
 from notificacao import access, changes, database, history, login, unit_closing, wakes
 from notificacao.models import BenefitType, BreakerState, Membership, Notification, Person, RolloutFlag, Unit
 from notificacao.models.people import units_close
+from notificacao.scopes import SHARED
 
 
 @receiver(connection_created)
@@ -99,12 +101,22 @@ def session_ended(instance: Session, **kwargs) -> None:
     access.end_login(instance)
 
 
-@receiver([pre_save, pre_delete], sender=Unit)
-@receiver([pre_save, pre_delete], sender=BenefitType)
-def structure_changes(instance: Unit | BenefitType, **kwargs) -> None:
+def of_structures(*signals: Signal):
+    """Return a decorator that has a receiver called for the tables whose rows have shared channels."""
+
+    def connect(handler):
+        for scope in SHARED.values():
+            handler = receiver(signals, sender=scope.model)(handler)
+        return handler
+
+    return connect
+
+
+@of_structures(pre_save, pre_delete)
+def structure_changes(instance: Model, **kwargs) -> None:
     """Record who may subscribe to the channels of a unit or a benefit before it changes."""
     if not instance._state.adding:
-        access.record_channels_before(instance, access.channels_that_come_with(instance))
+        access.record_channels_before(instance)
 
 
 @receiver(pre_save, sender=Unit)
@@ -120,9 +132,8 @@ def units_are_closed(units: Iterable[Unit], **kwargs) -> None:
     unit_closing.tell(units)
 
 
-@receiver([post_save, post_delete], sender=Unit)
-@receiver([post_save, post_delete], sender=BenefitType)
-def structure_changed(instance: Unit | BenefitType, **kwargs) -> None:
+@of_structures(post_save, post_delete)
+def structure_changed(instance: Model, **kwargs) -> None:
     """Have everybody's streams authorised again, and revoke what was lost."""
     changes.of_everybodys_access()
     access.settle_after(instance)
@@ -133,7 +144,7 @@ def handling_changed(instance: Unit | BenefitType, action: str, **kwargs) -> Non
     """Follow up on a change of the benefits that a unit handles."""
     match action:
         case "pre_remove" | "pre_clear":
-            access.record_channels_before(instance, access.channels_that_come_with(instance))
+            access.record_channels_before(instance)
         case "post_add" | "post_remove" | "post_clear":
             changes.of_everybodys_access()
             access.settle_after(instance)

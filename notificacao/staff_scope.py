@@ -1,7 +1,7 @@
 """Decide to whom staff may send in the admin, and what was sent to whom they may see there: one table, by role.
 
 The admin's permissions say whether somebody may send or look; the table says how far. It says nothing of what people
-receive themselves: that is `audiences.MATRIX`. Producers have scopes of their own (`producing.scope`).
+receive themselves: that is `scopes.MATRIX`. Producers have scopes of their own (`producing.scope`).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
 from notificacao import audiences
-from notificacao.audiences import Reach
 from notificacao.models import EndedMembership, Membership, Notification, Person, Role, RoleHeld, Unit
+from notificacao.scopes import Reach
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import json
 import math
 import re
 import unicodedata
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
+from django.utils import timezone
 
 DATA_MAX = 4_096  # bytes of JSON
 DATA_DEPTH_MAX = 16  # objects and lists within each other; the encoder of the streams fails at some depth
@@ -20,6 +22,11 @@ _INKLESS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers of Hangul and 
 _PERHAPS_INFINITE = re.compile(r"[0-9]{309,}|Infinity|NaN")  # a double has no more places before its point
 _PATH = re.compile(r"/(?![/\\]).*")
 _HTTPS = re.compile(r"https://([^/?#@\\]+)(?:[/?#]|$)")
+
+
+def to_the_second(moment: datetime) -> str:
+    """Return `moment` in local time, as staff read it: 25/11/2026 09:30:00."""
+    return f"{timezone.localtime(moment):%d/%m/%Y %H:%M:%S}"
 
 
 def plain(text: str) -> str:

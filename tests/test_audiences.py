@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from notificacao import audiences
+from notificacao import audiences, metrics
 from notificacao.audiences import InvalidId, channels_of, subscribers
 from notificacao.models import BenefitType, LogHead, Membership, Person, Role, Unit
 from tests.conftest import make_person
@@ -276,3 +276,7 @@ def test_an_id_that_is_refused_is_named(ana):
         audiences.client_id_for(ana)
     with pytest.raises(InvalidId, match=r"a:b.*1 to 64"):
         audiences.channel_for_user(ana)
+
+
+def test_the_metrics_tell_apart_each_scope_and_the_system():
+    assert (*audiences.SCOPES, "system") == metrics.KINDS

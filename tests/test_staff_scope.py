@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.test import Client
 
 from notificacao import audiences, staff_scope
-from notificacao.audiences import Reach
 from notificacao.models import DispatchState, Membership, Notification, Role, RoleHeld
+from notificacao.scopes import Reach
 from tests.rows import write_stamped
 from tests.staff import complaints, make_staff
 

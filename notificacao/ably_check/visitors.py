@@ -9,15 +9,9 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from notificacao import tokens
-from notificacao.audiences import (
-    MATRIX,
-    SYSTEM_CHANNEL,
-    Reach,
-    channel_for_benefit,
-    channel_for_unit,
-    channel_for_user,
-)
+from notificacao.audiences import SYSTEM_CHANNEL, channel_for_benefit, channel_for_unit, channel_for_user
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
+from notificacao.scopes import MATRIX, Reach
 from notificacao.tokens import TooManyChannels
 
 
@@ -25,7 +19,7 @@ from notificacao.tokens import TooManyChannels
 class Visitor:
     """Hold a role's token and its personal channel, `own`. The token is blank where none can carry the role's channels.
 
-    `channels` is `{name: whether audiences.MATRIX permits the role to subscribe to it}`.
+    `channels` is `{name: whether scopes.MATRIX permits the role to subscribe to it}`.
     """
 
     role: str

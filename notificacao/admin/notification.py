@@ -10,14 +10,13 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from notificacao import audiences, audit, idempotency, staff_scope
+from notificacao import audiences, audit, idempotency, staff_scope, texts
 from notificacao.admin import compose, why
 from notificacao.admin import reach as reach_page
 from notificacao.admin.asking import asks_above_fifty
@@ -164,7 +163,7 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
 
     @admin.display(description="criada em")
     def created(self, row) -> str:
-        return f"{timezone.localtime(row.created_at):%d/%m/%Y %H:%M:%S}"
+        return texts.to_the_second(row.created_at)
 
     @admin.display(description="ciência")
     def reached(self, row) -> str:

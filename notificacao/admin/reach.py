@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from notificacao import audit, spreadsheet
+from notificacao import audit, spreadsheet, texts
 from notificacao.admin.csv_file import csv_file
 from notificacao.models import AuditEvent, Notification, Receipt
 from notificacao.reading import reach
@@ -90,4 +90,4 @@ def _cells(person: Any) -> list[str]:
 
 
 def _moment(moment) -> str:
-    return f"{timezone.localtime(moment):%d/%m/%Y %H:%M:%S}" if moment else ""
+    return texts.to_the_second(moment) if moment else ""

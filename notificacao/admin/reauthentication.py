@@ -12,12 +12,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
-from notificacao import audiences, audit, login, rates, staff_scope
+from notificacao import audit, login, rates, scopes, staff_scope
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Membership, Person
 from notificacao.rates import Rate
 
-POWERFUL = {role for role, reach in audiences.MATRIX.items() if audiences.Reach.ALL in (reach.units, reach.benefits)}
+POWERFUL = {role for scope in scopes.SHARED.values() for role in scope.roles(scopes.Reach.ALL)}
 FIELD = "own_password"
 CONFIRMATION = ("Confirmação", {"fields": (FIELD,)})
 

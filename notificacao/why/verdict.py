@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils import timezone
-
 from notificacao.models import DispatchState, Receipt
+from notificacao.texts import to_the_second as told_at
 from notificacao.why.facts import Audience, Facts
 
 SLOW_MS = 2_000  # the bound within which a notification comes whatever has failed (Ably gone, Redis gone)
@@ -112,7 +111,7 @@ def _not_yet_there(facts: Facts) -> Verdict | None:
     if row.seq is None:
         return Verdict(
             "unstamped",
-            f"Ainda não começou a ser entregue: espera o registro desde {_moment(row.created_at)}.",
+            f"Ainda não começou a ser entregue: espera o registro desde {told_at(row.created_at)}.",
             "Veja no início da administração se há um despachante à frente (alerta “Nenhum despachante conduz”).",
         )
     if facts.expired:
@@ -132,7 +131,7 @@ def _away(facts: Facts) -> Verdict | None:
     if refused:
         return Verdict(
             "stream_refused",
-            f"A página de {who} não conseguiu ligar-se: {refused[-1].reason} ({_moment(refused[-1].at)}).",
+            f"A página de {who} não conseguiu ligar-se: {refused[-1].reason} ({told_at(refused[-1].at)}).",
             "Peça que recarregue a página e entre de novo.",
         )
     if facts.came_at is None:
@@ -180,13 +179,13 @@ def _on_ably(facts: Facts, who: str) -> Verdict:
     if tokens:
         return Verdict(
             "token_refused",
-            f"O token do Ably foi recusado a {who} ({tokens[-1].reason}, {_moment(tokens[-1].at)}), e não há recibo.",
+            f"O token do Ably foi recusado a {who} ({tokens[-1].reason}, {told_at(tokens[-1].at)}), e não há recibo.",
             "Peça que recarregue a página. Se se repete, veja Auditoria.",
         )
     if row.dispatch_state == DispatchState.PENDING:
         return Verdict(
             "parked",
-            f"Espera a vez no Ably desde {_moment(facts.moment)}, após {row.attempts} tentativas; SSE já a ofereceu.",
+            f"Espera a vez no Ably desde {told_at(facts.moment)}, após {row.attempts} tentativas; SSE já a ofereceu.",
             "Veja o Ably no início da administração; em dúvida, ponha a chave de transição em “Não”.",
         )
     if row.dispatch_state == DispatchState.FAILED:
@@ -220,12 +219,8 @@ def _name(facts: Facts) -> str:
     return facts.person.get_full_name() or facts.person.username
 
 
-def _moment(at: datetime) -> str:
-    return f"{timezone.localtime(at):%d/%m/%Y %H:%M:%S}"
-
-
 def _on(at: datetime | None) -> str:
-    return "em data que não se sabe" if at is None else f"em {_moment(at)}"
+    return "em data que não se sabe" if at is None else f"em {told_at(at)}"
 
 
 def _read_at(facts: Facts) -> str:

@@ -31,9 +31,9 @@ class Finding(NamedTuple):
 def findings(document: Document, to_pytest: Known) -> list[Finding]:
     """Return all that is false but the labels of pages, which need the pages (`labels.findings`)."""
     found = [
-        *((said, judge(said, to_pytest)) for said in document.codes),
+        *((said, judge(said, to_pytest)) for said in document.codes if not document.brings(said.text)),
         *((said, links.judge(document.path, said.text)) for said in document.links),
-        *(pair for fence in document.fences for pair in _in_fence(fence, to_pytest)),
+        *(pair for fence in document.fences if not fence.title for pair in _in_fence(fence, to_pytest)),
         *_in_prose(document),
     ]
     return [Finding(said.document, said.line, said.text, why) for said, why in found if why]

@@ -57,9 +57,10 @@ def _is_english(word: str, english: set[str]) -> bool:
 
 
 def _labels(document: Document) -> Iterator[Said]:
-    yield from document.labels
+    yield from (said for said in document.labels if not document.brings(said.text))
     for fence in document.fences:
-        yield from _in_fence(fence.said, _MARKED, fence.said.text)
+        if not fence.title:
+            yield from _in_fence(fence.said, _MARKED, fence.said.text)
 
 
 def _stressed(document: Document) -> Iterator[Said]:

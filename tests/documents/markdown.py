@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.documents import renames
 
-_FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```[ ]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r'^[ ]*```(\w*)(?: title="([^"]+)")?\n(.*?)^[ ]*```[ ]*$', re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(?<!`)(`+)(?!`)((?:(?!\n\s*\n).)+?)(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _LABEL = re.compile(r"«([^»]+)»")
@@ -28,10 +28,11 @@ class Said:
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block, with the language that stands at its head."""
+    """One fenced block, with the language that stands at its head. `title`: the file that its reader makes or edits."""
 
     language: str
     said: Said
+    title: str = ""
 
 
 @dataclass
@@ -47,6 +48,11 @@ class Document:
     text: str = ""
     prose: str = ""
 
+    def brings(self, text: str) -> bool:
+        """Tell whether its reader makes `text`: a file that has a block here, or words of such a block."""
+        word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+        return any(text == fence.title or word.search(fence.said.text) for fence in self.fences if fence.title)
+
 
 def read(path: Path, root: Path) -> Document:
     return parse(renames.without_old_names(path, path.read_text()), path.relative_to(root).as_posix())
@@ -55,7 +61,8 @@ def read(path: Path, root: Path) -> Document:
 def parse(text: str, path: str) -> Document:
     document = Document(path)
     for found in _FENCE.finditer(text):
-        document.fences.append(Fence(found[1], _said(path, text, found.start(2), found[2])))
+        said = _said(path, text, found.start(3), found[3])
+        document.fences.append(Fence(found[1], said, found[2] or ""))
     rest = document.text = _FENCE.sub(_blank, text)
     for start, block in _blocks(rest):
         codes = [_as_line(found[2]) for found in _CODE.finditer(block)]

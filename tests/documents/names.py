@@ -2,7 +2,6 @@
 
 import re
 from functools import cache
-from types import SimpleNamespace
 
 from django.apps import apps
 from prometheus_client import REGISTRY
@@ -64,9 +63,8 @@ def _mutant(found: re.Match) -> str:
 
 def _channel(found: re.Match) -> str:
     name = re.sub(r"^(private:\w+):[^:]+:", r"\1:x:", found[0])
-    somebody = SimpleNamespace(public_id="x", slug="x")
-    ways = (audiences.channel_for_user, audiences.channel_for_unit, audiences.channel_for_benefit)
-    built = {audiences.SYSTEM_CHANNEL, audiences.PROBE_CHANNEL, *(way(somebody) for way in ways)}
+    of_scopes = (f"private:{scope}:x:notifications" for scope in audiences.SCOPES)
+    built = {audiences.SYSTEM_CHANNEL, audiences.PROBE_CHANNEL, *of_scopes}
     known = all(map(product.says, re.findall(r"\{(\w+)\}", found[0])))
     return "" if name in built and known else "audiences builds no such name"
 

@@ -162,6 +162,13 @@ def test_what_is_false_is_found_and_said_where_and_why(text, why, to_pytest):
     assert finding.line == (4 if text.startswith("```") else 3)
 
 
+def test_what_a_guides_reader_makes_is_known_there_and_nowhere_else(to_pytest):
+    said = "# Title\n\n`notificacao/agenda.py` has `unheard_of`.\n"
+    makes = said + '\n```python title="notificacao/agenda.py"\nunheard_of = 1\n```\n'
+    found = [judging.findings(markdown.parse(text, "docs/guides/a.md"), to_pytest) for text in (makes, said)]
+    assert [len(each) for each in found] == [0, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -157,6 +157,7 @@ def test_the_page_shows_it_to_whoever_may_see_figures(client, today):
     shown = client.get(PAGE, {"days": "30"}).content.decode()
     assert "12 minutos sem serviço" in shown
     assert "Ainda cabem 31,2 na meta de 99,9%." in shown
+    assert "<td>85.680</td>" in shown, "thousands are apart"
     assert client.get(PAGE, {"days": "1'"}).context["days"] == 30
     file = "".join(pieces_of(client.get(PAGE, {"as": "csv", "days": "7"})))
     assert file.startswith('\ufeff"o quê"')

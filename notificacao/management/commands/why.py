@@ -3,9 +3,8 @@
 import uuid
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
-from notificacao import why
+from notificacao import texts, why
 from notificacao.models import Notification, Person
 
 
@@ -29,4 +28,4 @@ class Command(BaseCommand):
         if verdict.advice:
             self.stdout.write(verdict.advice)
         for step in why.timeline_of(facts):
-            self.stdout.write(f"  {timezone.localtime(step.at):%d/%m/%Y %H:%M:%S}  {step.text}")
+            self.stdout.write(f"  {texts.to_the_second(step.at)}  {step.text}")
