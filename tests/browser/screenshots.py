@@ -106,7 +106,7 @@ def take_diagnosis(ana: Desk) -> None:
 def take_home(staff: Staff) -> None:
     """What an operator sees first: the state in a sentence, and what needs attention."""
     page = staff.page
-    page.set_viewport_size({"width": 1000, "height": 560})
+    page.set_viewport_size({"width": 1000, "height": 840})
     page.goto(f"{staff.site.url}/admin/")
     at_rest(page).screenshot(path=DOCS / "operadores.png")
 

@@ -113,6 +113,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
 
 
 def _judge_django(words: list[str]) -> str:
+    if not words:
+        return ""  # it is spoken of
     name, *given = words
     if name not in get_commands():
         return f"manage.py has no command {name}"
