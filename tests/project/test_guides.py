@@ -1,7 +1,6 @@
 """What the guides say step by step leads where they say: followed word by word against a running site."""
 
 import json
-import os
 import re
 import subprocess
 from datetime import timedelta
@@ -14,6 +13,7 @@ from django.utils import timezone
 from tests.documents import markdown
 from tests.documents.product import ROOT
 from tests.live.site import PASSWORD, Site, environment_for, manage
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
@@ -103,13 +103,7 @@ def run(site: Site, key: str, *scripts: str) -> dict:
     """Paste the guide's lines into one terminal, and the key where it waits for it; return the last answer."""
     lines = "\n".join(scripts).replace(EXAMPLE, site.url)
     done = subprocess.run(
-        ["bash", "-ec", lines],
-        input=f"{key}\n",
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "KEY": ""},
+        ["bash", "-ec", lines], input=f"{key}\n", capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     return json.loads(done.stdout)
 
