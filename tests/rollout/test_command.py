@@ -42,7 +42,7 @@ def test_the_current_stage_shows_its_gates():
 
 
 def test_a_rollback_without_a_plan_under_way_names_the_act_that_works():
-    with pytest.raises(CommandError, match="o plano está “Rascunho”.*todos recebam por SSE.*manage.py rollout kill"):
+    with pytest.raises(CommandError, match=r"o plano está “Rascunho”.*todos recebam por SSE.*manage.py rollout kill"):
         said("rollout", "rollback", reason="Atrasos desde 2h10")
 
 

@@ -117,9 +117,8 @@ def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
     why = plan.reason and f"Motivo: {plan.reason}"
     left = _grace_left(plan)
     grace = left and f"Faltam {left} min de carência: só depois dela as mudanças são medidas"
-    out_of_use = (
-        (plan.under_way or assigned) and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
-    )
+    missed = (plan.under_way or assigned) and not now.ably_up
+    out_of_use = missed and "O Ably está fora de uso: por ora todos recebem por SSE"
     return " ".join(f"{each.removesuffix('.')}." for each in (where, why, grace, out_of_use) if each)
 
 
