@@ -3,12 +3,10 @@
 import json
 import re
 import subprocess
-from datetime import timedelta
 from html.parser import HTMLParser
 
 import httpx
 import pytest
-from django.utils import timezone
 
 from tests.documents import markdown
 from tests.documents.product import ROOT
@@ -41,8 +39,8 @@ class Form(HTMLParser):
         elif tag in ("input", "select", "textarea"):
             self._inputs[attributes.get("id")] = attributes
             self._select = attributes.get("name") if tag == "select" else None
-            if attributes.get("type") == "hidden" or "checked" in attributes:
-                self.fields.setdefault(attributes["name"], []).append(attributes.get("value", "on"))
+            if attributes.get("type") in ("hidden", "text") or "checked" in attributes:
+                self.fields[attributes["name"]] = [attributes.get("value") or ("on" if "checked" in attributes else "")]
 
     def handle_endtag(self, tag):
         self._label = None if tag == "label" else self._label
@@ -57,7 +55,8 @@ class Form(HTMLParser):
     def fill(self, label: str, value: str = "on") -> None:
         field = self._inputs[self._labels[label]]
         chosen = self._options.get((field["name"], value), field.get("value", value))
-        self.fields.setdefault(field["name"], []).append(chosen)
+        several = field.get("type") == "checkbox"
+        self.fields[field["name"]] = [*(self.fields.get(field["name"], []) if several else []), chosen]
 
 
 class Reader:
@@ -113,10 +112,8 @@ def test_the_producers_first_notification_is_sent_as_the_guide_says(site):
     reader = Reader(site, guide)
     scope = dict.fromkeys(("solicitacao.aprovada", "Acompanhamento", "A pessoas", "A unidades"), "on")
     reader.adds("Sistemas produtores", Nome="Benefícios", Identificador="beneficios", **scope)
-    until = f"{timezone.localtime() + timedelta(days=90):%d/%m/%Y}"
     page = reader.adds(
-        "Chaves de produtores",
-        **{"Sistema produtor": "Benefícios", "Nome": "servidor", "Vale até": until, "Sua senha": PASSWORD},
+        "Chaves de produtores", **{"Sistema produtor": "Benefícios", "Nome": "servidor", "Sua senha": PASSWORD}
     )
     key = re.search(r'<code id="key">([^<]+)</code>', page.text)
     assert key, page.text
