@@ -87,11 +87,11 @@ class _BoundedPaginator(Paginator):
 class _RecipientKind(admin.SimpleListFilter):
     """Narrow the list to what was sent to people, units, benefits or everybody."""
 
-    title = "para"
+    title = "destinatário"
     parameter_name = "para"
 
     def lookups(self, request, model_admin) -> list[tuple[str, str]]:
-        return [("user", "Uma pessoa"), ("unit", "Uma unidade"), ("benefit", "Um benefício"), ("system", "Todos")]
+        return [("user", "Uma pessoa"), ("unit", "Uma unidade"), ("benefit", "Um benefício"), ("system", "Para todos")]
 
     def queryset(self, request, queryset):
         return queryset.filter(audiences.of_kind(self.value())) if self.value() else queryset

@@ -29,8 +29,8 @@ def password_field() -> forms.CharField:
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões), abrir, ativar ou desativar uma "
-        "conta, trocar uma senha ou um segundo fator.",
+        help_text="Para dar ou retirar poder (papel que ouve tudo, acesso, permissões, chave de um sistema), abrir, "
+        "ativar ou desativar uma conta, trocar uma senha ou um segundo fator.",
     )
 
 

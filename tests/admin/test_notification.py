@@ -133,6 +133,16 @@ def test_the_list_is_filtered_by_state_kind_and_priority(as_viewer, field, value
     assert titles(as_viewer.get(LIST, {f"{field}__exact": value})) == ["sim"]
 
 
+def test_what_was_sent_to_everybody_is_another_choice_than_no_filter(as_viewer, ana):
+    write_stamped(1, audiences.SYSTEM_CHANNEL, title="sim")
+    write_stamped(2, audiences.channel_for_user(ana), title="não")
+    page = as_viewer.get(LIST, {"para": "system"})
+    assert titles(page) == ["sim"]
+    assert "Por destinatário" in page.content.decode()
+    choices = [choice["display"] for choice in page.context["cl"].filter_specs[0].choices(page.context["cl"])]
+    assert choices == ["Todos", "Uma pessoa", "Uma unidade", "Um benefício", "Para todos"]
+
+
 def test_the_detail_tells_everything_and_offers_nothing_to_fill_in(as_operator, failed):
     page = as_operator.get(detail(failed)).content.decode()
     told = re.findall(r'<div class="readonly">(.*?)</div>', page)

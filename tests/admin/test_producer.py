@@ -32,6 +32,10 @@ def producer(ana):
 OWN = {"own_password": "segredo-de-teste"}
 
 
+def test_the_form_of_a_key_says_that_it_wants_ones_own_password_for_it(client, dora):
+    assert "chave de um sistema" in client.get(f"{KEYS}add/").content.decode()
+
+
 def ask_for_key(client, producer, own=OWN):
     until = timezone.localtime() + timedelta(days=90)
     fields = {"expiry_date_0": f"{until:%d/%m/%Y}", "expiry_date_1": f"{until:%H:%M:%S}"}

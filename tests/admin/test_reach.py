@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from notificacao import audiences, receipts
 from notificacao.admin import reach as reach_page
-from notificacao.models import AuditEvent, Person, Role
+from notificacao.models import AuditEvent, Notification, Person, Role
 from notificacao.reading import acknowledge
 from tests.admin.test_audit import pieces_of
 from tests.conftest import make_person
@@ -57,6 +57,15 @@ def test_the_page_says_in_a_sentence_how_far_it_came(as_viewer, notice, ana, bia
     response = as_viewer.get(page_of(notice))
     assert "Entregue a 1 de 2 pessoas; 1 leu, 1 deu ciência." in response.content.decode()
     assert people(response) == ["ana", "bia"]
+
+
+def test_several_people_are_told_of_in_the_plural(as_viewer, notice, ana, bia):
+    for one in (ana, bia):
+        receipts.record(one, [receipts.Delivery(notice.public_id, "ably", held_ms=0)])
+        acknowledge(one, notice.public_id)
+    assert "Entregue a 2 de 2 pessoas; 2 leram, 2 deram ciência." in as_viewer.get(page_of(notice)).content.decode()
+    Notification.objects.update(expires_at=timezone.now())
+    assert "2 de 2 pessoas a receberam." in as_viewer.get(page_of(notice)).content.decode()
 
 
 def test_the_part_that_renews_itself_has_no_frame(as_viewer, notice):

@@ -45,7 +45,7 @@ def act(client, name, reason="Semana 1", version=None):
 
 
 def test_it_says_in_a_sentence_where_the_transition_stands(page):
-    assert "A transição não começou." in page.get(PAGE).content.decode()
+    assert "A transição não começou e todos recebem por SSE." in page.get(PAGE).content.decode()
     shown = act(page, "start")
     assert "Etapa 1 de 4, com 5% das pessoas no Ably." in shown
     assert "Feito: o plano está “Em andamento”." in shown

@@ -61,3 +61,9 @@ def test_an_installation_without_the_text_says_so(monkeypatch, tmp_path, admin_c
     runbook.text.cache_clear()
     assert "não está nesta instalação" in admin_client.get("/admin/plantao/").content.decode()
     runbook.text.cache_clear()
+
+
+def test_each_numbered_step_of_the_runbook_is_an_item_of_a_list():
+    html, _ = runbook.rendered(runbook.text())
+    assert html.count("<ol") > 0
+    assert re.findall(r"(?:^|>)\d+\. .*", html, re.MULTILINE) == []

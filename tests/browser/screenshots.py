@@ -66,7 +66,10 @@ def main() -> None:
             ana = Desk.of(browser, site, "ana")
             take_inbox(ana)
             take_diagnosis(ana)
-            take_rollout(Staff.of(browser, site))
+            admin = Staff.of(browser, site)
+            take_home(admin)
+            take_sending(admin)
+            take_rollout(admin)
 
 
 def take_inbox(ana: Desk) -> None:
@@ -98,6 +101,31 @@ def take_diagnosis(ana: Desk) -> None:
     page.goto(f"{ana.site.url}/notificacoes/diagnostico/")
     expect(page.locator("#verdict")).not_to_have_attribute("data-status", "pending")
     at_rest(page).screenshot(path=DOCS / "diagnostico.png", full_page=True)
+
+
+def take_home(staff: Staff) -> None:
+    """What an operator sees first: the state in a sentence, and what needs attention."""
+    page = staff.page
+    page.set_viewport_size({"width": 1000, "height": 840})
+    page.goto(f"{staff.site.url}/admin/")
+    at_rest(page).screenshot(path=DOCS / "operadores.png")
+
+
+def take_sending(staff: Staff) -> None:
+    """A notification to a unit, written and not yet sent; then how far one came."""
+    page = staff.page
+    page.set_viewport_size({"width": 1000, "height": 760})
+    page.goto(f"{staff.site.url}/admin/notificacao/notification/add/")
+    page.locator("[name=unit]").select_option(label="CRAS01 – CRAS Norte")
+    page.locator("[name=title]").fill("Visita remarcada: 2026-00017")
+    page.locator("[name=message]").fill("A visita do protocolo 2026-00017 passou para 25/11. Confirme com a família.")
+    page.locator("[name=kind]").select_option("acompanhamento")
+    page.locator("[name=priority]").select_option("alta")
+    page.locator("#content").screenshot(path=DOCS / "enviar.png")
+    page.locator("[name=_save]").click()
+    expect(page.locator("#state .sentence")).to_contain_text("Entregue a 1 de")  # ana has her page open
+    page.locator(".messagelist .success").evaluate("message => message.remove()")
+    page.locator("#content").screenshot(path=DOCS / "alcance.png")
 
 
 def take_rollout(staff: Staff) -> None:

@@ -19,6 +19,7 @@ from tests.documents.product import ROOT, project
 OF_OTHERS = {
     *("amtool", "apt-get", "curl", "df", "docker", "gh", "git", "journalctl", "kubectl", "pg_dump", "pg_restore"),
     *("pgbackrest", "promtool", "psql", "sqlite3", "systemctl", "systemd-analyze"),
+    "read",
 }
 _INSTALLER = "deploy/server/install"
 _OPTION = re.compile(r"--?[a-z][\w-]*")
@@ -121,6 +122,8 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
 
 
 def _judge_django(words: list[str]) -> str:
+    if not words:
+        return ""  # it is spoken of
     name, *given = words
     if name not in get_commands():
         return f"manage.py has no command {name}"

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from notificacao.models import AuditEvent, RolloutEvent, RolloutFlag
 from notificacao.rollout import plan as rollout_plan
+from tests.conftest import make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ def said(*words, **options):
 
 
 def test_the_status_tells_where_we_are():
-    assert said("rollout", "status").startswith("A transição não começou.")
+    assert said("rollout", "status").startswith("A transição não começou e todos recebem por SSE.")
     assert json.loads(said("rollout", "status", as_json=True))["state"] == "draft"
 
 
@@ -38,6 +39,18 @@ def test_the_current_stage_shows_its_gates():
     rollout_plan.newest().stages.filter(position=1).update(gates=[gate], watched=3_600, sample=9)
     out = said("rollout", "status")
     assert "→ 5%: 1 de 48 h, 9 de 300 notificações\n    falhas: amostra insuficiente (até agora 1,23%" in out
+
+
+def test_a_rollback_without_a_plan_under_way_names_the_act_that_works():
+    with pytest.raises(CommandError, match=r"o plano está “Rascunho”.*todos recebam por SSE.*manage.py rollout kill"):
+        said("rollout", "rollback", reason="Atrasos desde 2h10")
+
+
+def test_that_ably_is_out_of_use_is_said_without_a_plan_too(settings):
+    settings.ABLY_API_KEY = "app.key:secret"
+    make_person("ana")
+    RolloutFlag.objects.update(percent=100)
+    assert "O Ably está fora de uso: por ora todos recebem por SSE." in said("rollout", "status")
 
 
 @pytest.mark.parametrize("everyone", [None, True])

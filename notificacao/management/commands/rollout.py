@@ -17,6 +17,7 @@ ACTS = {
     "rollback": rollout_plan.roll_back,
 }
 KILL = "kill"  # sets the flag to "Não", whatever the plan, and whoever acted meanwhile
+INSTEAD = {"rollback": f" Para que todos recebam por SSE assim mesmo: manage.py rollout {KILL} --reason “…”."}
 
 
 class Command(BaseCommand):
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             try:
                 self._act(act, reason)
             except NotNow as error:
-                raise CommandError(str(error)) from error
+                raise CommandError(f"{error}{INSTEAD.get(act, '')}") from error
         now = rollout_plan.overview()
         if as_json:
             self.stdout.write(json.dumps(now, ensure_ascii=False, indent=2))

@@ -34,6 +34,7 @@ ACT_LABELS = {
 }
 GATE_STATES = {"met": "cumprida", "not_yet": "amostra insuficiente", "broken": "rompida"}
 HANDS = {SystemActor.GUARD: "a verificação automática", SystemActor.SHELL: "o terminal"}
+_ALL_ON_SSE = " e todos recebem por SSE"
 _COUNTS = ("shown", "over_100_ms", "over_500_ms", "failed")
 
 
@@ -106,17 +107,18 @@ def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
     none_of_it = f"; pela chave, há {on_ably}" if assigned else ""
     stage = f"Etapa {plan.position} de {plan.stages.count()}, com {on_ably}"
     where = {
-        RolloutPlan.State.DRAFT: f"A transição não começou{none_of_it}",
+        RolloutPlan.State.DRAFT: f"A transição não começou{none_of_it or _ALL_ON_SSE}",
         RolloutPlan.State.RUNNING: stage,
         RolloutPlan.State.PAUSED: f"{stage}, pausada",
         RolloutPlan.State.AWAITING_APPROVAL: f"{stage}, à espera de aprovação",
         RolloutPlan.State.COMPLETED: f"A transição está concluída, com {on_ably}",
-        RolloutPlan.State.ROLLED_BACK: f"A transição foi revertida{none_of_it or ' e todos recebem por SSE'}",
+        RolloutPlan.State.ROLLED_BACK: f"A transição foi revertida{none_of_it or _ALL_ON_SSE}",
     }[plan.state]  # type: ignore[index]
     why = plan.reason and f"Motivo: {plan.reason}"
     left = _grace_left(plan)
     grace = left and f"Faltam {left} min de carência: só depois dela as mudanças são medidas"
-    out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
+    missed = (plan.under_way or assigned) and not now.ably_up
+    out_of_use = missed and "O Ably está fora de uso: por ora todos recebem por SSE"
     return " ".join(f"{each.removesuffix('.')}." for each in (where, why, grace, out_of_use) if each)
 
 

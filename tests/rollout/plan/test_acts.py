@@ -192,7 +192,7 @@ def test_a_step_begins_its_stage_anew_and_a_pause_does_not():
 
 def test_the_overview_tells_where_we_are_and_what_may_be_done(settings):
     settings.ABLY_API_KEY = "app.key:secret"
-    assert rollout_plan.overview()["sentence"] == "A transição não começou."
+    assert rollout_plan.overview()["sentence"] == "A transição não começou e todos recebem por SSE."
     assert [one["name"] for one in rollout_plan.overview()["actions"]] == ["start"]
     make_person("ana")
     RolloutFlag.objects.update(salt="sal")
