@@ -68,6 +68,7 @@ class Login:
     last_name: str
     role: Role
     unit: str | None = None
+    staff: bool = False  # has access to the admin
     superuser: bool = False
 
 
@@ -75,9 +76,9 @@ LOGINS = [  # in the order of their pks in a fresh database
     Login("ana", "Ana", "Ribeiro", Role.TECNICO, "CRAS01"),
     Login("bia", "Bia", "Nogueira", Role.TECNICO, "CRAS01"),
     Login("caio", "Caio", "Barbosa", Role.TECNICO, "CRAS02"),
-    Login("carla", "Carla", "Menezes", Role.COORDENADOR, "CRAS01"),
+    Login("carla", "Carla", "Menezes", Role.COORDENADOR, "CRAS01", staff=True),
     Login("gil", "Gil", "Teixeira", Role.GESTOR),
-    Login("admin", "Alice", "Moura", Role.ADMIN, superuser=True),
+    Login("admin", "Alice", "Moura", Role.ADMIN, staff=True, superuser=True),
 ]
 
 
@@ -126,7 +127,7 @@ def _person(login: Login, units: dict[str, Unit]) -> Person:
             first_name=login.first_name,
             last_name=login.last_name,
             password=_password(),
-            is_staff=login.superuser,
+            is_staff=login.staff,
             is_superuser=login.superuser,
         )
     Membership.objects.get_or_create(person=person, role=login.role, unit=units[login.unit] if login.unit else None)

@@ -46,8 +46,11 @@ def test_the_kill_switch_needs_no_plan_and_its_no_stays(everyone):
     said("rollout", "kill", reason="Chave vazada")
     flag = RolloutFlag.objects.get()
     assert (flag.everyone, flag.percent) == (False, 0)
-    with pytest.raises(CommandError, match="forçada"):
+    assert "A chave está em “Não”: nada vai ao Ably" in said("rollout", "status")
+    with pytest.raises(CommandError, match="em “Chaves de transição”, escolha “Vale o percentual”"):
         said("rollout", "start", reason="De novo")
+    RolloutFlag.objects.update(everyone=None)
+    assert "A chave" not in said("rollout", "status")
     event = AuditEvent.objects.first()
     assert (event.action, event.who, event.reason) == ("rollout_changed", "shell", "Chave vazada")
     assert event.data["everyone"] == [everyone, False]
