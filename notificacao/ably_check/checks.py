@@ -26,6 +26,7 @@ from notificacao.transports.ably.client import Client
 _CLOCK_MAY_BE_OFF = 1.0  # seconds; the times in a JWT are whole seconds
 _REVOKED_WITHIN = 10.0  # seconds
 _LOOK_AGAIN = 0.2  # seconds
+_UNSEEN = "não verificado: antes é preciso que a chave responda"
 
 _FIX_ADDRESS = (
     "Confira ABLY_ENDPOINT (vazio: a nuvem do Ably), ABLY_PORT e ABLY_TLS, e se a rede deixa este servidor sair até lá."
@@ -88,7 +89,7 @@ class AblyCheck:
             key = await self._find("Chave", self._may_come_in)
             yield key
             for name, look in self._what_a_key_can():
-                yield await self._find(name, look) if key.ok else Finding(name, None, "não verificado: falta a chave")
+                yield await self._find(name, look) if key.ok else Finding(name, None, _UNSEEN)
         finally:
             await self._client.close()
             await self._transport.close()

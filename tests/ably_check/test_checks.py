@@ -312,7 +312,7 @@ def test_the_command_ends_with_1_where_something_is_wrong_and_says_what_to_do(ab
     out = capsys.readouterr().out
     assert "ERRO  Chave: semtas.local foi recusada" in out
     assert "      O que fazer: Copie a chave inteira" in out
-    assert "–     Revogação: não verificado" in out
+    assert "–     Revogação: não verificado: antes é preciso que a chave responda" in out
 
 
 def test_as_json_it_is_one_object(ably, db, capsys):

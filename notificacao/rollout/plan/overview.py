@@ -116,7 +116,8 @@ def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
     why = plan.reason and f"Motivo: {plan.reason}"
     left = _grace_left(plan)
     grace = left and f"Faltam {left} min de carência: só depois dela as mudanças são medidas"
-    out_of_use = plan.under_way and not now.ably_up and "O Ably está fora de uso: por ora todos recebem por SSE"
+    awaited = (plan.under_way or assigned) and now.configured and not now.ably_up
+    out_of_use = awaited and "O Ably está fora de uso: por ora todos recebem por SSE"
     switched_off = (
         now.flag.everyone is False
         and f"A chave está em “Não”: nada vai ao Ably, e nenhum plano começa. Para religar, {TO_FREE_THE_FLAG}"
