@@ -1,4 +1,4 @@
-"""Exempt the two places where a document names what is not there: old names in docs/renames.md, the plan's own words."""
+"""Exempt the two places where a document names what is not there: old names in docs/renames.md, the plan's words."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _PATH = re.compile(r"^\| `(notificacao/[\w/]+\.py|tests/[\w/.]+\.(?:py|js))` \|"
 
 
 def without_old_names(path: Path, text: str) -> str:
-    """Return `text` with what is exempt blank: in docs/renames.md the tables' left column, in docs/plano.md the plan's words.
+    """Return `text` with what is exempt blank: renames.md's left column, the plan's words in plano.md.
 
     Lines and columns stay where they are, so that findings name the right line.
     """

@@ -55,8 +55,8 @@ def drill(settings):
 
 
 @pytest.fixture
-def admin(client):
-    """Somebody with a login, and the plan under way that an incident interrupts."""
+def admin(client, bia):
+    """Return somebody with a login; a plan is under way, which the incident interrupts."""
     admin = make_person("chefe", is_staff=True, is_superuser=True)
     client.force_login(admin)
     rollout_plan.start(rollout_plan.SystemActor.SHELL, version=rollout_plan.newest().version, reason="Piloto")
@@ -65,7 +65,7 @@ def admin(client):
     return admin
 
 
-def test_the_commands_switch_off_look_into_it_and_switch_on_again(drill, admin, client, ana, bia, cras_norte):
+def test_the_commands_switch_off_look_into_it_and_switch_on_again(drill, admin, client, ana, cras_norte):
     unit = Channel.objects.create(name=audiences.channel_for_unit(cras_norte), key_epoch=7)
 
     drill.next("rollout", "kill")
@@ -85,8 +85,8 @@ def test_the_commands_switch_off_look_into_it_and_switch_on_again(drill, admin, 
     for action, who in FOUND.items():
         assert who in drill.next("audit_export", "--since", "2026-11-26", "--action", action)
     asked = uuid.UUID(drill.left[0][2])
-    write_stamped(1, audiences.channel_for_user(bia), public_id=asked)
-    assert drill.next("why").startswith("Não era para")
+    write_stamped(1, audiences.channel_for_user(ana), public_id=asked)
+    assert drill.next("why").startswith("Não era para bia")
 
     drill.next("check", "--deploy")
     with pytest.raises(SystemExit):
