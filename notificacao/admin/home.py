@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 
 from notificacao import alerts, eventlog, staff_scope
 from notificacao.admin import runbook
@@ -133,10 +134,10 @@ def _sentence(how: Situation, seen: Seen, alerts: int) -> tuple[str, str]:
     if not how.leads:
         return BAD, "Parado: nenhum despachante está no comando, e nada é entregue até que um volte."
     if how.waits > WAITS_TOO_LONG:
-        return BAD, f"Atrasado: a notificação mais antiga espera há {_seconds(how.waits)}. {who.capitalize()}."
+        return BAD, f"Atrasado: a notificação mais antiga espera há {_seconds(how.waits)}. {capfirst(who)}."
     if seen.breaker and how.is_on_sse_for_now:
         since = f"{timezone.localtime(how.breaker.changed_at):%H:%M}"
-        return WARN, f"Funciona por SSE: o Ably está fora de uso desde {since}, e nada se perde. {who.capitalize()}."
+        return WARN, f"Funciona por SSE: o Ably está fora de uso desde {since}, e nada se perde. {capfirst(who)}."
     if alerts:
         many = "1 alerta aberto" if alerts == 1 else f"{alerts} alertas abertos"
         return WARN, f"Funciona, com {many}: {who}."

@@ -68,7 +68,7 @@ class Login:
     last_name: str
     role: Role
     unit: str | None = None
-    staff: bool = False
+    staff: bool = False  # has access to the admin
     superuser: bool = False
 
 

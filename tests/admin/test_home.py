@@ -73,7 +73,9 @@ def test_the_sentence_says_what_is_wrong(led, settings):
     Alert.objects.create(name="CanarySilent")
     assert sentence(browser) == "Funciona, com 1 alerta aberto: ninguém conectado agora."
     RolloutFlag.objects.update(everyone=True)
+    connect(1, 0)
     assert sentence(browser).startswith("Funciona por SSE: o Ably está fora de uso desde")
+    assert sentence(browser).endswith("1 pessoa conectada, nenhuma no Ably.")
     BreakerState.objects.update(state="closed")
     row = write(SYSTEM)
     type(row).objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(seconds=90))

@@ -169,7 +169,9 @@ def test_of_more_than_fifty_keys_it_is_asked_first_and_said_how_many_are_revoked
     keys = ProducerKey.objects.all()
     chosen = {"action": "revoke", "_selected_action": [key.pk for key in keys]}
     page = client.post(KEYS, chosen).content.decode()
-    assert "Revogar: 51 registros" in page
+    assert "Revogar: 51 chaves de produtores." in page
+    one = client.post(KEYS, {**chosen, "_selected_action": [keys[0].pk]}).content.decode()
+    assert "Revogar: 1 chave de produtor." in one
     assert page.count('name="_selected_action"') == 51
     assert not ProducerKey.objects.filter(revoked=True).exists()
     assert (

@@ -57,6 +57,8 @@ def test_the_page_says_in_a_sentence_how_far_it_came(as_viewer, notice, ana, bia
     response = as_viewer.get(page_of(notice))
     assert "Entregue a 1 de 2 pessoas; 1 leu, 1 deu ciência." in response.content.decode()
     assert people(response) == ["ana", "bia"]
+    acknowledge(bia, notice.public_id)
+    assert "2 leram, 2 deram ciência." in as_viewer.get(page_of(notice)).content.decode()
 
 
 def test_several_people_are_told_of_in_the_plural(as_viewer, notice, ana, bia):

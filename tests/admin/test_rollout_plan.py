@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 
-from notificacao.models import Person, RolloutEvent, RolloutFlag, RolloutMinute
+from notificacao.models import BreakerState, Person, RolloutEvent, RolloutFlag, RolloutMinute
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout import survey
 from notificacao.rollout.grace import GRACE
@@ -165,6 +165,7 @@ def test_a_flag_that_was_set_after_a_rollback_is_what_the_sentence_tells_of(page
     act(page, "roll_back")
     assert "foi revertida e todos recebem por SSE" in page.get(PAGE).content.decode()
     RolloutFlag.objects.update(percent=50)
+    BreakerState.objects.update(state=BreakerState.State.CLOSED)
     shown = page.get(PAGE).content.decode()
     assert "todos recebem por SSE" not in shown.partition("<dl")[0]
     assert "A transição foi revertida; pela chave, há 50% das pessoas no Ably." in shown

@@ -52,9 +52,10 @@ def test_it_makes_units_benefits_and_people_who_can_log_in(client):
     for name in ("ana", "bia", "caio", "carla", "gil", "admin"):
         assert client.login(username=name, password="semtas-demo")
         assert Person.objects.get(username=name).get_full_name().count(" ") == 1
-    admin = Person.objects.get(username="admin")
-    assert admin.is_superuser
+    assert Person.objects.get(username="admin").is_superuser
     assert set(Person.objects.filter(is_staff=True).values_list("username", flat=True)) == {"admin", "carla"}
+    assert client.login(username="carla", password="semtas-demo")
+    assert "Enviar notificação" in client.get("/admin/notificacao/notification/add/").content.decode()
 
 
 def test_a_second_run_changes_nothing():

@@ -11,11 +11,25 @@ from tests.documents.product import ROOT
 _BASES = ("", "notificacao", "notificacao/static", "notificacao/static/notificacao")
 _PASSED_OVER = re.compile(r"\.(?!ci$|env\.example$|git[a-z]+$).*|node_modules|var|__pycache__|mutants")
 _SUFFIX = re.compile(r"\.(?:py|js|mjs|ts|md|html|css|json|toml|txt|po|mo|png|svg|example|lock)$")
+_TEST = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")
 _PATH = re.compile(r"\.?[\w<>*][\w.<>*-]*(?:/[\w.<>*-]+)*/?")
 
 
 def is_path(text: str) -> bool:
     return bool(_PATH.fullmatch(text)) and ("/" in text or bool(_SUFFIX.search(text)))
+
+
+def is_test(text: str) -> bool:
+    return bool(_TEST.fullmatch(text))
+
+
+def judge_test(text: str) -> str:
+    """Return what is wrong with `tests/path.py::test_name`; nothing where that file defines it."""
+    path, _, name = text.partition("::")
+    if why := judge(path):
+        return why
+    defined = re.search(rf"^(?:async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE)
+    return "" if defined else "that file defines no such test"
 
 
 @cache

@@ -49,6 +49,7 @@ def judge(said: Said, to_pytest: Known) -> str:
         (settings.is_setting(text), lambda: settings.judge(text)),
         (commands.is_option(text), lambda: commands.judge_option(text, others_beside, to_pytest)),
         (commands.is_command(text), lambda: commands.judge(text, to_pytest)),
+        (files.is_test(text), lambda: files.judge_test(text)),
         (_is_path(text), lambda: files.judge(text, others_beside)),
         (bool(names.metrics_in(text)), lambda: _first(map(names.judge_metric, names.metrics_in(text)))),
         (True, lambda: names.judge(text)),

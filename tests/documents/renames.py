@@ -1,19 +1,26 @@
-"""Exempt the left column of docs/renames.md, the one place where a document names what is no longer there."""
+"""Exempt the two places where a document names what is not there: old names in docs/renames.md, the plan's words."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 _OLD = re.compile(r"^\|[^|\n]*(?=\|)", re.MULTILINE)
+# What stands before the arrow of a line of docs/plano.md is the plan's, which was written for another technology.
+_PLANS = re.compile(r"^( *- \[[ x]\] )(.+?)(?= → )", re.MULTILINE)
 _PATH = re.compile(r"^\| `(notificacao/[\w/]+\.py|tests/[\w/.]+\.(?:py|js))` \|", re.MULTILINE)
 
 
 def without_old_names(path: Path, text: str) -> str:
-    """Return `text` with the left column of its tables blank if `path` is docs/renames.md, else as it is.
+    """Return `text` with what is exempt blank: renames.md's left column, the plan's words in plano.md.
 
     Lines and columns stay where they are, so that findings name the right line.
     """
-    return _OLD.sub(_blank, text) if (path.parent.name, path.name) == ("docs", "renames.md") else text
+    match path.parts[-2:]:
+        case ("docs", "renames.md"):
+            return _OLD.sub(_blank, text)
+        case ("docs", "plano.md"):
+            return _PLANS.sub(lambda found: found[1] + " " * len(found[2]), text)
+    return text
 
 
 def _blank(found: re.Match) -> str:

@@ -72,6 +72,16 @@ def test_old_names_are_exempt_in_the_renames_left_column_alone(to_pytest):
     assert told == [["gone_too.py"], ["gone.py", "gone_too.py"]]
 
 
+def test_the_plans_words_are_exempt_before_the_arrow_alone(to_pytest):
+    line = "- [x] `src/gone.ts` → `src/gone_too.ts`\n"
+    told = [
+        [finding.text for finding in judging.findings(markdown.parse(text, name), to_pytest)]
+        for name in ("docs/plano.md", "docs/other.md")
+        for text in [renames.without_old_names(ROOT / name, line)]
+    ]
+    assert told == [["src/gone_too.ts"], ["src/gone.ts", "src/gone_too.ts"]]
+
+
 def test_what_the_renames_call_old_is_gone():
     old = list(renames.old_paths((ROOT / "docs" / "renames.md").read_text()))
     assert len(old) > 100
@@ -94,6 +104,8 @@ def test_enough_is_found_to_be_judged():
 
 FALSE = [
     ("`notificacao/transports/ably.py` publishes", "no such path"),
+    ("`tests/test_nothing.py::test_x` shows it", "no such path"),
+    ("`tests/test_tokens.py::test_nothing_of_the_kind` shows it", "defines no such test"),
     ("in `reading.py`", "say where it lies: notificacao/models/reading.py"),
     ("see `people.py`", "say where it lies: benchmarks/people.py, notificacao/admin/people.py"),
     ("`notificacao/transports/<name>.css`", "no such path"),

@@ -24,6 +24,14 @@ def test_the_status_tells_where_we_are():
     assert json.loads(said("rollout", "status", as_json=True))["state"] == "draft"
 
 
+def test_the_status_tells_that_ably_is_out_of_use_where_that_holds_for_somebody(settings, ana):
+    settings.ABLY_API_KEY = "app.key:secret"
+    out_of_use = "O Ably está fora de uso: por ora todos recebem por SSE."
+    assert out_of_use not in said("rollout", "status")
+    RolloutFlag.objects.update(percent=100)
+    assert out_of_use in said("rollout", "status")
+
+
 def test_each_act_of_the_page_is_there():
     for act in ("start", "pause", "resume", "advance", "step-down", "rollback"):
         said("rollout", act, reason=f"{act}, para provar")
@@ -59,8 +67,11 @@ def test_the_kill_switch_needs_no_plan_and_its_no_stays(everyone):
     said("rollout", "kill", reason="Chave vazada")
     flag = RolloutFlag.objects.get()
     assert (flag.everyone, flag.percent) == (False, 0)
-    with pytest.raises(CommandError, match="forçada"):
+    assert "A chave está em “Não”: nada vai ao Ably" in said("rollout", "status")
+    with pytest.raises(CommandError, match="em “Chaves de transição”, escolha “Vale o percentual”"):
         said("rollout", "start", reason="De novo")
+    RolloutFlag.objects.update(everyone=None)
+    assert "A chave" not in said("rollout", "status")
     event = AuditEvent.objects.first()
     assert (event.action, event.who, event.reason) == ("rollout_changed", "shell", "Chave vazada")
     assert event.data["everyone"] == [everyone, False]

@@ -68,8 +68,11 @@ def site(with_node):
     site.kill()
 
 
-def test_one_command_runs_the_site_with_ably_beside_sse(site):
+def test_one_command_runs_the_site_with_ably_beside_sse_and_tells_other_terminals_of_it(site, with_node):
     with chromium() as browser:
         desks = {name: Desk.of(browser, site, name) for name in ("ana", "bia")}
         desks["ana"].is_on("ably")
         desks["bia"].is_on("sse")
+    told = with_node.run("bash -c '. var/ably.env && .venv/bin/python manage.py ably_check'")
+    assert told.returncode == 0
+    assert "aceita" in told.stdout

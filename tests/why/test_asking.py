@@ -72,7 +72,7 @@ def test_one_that_was_for_others_is_found_and_told_as_such(as_viewer, notice, ca
 @pytest.mark.parametrize("q", ["99/99/9999", "31/02/2026", "0" * 100, "%", "nada assim"])
 def test_what_is_not_found_is_said(as_viewer, notice, q):
     assert "Nenhuma notificação assim." in asked(as_viewer, "ana", q).content.decode()
-    assert "Ninguém com esse nome." in asked(as_viewer, "zé", q).content.decode()
+    assert "Ninguém com esse nome, entre as pessoas que você alcança." in asked(as_viewer, "zé", q).content.decode()
 
 
 def test_a_moment_of_another_day_finds_nothing(as_viewer, notice):

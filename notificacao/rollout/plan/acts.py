@@ -24,6 +24,7 @@ logger = structlog.get_logger(__name__)
 PERMISSION = "notificacao.run_rollout"
 REASON_MAX = RolloutEvent._meta.get_field("reason").max_length
 State = RolloutPlan.State
+TO_FREE_THE_FLAG = "na administração, em “Chaves de transição”, escolha “Vale o percentual”"
 
 
 class SystemActor(StrEnum):
@@ -229,7 +230,7 @@ def _carry_out(act: Act, plan: RolloutPlan, state: str, position: int) -> None:
     """
     flag, _ = RolloutFlag.objects.select_for_update().get_or_create(name=conf.ROLLOUT_FLAG)
     if state == State.RUNNING and flag.everyone is not None:
-        raise NotNow("A chave está forçada para todos: devolva-a ao percentual antes.")
+        raise NotNow(f"A chave está forçada para todos: antes, {TO_FREE_THE_FLAG}.")
     percent = plan.stages.get(position=position).percent if position else Decimal(0)
     event = act.event(plan, flag.percent, percent, state)
     if position != plan.position:

@@ -15,7 +15,7 @@ from notificacao.models.rollout import BUCKETS
 from notificacao.presence import LIVES_FOR
 from notificacao.rollout import survey
 from notificacao.rollout.grace import GRACE
-from notificacao.rollout.plan.acts import ACTS, SystemActor
+from notificacao.rollout.plan.acts import ACTS, TO_FREE_THE_FLAG, SystemActor
 from notificacao.rollout.plan.editing import EDIT, why_fixed
 from notificacao.rollout.plan.stages import newest
 
@@ -98,7 +98,7 @@ class _Reach:
 
 
 def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
-    """Return in up to four sentences where the plan stands, why, what it waits for, and whether Ably is out of use.
+    """Return in up to five sentences where the plan stands, why, what it waits for, and what keeps people off Ably.
 
     `assigned`: how many people the flag puts on Ably now, whatever the plan had put it to.
     """
@@ -117,9 +117,13 @@ def _sentence(plan: RolloutPlan, now: rollout.Rollout, assigned: int) -> str:
     why = plan.reason and f"Motivo: {plan.reason}"
     left = _grace_left(plan)
     grace = left and f"Faltam {left} min de carência: só depois dela as mudanças são medidas"
-    missed = (plan.under_way or assigned) and not now.ably_up
-    out_of_use = missed and "O Ably está fora de uso: por ora todos recebem por SSE"
-    return " ".join(f"{each.removesuffix('.')}." for each in (where, why, grace, out_of_use) if each)
+    awaited = (plan.under_way or assigned) and now.configured and not now.ably_up
+    out_of_use = awaited and "O Ably está fora de uso: por ora todos recebem por SSE"
+    switched_off = (
+        now.flag.everyone is False
+        and f"A chave está em “Não”: nada vai ao Ably, e nenhum plano começa. Para religar, {TO_FREE_THE_FLAG}"
+    )
+    return " ".join(f"{each.removesuffix('.')}." for each in (where, why, switched_off, grace, out_of_use) if each)
 
 
 def _grace_left(plan: RolloutPlan) -> int:
