@@ -1,13 +1,22 @@
 """Read the settings of this app, typed, from `semtas/settings.py` at the moment each is used."""
 
+from typing import Any
+
 from django.conf import settings
+from django.core.signals import setting_changed
 
 
 class Conf:
     """Show Django's settings; tests override those with `settings`, never this."""
 
     def __getattr__(self, name: str):
-        return getattr(settings, name)
+        """Return a setting, and keep it: a stream's opening reads some twenty, and Django's own way takes 1 µs each."""
+        value = self.__dict__[name] = getattr(settings, name)
+        return value
+
+    def forget(self, **_: Any) -> None:
+        """Read every setting anew from here on."""
+        self.__dict__.clear()
 
     @property
     def ably_configured(self) -> bool:
@@ -37,3 +46,4 @@ class Conf:
 
 
 conf = Conf()
+setting_changed.connect(conf.forget)
