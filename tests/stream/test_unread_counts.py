@@ -87,7 +87,7 @@ async def test_a_newcomer_who_comes_within_a_moment_of_a_count_waits_for_others(
     await counts.count_newcomers()
     arrive(2)
     counting = asyncio.create_task(counts.count_newcomers())
-    await asyncio.sleep(0)
+    await asyncio.to_thread(list)  # long enough for a count of one
     arrive(3)
     await counting
     assert asked == [[1], [2, 3]]
