@@ -252,22 +252,30 @@ def names_of(channels: Iterable[str]) -> dict[str, str]:
     return names | {SYSTEM_CHANNEL: "Todos"}
 
 
-def unknown(channels: Iterable[str]) -> set[str]:
-    """Return those of `channels` that belong to no person, unit or benefit, in at most three queries."""
+def closed(channels: Iterable[str]) -> tuple[set[str], list[Unit]]:
+    """Return to which of `channels` nothing may be sent: names that belong to no person, unit or benefit, and units
+    that are inactive. At most three queries.
+    """
     wanted = set(channels) - {SYSTEM_CHANNEL}
     people, units, benefits = _named_in(wanted)
-    return (
+    found = list(units.only("public_id", "code", "status"))
+    unknown = (
         wanted
         - {_name("user", public_id) for public_id in people.values_list("public_id", flat=True)}
-        - {_name("unit", public_id) for public_id in units.values_list("public_id", flat=True)}
+        - {channel_for_unit(unit) for unit in found}
         - {_name("benefit", slug) for slug in benefits.values_list("slug", flat=True)}
     )
+    return unknown, [unit for unit in found if unit.status == Unit.Status.INACTIVE]
+
+
+def unknown(channels: Iterable[str]) -> set[str]:
+    """Return those of `channels` that belong to no person, unit or benefit, in at most three queries."""
+    return closed(channels)[0]
 
 
 def inactive_units(channels: Iterable[str]) -> list[Unit]:
     """Return the inactive units to which some of `channels` belong; without a unit's channel nothing is read."""
-    ids = {identifier for scope, identifier in map(_parts, channels) if scope == "unit"}
-    return list(Unit.objects.filter(public_id__in=ids, status=Unit.Status.INACTIVE)) if ids else []
+    return closed(channel for channel in channels if _parts(channel)[0] == "unit")[1]
 
 
 def _named_in(channels: Iterable[str]) -> tuple[QuerySet[Person], QuerySet[Unit], QuerySet[BenefitType]]:
