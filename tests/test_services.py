@@ -150,6 +150,7 @@ def test_a_wake_that_fails_does_not_fail_the_producer(personal, monkeypatch, dja
 @pytest.mark.parametrize("recipient", ["personal", "unit_channel"])
 def test_one_notification_is_one_question_and_one_insert_that_is_its_own_transaction(recipient, request, woken):
     channel = request.getfixturevalue(recipient)
+    woken.clear()
     with CaptureQueriesContext(connection) as queries:
         [row] = notify([channel], title="Título", message="Corpo.")
     assert [query["sql"].split()[0] for query in queries.captured_queries] == ["SELECT", "INSERT"]

@@ -85,7 +85,7 @@ async def test_what_was_claimed_is_published_and_settled(publish, database, tran
 
 
 async def test_the_first_request_leaves_full_while_later_rows_are_still_to_be_encrypted(
-    publish, database, transport, term, settings, monkeypatch
+    publish, database, transport, term, settings
 ):
     settings.ABLY_BATCH = 20
     encrypted, by_then, seal = set(), [], transport.seal
@@ -97,8 +97,7 @@ async def test_the_first_request_leaves_full_while_later_rows_are_still_to_be_en
     async def note():
         by_then.append(len(encrypted))
 
-    monkeypatch.setattr(transport, "seal", count)
-    transport.pause = note
+    transport.seal, transport.pause = count, note
     await database.run(lambda: write(*range(1, 101)))
     await publish.take(term, EVERYBODY)
     await settled(database, *range(1, 101))
