@@ -11,12 +11,13 @@ class Conf:
 
     def __getattr__(self, name: str):
         """Return a setting, and keep it: a stream's opening reads some twenty, and Django's own way takes 1 µs each."""
-        value = self.__dict__[name] = getattr(settings, name)
+        kept = self.__dict__  # which `forget` replaces: what another thread changes meanwhile is not kept
+        value = kept[name] = getattr(settings, name)
         return value
 
     def forget(self, **_: Any) -> None:
         """Read every setting anew from here on."""
-        self.__dict__.clear()
+        self.__dict__ = {}
 
     @property
     def ably_configured(self) -> bool:
