@@ -25,16 +25,19 @@ class LogHead:
 
     def write(self, count: int) -> None:
         """`count` rows beyond the head, of `FRAME` bytes each."""
-        from notificacao import wire
+        from notificacao import eventlog, wire
         from notificacao.eventlog import Cursor
         from notificacao.models import Notification
         from notificacao.stream import frames
+
+        now = eventlog.now()  # the size of an event depends on its moment, which the INSERT would else give
 
         def row(seq: int, message: str) -> Notification:
             return Notification(
                 channel=self._channel,
                 title=f"Medida {MARK.decode()}",
                 message=message,
+                created_at=now,
                 seq=seq,
                 prev_seq=seq - 1,
                 dispatch_state="skipped",

@@ -232,18 +232,30 @@ def names_of(channels: Iterable[str]) -> dict[str, str]:
     return names | {SYSTEM_CHANNEL: "Todos"}
 
 
+def closed(channels: Iterable[str]) -> tuple[set[str], list[Unit]]:
+    """Return to which of `channels` nothing may be sent: names that belong to no person, unit or benefit, and units
+    that are inactive. A query for each scope.
+    """
+    wanted, inactive = set(channels) - {SYSTEM_CHANNEL}, []
+    for name, scope, rows in _named_in(wanted):
+        if rows.model is Unit:
+            units = list(rows.only(scope.id_field, "code", "status"))
+            inactive = [unit for unit in units if unit.status == Unit.Status.INACTIVE]
+            found = {getattr(unit, scope.id_field) for unit in units}
+        else:
+            found = set(rows.values_list(scope.id_field, flat=True))
+        wanted -= {_name(name, identifier) for identifier in found}
+    return wanted, inactive
+
+
 def unknown(channels: Iterable[str]) -> set[str]:
     """Return those of `channels` that belong to no person, unit or benefit, in a query for each scope."""
-    wanted = set(channels) - {SYSTEM_CHANNEL}
-    for name, scope, rows in _named_in(wanted):
-        wanted -= {_name(name, identifier) for identifier in rows.values_list(scope.id_field, flat=True)}
-    return wanted
+    return closed(channels)[0]
 
 
 def inactive_units(channels: Iterable[str]) -> list[Unit]:
     """Return the inactive units to which some of `channels` belong; without a unit's channel nothing is read."""
-    ids = {identifier for scope, identifier in map(_parts, channels) if scope == "unit"}
-    return list(Unit.objects.filter(public_id__in=ids, status=Unit.Status.INACTIVE)) if ids else []
+    return closed(channel for channel in channels if _parts(channel)[0] == "unit")[1]
 
 
 def _named_in(channels: Iterable[str]) -> Iterator[tuple[str, Scope, QuerySet]]:

@@ -1,5 +1,6 @@
 """Write the audit trail, as the only module that does, and export it as CSV."""
 
+import functools
 import getpass
 import ipaddress
 import json
@@ -16,6 +17,7 @@ from notificacao.models import AuditEvent
 
 COLUMNS = ("at", "action", "who", "ip", "reason", "data")
 _BATCH = 1_000  # events
+_ADDRESS_MAX = 64  # characters that are looked at, more than any address has
 
 
 def record(action: str, *, who: str = "", ip: str | None = None, reason: str = "", **data: Any) -> None:
@@ -31,18 +33,19 @@ def address_of(request) -> str | None:
 
     Behind a proxy uvicorn has read it from the proxy's headers: of several the right-most that is no proxy of ours.
     """
-    return _address(request.META.get("REMOTE_ADDR"))
+    return _address((request.META.get("REMOTE_ADDR") or "")[:_ADDRESS_MAX])
 
 
 def address_in(scope: Mapping) -> str | None:
     """Return the browser's address of an ASGI scope, as `address_of` does."""
-    return _address((scope.get("client") or (None,))[0])
+    return _address(((scope.get("client") or ("",))[0] or "")[:_ADDRESS_MAX])
 
 
-def _address(text: str | None) -> str | None:
+@functools.lru_cache(maxsize=1_000)  # a house of a thousand pages comes back from one address
+def _address(text: str) -> str | None:
     """Return `text` as an address in its one form, without a zone; None for anything else, such as `unknown`."""
     try:
-        address = ipaddress.ip_address((text or "").partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)

@@ -1,13 +1,23 @@
 """Read the settings of this app, typed, from `semtas/settings.py` at the moment each is used."""
 
+from typing import Any
+
 from django.conf import settings
+from django.core.signals import setting_changed
 
 
 class Conf:
     """Show Django's settings; tests override those with `settings`, never this."""
 
     def __getattr__(self, name: str):
-        return getattr(settings, name)
+        """Return a setting, and keep it: a stream's opening reads some twenty, and Django's own way takes 1 µs each."""
+        kept = self.__dict__  # which `forget` replaces: what another thread changes meanwhile is not kept
+        value = kept[name] = getattr(settings, name)
+        return value
+
+    def forget(self, **_: Any) -> None:
+        """Read every setting anew from here on."""
+        self.__dict__ = {}
 
     @property
     def ably_configured(self) -> bool:
@@ -37,3 +47,4 @@ class Conf:
 
 
 conf = Conf()
+setting_changed.connect(conf.forget)

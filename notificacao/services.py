@@ -24,14 +24,18 @@ def notify_many(
 ) -> list[Notification]:
     """Send many events with one INSERT and one wake; return their rows. Raises InvalidNotification; then none is sent.
 
-    The rows are in the order of the notices, and of the channels of each.
+    The rows are in the order of the notices, and of the channels of each. One row is its own transaction where the
+    caller has none: a BEGIN and a COMMIT beside it would be two more round trips.
     """
     notices = list(notices)
     _check({channel for notice in notices for channel in notice.channels})
     rows = [row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)]
     with tracing.creating(rows):
-        Notification.objects.bulk_create(rows)
-    wakes.after_commit(wakes.DISPATCHER)  # bulk_create sends no signal
+        if len(rows) == 1:
+            rows[0].save(force_insert=True)  # its signal wakes the dispatcher
+        else:
+            Notification.objects.bulk_create(rows)
+            wakes.after_commit(wakes.DISPATCHER)
     return rows
 
 
@@ -40,9 +44,10 @@ def _check(channels: set[str]) -> None:
 
     Raises InvalidNotification, and of that InactiveUnit.
     """
-    if unknown := audiences.unknown(channels):
+    unknown, inactive = audiences.closed(channels)
+    if unknown:
         raise InvalidNotification({"channels": f"canal desconhecido: {', '.join(sorted(unknown))}"})
-    if inactive := audiences.inactive_units(channels):
+    if inactive:
         codes = ", ".join(sorted(unit.code for unit in inactive))
         raise InactiveUnit({"channels": f"unidade inativa, que não recebe notificações: {codes}"})
 

@@ -88,10 +88,11 @@ def _moment_after_revocations(client_id: str, session_key: str) -> int:
     Revocations have their moment by the database's clock, and so has this: a token that a process whose clock is ahead
     issued by that would be too young to be revoked.
     """
-    wait = _blocked_until(client_id, session_key) - eventlog.now().timestamp()
-    if wait > 0:
-        time.sleep(min(wait, _LONGEST_WAIT))
-    return int(eventlog.now().timestamp())
+    blocked_until, now = _blocked_until(client_id, session_key), eventlog.now().timestamp()
+    if now < blocked_until:
+        time.sleep(min(blocked_until - now, _LONGEST_WAIT))
+        now = eventlog.now().timestamp()
+    return int(now)
 
 
 def _blocked_until(client_id: str, session_key: str) -> float:

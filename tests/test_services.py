@@ -146,6 +146,17 @@ def test_a_wake_that_fails_does_not_fail_the_producer(personal, monkeypatch, dja
     assert Notification.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.parametrize("recipient", ["personal", "unit_channel"])
+def test_one_notification_is_one_question_and_one_insert_that_is_its_own_transaction(recipient, request, woken):
+    channel = request.getfixturevalue(recipient)
+    woken.clear()
+    with CaptureQueriesContext(connection) as queries:
+        [row] = notify([channel], title="Título", message="Corpo.")
+    assert [query["sql"].split()[0] for query in queries.captured_queries] == ["SELECT", "INSERT"]
+    assert (Notification.objects.get().pk, woken) == (row.pk, [wakes.DISPATCHER])
+
+
 def test_many_events_are_one_insert_and_one_wake(ana, woken, django_capture_on_commit_callbacks):
     people = [ana, *(make_person(f"p{number}") for number in range(20))]
     notices = [

@@ -100,8 +100,15 @@ class Sender:
                 _tell(self._waiting.popleft()[1], error)
 
     async def _until_due(self) -> None:
-        """Wait until the pace allows for a departure and a slot is free, `LOOK_EVERY` at most for each."""
-        await asyncio.sleep(min(self._pace.wait(), LOOK_EVERY))  # even for 0: rows of the same moment go together
+        """Wait until the pace allows for a departure and a slot is free, `LOOK_EVERY` at most for each.
+
+        Rows of the same moment go together: while each turn of the loop brings more, a batch waits until it is full.
+        """
+        waiting = 0
+        await asyncio.sleep(min(self._pace.wait(), LOOK_EVERY))
+        while waiting < len(self._waiting) < conf.ABLY_BATCH:
+            waiting = len(self._waiting)
+            await asyncio.sleep(0)
         if len(self._requests) >= conf.ABLY_IN_FLIGHT:
             await asyncio.wait(self._requests, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
 

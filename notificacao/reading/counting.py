@@ -13,9 +13,15 @@ _BATCH = 2_000  # channels asked for in one statement
 _NO_END = 2**63 - 1
 
 # `again` has the rows that are not the first of their event that the person may see: only the first counts, as in the
-# inbox. `heard` has the channels that each person may see.
+# inbox. `heard` has the channels that each person may see, and up to where they have read each.
 _UNREAD = """
-WITH heard (person_id, channel, since, mark) AS ({heard}),
+WITH asked (person_id, channel, since) AS ({asked}),
+heard AS (
+    SELECT asked.person_id, asked.channel, asked.since,
+        CASE WHEN m.seq > asked.since THEN m.seq ELSE asked.since END AS mark
+    FROM asked
+    LEFT JOIN {mark} m ON m.person_id = asked.person_id AND m.channel = asked.channel
+),
 unread AS (
     SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
@@ -41,9 +47,9 @@ FROM (SELECT person_id, seq FROM unread EXCEPT SELECT person_id, seq FROM again)
 GROUP BY person_id
 """
 # The rows are few parameters, however many they are: either database has a bound on those.
-_HEARD = {
-    "postgresql": "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[])",
-    "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(%s)",
+_ASKED = {
+    "postgresql": "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[])",
+    "sqlite": "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(%s)",
 }
 
 
@@ -55,12 +61,7 @@ def unread(heard: Mapping[int, Mapping[str, int]], up_to: int = _NO_END) -> dict
     """
     up_to = min(up_to, _NO_END)  # a cursor may name a seq that SQLite has no place for
     counted = dict.fromkeys(heard, 0)
-    marks = marks_of(heard)
-    rows = (
-        (pk, channel, since, max(since, marks.get((pk, channel), 0)))
-        for pk, channels in heard.items()
-        for channel, since in channels.items()
-    )
+    rows = ((pk, channel, since) for pk, channels in heard.items() for channel, since in channels.items())
     for batch in _batches(rows):
         for pk, count in _count(batch, up_to):
             counted[pk] += count
@@ -81,15 +82,16 @@ def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
 
 def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
     statement = _UNREAD.format(
-        heard=_HEARD[connection.vendor],
+        asked=_ASKED[connection.vendor],
         now=NOW[connection.vendor].replace("%", "%%"),  # the statement has parameters
         notification=Notification._meta.db_table,
         receipt=Receipt._meta.db_table,
+        mark=ReadMark._meta.db_table,
     )
     columns = [list(column) for column in zip(*batch, strict=True)]
-    heard = columns if connection.vendor == "postgresql" else [json.dumps(batch)]
+    asked = columns if connection.vendor == "postgresql" else [json.dumps(batch)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*heard, up_to, up_to])
+        cursor.execute(statement, [*asked, up_to, up_to])
         return cursor.fetchall()
 
 

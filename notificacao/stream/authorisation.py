@@ -1,6 +1,7 @@
 """Authorise streams: check the site's own login for many people at once, and read what they may receive.
 
-A thousand returning browsers must not queue one behind the other: all that ask while one batch is read make the next.
+A thousand returning browsers must not queue one behind the other: all that ask while one batch is read, or within a
+moment of it, make the next.
 """
 
 import asyncio
@@ -18,8 +19,7 @@ from notificacao import audiences, eventlog, places, reading, rollout
 from notificacao.database import DatabaseThread
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, Person
-
-BATCH = 500  # sessions in one statement
+from notificacao.stream.batches import BATCH, Gathering
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class StreamAuthoriser:
 
     def __init__(self) -> None:
         self._thread = DatabaseThread("authoriser")
+        self._gathering = Gathering()
         self._waiting: dict[str, list[asyncio.Future[tuple[Grant, float] | None]]] = {}
         self._reading: asyncio.Task | None = None
 
@@ -153,6 +154,7 @@ class StreamAuthoriser:
     async def _read_batches(self) -> None:
         """Read the grants of the waiting sessions, at most BATCH at once, until none waits."""
         while self._waiting:
+            await self._gathering.begin()
             batch = dict(itertools.islice(self._waiting.items(), BATCH))
             self._waiting = dict(itertools.islice(self._waiting.items(), BATCH, None))
             try:

@@ -262,7 +262,7 @@ class Hub:
         subscriber = self.registry.subscribers.get(grant.person_pk)
         if subscriber is None:
             subscriber = self.registry.add_subscriber(grant)
-            self.counts.welcome()
+            self.counts.welcome(subscriber)
         else:
             self.access.regrant(subscriber, grant)
         self._make_room(subscriber, stream)

@@ -1,6 +1,7 @@
 """Report who has which pages open in this process, and on which channel, so that staff see those of all processes."""
 
 import asyncio
+import functools
 import time
 import uuid
 
@@ -58,7 +59,7 @@ class PresenceReporter:
         for name, subscribers in self._registry.channels():
             on_ably = sum(subscriber.in_standby for subscriber in subscribers)
             if subscribers:
-                counts[name] = Count(len(subscribers) - on_ably, on_ably)
+                counts[name] = _count(len(subscribers) - on_ably, on_ably)
             counted += len(subscribers)
             if counted >= _AT_A_STRETCH:
                 counted = 0
@@ -102,4 +103,14 @@ def _pages_of(subscriber: Subscriber) -> Pages:
     """Return the open pages of `subscriber`, and their browsers, each once."""
     names = sorted({stream.browser_name for stream in subscriber.streams if stream.browser_name})
     standby = sum(stream.lane is Lane.STANDBY for stream in subscriber.streams)
-    return Pages(len(subscriber.streams) - standby, standby, ", ".join(names)[:BROWSERS_MAX])
+    return _pages(len(subscriber.streams) - standby, standby, tuple(names))
+
+
+@functools.lru_cache(maxsize=1_000)  # few different ones serve many people, each of whom keeps one
+def _pages(live: int, standby: int, browsers: tuple[str, ...]) -> Pages:
+    return Pages(live, standby, ", ".join(browsers)[:BROWSERS_MAX])
+
+
+@functools.lru_cache(maxsize=1_000)  # the same of counts: each personal channel has one
+def _count(on_sse: int, on_ably: int) -> Count:
+    return Count(on_sse, on_ably)

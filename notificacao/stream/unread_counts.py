@@ -1,11 +1,13 @@
 """Count the unread events of connected people where adding up the rows that came cannot tell."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import itertools
+from collections import deque
+from collections.abc import Sequence
 
 from notificacao.database import DatabaseThread
 from notificacao.stream import authorisation
-from notificacao.stream.batches import batches
+from notificacao.stream.batches import Gathering, batches
 from notificacao.stream.registry import SubscriberRegistry
 from notificacao.stream.subscribers import Subscriber
 
@@ -21,23 +23,32 @@ class UnreadCounts:
         self._thread = thread
         self.trimmed_to = 0  # the seq up to which retention took the log, as the hub last read it
         self._counted_from = 0  # the `trimmed_to` that the counts already honour
-        self._newcomers = asyncio.Event()
+        self._newcomers: list[Subscriber] = []
+        self._came = asyncio.Event()
+        self._gathering = Gathering()
         self._counting = asyncio.Lock()
 
-    def welcome(self) -> None:
+    def welcome(self, subscriber: Subscriber) -> None:
         """Have a new subscriber counted, and told, without waiting for the next tick."""
-        self._newcomers.set()
+        self._newcomers.append(subscriber)
+        self._came.set()
 
     async def count_newcomers(self) -> None:
         """Wait for new subscribers, count their unread events, and tell them."""
-        await self._newcomers.wait()
-        self._newcomers.clear()
-        for subscriber in await self._count(lambda subscriber: subscriber.counted_to < 0):
-            subscriber.tell_count()
+        await self._came.wait()
+        await self._gathering.begin()
+        self._came.clear()
+        newcomers, self._newcomers = self._newcomers, []
+        newcomers = [newcomer for newcomer in newcomers if newcomer.streams]
+        try:
+            await self._count(newcomers)
+        finally:  # also where a later batch failed: the next tick counts those
+            for subscriber in newcomers:
+                subscriber.tell_count()
 
     async def count_again(self) -> None:
         """Count the unread events of each subscriber that is marked `count_again`; the heartbeat tells them."""
-        await self._count(lambda subscriber: subscriber.count_again)
+        await self._count([subscriber for subscriber in self._registry.subscribers.values() if subscriber.count_again])
 
     def mark_trimmed(self) -> None:
         """Mark every subscriber to be counted again where retention trimmed the log since the last call."""
@@ -50,26 +61,25 @@ class UnreadCounts:
         for subscriber in self._registry.subscribers.values():
             subscriber.count_again = True
 
-    async def _count(self, wanted: Callable[[Subscriber], bool]) -> list[Subscriber]:
-        """Count the subscribers that are `wanted`, and return them.
+    async def _count(self, subscribers: Sequence[Subscriber]) -> None:
+        """Count `subscribers`; those that are not counted since a batch failed are marked `count_again`.
 
         One count runs at a time: a subscriber collects the rows that come meanwhile, for one answer alone.
         """
         async with self._counting:
-            subscribers = [subscriber for subscriber in self._registry.subscribers.values() if wanted(subscriber)]
-            for batch in batches(subscribers):
-                await self._count_batch(batch)
-        return subscribers
+            to_count = deque(batches(subscribers))
+            try:
+                while to_count:
+                    await self._count_batch(to_count[0])
+                    to_count.popleft()
+            finally:
+                for subscriber in itertools.chain.from_iterable(to_count):
+                    subscriber.count_again = True
 
     async def _count_batch(self, batch: Sequence[Subscriber]) -> None:
         for subscriber in batch:
             subscriber.begin_count()
         channels = {subscriber.pk: subscriber.channels for subscriber in batch}
-        try:
-            seq, unread = await self._thread.run(authorisation.unread_of, channels)
-        except Exception:
-            for subscriber in batch:
-                subscriber.count_again = True
-            raise
+        seq, unread = await self._thread.run(authorisation.unread_of, channels)
         for subscriber in batch:
             subscriber.end_count(unread[subscriber.pk], seq)

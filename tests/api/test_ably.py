@@ -36,6 +36,17 @@ def test_the_answer_is_a_token_and_what_it_says(as_ana, ana, on_ably):
     assert datetime.fromisoformat(answer["expires_at"]) == datetime.fromtimestamp(claims["exp"], UTC)
 
 
+def test_a_token_is_fourteen_queries_and_the_same_one_again_nine(as_ana, on_ably, django_assert_num_queries):
+    """The login's two, flag, breaker, two for channels, one for revocations, and two for the login at the end.
+
+    A new one asks for revocations, time and channels in this order, and is recorded.
+    """
+    with django_assert_num_queries(14):
+        first = as_ana.post(URL).json()
+    with django_assert_num_queries(9):
+        assert as_ana.post(URL).json() == first
+
+
 def test_a_token_is_not_to_be_cached(as_ana, on_ably):
     assert as_ana.post(URL)["Cache-Control"] == "no-store"
 

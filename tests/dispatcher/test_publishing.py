@@ -84,6 +84,27 @@ async def test_what_was_claimed_is_published_and_settled(publish, database, tran
     assert not await publish.take(term, EVERYBODY)
 
 
+async def test_the_first_request_leaves_full_while_later_rows_are_still_to_be_encrypted(
+    publish, database, transport, term, settings
+):
+    settings.ABLY_BATCH = 20
+    encrypted, by_then, seal = set(), [], transport.seal
+
+    def count(envelope):
+        encrypted.add(envelope.row.seq)
+        seal(envelope)
+
+    async def note():
+        by_then.append(len(encrypted))
+
+    transport.seal, transport.pause = count, note
+    await database.run(lambda: write(*range(1, 101)))
+    await publish.take(term, EVERYBODY)
+    await settled(database, *range(1, 101))
+    assert by_then[0] < 60
+    assert transport.requests == [list(range(first, first + 20)) for first in range(1, 101, 20)]
+
+
 async def test_rows_are_claimed_published_and_settled_while_others_are_still_in_flight(
     publish, database, transport, term
 ):

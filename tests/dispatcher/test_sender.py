@@ -67,6 +67,18 @@ async def test_what_comes_in_the_same_moment_leaves_in_one_request(sender, trans
     assert transport.requests == [[1, 2, 3]]
 
 
+async def test_what_comes_turn_by_turn_leaves_together_and_waits_no_longer_than_for_a_full_request(
+    sender, transport, settings
+):
+    settings.ABLY_BATCH = 4
+    rows = []
+    for seq in range(1, 7):
+        rows += publish(sender, seq)
+        await asyncio.sleep(0)
+    await asyncio.gather(*rows)
+    assert transport.requests == [[1, 2, 3, 4], [5, 6]]
+
+
 async def test_what_comes_alone_leaves_at_once_and_alone(sender, transport):
     await sender.publish(envelope(1))
     await sender.publish(envelope(2))

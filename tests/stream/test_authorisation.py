@@ -13,6 +13,7 @@ from django.utils import timezone
 from notificacao import audiences, eventlog
 from notificacao.models import Membership, Person, ReadMark, Role
 from notificacao.stream import authorisation
+from notificacao.stream import batches as gathering
 from notificacao.stream.authorisation import StreamAuthoriser, grants_for, grants_of, logins_of
 from tests.asgi import log_in, publish, set_rollout
 from tests.conftest import make_person
@@ -188,6 +189,26 @@ async def test_a_thousand_who_ask_at_once_are_few_batches(door, batches):
     assert answers == [f"de {key}" for key in keys]
     assert len(batches) <= 2
     assert sorted(key for batch in batches for key in batch) == sorted(keys)
+
+
+async def test_those_who_come_one_by_one_within_a_moment_share_a_batch(door, batches, monkeypatch):
+    monkeypatch.setattr(gathering, "GATHER", 0.5)
+    assert await door.grant("a") == "de a"
+    others = []
+    for key in ("b", "c", "d"):
+        others.append(asyncio.create_task(door.grant(key)))
+        await asyncio.to_thread(list)  # long enough for a batch of one, where each had its own
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*others) == ["de b", "de c", "de d"]
+    assert batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_whoever_comes_after_a_pause_waits_for_nobody(door, batches, monkeypatch):
+    monkeypatch.setattr(gathering, "GATHER", 3_600)
+    assert await door.grant("a") == "de a"
+    door._gathering._began -= 3_600
+    assert await door.grant("b") == "de b"
+    assert batches == [["a"], ["b"]]
 
 
 async def test_who_asks_while_a_batch_is_read_is_in_the_next(door, batches, monkeypatch):

@@ -68,6 +68,15 @@ async def test_since_stays_while_others_come_and_go(site, ana, bia):
     assert (await in_database(ActiveChannel.objects.get, channel=SYSTEM)).since == before.since
 
 
+async def test_people_with_alike_pages_share_what_is_kept_of_them(site, ana, bia):
+    await site.open(ana)
+    await site.open(bia)
+    people, counts = site.hub.presence._people, site.hub.presence._reported
+    await eventually(lambda: {ana.pk, bia.pk} <= people.keys())
+    assert people[ana.pk] is people[bia.pk]
+    assert counts[audiences.channel_for_user(ana)] is counts[audiences.channel_for_user(bia)]
+
+
 async def test_a_process_that_was_forgotten_tells_all_again(site, ana):
     await site.open(ana)
     await eventually(lambda: in_database(lambda: told() == (1, 0)))
