@@ -26,7 +26,8 @@ def drawn(found: dict[str, dict]) -> str:
 def _panel(place: int, axis: str, found: dict) -> str:
     sizes = [float(size) for size in found]
     lines = {
-        name: [next(iter(measured[name].values())) for measured in found.values()] for name in next(iter(found.values()))
+        name: [next(iter(measured[name].values())) for measured in found.values()]
+        for name in next(iter(found.values()))
     }
     lowest, highest = (edge(max(y, 0.01) for line in lines.values() for y in line) for edge in (min, max))
     top = place * _HEIGHT
@@ -37,7 +38,10 @@ def _panel(place: int, axis: str, found: dict) -> str:
         return _MARGIN + across * (_WIDTH - 2 * _MARGIN), top + _HEIGHT - _MARGIN - up * (_HEIGHT - 2 * _MARGIN)
 
     of_all = slopes(found)
-    parts = [f'<text class="name" x="{_MARGIN}" y="{top + 22}">{escape(axis)}</text>', _edges(at, sizes, lowest, highest)]
+    parts = [
+        f'<text class="name" x="{_MARGIN}" y="{top + 22}">{escape(axis)}</text>',
+        _edges(at, sizes, lowest, highest),
+    ]
     taken: list[float] = []
     for name, line in sorted(lines.items(), key=lambda each: -each[1][-1]):
         steepness = next(iter(of_all[name].values()))

@@ -1,6 +1,6 @@
 """A town of any size in PostgreSQL, written by a few statements: people, units, a log of 150 days, reading state."""
 
-from django.db import connection
+from django.db import connection, transaction
 
 ANA, GIL, CHEFE = "ana", "gil", "chefe"  # of a unit of thirty; of every unit; the superuser who looks
 NEIGHBOURS = 30  # people in ana's unit, however many there are elsewhere
@@ -83,8 +83,8 @@ def build(people: int, units: int, rows: int) -> None:
     """Empty the database, and write so many of each; triggers are off, and indexes are built once, at the end."""
     sizes = {"people": people, "units": units, "rows": rows, "neighbours": NEIGHBOURS}
     tables = ", ".join(f"notificacao_{name}" for name in _TABLES.split(", "))
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica; SET LOCAL maintenance_work_mem = '512MB'")
         cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         _restore_what_truncating_took(cursor)
         for statement in (_PEOPLE, _UNITS, _MEMBERS):
@@ -98,18 +98,20 @@ def build(people: int, units: int, rows: int) -> None:
         cursor.execute(_MARKS.format(seq=max(0, rows - RECENT)))
         for statement in (_SPANS, _TOKENS):
             cursor.execute(statement.format())
-        cursor.execute(f"UPDATE notificacao_loghead SET seq = {rows}, trimmed_to = 0")
+        cursor.execute("UPDATE notificacao_loghead SET seq = %s, trimmed_to = 0", [rows])
         cursor.execute("UPDATE notificacao_rolloutflag SET everyone = NULL, percent = 100 WHERE name = 'ably'")
-        cursor.execute("SET session_replication_role = origin")
+    with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
 
 def _restore_what_truncating_took(cursor) -> None:
     """Write the rows that migrations wrote and that a cascade emptied."""
-    cursor.execute("INSERT INTO notificacao_loghead (id, epoch, seq, trimmed_to, home) "
-                   "VALUES (1, 'ab12cd34', 0, 0, '') ON CONFLICT DO NOTHING")  # fmt: skip
-    cursor.execute("INSERT INTO notificacao_breakerstate (name, state, reason, changed_at, forced) "
-                   "VALUES ('ably', 'closed', '', now(), '') ON CONFLICT (name) DO UPDATE SET state = 'closed'")  # fmt: skip
+    for row in (
+        "loghead (id, epoch, seq, trimmed_to, home) VALUES (1, 'ab12cd34', 0, 0, '') ON CONFLICT DO NOTHING",
+        "breakerstate (name, state, reason, changed_at, forced) VALUES ('ably', 'closed', '', now(), '') "
+        "ON CONFLICT (name) DO UPDATE SET state = 'closed'",
+    ):
+        cursor.execute(f"INSERT INTO notificacao_{row}")
 
 
 def _write_without_indexes(cursor, table: str, statement: str) -> None:

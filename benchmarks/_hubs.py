@@ -119,7 +119,9 @@ def _reset() -> None:
 def _statements() -> int:
     """Return how many statements were counted; BEGIN, COMMIT and SET are not."""
     with connection.cursor() as cursor:
-        cursor.execute(r"SELECT sum(calls) FROM pg_stat_statements WHERE query ~* '^\s*(select|insert|update|delete|with)'")
+        cursor.execute(
+            r"SELECT sum(calls) FROM pg_stat_statements WHERE query ~* '^\s*(select|insert|update|delete|with)'"
+        )
         return int(cursor.fetchone()[0] or 0)
 
 

@@ -1,7 +1,8 @@
 """What grows with people, units, the log, its volume and web processes: a curve for each act, and its slope.
 
-On each axis all else stays. A slope is the exponent by least squares on a doubly logarithmic scale: 0 is flat, 1 is linear. It is
-given for the time and for the blocks that PostgreSQL looked at, which do not depend on what else the machine does.
+On each axis all else stays. A slope is the exponent by least squares on a doubly logarithmic scale: 0 is flat, 1 is
+linear. It is given for the time and for the blocks that PostgreSQL looked at, which do not depend on what else the
+machine does.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def main() -> None:
     found: dict[str, dict] = {}
     load = os.getloadavg()[0]
     with PostgresServer(fsync=False) as server, RedisServer() as redis:
-        count_statements(server)
+        prepare(server)
         for axis in asked.axes:
             settings = {"DATABASE_URL": server.create_database(), "REDIS_URL": redis.url if axis in OF_HUBS else ""}
             found[axis] = measured_apart(settings, axis, getattr(asked, axis), asked)
@@ -48,7 +49,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load of the machine before: {load:.1f}")
     if asked.json:
         known = json.loads(asked.json.read_text()) if asked.json.exists() else {}
-        asked.json.write_text(json.dumps(known | found, indent=1, ensure_ascii=False) + "\n")
+        merged = known | {axis: known.get(axis, {}) | sizes for axis, sizes in found.items()}
+        asked.json.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n")
     if asked.svg and asked.json:
         from benchmarks._curves import drawn
 
@@ -61,7 +63,7 @@ def arguments() -> argparse.Namespace:
     for axis, sizes in AXES.items():
         words = ",".join(map(str, sizes))
         parser.add_argument(f"--{axis}", type=_sizes, default=sizes, metavar="N,…", help=f"default: {words}")
-    parser.add_argument("--json", type=Path, help="a file whose axes are replaced by those that are measured")
+    parser.add_argument("--json", type=Path, help="a file to which the measured sizes are added")
     parser.add_argument("--svg", type=Path, help="a file for the curves of all axes in the JSON file")
     parser.add_argument("--explain", action="store_true", help=f"show the plans of acts with a slope beyond {STEEP}")
     parser.add_argument("--here", help=argparse.SUPPRESS)
@@ -72,13 +74,20 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in text.split(","))
 
 
-def count_statements(server) -> None:
-    """Have PostgreSQL count its statements, from its next start on."""
+def prepare(server) -> None:
+    """Start PostgreSQL anew, so that it counts its statements, and takes many rows fast."""
     import psycopg
 
+    options = {
+        "shared_preload_libraries": "pg_stat_statements",
+        "max_wal_size": "8GB",
+        "wal_level": "minimal",  # what is written into a table that the same transaction emptied goes to no log
+        "max_wal_senders": "0",
+        "autovacuum": "off",  # it would come in the middle of an act
+    }
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
-        connection.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
+        for name, value in options.items():
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     server.stop()
     server.start()
 
@@ -119,24 +128,21 @@ def of_a_town(people: int, units: int, rows: int) -> Measured:
     began = time.perf_counter()
     _grown.build(people, units, rows)
     print(f"{people:,} people, {units:,} units, {rows:,} rows: {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    return {name: measured(name, act) for name, act in acts(rows).items()}
+    return {name: measured(act) for name, act in acts(rows).items()}
 
 
-def measured(name, act) -> dict[str, float]:
+def measured(act) -> dict[str, float]:
     """Return the act's shortest time in ms, and of one run of it the statements and blocks that PostgreSQL counted."""
     from django.db import connection
 
-    try:
-        act()
-    except Exception as e:
-        import traceback; print("XXX", name, repr(e)[:300], traceback.format_exc()[-600:], file=sys.stderr)
-        return {"ms": 1, "statements": 1, "blocks": 1}
+    act()
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         cursor.execute("SELECT pg_stat_statements_reset()")
         act()
         cursor.execute(
-            "SELECT sum(calls), sum(shared_blks_hit + shared_blks_read) FROM pg_stat_statements WHERE query NOT LIKE '%%pg_stat_%%'"
+            "SELECT sum(calls), sum(shared_blks_hit + shared_blks_read) FROM pg_stat_statements "
+            "WHERE query NOT LIKE '%pg_stat_%'"
         )
         statements, blocks = map(int, cursor.fetchone())
     took: list[float] = []
@@ -160,8 +166,7 @@ def slopes(found: dict) -> dict[str, dict[str, float]]:
     names = next(iter(found.values()))
     return {
         name: {
-            what: slope((float(size), measured[name][what]) for size, measured in found.items())
-            for what in names[name]
+            what: slope((float(size), measured[name][what]) for size, measured in found.items()) for what in names[name]
         }
         for name in names
     }
@@ -200,7 +205,7 @@ def _explain(statement: str) -> None:
     from django.db import connection
 
     print(statement[:1_500], file=sys.stderr)
-    if statement.lstrip("(").startswith(("SELECT", "WITH")):
+    if statement.lstrip("( \n").startswith(("SELECT", "WITH")):
         with connection.cursor() as cursor:
             cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + statement.replace("%", "%%"))
             print(*(line for (line,) in cursor.fetchall()), sep="\n", file=sys.stderr)

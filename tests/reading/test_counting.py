@@ -14,6 +14,7 @@ from notificacao.models import Membership, Role, Unit
 from notificacao.models.notification import uuid7
 from notificacao.reading import Filter, Reader, counting
 from tests.conftest import make_person
+from tests.plans import plan_of
 from tests.rows import write
 from tests.stamping import fill, stamp_all
 
@@ -116,3 +117,11 @@ def test_the_statement_has_as_many_parameters_for_one_channel_as_for_very_many(a
     fill(of_ana)
     many = {f"private:unit:{number}:notifications": 0 for number in range(70_000)}
     assert reading.unread({ana.pk: many | {of_ana: 0}}) == {ana.pk: 1}
+
+
+@pytest.mark.postgres
+def test_a_count_does_not_read_what_was_received_and_read(ana, of_ana):
+    fill(of_ana)
+    with CaptureQueriesContext(connection) as queries:
+        reading.unread_of(ana)
+    assert "receipt_marked_unread" in plan_of(queries[-1]["sql"])
