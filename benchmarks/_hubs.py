@@ -63,7 +63,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
         head = await asyncio.to_thread(_head)
         await _until(lambda: all(hub.position.seq >= head for hub in hubs))
         took, busy = time.monotonic() - began, seconds_on_core(server) - busy
-        statements = await asyncio.to_thread(_statements)
+        statements, looks = await asyncio.to_thread(lambda: (_statements(), _statements("loghead WHERE id = ")))
         watch.cancel()
     finally:
         for task in tasks:
@@ -77,6 +77,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
             "p95_ms": round(1_000 * statistics.quantiles(late, n=20)[18], 1),
             "postgresql_core_ms": round(1_000 * busy / len(created), 2),
         },
+        "looks of each hub for each": {"looks": round(looks / processes / len(created), 3)},
         "an idle second": {"statements": round(idle, 1)},
     }
 
@@ -116,11 +117,13 @@ def _reset() -> None:
         cursor.execute("SELECT pg_stat_statements_reset()")
 
 
-def _statements() -> int:
-    """Return how many statements were counted; BEGIN, COMMIT and SET are not."""
+def _statements(text: str = "") -> int:
+    """Return how many statements with that text were counted; BEGIN, COMMIT and SET are not."""
     with connection.cursor() as cursor:
         cursor.execute(
-            r"SELECT sum(calls) FROM pg_stat_statements WHERE query ~* '^\s*(select|insert|update|delete|with)'"
+            r"SELECT sum(calls) FROM pg_stat_statements WHERE query ~* '^\s*(select|insert|update|delete|with)' "
+            "AND strpos(query, %s) > 0",
+            [text],
         )
         return int(cursor.fetchone()[0] or 0)
 
