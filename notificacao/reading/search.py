@@ -35,7 +35,7 @@ def fold(text: str) -> str:
 
 
 def prepare(connection, **_) -> None:
-    """Give a new SQLite connection the function `fold`; PostgreSQL has `translate`."""
+    """Give a new SQLite connection the function `fold`; PostgreSQL has patterns."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(_SQLITE_NAME, 1, fold, deterministic=True)
 
