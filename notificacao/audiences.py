@@ -201,8 +201,9 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
     match _parts(channel):
         case "user", public_id:
             return people.filter(public_id=public_id)
-        case "unit", public_id if Unit.objects.filter(public_id=public_id).exists():
-            return people.filter(pk__in=_holders(held, "units", unit__public_id=public_id))
+        case "unit", public_id:
+            unit = Unit.objects.filter(public_id=public_id).values_list("pk", flat=True).first()
+            return people.filter(pk__in=_holders(held, "units", unit=unit)) if unit else people.none()
         case "benefit", slug if BenefitType.objects.filter(slug=slug).exists():
             return people.filter(pk__in=_holders(held, "benefits", unit__benefits__slug=slug))
     return people.none()
