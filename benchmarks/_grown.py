@@ -104,6 +104,15 @@ def build(people: int, units: int, rows: int) -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
+def bytes_a_row() -> int:
+    """Return how many bytes a notification takes, with its share of the indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_total_relation_size('notificacao_notification') / count(*) FROM notificacao_notification"
+        )
+        return int(cursor.fetchone()[0])
+
+
 def _restore_what_truncating_took(cursor) -> None:
     """Write the rows that migrations wrote and that a cascade emptied."""
     for row in (

@@ -127,7 +127,8 @@ def of_a_town(people: int, units: int, rows: int) -> Measured:
 
     began = time.perf_counter()
     _grown.build(people, units, rows)
-    print(f"{people:,} people, {units:,} units, {rows:,} rows: {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    size = f"{people:,} people, {units:,} units, {rows:,} rows of {_grown.bytes_a_row()} bytes"
+    print(f"{size}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return {name: measured(act) for name, act in acts(rows).items()}
 
 
