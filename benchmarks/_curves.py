@@ -13,7 +13,10 @@ _STYLE = (
 
 
 def drawn(found: dict[str, dict]) -> str:
-    """Return the document for `{axis: {size: {act: {what: figure}}}}`; of each act the first figure is drawn."""
+    """Return the document for `{axis: {size: {act: {what: figure}}}}`.
+
+    Of each act its blocks are drawn, which no other work on the machine moves; of hubs, which have none, statements.
+    """
     panels = "".join(_panel(place, axis, sizes) for place, (axis, sizes) in enumerate(found.items()))
     height = _HEIGHT * len(found)
     box = f'viewBox="0 0 {_WIDTH + _LABELS} {height}"'
@@ -25,10 +28,9 @@ def drawn(found: dict[str, dict]) -> str:
 
 def _panel(place: int, axis: str, found: dict) -> str:
     sizes = [float(size) for size in found]
-    lines = {
-        name: [next(iter(measured[name].values())) for measured in found.values()]
-        for name in next(iter(found.values()))
-    }
+    names = next(iter(found.values()))
+    figure = "blocks" if "blocks" in next(iter(names.values())) else "statements"
+    lines = {name: [measured[name][figure] for measured in found.values()] for name in names}
     lowest, highest = (edge(max(y, 0.01) for line in lines.values() for y in line) for edge in (min, max))
     top = place * _HEIGHT
 
@@ -39,12 +41,12 @@ def _panel(place: int, axis: str, found: dict) -> str:
 
     of_all = slopes(found)
     parts = [
-        f'<text class="name" x="{_MARGIN}" y="{top + 22}">{escape(axis)}</text>',
+        f'<text class="name" x="{_MARGIN}" y="{top + 22}">{escape(axis)}: {figure}</text>',
         _edges(at, sizes, lowest, highest),
     ]
     taken: list[float] = []
     for name, line in sorted(lines.items(), key=lambda each: -each[1][-1]):
-        steepness = next(iter(of_all[name].values()))
+        steepness = of_all[name][figure]
         points = " L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y in zip(sizes, line, strict=True))
         parts.append(f'<path class="{"steep" if steepness > STEEP else "flat"}" d="M{points}"/>')
         if steepness > STEEP or len(lines) < 4:

@@ -120,7 +120,7 @@ def test_the_statement_has_as_many_parameters_for_one_channel_as_for_very_many(a
 
 @pytest.mark.postgres
 def test_a_count_does_not_read_what_was_received_and_read(ana, of_ana):
-    """A person of many years and one of a day cost the same: the pages that PostgreSQL looks at are counted."""
+    """Have a person with 5,000 receipts: PostgreSQL looks at those alone that are marked as not read."""
     first, *_ = fill(of_ana, of_ana)
     columns = "event_id, channel, kind, priority, title, message, link, data, dispatch_state, lease, attempts, error"
     with connection.cursor() as cursor:
@@ -143,6 +143,6 @@ def test_a_count_does_not_read_what_was_received_and_read(ana, of_ana):
     with CaptureQueriesContext(connection) as queries:
         assert reading.unread_of(ana) == 1
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, FORMAT JSON) " + queries[-1]["sql"])
-        ((plan,),) = cursor.fetchall()
-    assert plan[0]["Plan"]["Shared Hit Blocks"] < 100
+        cursor.execute("EXPLAIN " + queries[-1]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "receipt_marked_unread" in plan, plan
