@@ -78,8 +78,8 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
             "statements": round((statements - idle * took) / len(created), 2),
             "p95_ms": round(1_000 * statistics.quantiles(late, n=20)[18], 1),
             "postgresql_core_ms": round(1_000 * busy / len(created), 2),
+            "looks_of_a_hub": round(looks / processes / len(created), 3),
         },
-        "looks of each hub for each": {"looks": round(looks / processes / len(created), 3)},
         "an idle second": {"statements": round(idle, 1)},
     }
 
