@@ -8,6 +8,7 @@ from notificacao import audiences, metrics
 from notificacao.audiences import InvalidId, channels_of, subscribers
 from notificacao.models import BenefitType, LogHead, Membership, Person, Role, Unit
 from tests.conftest import make_person
+from tests.plans import plan_of
 
 # scope of the channel → the roles that hear it; `own` is the unit of the membership, `other` is another one.
 HEARD_BY = {
@@ -101,6 +102,15 @@ def test_both_sides_agree_for_people_of_several_roles(places, cras_norte, cras_s
         listening = list(subscribers(channel).values_list("pk", flat=True))
         assert len(listening) == len(set(listening)), "nobody is listed twice"
         assert set(listening) == {pk for pk, channels in heard.items() if channel in channels}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("scope", ["own unit", "benefit of own unit"])
+def test_whoever_hears_a_channel_is_found_without_reading_every_membership(places, scope):
+    plan = plan_of(subscribers(places[scope], 7))
+    assert "Seq Scan" not in plan
+    assert "one_membership_without_unit" in plan, "it has the roles alone that are held in no unit"
+    assert "notificacao_membership_unit_id" in plan
 
 
 def test_somebody_without_a_role_hears_their_own_channel_and_the_systems(places):

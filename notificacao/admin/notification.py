@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
@@ -31,6 +31,8 @@ from notificacao.reading import reach, search
 
 PERSONAL_DATA = "notificacao.send_personal_data"
 LISTED = 5_000  # newest rows that the list pages through
+FILTERED = 200_000  # newest rows among which a filter looks; those that failed have an index, and are all found
+_FAILED = {"dispatch_state__exact": DispatchState.FAILED}
 
 DETAIL = (
     (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
@@ -114,7 +116,8 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     search_fields = ("title",)  # Django shows the search box for them; `get_search_results` decides
     search_help_text = (
         "Pessoa, unidade, benefício, palavras do título, ou identificador inteiro; acentos não importam. "
-        f"A lista vai até as {LISTED} mais recentes; use a busca ou os filtros."
+        f"A lista vai até as {LISTED} mais recentes; use a busca ou os filtros, que veem as {FILTERED} mais recentes "
+        "e todas as que falharam."
     )
     actions = ("send_again",)
 
@@ -146,10 +149,21 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
             return queryset.filter(public_id=uuid.UUID(search_term.strip())), False
         except ValueError:
             pass
+        if self._is_filtered(request):
+            last = Notification.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+            queryset = queryset.filter(pk__gt=last - FILTERED)
         if not search_term.strip():
             return queryset, False
-        titled = search.among_the_newest(queryset, LISTED, search_term, "title").values("pk")
-        return queryset.filter(Q(channel__in=search.recipients(search_term)) | Q(pk__in=titled)), False
+        titled = search.among_the_newest(queryset, LISTED, search_term, "title")
+        told = queryset.filter(channel__in=search.recipients(search_term)).order_by("-pk")[:LISTED]
+        found = (Notification.objects.filter(pk__in=rows.values("pk")).values("pk") for rows in (titled, told))
+        return queryset.filter(pk__in=next(found).union(*found)), False
+
+    @staticmethod
+    def _is_filtered(request: HttpRequest) -> bool:
+        """Return whether a filter narrows the list, by which the database might look through all of the log."""
+        asked = {name for name in request.GET if name.split("__")[0] in ("para", "dispatch_state", "kind", "priority")}
+        return bool(asked) and not any(request.GET.get(name) == state for name, state in _FAILED.items())
 
     def get_object(self, request, object_id, from_field=None) -> Notification | None:
         row = super().get_object(request, object_id, from_field)

@@ -132,6 +132,7 @@ class Notification(models.Model):
                 name="notification_to_dispatch",
                 condition=Q(dispatch_state="pending", seq__isnull=False),
             ),
+            models.Index(fields=["id"], name="notification_failed", condition=Q(dispatch_state="failed")),
         ]
 
     def __str__(self) -> str:

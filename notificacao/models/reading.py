@@ -32,6 +32,14 @@ class Receipt(models.Model):
         verbose_name = "recibo"
         verbose_name_plural = "recibos"
         constraints = [models.UniqueConstraint(fields=["person", "notification"], name="one_receipt_per_person")]
+        # What somebody marked as not read is looked for at each count, and is little among all that they received.
+        indexes = [
+            models.Index(
+                fields=["person"],
+                name="receipt_marked_unread",
+                condition=models.Q(read=False, archived_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.person_id} · {self.notification_id}"

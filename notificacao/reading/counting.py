@@ -13,7 +13,9 @@ _BATCH = 2_000  # channels asked for in one statement
 _NO_END = 2**63 - 1
 
 # `again` has the rows that are not the first of their event that the person may see: only the first counts, as in the
-# inbox. `heard` has the channels that each person may see, and up to where they have read each.
+# inbox. `heard` has the channels that each person may see, and up to where they have read each; `marked` what they
+# marked as not read: looked up by itself, since it is little, and PostgreSQL would come to it by all that the person
+# ever received.
 _UNREAD = """
 WITH asked (person_id, channel, since) AS ({asked}),
 heard AS (
@@ -22,6 +24,13 @@ heard AS (
     FROM asked
     LEFT JOIN {mark} m ON m.person_id = asked.person_id AND m.channel = asked.channel
 ),
+marked AS MATERIALIZED (
+    SELECT r.person_id, n.channel, n.seq, n.event_id, n.public_id
+    FROM {receipt} r
+    JOIN {notification} n ON n.id = r.notification_id
+    WHERE r.person_id IN (SELECT person_id FROM heard) AND NOT r.read AND r.archived_at IS NULL
+    AND n.seq <= %s AND (n.expires_at IS NULL OR n.expires_at > {now})
+),
 unread AS (
     SELECT heard.person_id, n.seq, n.event_id, n.public_id
     FROM heard
@@ -29,11 +38,10 @@ unread AS (
     LEFT JOIN {receipt} r ON r.notification_id = n.id AND r.person_id = heard.person_id
     WHERE (n.expires_at IS NULL OR n.expires_at > {now}) AND r.archived_at IS NULL AND NOT COALESCE(r.read, FALSE)
     UNION ALL
-    SELECT heard.person_id, n.seq, n.event_id, n.public_id
+    SELECT heard.person_id, marked.seq, marked.event_id, marked.public_id
     FROM heard
-    JOIN {receipt} r ON r.person_id = heard.person_id AND NOT r.read AND r.archived_at IS NULL
-    JOIN {notification} n ON n.id = r.notification_id AND n.channel = heard.channel
-    WHERE n.seq > heard.since AND n.seq <= heard.mark AND n.seq <= %s AND (n.expires_at IS NULL OR n.expires_at > {now})
+    JOIN marked ON marked.person_id = heard.person_id AND marked.channel = heard.channel
+    WHERE marked.seq > heard.since AND marked.seq <= heard.mark
 ),
 again AS (
     SELECT unread.person_id, unread.seq

@@ -57,10 +57,10 @@ def people_of(row: Notification) -> QuerySet:
     Each has `delivered_at`, `transport`, `latency_ms`, `read_at` and `acknowledged_at` (None where there is none),
     `has_read`, and `still_sees`: whether they may see it now. Before it is stamped that is who may subscribe.
     """
-    seeing = Q(pk__in=audiences.subscribers(row.channel, row.seq).values("pk"))
-    had = Q(pk__in=Receipt.objects.filter(notification=row).values("person"))
+    seeing = audiences.subscribers(row.channel, row.seq).values("pk")
+    had = Receipt.objects.filter(notification=row).values("person")
     return (
-        Person.objects.filter(seeing | had)
+        Person.objects.filter(pk__in=seeing.union(had))
         .annotate(
             receipt=FilteredRelation("receipts", condition=Q(receipts__notification=row)),
             mark=FilteredRelation("read_marks", condition=Q(read_marks__channel=row.channel)),
@@ -70,7 +70,7 @@ def people_of(row: Notification) -> QuerySet:
             read_at=F("receipt__read_at"),
             acknowledged_at=F("receipt__formally_acknowledged_at"),
             has_read=Coalesce(F("receipt__read"), _holds(Q(mark__seq__gte=row.seq or 0)), output_field=BooleanField()),
-            still_sees=_holds(seeing),
+            still_sees=_holds(Q(pk__in=seeing)),
         )
         .order_by("first_name", "last_name", "username")
     )

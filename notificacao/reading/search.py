@@ -8,7 +8,7 @@ docs/decisions.md says what that costs.
 import re
 from collections.abc import Mapping
 
-from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.db.models import BooleanField, Expression, Func, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from notificacao import audiences, eventlog
@@ -35,20 +35,44 @@ def fold(text: str) -> str:
 
 
 def prepare(connection, **_) -> None:
-    """Give a new SQLite connection the function `fold`; PostgreSQL has `translate`."""
+    """Give a new SQLite connection the function `fold`; PostgreSQL has patterns."""
     if connection.vendor == "sqlite":
         connection.connection.create_function(_SQLITE_NAME, 1, fold, deterministic=True)
 
 
-class Folded(Func):
-    """Fold what a column or expression holds, as `fold` does."""
+class _Has(Func):
+    """Tell whether a text, once it is folded, has a folded word in it.
 
-    output_field = TextField()
-    function = _SQLITE_NAME
+    PostgreSQL folds nothing: a pattern that finds the word in the text as it is takes a tenth of the time.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, text: Expression, word: Value):
+        super().__init__(text, word)
+
+    def as_sqlite(self, compiler, connection, **context):
+        return self.as_sql(
+            compiler, connection, template=f"instr({_SQLITE_NAME}(%(expressions)s) > 0", arg_joiner="), "
+        )
 
     def as_postgresql(self, compiler, connection, **context):
-        template = f"translate(lower(%(expressions)s COLLATE \"C\"), '{_ACCENTED}{_MARKS}', '{_PLAIN}')"
-        return self.as_sql(compiler, connection, template=template, **context)
+        text, word = self.get_source_expressions()
+        sql, params = compiler.compile(text)
+        return f"({sql}) ~ %s", [*params, pattern(word.value)]
+
+
+def pattern(word: str) -> str:
+    """Return PostgreSQL's regular expression for the texts that have the folded `word` in them."""
+    return f"[{_MARKS}]*".join(map(_forms, word))
+
+
+def _forms(sign: str) -> str:
+    """Return the regular expression for all that is folded into `sign`."""
+    forms = "".join(accented for accented, plain in zip(_ACCENTED, _PLAIN, strict=True) if plain == sign)
+    if sign.isascii() and sign.isalpha():
+        return f"[{sign}{sign.upper()}{forms}]"
+    return f"\\{sign}" if sign.isascii() and not sign.isalnum() else sign
 
 
 def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int]) -> QuerySet[Notification]:
@@ -63,17 +87,15 @@ def narrow(rows: QuerySet[Notification], text: str, channels: Mapping[str, int])
 def having_words(rows: QuerySet, text: str, *columns: str) -> QuerySet:
     """Return those of `rows` that have each word of `text` in one of `columns`; at most _WORDS are looked for."""
     words = _BETWEEN_WORDS.split(fold(text).strip())[:_WORDS]
-    found = Q()
-    for word in filter(None, words):
-        found &= Q(folded__contains=word)
     apart = [part for column in columns for part in (Value("\n"), column)]
-    return rows.annotate(folded=Folded(Concat(*apart, output_field=TextField()))).filter(found)
+    whole = Concat(*apart, output_field=TextField())
+    return rows.filter(*(_Has(whole, Value(word)) for word in words if word))
 
 
 def among_the_newest(rows: QuerySet[Notification], newest: int, text: str, *columns: str) -> QuerySet[Notification]:
     """Return those of the `newest` of `rows` that have each word of `text` in one of `columns`."""
-    within = rows.order_by("-pk").values("pk")[:newest]
-    return having_words(Notification.objects.filter(pk__in=within), text, *columns)
+    before = rows.order_by("-pk").values_list("pk", flat=True)[newest : newest + 1].first()
+    return having_words(rows.filter(pk__gt=before or 0), text, *columns)
 
 
 def recipients(text: str) -> list[str]:

@@ -24,6 +24,7 @@ from notificacao.models import (
     Unit,
 )
 from notificacao.presence import Count
+from tests.plans import plan_of
 from tests.producers import make_key, make_producer
 from tests.rows import write, write_stamped
 from tests.staff import make_staff
@@ -248,3 +249,17 @@ def queries(browser) -> int:
     with CaptureQueriesContext(connection) as captured:
         assert browser.get("/admin/").status_code == 200
     return len(captured)
+
+
+@pytest.mark.postgres
+def test_refusals_are_counted_without_looking_at_each_token(led):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO notificacao_auditevent (at, action, who, reason, data) "
+            "SELECT now(), 'token_issued', 'somebody', '', '{}' FROM generate_series(1, 2000)"
+        )
+        cursor.execute("ANALYZE notificacao_auditevent")
+    with CaptureQueriesContext(connection) as queries:
+        operator("view_auditevent").get("/admin/")
+    (counts,) = (query["sql"] for query in queries if "access_denied" in query["sql"])
+    assert "audit_acts" in plan_of(counts)

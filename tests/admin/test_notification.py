@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from notificacao import audiences, wakes
 from notificacao.admin import notification as notification_admin
 from notificacao.models import DispatchState, Notification
+from tests.plans import plan_of
 from tests.rows import write_stamped
 from tests.staff import make_staff, told
 
@@ -141,6 +142,33 @@ def test_what_was_sent_to_everybody_is_another_choice_than_no_filter(as_viewer, 
     assert "Por destinatário" in page.content.decode()
     choices = [choice["display"] for choice in page.context["cl"].filter_specs[0].choices(page.context["cl"])]
     assert choices == ["Todos", "Uma pessoa", "Uma unidade", "Um benefício", "Para todos"]
+
+
+def test_a_filter_looks_among_the_newest_and_finds_all_that_failed(as_viewer, monkeypatch):
+    monkeypatch.setattr(notification_admin, "FILTERED", 4)
+    for seq, title in enumerate(("velha", "média", "nova"), start=1):
+        write_stamped(2 * seq, title=title, kind="alerta", dispatch_state="failed")
+        write_stamped(2 * seq + 1, title="outra")
+    for asked, found in (
+        ({"kind__exact": "alerta"}, ["nova", "média"]),
+        ({"para": "system", "q": "a"}, ["outra", "nova", "outra", "média"]),
+        ({"q": "velha"}, ["velha"]),
+        ({"dispatch_state__exact": "failed"}, ["nova", "média", "velha"]),
+    ):
+        assert titles(as_viewer.get(LIST, asked)) == found, asked
+
+
+@pytest.mark.postgres
+def test_the_log_is_not_looked_through_for_what_failed_or_was_sent_to_somebody(as_viewer, ana):
+    write_stamped(1, audiences.channel_for_user(ana))
+    plans = []
+    for asked in ({"dispatch_state__exact": "failed"}, {"q": ana.username}):
+        with CaptureQueriesContext(connection) as queries:
+            as_viewer.get(LIST, asked)
+        (count,) = (query["sql"] for query in queries if "COUNT(*)" in query["sql"])
+        plans.append(plan_of(count.replace("%", "%%")))
+    assert "notification_failed" in plans[0]
+    assert "SubPlan" not in plans[1]  # it would be asked for each row of the log
 
 
 def test_the_detail_tells_everything_and_offers_nothing_to_fill_in(as_operator, failed):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notificacao import audiences, eventlog, reading
 from notificacao.eventlog import Cursor
-from notificacao.models import Membership, Role, Unit
+from notificacao.models import LogHead, Membership, Role, Unit
 from notificacao.models.notification import uuid7
 from notificacao.reading import Filter, Reader, counting
 from tests.conftest import make_person
@@ -116,3 +116,33 @@ def test_the_statement_has_as_many_parameters_for_one_channel_as_for_very_many(a
     fill(of_ana)
     many = {f"private:unit:{number}:notifications": 0 for number in range(70_000)}
     assert reading.unread({ana.pk: many | {of_ana: 0}}) == {ana.pk: 1}
+
+
+@pytest.mark.postgres
+def test_a_count_does_not_read_what_was_received_and_read(ana, of_ana):
+    """Have a person with 5,000 receipts: PostgreSQL looks at those alone that are marked as not read."""
+    first, *_ = fill(of_ana, of_ana)
+    columns = "event_id, channel, kind, priority, title, message, link, data, dispatch_state, lease, attempts, error"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO notificacao_notification (public_id, seq, prev_seq, {columns}) "
+            f"SELECT gen_random_uuid(), 100 + n, 99 + n, {columns} FROM notificacao_notification, "
+            "generate_series(1, 5000) AS n WHERE id = %s",
+            [first.pk],
+        )
+        cursor.execute(
+            "INSERT INTO notificacao_receipt (person_id, notification_id, transport, delivered_at) "
+            "SELECT %s, id, 'sse', now() FROM notificacao_notification",
+            [ana.pk],
+        )
+    LogHead.objects.update(seq=5100)
+    reading.mark_all_read(ana, eventlog.position())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    reading.mark_unread(ana, first.public_id)
+    with CaptureQueriesContext(connection) as queries:
+        assert reading.unread_of(ana) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + queries[-1]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "receipt_marked_unread" in plan, plan

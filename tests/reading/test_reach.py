@@ -9,6 +9,7 @@ from notificacao import audiences, eventlog, receipts
 from notificacao.models import LogHead, Membership, Receipt, Role
 from notificacao.reading import acknowledge, mark_all_read, mark_read, reach
 from notificacao.reading.reach import Lacking
+from tests.plans import plan_of
 from tests.rows import write_stamped
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,11 @@ def deliver(person, row, transport="sse"):
 def test_a_notice_is_for_the_unit_s_people_and_nobody_else(notice, ana, bia, caio):
     assert names(reach.people_of(notice)) == ["ana", "bia"]
     assert reach.reached(notice) == reach.Reached(audience=2, delivered=0, read=0, acknowledged=0, ways=[])
+
+
+@pytest.mark.postgres
+def test_whom_it_was_for_is_found_without_asking_each_person(notice):
+    assert "SubPlan" not in plan_of(reach.people_of(notice).order_by().values("pk"))
 
 
 def test_what_became_of_it_is_counted_by_person(notice, ana, bia):

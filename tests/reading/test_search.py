@@ -100,3 +100,8 @@ def test_the_database_finds_what_folding_by_hand_finds(ana, of_ana, title, messa
     fill(of_ana, title=title, message=message)
     folded = search.fold(f"{title}\n{message}")
     assert bool(found(ana, text)) == all(word in folded for word in search.fold(text).split())
+
+
+@pytest.mark.postgres
+def test_postgresql_looks_for_a_pattern_and_folds_nothing(ana):
+    assert "translate(" not in str(Reader(ana).inbox(Filter(search="reunião")).query)
