@@ -65,6 +65,15 @@ def produce(
     return took
 
 
+def warm_up() -> None:
+    """What only the first call of a process does: modules, and the connection to the database."""
+    from django.db import connection
+
+    from notificacao import services  # noqa: F401
+
+    connection.ensure_connection()
+
+
 def main() -> None:
     """Prints `{"calls": [seconds, …], "on_core": seconds}`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,6 +87,7 @@ def main() -> None:
 
     django.setup()
     channels = options.channels.read_text().split()
+    warm_up()
     before = time.process_time()
     calls = produce(channels, options.batch, options.rate, options.seconds, options.priorities.split(","))
     print(json.dumps({"calls": calls, "on_core": time.process_time() - before}))

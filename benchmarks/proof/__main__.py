@@ -1,6 +1,7 @@
 """Run the scenes one after the other, write the report, and end with its verdict: what `script/proof` runs."""
 
 import argparse
+import faulthandler
 import os
 import signal
 import sys
@@ -137,6 +138,7 @@ def look_at(options: argparse.Namespace) -> Report:
 def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
+    faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever thinks that it hangs
     allow_many_files()
     try:
         report = look_at(options) if options.url else prove(options)

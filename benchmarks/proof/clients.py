@@ -158,8 +158,7 @@ class Clients:
             links.wait(deadline)
 
     def _listen(self, people: Sequence[Person], lane: str, port: int, certificate: str | None) -> None:
-        host = "notificacoes.example" if certificate else "127.0.0.1"
-        seats = [{"name": person.name, "request": _request(person, lane, host)} for person in people]
+        seats = [{"name": person.name, "request": _request(person, lane)} for person in people]
         task = {"seats": seats, "lane": lane, "port": port, "certificate": certificate}
         self._start(self._streams, "listeners", task)
 
@@ -248,9 +247,8 @@ def _by_ably(event: dict) -> Arrival:
     )
 
 
-def _request(person: Person, lane: str, host: str) -> str:
-    asked = replace(person.login, lane=lane).request("CURSOR").decode()
-    return asked.replace("Host: 127.0.0.1", f"Host: {host}")
+def _request(person: Person, lane: str) -> str:
+    return replace(person.login, lane=lane).request("CURSOR").decode()
 
 
 def _pieces(people: Sequence[Person], size: int) -> Iterator[Sequence[Person]]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from benchmarks.proof.charts import Chart
 from benchmarks.proof.load import Harm
-from notificacao.slo.plan import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN, Goal
+from notificacao.plan_goals import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN, Goal
 
 BUSY = 0.85  # of the machine's cores, from which on a figure is a bound: clients and servers share them
 

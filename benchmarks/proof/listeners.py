@@ -19,6 +19,7 @@ import uvloop
 from benchmarks.proof.frames import Event, Frames
 
 _AT_ONCE = 100  # that open together
+_JOIN_WITHIN = 60  # seconds for so many
 _WAIT = 0.3, 0.8  # seconds until a stream that broke off is opened again
 
 
@@ -106,8 +107,9 @@ async def main() -> None:
         seats = [Seat(room, **seat) for seat in task["seats"]]
         for start in range(0, len(seats), _AT_ONCE):
             some = seats[start : start + _AT_ONCE]
-            await asyncio.gather(*(seat.open() for seat in some))
-            await asyncio.gather(*(seat.joined.wait() for seat in some))
+            async with asyncio.timeout(_JOIN_WITHIN):
+                await asyncio.gather(*(seat.open() for seat in some))
+                await asyncio.gather(*(seat.joined.wait() for seat in some))
         print("ready", flush=True)
         while (await lines.readline()).strip() == b"count":
             print(room.count, flush=True)

@@ -8,8 +8,8 @@ from benchmarks.proof.load import PATIENCE, Loaded, quantile
 from benchmarks.proof.meter import Weighed
 from benchmarks.proof.scenes.sustained import throughput_line
 from benchmarks.proof.scenes.told import how, spread
-from notificacao.slo import plan
-from notificacao.slo.plan import Goal
+from notificacao import plan_goals as plan
+from notificacao.plan_goals import Goal
 
 _NOT_HERE = {
     plan.DEVELOPMENT.name: "é do projeto, não do sistema: nenhuma medida o diz",

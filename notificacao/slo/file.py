@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from notificacao import spreadsheet
+from notificacao.plan_goals import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN
 from notificacao.slo.goals import REASONS, Report
-from notificacao.slo.plan import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN
 
 VERDICTS = {
     GOOD: "cumpre",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notificacao import eventlog
+from notificacao import plan_goals as plan
 from notificacao.figures import keeping, latency
 from notificacao.models import Arm, FigureMinute, RolloutMinute
+from notificacao.plan_goals import Goal
 from notificacao.rollout import survey
-from notificacao.slo import plan
-from notificacao.slo.plan import Goal
 
 MINUTE = timedelta(minutes=1)
 AVAILABLE = 0.999  # of the minutes: the plan's goal

@@ -8,10 +8,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from notificacao import plan_goals as plan
 from notificacao.figures import keeping, latency
 from notificacao.models import FigureMinute
 from notificacao.slo import goals as slo
-from notificacao.slo import plan
 from tests.admin.test_audit import pieces_of
 from tests.staff import make_staff
 

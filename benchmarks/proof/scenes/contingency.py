@@ -13,7 +13,7 @@ from benchmarks.proof.charts import number_of
 from benchmarks.proof.judging import Line, Section, held_against, informs, never
 from benchmarks.proof.load import Harm
 from benchmarks.proof.scale import Scale
-from notificacao.slo.plan import Goal
+from notificacao.plan_goals import Goal
 from tests.faults.crowd import IMPATIENT
 from tests.faults.machines import Machines, Trial, burst, pages
 from tests.faults.outage import Noticed, Outage, machines_on_ably

@@ -8,7 +8,7 @@ import sys
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.judging import Section, held_against, informs
 from benchmarks.proof.town import Town
-from notificacao.slo.plan import COST
+from notificacao.plan_goals import COST
 
 A_DAY = 20  # notifications a person, as docs/custo.md has it
 LISTENERS = 20  # of a shared one

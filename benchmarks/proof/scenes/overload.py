@@ -7,7 +7,7 @@ from benchmarks.proof.load import Asked, Loaded, put, quantile
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import delays_chart, how, over_time, spread
 from benchmarks.proof.town import Mix, Town
-from notificacao.slo.plan import Goal
+from notificacao.plan_goals import Goal
 
 _MIX = Mix(to_units=0.2, to_all=0)
 _BATCH = 50

@@ -8,7 +8,7 @@ from benchmarks.proof.meter import Weighed, slope_of
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import common_lines, how, over_time
 from benchmarks.proof.town import Mix, Town
-from notificacao.slo.plan import THROUGHPUT, Goal
+from notificacao.plan_goals import THROUGHPUT, Goal
 
 _MIX = Mix(to_units=0.5, to_all=0.01)
 _BATCH = 10

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.proof.charts import Chart, chart, number_of, shares
 from benchmarks.proof.judging import Line, held_against, informs, of_harm
 from benchmarks.proof.load import Loaded, quantile
-from notificacao.slo import plan
+from notificacao import plan_goals as plan
 
 TRANSPORTS = {"sse": "SSE", "ably": "Ably"}
 
