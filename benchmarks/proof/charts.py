@@ -38,27 +38,20 @@ class Chart:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def chart(
-    title: str,
-    x_label: str,
-    y_label: str,
-    series: dict[str, Points],
-    goal: float | None = None,
-    most: float | None = None,
-) -> Chart | None:
-    """Return the chart of `series`, from zero up; None where nothing is there. What is above `most` is drawn there."""
+def chart(title: str, x_label: str, y_label: str, series: dict[str, Points], goal: float | None = None) -> Chart | None:
+    """Return the chart of `series`, from zero up; None where nothing is there."""
     series = {name: _thinned(points) for name, points in series.items() if points}
     if not series:
         return None
     xs = [x for points in series.values() for x, _ in points]
-    top = _round_up(most or max(max(y for points in series.values() for _, y in points), goal or 0, 1e-9))
-    first, last = min(xs), max(max(xs), min(xs) + 1e-9)
+    top = _round_up(max([goal or 0, 1e-9, *(y for points in series.values() for _, y in points)]))
+    first, last = min(xs), max([*xs, min(xs) + 1e-9])
 
     def x_of(x: float) -> float:
         return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * (x - first) / (last - first), 1)
 
     def y_of(y: float) -> float:
-        return round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - min(y, top) / top), 1)
+        return round(_TOP + (HEIGHT - _TOP - _BOTTOM) * (1 - y / top), 1)
 
     drawn = [
         Drawn(name, number, " ".join(f"{x_of(x)},{y_of(y)}" for x, y in points))

@@ -1,4 +1,4 @@
-"""Open the inbox in Chromium as some people do, in a process of its own; each row that a page puts into its list is noted.
+"""Open the inbox in Chromium as some people do, in a process of its own; note each row that a page puts into its list.
 
 Told as `listeners` is: `{"site", "pages": [{"name", "session"}], "out"}`.
 """

@@ -222,11 +222,11 @@ def _in_browsers(came: Came, rows: Sequence[Row], people: Mapping[str, Person], 
 
 
 def _rate(asked: Asked, asked_at: list[float], unstamped_after: float) -> float:
-    """Return rows a second, from the first call to the last row's place in the log."""
-    if len(asked_at) < 2:
+    """Return rows a second. Where the last one has its place within a second, the log kept up with the producers."""
+    if not asked_at:
         return 0.0
-    span = asked_at[-1] - asked_at[0] + (asked.batch / asked.rate if asked.rate else 0)
-    return len(asked_at) / (span + max(0.0, unstamped_after - 1.0))
+    produced = max(asked.seconds, asked_at[-1] - asked_at[0])
+    return len(asked_at) / (produced + (unstamped_after if unstamped_after > 1 else 0))
 
 
 def _series(timed: list[tuple[float, float]], asked_at: list[float]) -> list[tuple[float, float, float]]:

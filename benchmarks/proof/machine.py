@@ -19,7 +19,9 @@ def describe(load_before: float) -> dict[str, str]:
     return {
         "Quando": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "Versão": f"{_said('git', 'rev-parse', '--short=12', 'HEAD')}{_dirty()}",
-        "Máquina": f"{_processor()}, {len(os.sched_getaffinity(0))} núcleos, {_memory()}, {platform.system()} {platform.release()}",
+        "Máquina": ", ".join(
+            [_processor(), f"{len(os.sched_getaffinity(0))} núcleos", _memory(), platform.platform(terse=True)]
+        ),
         "Carga antes de começar": f"{load_before:.1f}".replace(".", ","),
         "Python e bibliotecas": f"Python {platform.python_version()}, {libraries}",
         "Servidores": ", ".join(

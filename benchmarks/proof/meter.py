@@ -1,4 +1,4 @@
-"""Weigh processes and the machine while a load runs: memory, processor time, how busy the cores are, whether it answers."""
+"""Weigh processes and the machine while a load runs: memory, processor time, busy cores, whether the site answers."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ class Slope(NamedTuple):
 
 @dataclass
 class Weighed:
-    """What a meter saw. `memory` is `{process: [(second, MB)]}`; `asked` counts probes, `answered` those that were well."""
+    """What a meter saw. `memory`: `{process: [(second, MB)]}`; `asked` counts probes, `answered` those that were well."""
 
     memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     core_seconds: dict[str, float] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Meter:
 
 
 def _megabytes(pid: int) -> float:
-    """Return what is resident of a process and of those that it started; what they share with others counts by its share."""
+    """Return what is resident of a process and those that it started; what is shared counts by its share."""
     return sum(_proportional(each) for each in family(pid)) / 1_024
 
 

@@ -14,7 +14,9 @@ from notificacao.plan_goals import Goal
 _NOT_HERE = {
     plan.DEVELOPMENT.name: "é do projeto, não do sistema: nenhuma medida o diz",
     plan.SATISFACTION.name: "só as pessoas dizem: a pergunta da caixa de entrada, na página «Metas» da administração",
-    plan.INCIDENTS.name: "trinta minutos não dizem de um mês: a página «Metas» conta os minutos sem serviço; as falhas provocadas aqui estão abaixo",
+    plan.INCIDENTS.name: (
+        "trinta minutos não dizem de um mês: a página «Metas» conta os minutos sem serviço; as falhas provocadas estão abaixo"
+    ),
 }
 
 
@@ -82,7 +84,7 @@ def _p95(goal: Goal, found: Found) -> Line:
     delays = [each for loaded in peaks for each in loaded.all_delays]
     if not delays:
         return _unmeasured(goal, "nenhuma cena de carga chegou ao fim")
-    told = f"todas as entregas das cenas de 5.000 por minuto ({len(peaks)}), SSE e Ably juntos; cada cena tem a sua linha abaixo"
+    told = f"todas as entregas das {len(peaks)} cenas de pico, SSE e Ably juntos; cada cena tem a sua linha abaixo"
     busy = max(loaded.weighed.busy for loaded in peaks)
     return held_against(goal, quantile(delays, 0.95), samples=len(delays), how=told, spread=spread(delays), busy=busy)
 
@@ -156,7 +158,7 @@ def _connections(goal: Goal, found: Found) -> Line:
     most = max(loads, key=lambda loaded: loaded.connected, default=None)
     if most is None:
         return _unmeasured(goal, "nenhuma cena com conexões chegou ao fim sem dano")
-    told = "pessoas conectadas ao mesmo tempo, cada uma recebendo o que é seu, sem perda; quem está no Ably tem duas conexões"
+    told = "pessoas conectadas ao mesmo tempo, cada uma recebendo o que é seu; quem está no Ably tem duas conexões"
     reopened = f"{most.streams_reopened} fluxos reabertos"
     return held_against(goal, most.connected, samples=most.connected, how=told, spread=reopened)
 

@@ -1,4 +1,4 @@
-"""Measure from outside a site that runs elsewhere: one person, one producer, few notifications, and nothing left behind."""
+"""Measure from outside a site that runs elsewhere: one person, one producer, few notifications, nothing left behind."""
 
 import asyncio
 import contextlib
@@ -121,7 +121,9 @@ def _section(asked: dict[str, float], came: list, channels: set[str], refused: i
         foreign=sum(row["channel"] not in channels for row, _ in came),
     )
     delays = [1_000 * (at - asked[row["id"]]) for row, at in came if row["id"] in asked]
-    told = f"{len(asked)} notificações, uma a cada {number_of(EVERY)} s; do início do POST até chegar pelo fluxo SSE, rede incluída"
+    told = (
+        f"{len(asked)} notificações, uma a cada {number_of(EVERY)} s; do início do POST até o fluxo SSE, rede incluída"
+    )
     p95 = quantile(delays, 0.95) if delays else None
     sent = len(asked) + refused
     errors = 100 * (refused + harm.lost) / sent if sent else None

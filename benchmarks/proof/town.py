@@ -1,4 +1,4 @@
-"""All that serves in production, on this machine: PostgreSQL, Redis, the Ably-compatible server, nginx, two of each process."""
+"""All that serves in production, on this machine: PostgreSQL, Redis, Ably's stand-in, nginx, two of each process."""
 
 import contextlib
 import os

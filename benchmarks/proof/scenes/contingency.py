@@ -63,8 +63,8 @@ def run(scale: Scale) -> Section:
     """Break one thing after another. A history that is wrong makes the section red."""
     section = Section(
         "Plano de contingência: cada falha e o tempo até voltar ao normal",
-        f"Dois processos web, dois despachantes, PostgreSQL, Redis e servidor Ably reais; {scale.fault_people} pessoas, cada uma com "
-        "uma página no Ably e uma em SSE, sob carga contínua. Na prova rápida fica de fora o que está marcado.",
+        "Dois processos web, dois despachantes, PostgreSQL, Redis e servidor Ably reais; "
+        f"{scale.fault_people} pessoas, cada uma com uma página no Ably e uma em SSE, sob carga contínua.",
     )
     told = Told()
     with (
@@ -242,8 +242,9 @@ def _of_ably(told: Told, scale: Scale) -> list[Line]:
 def _outage_line(name: str, noticed: Noticed) -> Line:
     extra = max(noticed.behind, default=0.0)
     told = (
-        f"disjuntor abriu sozinho em {number_of(noticed.opened_after)} s ({noticed.reason}); fora por {number_of(noticed.away)} s; "
-        f"{noticed.rows} notificações, {noticed.shown} mostradas; atraso a mais que em SSE, no pior caso: {number_of(extra)} s; {_CHECKED}"
+        f"disjuntor abriu sozinho em {number_of(noticed.opened_after)} s; fora por {number_of(noticed.away)} s; "
+        f"{noticed.rows} notificações, {noticed.shown} mostradas; atraso a mais que em SSE, no pior caso: "
+        f"{number_of(extra)} s; {_CHECKED}"
     )
     first = noticed.first
     return held_against(

@@ -1,4 +1,4 @@
-"""The cost of a month that is simulated, by the product's own meters and prices: `python -m benchmarks.proof.scenes.month`."""
+"""The cost of a simulated month, by the product's own meters and prices."""
 
 import json
 import os
@@ -29,15 +29,16 @@ def run(town: Town) -> tuple[Section, dict]:
         raise RuntimeError(f"the month did not pass:\n{done.stderr[-2_000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
     told = (
-        f"mês simulado: 500 pessoas no Ably, {number_of(found['messages'])} mensagens por dia útil ({A_DAY} notificações por pessoa, 30% "
-        f"compartilhadas por {LISTENERS}); Ably US$ 29 e uso pela tabela de preços, servidores US$ {number_of(found['servers'])} "
-        "(suposição de docs/custo.md: troque pela sua fatura)"
+        f"mês simulado: 500 pessoas no Ably, {number_of(found['messages'])} mensagens por dia útil "
+        f"({A_DAY} notificações por pessoa, 30% compartilhadas por {LISTENERS}); Ably US$ 29 e uso pela tabela de preços, "
+        f"servidores US$ {number_of(found['servers'])} (suposição de docs/custo.md: troque pela sua fatura)"
     )
     ten = f"previsão do dia 10: US$ {number_of(found['foretold'])}; o produto somou US$ {number_of(found['spent'])}"
     spent = chart("Gasto acumulado", "dia do mês", "US$", {"gasto": list(enumerate(found["days"], 1))}, COST.goal)
     section = Section(
         "Custo do mês simulado",
-        "Nenhuma fatura real foi vista: o uso é simulado, os preços são os publicados. A conta de cada cidade muda com os seus servidores.",
+        "Nenhuma fatura real foi vista: o uso é simulado, os preços são os publicados. A conta de cada cidade muda com os "
+        "seus servidores.",
         [
             held_against(COST, found["bill"], samples=30, how=told, spread=ten),
             informs("Custo por pessoa", "US$", found["bill"] / 500, samples=30, how="o custo do mês por 500 pessoas"),
@@ -53,6 +54,8 @@ def main() -> None:
     import django
 
     django.setup()
+    from django.db import transaction
+
     from notificacao import cost
     from tests.cost.simulated_month import DAYS, PEOPLE, SERVERS, SimulatedMonth, at
 
@@ -61,7 +64,8 @@ def main() -> None:
     month = SimulatedMonth(messages, lambda number: 100)
     days, foretold = [], 0.0
     for day in range(1, DAYS + 1):
-        month.lives(day, day)
+        with transaction.atomic():
+            month.lives(day, day)
         days.append(float(month.bill))
         if day == 10:
             foretold = float(cost.month(at(day, 23)).forecast.expected)

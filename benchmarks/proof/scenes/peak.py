@@ -23,8 +23,8 @@ def run(town: Town, scale: Scale, percent: int) -> tuple[Section, Loaded]:
     title = _TITLES[percent]
     section = Section(
         f"{scale.a_minute} por minuto, {len(town.people)} conexões: {title}",
-        f"Do plano, fase 4, teste de estresse. {len(on_ably)} pessoas no Ably (cada uma com o fluxo SSE em espera ao lado), "
-        f"{len(on_sse)} por SSE, das quais até 100 através do nginx com TLS.",
+        f"Do plano, fase 4, teste de estresse. {len(on_ably)} pessoas no Ably (cada uma com o fluxo SSE em espera ao "
+        f"lado), {len(on_sse)} por SSE, das quais até 100 através do nginx com TLS.",
         common_lines(loaded),
         [
             *delays_chart("Atraso das entregas", {kind.upper(): found for kind, found in loaded.delays.items()}),

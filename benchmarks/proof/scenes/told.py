@@ -21,8 +21,8 @@ def how(loaded: Loaded) -> str:
     asked = loaded.asked
     rate = number_of(asked.rate)
     return (
-        f"{number_of(loaded.rows)} notificações a {number_of(loaded.connected)} pessoas conectadas, {rate}/s pedidas em "
-        f"chamadas de {asked.batch}, {number_of(asked.seconds)} s; do início da chamada que grava até a leitura no cliente; "
+        f"{number_of(loaded.rows)} notificações a {number_of(loaded.connected)} pessoas conectadas, {rate}/s pedidas "
+        f"em chamadas de {asked.batch}, {number_of(asked.seconds)} s; do início da chamada até a leitura no cliente; "
         f"núcleos ocupados {number_of(100 * loaded.weighed.busy)}%"
     )
 
