@@ -135,11 +135,15 @@ def look_at(options: argparse.Namespace) -> Report:
     return Report(command, "por fora", machine.describe(load_before), [], [], [], sections, time.monotonic() - began)
 
 
-def main() -> int:
-    options = arguments()
+def _prepare() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
     faulthandler.register(signal.SIGUSR1)  # where it stands, for whoever thinks that it hangs
     allow_many_files()
+
+
+def main() -> int:
+    options = arguments()
+    _prepare()
     try:
         report = look_at(options) if options.url else prove(options)
     except ValueError as error:
