@@ -1,8 +1,8 @@
 """Listen to the stream as up to 500 browsers do, in a process of its own; write down every notification that comes.
 
 Told in a line of JSON: `{"seats": [{"name", "request"}], "lane", "port", "certificate", "out"}`; `request` has the
-word CURSOR where the cursor goes. It answers "ready" once all are open, then, to the line "count", how many notifications
-came, and to the line "end" `{"reopened", "refused"}`. A line of `out` is one arrival:
+word CURSOR where the cursor goes. It answers "ready" once all are open, then, to the line "count", how many
+notifications came, and to the line "end" `{"reopened", "refused"}`. A line of `out` is one arrival:
 `name lane connection id event_id channel seq prev_seq nanoseconds` of the monotonic clock.
 """
 

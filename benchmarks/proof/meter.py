@@ -28,7 +28,7 @@ class Slope(NamedTuple):
 
 @dataclass
 class Weighed:
-    """What a meter saw. `memory`: `{process: [(second, MB)]}`; `asked` counts probes, `answered` those that were well."""
+    """What a meter saw. `memory`: `{process: [(second, MB)]}`; of `asked` probes `answered` were well."""
 
     memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     core_seconds: dict[str, float] = field(default_factory=dict)

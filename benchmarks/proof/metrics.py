@@ -15,7 +15,8 @@ _NOT_HERE = {
     plan.DEVELOPMENT.name: "é do projeto, não do sistema: nenhuma medida o diz",
     plan.SATISFACTION.name: "só as pessoas dizem: a pergunta da caixa de entrada, na página «Metas» da administração",
     plan.INCIDENTS.name: (
-        "trinta minutos não dizem de um mês: a página «Metas» conta os minutos sem serviço; as falhas provocadas estão abaixo"
+        "trinta minutos não dizem de um mês: a página «Metas» conta os minutos sem serviço; as falhas provocadas estão "
+        "abaixo"
     ),
 }
 

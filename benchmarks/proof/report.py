@@ -24,9 +24,10 @@ _CSS = {
 }
 HONEST = (
     "Servidores, banco, produtores e clientes dividem os núcleos desta máquina. Por isso cada latência é um limite "
-    "superior (em máquinas próprias seria menor) e cada vazão um limite inferior. Onde a meta não foi alcançada com os "
-    "núcleos ocupados em 85% ou mais, a linha diz «limite» em vez de «não cumpre»: a máquina não deixa saber. O Ably de "
-    "verdade nunca foi alcançado daqui: as medidas são contra um servidor local que fala o seu protocolo, sem a distância até a nuvem."
+    "superior (em máquinas próprias seria menor) e cada vazão um limite inferior. Onde a meta não foi alcançada com "
+    "os núcleos ocupados em 85% ou mais, a linha diz «limite» em vez de «não cumpre»: a máquina não deixa saber. O "
+    "Ably de verdade nunca foi alcançado daqui: as medidas são contra um servidor local que fala o seu protocolo, "
+    "sem a distância até a nuvem."
 )
 
 

@@ -67,7 +67,8 @@ def test_the_slope_of_memory_has_an_interval_that_holds_what_is_true():
     assert found.low < 1 < found.high
     assert found.high - found.low < 0.5
     flat = slope_of([(second, value - second / 60) for second, value in samples])
-    assert flat and flat.low < 0 < flat.high
+    assert flat is not None
+    assert flat.low < 0 < flat.high
     assert slope_of(samples[:20]) is None
 
 

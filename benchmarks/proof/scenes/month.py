@@ -30,15 +30,15 @@ def run(town: Town) -> tuple[Section, dict]:
     found = json.loads(done.stdout.splitlines()[-1])
     told = (
         f"mês simulado: 500 pessoas no Ably, {number_of(found['messages'])} mensagens por dia útil "
-        f"({A_DAY} notificações por pessoa, 30% compartilhadas por {LISTENERS}); Ably US$ 29 e uso pela tabela de preços, "
-        f"servidores US$ {number_of(found['servers'])} (suposição de docs/custo.md: troque pela sua fatura)"
+        f"({A_DAY} notificações por pessoa, 30% compartilhadas por {LISTENERS}); Ably US$ 29 e uso pela tabela de "
+        f"preços, servidores US$ {number_of(found['servers'])} (suposição de docs/custo.md: troque pela sua fatura)"
     )
     ten = f"previsão do dia 10: US$ {number_of(found['foretold'])}; o produto somou US$ {number_of(found['spent'])}"
     spent = chart("Gasto acumulado", "dia do mês", "US$", {"gasto": list(enumerate(found["days"], 1))}, COST.goal)
     section = Section(
         "Custo do mês simulado",
-        "Nenhuma fatura real foi vista: o uso é simulado, os preços são os publicados. A conta de cada cidade muda com os "
-        "seus servidores.",
+        "Nenhuma fatura real foi vista: o uso é simulado, os preços são os publicados. A conta de cada cidade muda com "
+        "os seus servidores.",
         [
             held_against(COST, found["bill"], samples=30, how=told, spread=ten),
             informs("Custo por pessoa", "US$", found["bill"] / 500, samples=30, how="o custo do mês por 500 pessoas"),

@@ -26,8 +26,8 @@ def run(town: Town, scale: Scale, times: int) -> tuple[Section, Loaded]:
     section = Section(
         f"Sobrecarga: {times} vezes a vazão do plano",
         f"{number_of(asked.rate)} notificações por segundo pedidas. O que pode piorar é o atraso; perda, repetição e "
-        "vazamento, não. Alta e urgente não furam a fila do registro (a ordem dele é a prova de que nada falta): não podem "
-        "é ficar para trás.",
+        "vazamento, não. Alta e urgente não furam a fila do registro (a ordem dele é a prova de que nada falta): não "
+        "podem é ficar para trás.",
         [*_slowed(loaded), *_never(loaded)],
         [
             *delays_chart("Atraso por prioridade", dict(sorted(loaded.by_priority.items())), None),

@@ -42,8 +42,8 @@ def _section(title: str, loaded: Loaded) -> Section:
     return Section(
         title,
         "Todos por SSE, em dois processos web, dois despachantes. A memória é a parte proporcional (PSS) de cada "
-        "processo, uma vez por segundo; a inclinação é a da reta depois do primeiro quarto do tempo, com intervalo de 95% "
-        "que conta a autocorrelação.",
+        "processo, uma vez por segundo; a inclinação é a da reta depois do primeiro quarto do tempo, com intervalo de "
+        "95% que conta a autocorrelação.",
         [*common_lines(loaded), *memory_lines(loaded.weighed)],
         [*over_time("Notificações gravadas", loaded, loaded.asked.rate), *_memory_chart(loaded.weighed)],
         loaded.harm,
