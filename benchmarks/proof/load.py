@@ -46,8 +46,12 @@ class Harm:
     examples: list[str] = field(default_factory=list)
 
     @property
+    def all(self) -> int:
+        return self.lost + self.twice + self.foreign + self.disordered
+
+    @property
     def any(self) -> bool:
-        return bool(self.lost or self.twice or self.foreign or self.disordered)
+        return bool(self.all)
 
     def add(self, other: "Harm") -> None:
         """Count the harm of both."""

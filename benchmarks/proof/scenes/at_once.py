@@ -1,5 +1,6 @@
 """A thousand notifications at once to five hundred people who are connected."""
 
+from benchmarks.proof.charts import number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Section
 from benchmarks.proof.load import Asked, Loaded, put
@@ -18,7 +19,7 @@ def run(town: Town, scale: Scale) -> tuple[Section, Loaded]:
     asked = Asked(scale.at_once / EVERY, scale.at_once, EVERY * scale.bursts)
     loaded = put(town, Clients(town, some, [], some[: scale.browsers]), asked, MIX)
     section = Section(
-        f"{scale.at_once} notificações de uma vez, {len(some)} pessoas conectadas",
+        f"{number_of(scale.at_once)} notificações de uma vez, {len(some)} pessoas conectadas",
         f"{scale.bursts} rajadas, cada uma em uma só transação: 90,5% a uma pessoa, 9% a uma unidade, 0,5% a todos. "
         "Do plano, fase 4, teste de carga.",
         common_lines(loaded),

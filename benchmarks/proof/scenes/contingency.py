@@ -4,6 +4,7 @@ Pages here follow the rules of the page itself (`tests/faults/page.py`): they co
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from benchmarks.proof.load import Harm
 from benchmarks.proof.scale import Scale
 from notificacao.plan_goals import Goal
 from tests.faults.crowd import IMPATIENT
+from tests.faults.history import Fault
 from tests.faults.machines import Machines, Trial, burst, pages
 from tests.faults.outage import Noticed, Outage, machines_on_ably
 from tests.faults.proxy import Proxy
@@ -24,6 +26,7 @@ from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 from tests.waiting import eventually
 
+_FAULTS = re.compile(r"\d+ faults:\n")
 _PACE = 0.5  # seconds between two acts of a producer's thread
 _PROMPT = 1.0  # seconds from commit to the last page that shows it: from there on service counts as disturbed
 _LATE_BY = 0.4  # seconds that a slow Ably adds, each way
@@ -37,7 +40,7 @@ _CHECKED = "páginas com as regras da própria página; históricos comparados c
 
 
 @dataclass
-class Fault:
+class Breakage:
     """Something that breaks under load; `begin` returns once it is broken, `mend` once it is whole."""
 
     name: str
@@ -78,14 +81,28 @@ def run(scale: Scale) -> Section:
     ):
         try:
             asyncio.run(_all(machines, ably, way, scale, told))
-        except AssertionError as error:  # the checker of histories names each fault in its text
-            section.harm = Harm(disordered=1, examples=str(error).splitlines()[:5])
+        except AssertionError as error:
+            section.harm = harm_in(str(error))
+            section.error = "" if section.harm.any else str(error)[:500]
     section.lines = [*_of_ably(told, scale), *told.lines]
     section.lines.append(
-        never("Perdidas, repetidas, alheias ou fora de ordem em todas as falhas", section.harm.disordered,
+        never("Perdidas, repetidas, alheias ou fora de ordem em todas as falhas", section.harm.all,
               samples=told.shown, how=" · ".join([_CHECKED, *section.harm.examples]))
     )  # fmt: skip
     return section
+
+
+def harm_in(said: str) -> Harm:
+    """Return what the checker of histories found, a line a fault as `tests/faults/machines.py` raises it.
+
+    It says nothing where something came after all was quiet; whatever else is said is no harm: a wait that was too long.
+    """
+    if not said:
+        return Harm(twice=1, examples=["algo veio depois de tudo estar quieto"])
+    if not _FAULTS.match(said):
+        return Harm()
+    lines = [line.split(": ", 2) for line in said.splitlines()[1:]]
+    return Harm.of(Fault(*parts) for parts in lines if len(parts) == 3)
 
 
 async def _all(machines: Machines, ably: AblyServer, way: Proxy, scale: Scale, told: Told) -> None:
@@ -122,14 +139,14 @@ def _in_thread(act: Callable[[], object]) -> Callable[[], Awaitable[None]]:
 
 
 @asynccontextmanager
-async def _trial(machines: Machines) -> AsyncIterator[tuple[Trial, list[Fault]]]:
+async def _trial(machines: Machines) -> AsyncIterator[tuple[Trial, list[Breakage]]]:
     lanes = (lambda: "standby", lambda: "live")
     async with pages(machines, lanes) as browsers, burst(machines, browsers, pace=_PACE) as load:
         await load.delivered(len(browsers))
         yield load, _faults(load)
 
 
-def _faults(load: Trial) -> list[Fault]:
+def _faults(load: Trial) -> list[Breakage]:
     """Return the faults; the first three are those of a quick proof."""
     machines = load.machines
     leader: list = []
@@ -157,16 +174,16 @@ def _faults(load: Trial) -> list[Fault]:
 
     postgres, redis, web = machines.postgres, machines.redis, machines.webs[1]
     return [
-        Fault("Despachante que conduz, morto", TAKEN_OVER, break_leader("kill"), restart_leader),
-        Fault("Redis fora", TAKEN_OVER, _in_thread(redis.kill), _in_thread(redis.start)),
-        Fault("Processo web morto", RESTARTED, _in_thread(web.kill), _in_thread(web.start)),
-        Fault("Despachante que conduz, congelado", TAKEN_OVER, break_leader("freeze"), thaw_leader),
-        Fault("PostgreSQL parado e iniciado", RESTARTED, _in_thread(postgres.stop), _in_thread(postgres.start)),
-        Fault(WHOLE.name, WHOLE, replace_all, nothing),
+        Breakage("Despachante que conduz, morto", TAKEN_OVER, break_leader("kill"), restart_leader),
+        Breakage("Redis fora", TAKEN_OVER, _in_thread(redis.kill), _in_thread(redis.start)),
+        Breakage("Processo web morto", RESTARTED, _in_thread(web.kill), _in_thread(web.start)),
+        Breakage("Despachante que conduz, congelado", TAKEN_OVER, break_leader("freeze"), thaw_leader),
+        Breakage("PostgreSQL parado e iniciado", RESTARTED, _in_thread(postgres.stop), _in_thread(postgres.start)),
+        Breakage(WHOLE.name, WHOLE, replace_all, nothing),
     ]
 
 
-async def _go_through(load: Trial, fault: Fault) -> None:
+async def _go_through(load: Trial, fault: Breakage) -> None:
     fault.since = time.monotonic()
     await fault.begin()
     if load.machines.postgres.running:
@@ -176,7 +193,7 @@ async def _go_through(load: Trial, fault: Fault) -> None:
     fault.until = time.monotonic()
 
 
-def _recovery(load: Trial, fault: Fault) -> Line:
+def _recovery(load: Trial, fault: Breakage) -> Line:
     """Return from the fault until the last row that somebody got late was there; each row counts from its commit."""
     late, longest, refused = disturbed(load, fault.since, fault.until)
     recovery = max(0.0, late - fault.since)

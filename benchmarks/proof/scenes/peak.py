@@ -1,5 +1,6 @@
 """Five thousand notifications a minute to a thousand people: all on SSE, all on Ably, half and half."""
 
+from benchmarks.proof.charts import number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Section
 from benchmarks.proof.load import Asked, Loaded, put
@@ -22,7 +23,7 @@ def run(town: Town, scale: Scale, percent: int) -> tuple[Section, Loaded]:
     loaded = put(town, Clients(town, on_sse, on_ably, pages), Asked(rate, _BATCH, scale.peak_seconds), MIX)
     title = _TITLES[percent]
     section = Section(
-        f"{scale.a_minute} por minuto, {len(town.people)} conexões: {title}",
+        f"{number_of(scale.a_minute)} por minuto, {number_of(len(town.people))} conexões: {title}",
         f"Do plano, fase 4, teste de estresse. {len(on_ably)} pessoas no Ably (cada uma com o fluxo SSE em espera ao "
         f"lado), {len(on_sse)} por SSE, das quais até 100 através do nginx com TLS.",
         common_lines(loaded),

@@ -23,7 +23,7 @@ def run(town: Town, scale: Scale) -> tuple[Section, Loaded]:
     asked = Asked(scale.a_second, _BATCH, scale.sustained_seconds, producers=2)
     loaded = put(town, Clients(town, town.people, []), asked, _MIX)
     section = _section(
-        f"{scale.a_second} por segundo, {number_of(scale.sustained_seconds)} segundos, {len(town.people)} conexões",
+        f"{scale.a_second} por segundo, {number_of(scale.sustained_seconds)} segundos, {number_of(len(town.people))} conexões",
         loaded,
     )
     section.lines.insert(0, throughput_line(loaded))
@@ -35,7 +35,7 @@ def soak(town: Town, scale: Scale) -> tuple[Section, Loaded]:
     town.turn_flag(0)
     asked = Asked(scale.a_minute / 60, 5, 3_600 * scale.soak_hours)
     loaded = put(town, Clients(town, town.people, []), asked, _MIX)
-    return _section(f"{number_of(scale.soak_hours)} horas a {scale.a_minute} por minuto", loaded), loaded
+    return _section(f"{number_of(scale.soak_hours)} horas a {number_of(scale.a_minute)} por minuto", loaded), loaded
 
 
 def _section(title: str, loaded: Loaded) -> Section:
