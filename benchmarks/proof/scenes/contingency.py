@@ -95,7 +95,7 @@ def run(scale: Scale) -> Section:
 def harm_in(said: str) -> Harm:
     """Return what the checker of histories found, a line a fault as `tests/faults/machines.py` raises it.
 
-    It says nothing where something came after all was quiet; whatever else is said is no harm: a wait that was too long.
+    It says nothing where something came after all was quiet. Whatever else is said is no harm: a wait was too long.
     """
     if not said:
         return Harm(twice=1, examples=["algo veio depois de tudo estar quieto"])

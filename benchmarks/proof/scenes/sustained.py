@@ -22,10 +22,8 @@ def run(town: Town, scale: Scale) -> tuple[Section, Loaded]:
     town.turn_flag(0)
     asked = Asked(scale.a_second, _BATCH, scale.sustained_seconds, producers=2)
     loaded = put(town, Clients(town, town.people, []), asked, _MIX)
-    section = _section(
-        f"{scale.a_second} por segundo, {number_of(scale.sustained_seconds)} segundos, {number_of(len(town.people))} conexões",
-        loaded,
-    )
+    seconds, people = number_of(scale.sustained_seconds), number_of(len(town.people))
+    section = _section(f"{scale.a_second} por segundo, {seconds} segundos, {people} conexões", loaded)
     section.lines.insert(0, throughput_line(loaded))
     return section, loaded
 
