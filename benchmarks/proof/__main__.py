@@ -102,14 +102,17 @@ class Proof:
 
 
 def prove(options: argparse.Namespace) -> Report:
-    """Measure this machine."""
+    """Measure this machine. A proof that is interrupted is told as far as it came, and is red."""
     load_before, began = os.getloadavg()[0], time.monotonic()
     scale = scale_of(options)
     names = options.only.split(",") if options.only else [*SCENES]
     if options.soak:
         names.insert(names.index("overload_2") if "overload_2" in names else 0, "soak")
     proof = Proof(scale, names)
-    proof.run()
+    try:
+        proof.run()
+    except (KeyboardInterrupt, SystemExit):  # what was measured by then is written all the same
+        proof.sections.append(Section("Interrompida", "", error="o que falta não foi medido"))
     return Report(
         command=" ".join(["script/proof", *sys.argv[1:]]),
         scale=scale.name,
