@@ -65,7 +65,7 @@ def held_against(
 
 def _verdict(goal: Goal, measured: float | None, busy: float) -> Verdict:
     found = goal.verdict_on(measured)
-    if found in (MISSED, UNASKED) and busy >= BUSY:
+    if found in (MISSED, CRITICAL, UNASKED) and busy >= BUSY:
         return Verdict.LOWER_BOUND if goal.higher_is_better else Verdict.UPPER_BOUND
     words = {GOOD: Verdict.MET, MISSED: Verdict.MISSED, UNASKED: Verdict.MISSED, CRITICAL: Verdict.CRITICAL}
     return words.get(found, Verdict.UNMEASURED) if found != UNKNOWN else Verdict.UNMEASURED
