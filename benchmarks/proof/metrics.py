@@ -106,7 +106,8 @@ def _reduction(found: Found) -> Line:
     p95 = _p95(plan.LATENCY_P95, found)
     less = None if p95.measured is None else plan.reduction(p95.measured)
     told = f"P95 contra os 200 ms do plano, que aqui não se podem medir de novo; {p95.how}"
-    return held_against(plan.REDUCTION, less, samples=p95.samples, how=told, spread=p95.spread)
+    busy = max((loaded.weighed.busy for loaded in found.of(*_PEAKS)), default=0.0)
+    return held_against(plan.REDUCTION, less, samples=p95.samples, how=told, spread=p95.spread, busy=busy)
 
 
 def _errors(goal: Goal, found: Found) -> Line:
@@ -116,7 +117,13 @@ def _errors(goal: Goal, found: Found) -> Line:
     told = f"entregas devidas que não vieram, ou vieram mais de {number_of(PATIENCE)} s depois; em {len(loads)} cenas"
     refused = sum(loaded.refused for loaded in loads)
     share = 100 * late / owed if owed else None
-    return held_against(goal, share, samples=owed, how=told, spread=f"{late} de {owed}; {refused} fluxos recusados")
+    return held_against(
+        goal,
+        share,
+        samples=owed,
+        how=told,
+        spread=f"{number_of(late)} de {number_of(owed)}; {refused} fluxos recusados",
+    )
 
 
 def _availability(goal: Goal, found: Found) -> Line:

@@ -109,7 +109,7 @@ def as_html(report: Report) -> str:
         "tables": [(title, _rows(lines)) for title, lines in tables if lines],
         "sections": [(section, _rows(section.lines)) for section in report.sections],
     }
-    return engine.get_template("page.html").render(Context(context))
+    return engine.get_template("page.html").render(Context(context, use_l10n=False))
 
 
 def _rows(lines: Sequence[Line]) -> list[dict]:
@@ -117,7 +117,7 @@ def _rows(lines: Sequence[Line]) -> list[dict]:
         {
             "line": line,
             "css": _CSS[line.verdict],
-            "measured": "–" if line.measured is None else f"{number_of(line.measured)} {line.unit}",
+            "measured": _with_unit(line),
             "baseline": number_of(line.baseline),
             "goal": _bound(line.goal, "≥" if line.higher_is_better else "≤"),
             "critical": _bound(line.critical, "<" if line.higher_is_better else ">"),
@@ -125,6 +125,13 @@ def _rows(lines: Sequence[Line]) -> list[dict]:
         }
         for line in lines
     ]
+
+
+def _with_unit(line: Line) -> str:
+    if line.measured is None:
+        return "–"
+    number = number_of(line.measured)
+    return f"{line.unit} {number}" if line.unit == "US$" else f"{number} {line.unit}"
 
 
 def _bound(value: float | None, sign: str) -> str:

@@ -37,6 +37,7 @@ def test_the_page_loads_nothing_and_has_each_metric_of_the_plan_with_baseline_an
         assert "não se mede aqui" in row
     assert html.count("<polyline") == 4, "two lines, each with its key"
     assert "42,5 ms" in html
+    assert not re.search(r' (?:x|y|x1|x2|y1|y2|dx|dy)="[^"]*,', html), "one number each, whatever the language"
     assert "&lt;script&gt;" in html
     assert "limite superior" in html, "what is measured on shared cores is told to be a bound"
 
