@@ -127,13 +127,15 @@ def prove(options: argparse.Namespace) -> Report:
 
 def look_at(options: argparse.Namespace) -> Report:
     """Measure a site elsewhere, from outside."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "semtas.settings")
+    import django
+
+    django.setup()
     from benchmarks.proof import staging
 
     url = staging.allowed(options.url, options.own_host)
     began, load_before = time.monotonic(), os.getloadavg()[0]
-    sections = staging.run(
-        staging.access(url), count=30 if options.quick else staging.MOST, on_ably=not options.sse_only
-    )
+    sections = staging.run(staging.access(url), count=scale_of(options).from_outside, on_ably=not options.sse_only)
     command = f"script/proof --url {url}"
     return Report(command, "por fora", machine.describe(load_before), [], [], [], sections, time.monotonic() - began)
 

@@ -22,6 +22,7 @@ class Scale:
     fault_people: int = 60
     browsers: int = 4
     every_fault: bool = True
+    from_outside: int = 120
     soak_hours: float = 0.0
 
 
@@ -35,6 +36,7 @@ QUICK = Scale(
     fault_people=12,
     browsers=2,
     every_fault=False,
+    from_outside=30,
 )
 TINY = replace(
     QUICK,
@@ -50,5 +52,6 @@ TINY = replace(
     overload_seconds=3,
     fault_people=4,
     browsers=1,
+    from_outside=3,
 )
 BY_NAME = {"full": FULL, "quick": QUICK, "tiny": TINY}
