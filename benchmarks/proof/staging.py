@@ -107,8 +107,8 @@ async def _wait_for(came: list, asked: dict[str, float]) -> None:
 
 async def _clean_up(visitor: Visitor, asked: dict[str, float]) -> None:
     for one in asked:
-        await visitor.post(f"api/v1/notifications/{one}/read/")
-        await visitor.post(f"api/v1/notifications/{one}/archive/")
+        for act in ("acknowledge", "read", "archive"):
+            await visitor.post(f"api/v1/notifications/{one}/{act}/")
         await asyncio.sleep(0.2)  # within the rate of calls
     await visitor.log_out()
 
