@@ -16,20 +16,29 @@ TITLE = f"Medida {MARK.decode()}"
 MESSAGE = "m" * 200
 
 
-def create(channels: Sequence[str]) -> None:
+Asked = Sequence[tuple[str, str]]  # (channel, priority) of each row
+
+
+def create(asked: Asked) -> None:
     """The ORM alone: one row, one commit, and the wake by signal."""
     from notificacao.models import Notification
 
-    for channel in channels:
-        Notification.objects.create(channel=channel, title=TITLE, message=MESSAGE, link=now())
+    for channel, priority in asked:
+        Notification.objects.create(channel=channel, title=TITLE, message=MESSAGE, link=now(), priority=priority)
 
 
-def notify_many(channels: Sequence[str]) -> None:
+def notify_many(asked: Asked) -> None:
     from notificacao import services
     from notificacao.content import Notice
 
     link = now()
-    services.notify_many([Notice.of(channels=(c,), title=TITLE, message=MESSAGE, link=link) for c in channels])
+    services.notify_many(
+        [
+            # The moment in the link may look like somebody's number.
+            Notice.of(personal_data_allowed=True, channels=(c,), title=TITLE, message=MESSAGE, link=link, priority=p)
+            for c, p in asked
+        ]
+    )
 
 
 def now() -> str:
@@ -37,10 +46,12 @@ def now() -> str:
     return f"/{time.perf_counter_ns()}"
 
 
-def produce(channels: Sequence[str], batch: int, rate: float, seconds: float) -> list[float]:
+def produce(
+    channels: Sequence[str], batch: int, rate: float, seconds: float, priorities: Sequence[str] = ("normal",)
+) -> list[float]:
     """`rate` rows a second, evenly, or where it is 0 as fast as it goes; how long each call took, in seconds."""
     write = create if batch == 1 else notify_many
-    everybody = cycle(channels)
+    everybody = zip(cycle(channels), cycle(priorities), strict=False)
     took = []
     begun = time.perf_counter()
     for number in count():
@@ -54,6 +65,15 @@ def produce(channels: Sequence[str], batch: int, rate: float, seconds: float) ->
     return took
 
 
+def warm_up() -> None:
+    """What only the first call of a process does: modules, and the connection to the database."""
+    from django.db import connection
+
+    from notificacao import services  # noqa: F401
+
+    connection.ensure_connection()
+
+
 def main() -> None:
     """Prints `{"calls": [seconds, …], "on_core": seconds}`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -61,13 +81,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--priorities", default="normal", help="in turns, with commas between them")
     options = parser.parse_args()
     import django
 
     django.setup()
     channels = options.channels.read_text().split()
+    warm_up()
     before = time.process_time()
-    calls = produce(channels, options.batch, options.rate, options.seconds)
+    calls = produce(channels, options.batch, options.rate, options.seconds, options.priorities.split(","))
     print(json.dumps({"calls": calls, "on_core": time.process_time() - before}))
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from notificacao import spreadsheet
-from notificacao.slo.goals import CRITICAL, GOOD, MISSED, REASONS, UNASKED, UNKNOWN, Report
+from notificacao.plan_goals import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN
+from notificacao.slo.goals import REASONS, Report
 
 VERDICTS = {
     GOOD: "cumpre",

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notificacao import eventlog
+from notificacao import plan_goals as plan
 from notificacao.figures import keeping, latency
 from notificacao.models import Arm, FigureMinute, RolloutMinute
+from notificacao.plan_goals import Goal
 from notificacao.rollout import survey
 
 MINUTE = timedelta(minutes=1)
@@ -24,38 +26,20 @@ REASONS = {
     WAITING: "notificações à espera do registro",
     UNDELIVERED: "entregas sem recibo",
 }
-GOOD, MISSED, CRITICAL, UNKNOWN = "good", "missed", "critical", "unknown"
-UNASKED = "unasked"  # of a peak: nobody asked for more, which says nothing of what would have been borne
 
 
-@dataclass(frozen=True)
-class Line:
+@dataclass(frozen=True, kw_only=True)
+class Line(Goal):
     """Hold one figure: `measured` is None where nothing was there to be measured; `samples` of what `source` names."""
 
-    name: str
-    unit: str
-    baseline: float
-    goal: float
-    critical: float | None
     measured: float | None
     samples: int
     source: str
-    higher_is_better: bool = False
-    is_demand: bool = False
 
     @property
     def verdict(self) -> str:
-        """Return GOOD, MISSED, CRITICAL or UNKNOWN; UNASKED of a demand that was below its goal."""
-        if self.measured is None:
-            return UNKNOWN
-        sign = 1 if self.higher_is_better else -1
-        if sign * self.measured >= sign * self.goal:
-            return GOOD
-        if self.is_demand:
-            return UNASKED
-        if self.critical is not None and sign * self.measured < sign * self.critical:
-            return CRITICAL
-        return MISSED
+        """Return the goal's verdict on what was measured."""
+        return self.verdict_on(self.measured)
 
 
 @dataclass(frozen=True)
@@ -184,30 +168,21 @@ def _lines(rows: list[FigureMinute], total: FigureMinute, incidents: list[Incide
     happy, answers = _satisfaction()
     uptime = None if not minutes else 100 * (minutes - down) / minutes
     return [
-        Line("Latência P95", "ms", 200, 100, 500, p95, count, "recibos dos navegadores"),
-        Line("Redução da latência", "%", 0, 50, None, _reduction(p95), count, "P95 contra os 200 ms de antes", True),
-        Line("Taxa de erro", "%", 2, 0.5, 5, _percent(total.missing, total.expected), total.expected, _PERSONAL),
-        Line("Falhas no Ably", "%", 2, 0.5, 5, _percent(total.failed, tried), tried, "publicações no Ably"),
-        Line("Disponibilidade", "%", 99.5, 99.9, 99, uptime, minutes, "minutos com serviço", True),
-        Line(
-            "Disponibilidade do Ably", "%", 99.5, 99.9, 99, _percent(total.probes_heard, probes), probes, _PROBES, True
-        ),
-        Line("Pico de vazão", "msg/s", 100, 500, 50, _per_second(peak), len(rows), "o minuto mais cheio", True, True),
-        Line(
-            "Pico de conexões",
-            "pessoas",
-            500,
-            1_000,
-            200,
-            connected,
-            len(rows),
-            "pessoas com página aberta",
-            True,
-            True,
-        ),
-        Line("Incidentes", "por 30 dias", 3, 1, None, _per_month(incidents, minutes), minutes, "minutos sem serviço"),
-        Line("Satisfação", "de 10", 7, 9, None, happy, answers, "a pergunta da caixa de entrada", True),
+        _line(plan.LATENCY_P95, p95, count, "recibos dos navegadores"),
+        _line(plan.REDUCTION, _reduction(p95), count, "P95 contra os 200 ms de antes"),
+        _line(plan.ERRORS, _percent(total.missing, total.expected), total.expected, _PERSONAL),
+        _line(plan.ABLY_FAILURES, _percent(total.failed, tried), tried, "publicações no Ably"),
+        _line(plan.AVAILABILITY, uptime, minutes, "minutos com serviço"),
+        _line(plan.ABLY_AVAILABILITY, _percent(total.probes_heard, probes), probes, _PROBES),
+        _line(plan.THROUGHPUT, _per_second(peak), len(rows), "o minuto mais cheio"),
+        _line(plan.CONNECTIONS, connected, len(rows), "pessoas com página aberta"),
+        _line(plan.INCIDENTS, _per_month(incidents, minutes), minutes, "minutos sem serviço"),
+        _line(plan.SATISFACTION, happy, answers, "a pergunta da caixa de entrada"),
     ]
+
+
+def _line(goal: Goal, measured: float | None, samples: int, source: str) -> Line:
+    return Line(**vars(goal), measured=measured, samples=samples, source=source)
 
 
 _PERSONAL = "canais pessoais de quem tinha página aberta"
@@ -220,7 +195,7 @@ def _percent(part: int, whole: int) -> float | None:
 
 
 def _reduction(p95: float | None) -> float | None:
-    return None if p95 is None else 100 * (1 - p95 / 200)
+    return None if p95 is None else plan.reduction(p95)
 
 
 def _per_second(a_minute: int | None) -> float | None:

@@ -1,6 +1,7 @@
 /**
  * Many people's links to Ably, as the page makes them, in one process. Argument: JSON of `{site, sessions: {name:
- * session key}}`. What each hears goes to stdout, one JSON object a line, with its `name`. With SDK_RETRY_MS the SDK tries
+ * session key}}`. What each hears goes to stdout, one JSON object a line, with its `name`; `at` are nanoseconds of
+ * CLOCK_MONOTONIC. With SDK_RETRY_MS the SDK tries
  * again so often once it has lost Ably, instead of every 15 to 30 seconds.
  */
 
@@ -31,7 +32,7 @@ for (const [name, key] of Object.entries(sessions)) {
     sdk: async () => (SDK_RETRY_MS ? { ...Ably, Realtime: Impatient } : Ably),
     token: async () => (await ask(key, "POST", "ably/token/")).token,
     isNews: () => true,
-    onRow: (row, { epoch }) => tell({ name, kind: "row", row, epoch }),
+    onRow: (row, { epoch }) => tell({ name, kind: "row", row, epoch, at: `${process.hrtime.bigint()}` }),
     onHint: () => {},
     onDoubt: (doubt) => tell({ name, kind: "doubt", doubt }),
     onState: (state) => tell({ name, kind: "link", state }),

@@ -13,7 +13,7 @@ import yaml
 from tests.live.ably_server import ROOT
 
 NAMES = (
-    *("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "sbom", "screenshots"),
+    *("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "proof", "sbom", "screenshots"),
     *("image", "deploy", "release-notes", "docs", "api-diff"),
 )
 SCRIPTS = [*(f"script/{name}" for name in NAMES), ".ci/run"]

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from notificacao import plan_goals as plan
 from notificacao.figures import keeping, latency
 from notificacao.models import FigureMinute
 from notificacao.slo import goals as slo
@@ -169,8 +170,8 @@ def test_the_page_says_where_there_are_no_figures(client):
 
 
 def test_a_peak_below_its_goal_says_that_no_more_was_asked_for_and_not_that_it_failed():
-    peak = slo.Line("Pico", "msg/s", 100, 500, 50, 0.5, 1, "", higher_is_better=True, is_demand=True)
-    assert peak.verdict == "unasked"
-    assert replace(peak, measured=500).verdict == "good"
-    assert replace(peak, measured=None).verdict == "unknown"
-    assert replace(peak, is_demand=False).verdict == "critical"
+    peak = plan.THROUGHPUT
+    assert peak.verdict_on(0.5) == "unasked"
+    assert peak.verdict_on(500) == "good"
+    assert peak.verdict_on(None) == "unknown"
+    assert replace(peak, is_demand=False).verdict_on(0.5) == "critical"

@@ -1,7 +1,9 @@
 """`manage.py smoke` against a site that is served, on PostgreSQL with an Ably server: well, and with a part broken."""
 
+import json
 import os
 import subprocess
+import sys
 
 import psycopg
 import pytest
@@ -79,6 +81,25 @@ def test_each_step_is_told_and_all_is_well(deployed):
     assert marks == dict.fromkeys(STEPS, "ok"), said
     assert "assinada e cifrada" in said
     assert code == 0
+
+
+def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_path):
+    access = {"SMOKE_USER": "ana", "SMOKE_KEY": deployed.key, "SMOKE_PASSWORD": PASSWORD}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    words = ["--url", deployed.site.url, "--scale", "tiny", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.proof", *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**kept, **AWAY, **access}, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    visit, measured = json.loads((tmp_path / "report.json").read_text())["sections"]
+    assert [line["what"] for line in visit["lines"]] == STEPS
+    assert [(line["measured"], line["samples"]) for line in measured["lines"][1:4]] == [(0, 3), (0, 3), (0, 3)]
+    left = (
+        "SELECT count(*) FROM notificacao_notification n WHERE title = 'Medida do sistema' AND NOT EXISTS "
+        "(SELECT FROM notificacao_receipt r WHERE r.notification_id = n.id AND archived_at IS NOT NULL AND read)"
+    )
+    assert deployed.ask(left) == (0,)
 
 
 def test_what_it_made_is_taken_away(deployed):

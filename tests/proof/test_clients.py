@@ -1,0 +1,124 @@
+"""What the proof's clients make of bytes; what it makes of streams in which a frame is missing, comes again, or is
+somebody else's.
+"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks.proof.clients import Came, shown_once
+from benchmarks.proof.frames import Event, Frames
+from benchmarks.proof.load import Asked, Written, judge
+from benchmarks.proof.meter import Weighed
+from notificacao.stream import frames as server
+from tests.faults.history import Arrival, Path, Row
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+BODY = server.RETRY + b"".join(
+    [
+        b'event: counts\ndata: {"unread":1}\n\n',
+        server.notification('{"id":"a","seq":7}', "0a.7"),
+        b"id: 0a.8\n\n",
+        server.COMMENT,
+        server.notification('{"id":"b","seq":9}', None),
+    ]
+)
+UNIT = "private:unit:1:notifications"
+ANA, CAIO = (
+    SimpleNamespace(name=name, hears=dict.fromkeys(channels, 0))
+    for name, channels in (
+        ("ana", [UNIT, "private:user:ana:notifications"]),
+        ("caio", ["private:user:caio:notifications"]),
+    )
+)
+WRITTEN = [
+    Written(Row("a", "a", UNIT, seq=11, prev_seq=0), 1.0, "normal", None),
+    Written(Row("b", "b", "private:user:ana:notifications", seq=12, prev_seq=0), 1.5, "alta", None),
+    Written(Row("c", "c", "private:user:caio:notifications", seq=13, prev_seq=0), 2.0, "normal", None),
+    Written(Row("d", "d", UNIT, seq=14, prev_seq=11), 2.5, "urgente", None),
+]
+
+
+def chunked(body: bytes, size: int) -> bytes:
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_events_are_the_same_however_the_bytes_are_cut(size, by_proxy):
+    head = HEAD + (b"Transfer-Encoding: chunked\r\n\r\n" if by_proxy else b"\r\n")
+    sent = head + (chunked(BODY, 11) if by_proxy else BODY)
+    frames = Frames()
+    found = [event for start in range(0, len(sent), size) for event in frames.feed(sent[start : start + size])]
+    assert frames.status == 200
+    assert [event for event in found if event.data is not None or event.id] == [
+        Event("counts", "", {"unread": 1}),
+        Event("notification", "0a.7", {"id": "a", "seq": 7}),
+        Event("message", "0a.8", None),
+        Event("notification", "", {"id": "b", "seq": 9}),
+    ]
+
+
+def test_a_refusal_is_known_by_its_status():
+    frames = Frames()
+    assert list(frames.feed(b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n\r\n{}")) == []
+    assert frames.status == 429
+
+
+def arrival(place: int, path=Path.LIVE, late=0.02) -> Arrival:
+    row, asked_at = WRITTEN[place].row, WRITTEN[place].asked_at
+    return Arrival(row.id, row.event_id, row.channel, row.seq, row.prev_seq, path, 1, True, asked_at + late)
+
+
+WELL = {"ana": [arrival(0), arrival(1), arrival(3)], "caio": [arrival(2)]}
+
+
+def judged(ana=WELL["ana"], caio=WELL["caio"], placed=None, kind="sse"):
+    came = Came({("ana", kind): list(ana), ("caio", kind): list(caio)}, placed or {})
+    asked = Asked(rate=2, batch=1, seconds=2)
+    told = {"weighed": Weighed(), "calls": [0.01], "unstamped_after": 0.1, "since": 10}
+    return judge(asked, WRITTEN, came, [ANA, CAIO], {}, **told)
+
+
+def test_streams_in_which_all_is_well_do_no_harm_and_are_timed():
+    found = judged()
+    assert not found.harm.any
+    assert (found.owed, found.late, found.rows, found.rate) == (4, 0, 4, 2)
+    assert found.delays["sse"] == pytest.approx([20, 20, 20, 20])
+    assert {name: len(of) for name, of in found.by_priority.items()} == {"normal": 2, "alta": 1, "urgente": 1}
+
+
+@pytest.mark.parametrize(
+    ("altered", "harm"),
+    [
+        ({"ana": WELL["ana"][:2]}, (1, 0, 0)),
+        ({"ana": [*WELL["ana"], arrival(3, late=0.5)]}, (0, 1, 0)),
+        ({"caio": [*WELL["caio"], arrival(3)]}, (0, 0, 1)),
+        ({"ana": [arrival(0), replace(arrival(1), seq=99), arrival(3)]}, (0, 0, 1)),
+        ({"ana": [arrival(0), arrival(1), replace(arrival(3), id="nonesuch", event_id="nonesuch")]}, (1, 0, 1)),
+        ({"placed": {"ana": [("a", 1.1), ("b", 1.6)]}}, (1, 0, 0)),
+        ({"placed": {"ana": [("a", 1.1), ("b", 1.6), ("d", 2.6), ("d", 2.7)]}}, (0, 1, 0)),
+        ({"placed": {"caio": [("c", 2.1), ("b", 2.2)]}}, (0, 0, 1)),
+    ],
+)
+def test_what_is_missing_or_comes_again_or_to_somebody_else_is_counted(altered, harm):
+    found = judged(**altered).harm
+    assert (found.lost, found.twice, found.foreign) == harm
+    assert found.examples
+
+
+def test_a_swap_is_out_of_order_and_a_delivery_after_five_seconds_is_an_error():
+    assert judged(ana=[arrival(1), arrival(0), arrival(3)]).harm.disordered == 1
+    late = judged(ana=[*WELL["ana"][:2], arrival(3, late=5.1)])
+    assert (late.harm.any, late.late) == (False, 1)
+
+
+def test_what_came_by_both_paths_is_shown_once_by_the_first():
+    both = shown_once([arrival(0, Path.ABLY, 0.05), arrival(0, Path.STANDBY, 0.03), arrival(1, Path.ABLY)])
+    assert [(one.path, one.shown) for one in both] == [
+        (Path.STANDBY, True), (Path.ABLY, False), (Path.ABLY, True),
+    ]  # fmt: skip
+    found = judged(ana=[*both, arrival(3, Path.ABLY)], caio=[arrival(2, Path.ABLY)], kind="ably")
+    assert (found.harm.any, found.by_standby, len(found.delays["ably"])) == (False, 1, 4)

@@ -1,0 +1,89 @@
+"""The report by itself: it loads nothing, it has each metric of the plan, and its last line and exit code say red."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from benchmarks.proof import __main__ as proof
+from benchmarks.proof import metrics, staging
+from benchmarks.proof.charts import chart, number_of, shares
+from benchmarks.proof.judging import Section, held_against
+from benchmarks.proof.load import Harm
+from benchmarks.proof.report import Report, as_html
+from notificacao import plan_goals as plan
+
+
+def section(**more) -> Section:
+    line = held_against(plan.LATENCY_P95, 42.5, samples=1_234, how="<script>alert(1)</script> em 10 s", spread="p50 20")
+    drawn = chart("Atraso", "%", "ms", {"SSE": shares([10, 20, 30]), "Ably": shares([30, 40])}, 100)
+    return Section("Mil de uma vez", "Do plano.", [line], [drawn], **more)
+
+
+def report(*sections: Section) -> Report:
+    found = metrics.Found()
+    tables = metrics.technical(found), metrics.business(found), metrics.side_by_side(found)
+    return Report("script/proof --quick", "rápida", {"Máquina": "2 núcleos"}, *tables, list(sections), 300)
+
+
+def test_the_page_loads_nothing_and_has_each_metric_of_the_plan_with_baseline_and_goal():
+    html = as_html(report(section()))
+    assert not re.search(r"(?:src|href)=|url\(|@import|<script|https?://", html)
+    for goal in (*plan.TECHNICAL, *plan.BUSINESS):
+        (row,) = re.findall(rf"<td>{re.escape(goal.name)}</td>.*?</tr>", html, re.DOTALL)[:1]
+        for number in (goal.baseline, goal.goal, goal.critical):
+            assert number is None or number_of(number) in row
+        assert "não se mede aqui" in row
+    assert html.count("<polyline") == 4, "two lines, each with its key"
+    assert "42,5 ms" in html
+    assert not re.search(r' (?:x|y|x1|x2|y1|y2|dx|dy)="[^"]*,', html), "one number each, whatever the language"
+    assert "&lt;script&gt;" in html
+    assert "limite superior" in html, "what is measured on shared cores is told to be a bound"
+
+
+def test_the_last_line_says_what_was_lost_and_what_did_not_come_to_its_end():
+    assert report(section()).verdict().startswith("VERDE: perdidas 0, repetidas 0, alheias 0.")
+    red = report(section(harm=Harm(lost=1)), Section("faults", "", error="TimeoutError: parou"))
+    assert red.verdict().startswith("VERMELHO: perdidas 1, repetidas 0, alheias 0; não chegaram ao fim: faults.")
+    assert red.as_json()["sections"][1]["error"] == "TimeoutError: parou"
+
+
+@pytest.mark.parametrize(("harm", "code"), [(Harm(), 0), (Harm(lost=1), 1), (Harm(twice=1), 1), (Harm(foreign=1), 1)])
+def test_red_ends_with_one(harm, code, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(proof, "prove", lambda options: report(section(harm=harm)))
+    monkeypatch.setattr("benchmarks.proof.report._print", lambda html, path: None)
+    monkeypatch.setattr(sys, "argv", ["proof", "--out", str(tmp_path)])
+    monkeypatch.setattr(proof, "_prepare", lambda: None)
+    assert proof.main() == code
+    assert capsys.readouterr().out.splitlines()[-1].startswith("VERMELHO" if code else "VERDE")
+    assert json.loads((tmp_path / "report.json").read_text())["red"] is bool(code)
+
+
+def test_a_host_that_is_not_this_machine_is_asked_only_where_it_was_named():
+    assert staging.allowed("http://127.0.0.1:8000/", "") == "http://127.0.0.1:8000"
+    assert staging.allowed("https://homologacao.example", "homologacao.example") == "https://homologacao.example"
+    for url, named in (
+        ("https://homologacao.example", ""),
+        ("https://homologacao.example", "outro.example"),
+        ("http://127.0.0.1.example", ""),
+        ("http://127.0.0.1@outro.example/", "homologacao.example"),
+        ("ftp://127.0.0.1", ""),
+        ("127.0.0.1:8000", ""),
+    ):
+        with pytest.raises(ValueError):  # noqa: PT011 - which one it is, is in its sentence
+            staging.allowed(url, named)
+
+
+def test_what_is_missing_of_the_access_is_named(monkeypatch):
+    monkeypatch.setenv("SMOKE_USER", "ana")
+    for name in ("SMOKE_PASSWORD", "SMOKE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="SMOKE_PASSWORD, SMOKE_KEY"):
+        staging.access("http://127.0.0.1:8000")
+
+
+def test_a_scene_that_is_not_there_is_refused_by_name(capsys):
+    with pytest.raises(SystemExit):
+        proof.arguments(["--only", "nonesuch"])
+    assert "nonesuch" in capsys.readouterr().err
