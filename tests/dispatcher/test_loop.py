@@ -170,7 +170,7 @@ async def test_what_comes_while_the_stamper_keeps_its_pace_is_stamped_together(d
         await real_gather(doorbell, seconds)
 
     monkeypatch.setattr(loop, "stamp", stamp)
-    monkeypatch.setattr(loop, "StampPace", lambda clock: StampPace(lambda: 100.0))
+    monkeypatch.setattr(loop, "StampPace", lambda clock: StampPace(lambda: 0.0))
     monkeypatch.setattr(wakes.Doorbell, "gather", gather)
     async with running(FakeTransport()) as dispatcher:
         await eventually(lambda: dispatcher.leads)
