@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench dispatch", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two seconds of each load, for a look")
     parser.add_argument("--seconds", type=int, default=10, help="of each load (default: %(default)s)")
-    parser.add_argument("--only", metavar="NAME", help="one load, such as batches_5000")
+    parser.add_argument("--only", metavar="NAME", nargs="+", help="some loads, such as batches_5000")
     parser.add_argument(
         "--paces", metavar="SECONDS", nargs="+", default=[None], help="all of it in turns, with each as STAMP_PACE"
     )
@@ -79,6 +79,8 @@ class Bench:
 
     async def run(self, load: Load, seconds: float) -> dict:
         """What became of `load`; a second of it goes before, unmeasured."""
+        from django.db import connection
+
         crowd = Crowd(self._port, PEOPLE, lambda number: self._logins[number].request(), _JOINED, sample=PEOPLE)
         await crowd.open()
         await self._produce(load, 1.0)
@@ -92,6 +94,7 @@ class Bench:
         used["producer"] = sum(each["on_core"] for each in said)
         crowd.drop()
         measured = figures(load, before, crowd.came, [took for each in said for took in each["calls"]])
+        connection.close()  # each run is a context of its own, which would keep its connection
         return measured | {"core_us_each": {name: round(1e6 * each / (last - before)) for name, each in used.items()}}
 
     def _busy(self) -> dict[str, float]:
@@ -240,7 +243,7 @@ def make_people(environment: dict[str, str], folder: Path) -> tuple[list[Login],
 def measure(database: str, options: argparse.Namespace, found: Connection) -> None:
     """Send the figures of the loads of one site, measured one after the other."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
-    wanted = [load for load in LOADS[database] if options.only in (None, load.name)]
+    wanted = [load for load in LOADS[database] if not options.only or load.name in options.only]
     measured = {}
     with contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
@@ -289,7 +292,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found: dict[str, dict] = {}
     for database, loads in LOADS.items():
-        if options.only in (None, *(load.name for load in loads)):
+        if not options.only or any(load.name in options.only for load in loads):
             found |= measure_alone(database, options)
     print(json.dumps(found))
 
