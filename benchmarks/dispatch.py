@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
@@ -46,6 +46,7 @@ class Load:
 
 LOADS = {
     "postgres": (
+        *(Load(f"one_by_one_{rate}", rate=rate, batch=1, goal_ms=15) for rate in (10, 50, 200)),
         Load("one_by_one_500", rate=500, batch=1, goal_ms=15),
         Load("one_by_one", rate=0, batch=1, goal_ms=30),
         Load("batches_5000", rate=5_000, batch=50, goal_ms=50, producers=2),
@@ -58,7 +59,10 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench dispatch", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two seconds of each load, for a look")
     parser.add_argument("--seconds", type=int, default=10, help="of each load (default: %(default)s)")
-    parser.add_argument("--only", metavar="NAME", help="one load, such as batches_5000")
+    parser.add_argument("--only", metavar="NAME", nargs="+", help="some loads, such as batches_5000")
+    parser.add_argument(
+        "--paces", metavar="SECONDS", nargs="+", default=[None], help="all of it in turns, with each as STAMP_PACE"
+    )
     parser.add_argument("--embedded", action="store_true", help="the dispatcher in the web process, on PostgreSQL too")
     return parser.parse_args()
 
@@ -75,6 +79,8 @@ class Bench:
 
     async def run(self, load: Load, seconds: float) -> dict:
         """What became of `load`; a second of it goes before, unmeasured."""
+        from django.db import connection
+
         crowd = Crowd(self._port, PEOPLE, lambda number: self._logins[number].request(), _JOINED, sample=PEOPLE)
         await crowd.open()
         await self._produce(load, 1.0)
@@ -88,6 +94,7 @@ class Bench:
         used["producer"] = sum(each["on_core"] for each in said)
         crowd.drop()
         measured = figures(load, before, crowd.came, [took for each in said for took in each["calls"]])
+        connection.close()  # each run is a context of its own, which would keep its connection
         return measured | {"core_us_each": {name: round(1e6 * each / (last - before)) for name, each in used.items()}}
 
     def _busy(self) -> dict[str, float]:
@@ -173,28 +180,43 @@ def percentiles_ms(seconds: list[float]) -> dict[str, float]:
 # --- What is measured
 
 
+# Starts the processes that serve, with further settings; gives the site, and `{name: pid}` of all that was started.
+Serve = Callable[[dict[str, str]], contextlib.AbstractContextManager[tuple[Site, dict[str, int]]]]
+# What serves, the settings to make its people with, and `{name: pid}` of what runs already.
+Prepared = tuple[Serve, dict[str, str], dict[str, int]]
+
+
 @contextlib.contextmanager
-def on_postgres(folder: Path, *, embedded: bool) -> Iterator[Bench]:
-    with PostgresServer() as postgres, RedisServer() as redis, contextlib.ExitStack() as running:
+def on_postgres(*, embedded: bool) -> Iterator[Prepared]:
+    with PostgresServer() as postgres, RedisServer() as redis:
         url = postgres.create_database()
         settings = {**PRODUCTION, "REDIS_URL": redis.url, "DISPATCHER": "embedded" if embedded else "external"}
-        logins, channels = make_people(environment_for(url, **settings), folder)
-        parts = {"postgres": postgres.pid, "redis": redis.pid}
-        if not embedded:
-            told = settings | {"LOG_LEVEL": "INFO"}  # it says when it leads
-            parts["dispatcher"] = running.enter_context(DispatcherProcess(url, **told)).pid
-        site = running.enter_context(Site(url, **settings))
-        yield Bench(site, parts | {"site": site.pid}, logins, channels)
+
+        @contextlib.contextmanager
+        def serve(further: dict[str, str]) -> Iterator[tuple[Site, dict[str, int]]]:
+            with contextlib.ExitStack() as running:
+                parts = {}
+                if not embedded:
+                    told = settings | further | {"LOG_LEVEL": "INFO"}  # it says when it leads
+                    parts["dispatcher"] = running.enter_context(DispatcherProcess(url, **told)).pid
+                site = running.enter_context(Site(url, **(settings | further)))
+                yield site, parts | {"site": site.pid}
+
+        yield serve, environment_for(url, **settings), {"postgres": postgres.pid, "redis": redis.pid}
 
 
 @contextlib.contextmanager
-def on_sqlite(folder: Path) -> Iterator[Bench]:
+def on_sqlite(folder: Path) -> Iterator[Prepared]:
     database = folder / "bench.sqlite3"
     environment = environment_for(database, **PRODUCTION)
     manage(environment, "migrate", "--verbosity", "0")
-    logins, channels = make_people(environment, folder)
-    with Site(database, **PRODUCTION) as site:
-        yield Bench(site, {"site": site.pid}, logins, channels)
+
+    @contextlib.contextmanager
+    def serve(further: dict[str, str]) -> Iterator[tuple[Site, dict[str, int]]]:
+        with Site(database, **(PRODUCTION | further)) as site:
+            yield site, {"site": site.pid}
+
+    yield serve, environment, {}
 
 
 def make_people(environment: dict[str, str], folder: Path) -> tuple[list[Login], Path]:
@@ -221,15 +243,21 @@ def make_people(environment: dict[str, str], folder: Path) -> tuple[list[Login],
 def measure(database: str, options: argparse.Namespace, found: Connection) -> None:
     """Send the figures of the loads of one site, measured one after the other."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with this process
-    wanted = [load for load in LOADS[database] if options.only in (None, load.name)]
+    wanted = [load for load in LOADS[database] if not options.only or load.name in options.only]
     measured = {}
     with contextlib.ExitStack() as running:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        site = on_postgres(folder, embedded=options.embedded) if database == "postgres" else on_sqlite(folder)
-        bench = running.enter_context(site)
-        for load in wanted:
-            measured[load.name] = uvloop.run(bench.run(load, 2 if options.quick else options.seconds))
-            tell(load, measured[load.name])
+        prepared = on_postgres(embedded=options.embedded) if database == "postgres" else on_sqlite(folder)
+        serve, environment, parts = running.enter_context(prepared)
+        logins, channels = make_people(environment, folder)
+        for pace in options.paces:
+            with serve({} if pace is None else {"STAMP_PACE": pace}) as (site, started):
+                bench = Bench(site, parts | started, logins, channels)
+                for load in wanted:
+                    found_now = uvloop.run(bench.run(load, 2 if options.quick else options.seconds))
+                    name = load.name if pace is None else f"{load.name} at {pace}"
+                    tell(name, load, found_now)
+                    measured[name] = found_now
     found.send(measured)
 
 
@@ -244,11 +272,11 @@ def measure_alone(database: str, options: argparse.Namespace) -> dict[str, dict]
     return found
 
 
-def tell(load: Load, found: dict) -> None:
+def tell(name: str, load: Load, found: dict) -> None:
     ms = ", ".join(f"{name} {value}" for name, value in found["ms"].items())
     stamped = ", ".join(f"{name} {value}" for name, value in found["until_stamped_ms"].items())
     used = ", ".join(f"{name} {each}" for name, each in found["core_us_each"].items())
-    print(f"{load.name}: {found['notifications']} notifications, {found['a_second']} a second")
+    print(f"{name}: {found['notifications']} notifications, {found['a_second']} a second")
     print(f"  lost {found['lost']}, twice {found['twice']}")
     print(f"  asked for → read by the client, ms: {ms}; {found['share_of_goal']} of the goal of {load.goal_ms}")
     print(f"  created → stamped, ms: {stamped}")
@@ -264,7 +292,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found: dict[str, dict] = {}
     for database, loads in LOADS.items():
-        if options.only in (None, *(load.name for load in loads)):
+        if not options.only or any(load.name in options.only for load in loads):
             found |= measure_alone(database, options)
     print(json.dumps(found))
 

@@ -12,11 +12,9 @@ from django.utils.translation import gettext as _
 
 from notificacao import places
 from notificacao.database import NOW, at_once, clock
-from notificacao.models import Channel, LogHead, Notification, StreamChange
+from notificacao.models import Channel, LogHead, Notification
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.(0|[1-9][0-9]{0,18})")
-
-_NEW_CHANGES = f"EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL)"  # noqa: S608 – our table
 
 
 class InvalidCursor(ValueError):
@@ -68,27 +66,14 @@ def place_of(row: Notification, epoch: str) -> Cursor:
 
 
 def head() -> LogHead:
-    """Return the log's own state, now."""
-    return _head_and("false")[0]
+    """Return the log's own state, now; note the database's time.
 
-
-def head_and_new_changes() -> tuple[LogHead, bool]:
-    """Return the log's own state, now, and whether there are changes that have no number yet.
-
-    Changes that were committed before a row was stamped are seen by the same statement that lets the row be read.
+    It is asked for often, so it is SQL that Django does not have to compile first.
     """
-    return _head_and(_NEW_CHANGES)
-
-
-def _head_and(condition: str) -> tuple[LogHead, bool]:
-    """Return the log's own state, now, and whether the SQL `condition` holds; note the database's time.
-
-    Each look of each hub asks for it, so it is SQL that Django does not have to compile first.
-    """
-    columns = f"id, epoch, seq, trimmed_to, changes, home, {NOW[connection.vendor]}, {condition}"
-    (((*row, now, holds),),) = at_once(f"SELECT {columns} FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
+    columns = f"id, epoch, seq, trimmed_to, changes, home, {NOW[connection.vendor]}"
+    (((*row, now),),) = at_once(f"SELECT {columns} FROM {LogHead._meta.db_table} WHERE id = 1")  # noqa: S608
     clock.note(now)
-    return LogHead(*row), bool(holds)
+    return LogHead(*row)
 
 
 def position() -> Cursor:

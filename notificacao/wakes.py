@@ -72,6 +72,17 @@ class Doorbell:
             self._event.clear()
         return True
 
+    @property
+    def rings(self) -> bool:
+        """Tell whether it rang, and nobody answered yet."""
+        return self._event.is_set()
+
+    async def gather(self, seconds: float) -> None:
+        """Let rings of `seconds` come together: what is done next answers all of them, and the one before."""
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+            self._event.clear()
+
     def close(self) -> None:
         """Take the doorbell out of those that `ring` rings."""
         with _lock:

@@ -144,6 +144,7 @@ def test_a_folder_that_is_named_for_another_database_is_not_made(monkeypatch):
         ("MONTHLY_BUDGET_USD", "0"),
         ("MONTHLY_BUDGET_USD", "cento"),
         ("DISPATCH_POLL", "0"),
+        ("STAMP_PACE", "1"),
         ("ENCRYPTION_SECRET_ENDS", "30/11/2027"),
         ("SIGNING_KEYS_END", "2027-11-31"),
         ("DISPATCHER", "elsewhere"),

@@ -21,6 +21,7 @@ from notificacao.dispatcher.canary import Canary
 from notificacao.dispatcher.cost_schedule import CostSchedule
 from notificacao.dispatcher.guard_schedule import GuardSchedule
 from notificacao.dispatcher.orchestrator import NotificationOrchestrator
+from notificacao.dispatcher.pace import StampPace
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
@@ -181,34 +182,42 @@ class Dispatcher:
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
-        """Stamp rows whenever the doorbell rings, and every `DISPATCH_POLL` seconds."""
+        """Stamp rows whenever the doorbell rings, in its pace, and every `DISPATCH_POLL` seconds."""
         doorbell = wakes.Doorbell(wakes.DISPATCHER)
+        pace = StampPace(time.monotonic)
         rang = False
         try:
             while True:
-                await self._stamp_what_waits(rang)
+                pace.began()
+                rows = await self._stamp_what_waits(rang)
+                pace.ended(rows, doorbell.rings)
                 self._stamping_rounds.succeeded()
                 rang = await doorbell.wait(conf.DISPATCH_POLL)
+                await doorbell.gather(pace.wait(conf.STAMP_PACE))
         finally:
             doorbell.close()
 
-    async def _stamp_what_waits(self, rang: bool) -> None:
+    async def _stamp_what_waits(self, rang: bool) -> int:
         """Stamp all rows that wait and number all changes, batch by batch, and wake the hubs and the publishing.
+
+        Return how many rows.
 
         Batches of both take turns: a row waits for one batch of changes at most, however many there are. `rang`:
         whether a wake came. A wake with nothing to stamp may be of `claims.send_again`, whose rows were stamped
         long ago: they are to be claimed.
         """
-        more = True
+        rows, more = 0, True
         while more and self._term is not None:
             stamped, more, skipped, renewed = await self._stamping.run(self._stamp_batch, self._term)
             self._stamping_rounds.succeeded()
+            rows += stamped
             self._orchestrator.note_keys(renewed)
             if renewed:
                 logger.info("channel_keys_renewed", channels=len(renewed))
             to_publish = not skipped if stamped else rang
             if to_publish:
                 self._publishing.claimable.set()
+        return rows
 
     def _stamp_batch(self, term: int) -> tuple[int, bool, bool, dict[str, int]]:
         """Stamp a batch of rows, and number a batch of changes.

@@ -1,14 +1,16 @@
-"""Adapt the rate of requests to Ably: as fast as possible, until it says that this is too fast.
+"""Pace what can be too frequent: requests to Ably, by what it says of them, and stamps, by what comes meanwhile.
 
 Pure: the clock is injected.
 """
 
+import math
 from collections.abc import Callable
 
 _FIRST_GAP = 0.02  # seconds between two departures
 _LONGEST_GAP = 5.0  # seconds
 _RECOVERY = 0.8  # share of the gap that is left after each departure that went well
 _NO_GAP = 0.001  # seconds; a gap as short as this counts as none
+_COMPANY = 3  # rows in one stamp that tell of more to come
 
 
 class Pace:
@@ -51,3 +53,29 @@ class Pace:
             self._gap = min(max(2 * self._gap, _FIRST_GAP), _LONGEST_GAP)
             self._slowed_at = now
         self._next = max(self._next, now + (self._gap if retry_after is None else retry_after))
+
+
+class StampPace:
+    """Let a stamp wait for company where there is some, as Nagle's algorithm does with bytes.
+
+    A lone row is stamped at once. Where more came while the last stamp was under way, or it took several rows, the next
+    begins `gap` seconds after the last one began, at the earliest: a stamp costs the same for one row as for ten.
+    `clock` gives monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]):
+        self._clock = clock
+        self._began = -math.inf
+        self._has_company = False
+
+    def began(self) -> None:
+        """Note that a stamp begins now."""
+        self._began = self._clock()
+
+    def ended(self, rows: int, more_came: bool) -> None:
+        """Note that the stamp took `rows` rows, and whether a wake came meanwhile."""
+        self._has_company = more_came or rows >= _COMPANY
+
+    def wait(self, gap: float) -> float:
+        """Return the seconds until the next stamp is due; 0 where it is due now."""
+        return max(0.0, self._began + gap - self._clock()) if self._has_company else 0.0

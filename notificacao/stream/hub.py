@@ -138,7 +138,7 @@ class Hub:
                 self.rounds.succeeded()
                 if not news.more:
                     await doorbell.wait(self._until_next_look(known is None))
-                    await asyncio.sleep(max(0.0, began + JOIN - time.monotonic()))
+                    await doorbell.gather(began + JOIN - time.monotonic())
         finally:
             doorbell.close()
 

@@ -2,22 +2,28 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
 from notificacao import changes, eventlog, rollout
-from notificacao.database import NOW
+from notificacao.database import NOW, clock
 from notificacao.eventlog import Cursor
-from notificacao.models import Notification, StreamChange
+from notificacao.models import LogHead, Notification, StreamChange
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
-# This runs at each wake, where Django's compiler would take longer than the database. Clients see no other columns.
-_ROWS = f"""
-    SELECT id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
-        seq, prev_seq, dispatch_state, traceparent, coalesce(expires_at <= {{now}}, false) AS expired
-    FROM {Notification._meta.db_table} WHERE seq > {{after}} AND seq <= {{up_to}} ORDER BY seq LIMIT {{limit}}
-"""  # noqa: S608 – the table's own name
+# This runs at each wake in each web process, where Django's compiler would take longer than the database: one statement
+# for the log's state and its rows, which says by one row without a pk that no row is new. Clients see no other columns.
+_LOOK = f"""
+    SELECT row.id, public_id, event_id, channel, kind, priority, title, message, link, data, created_at, expires_at,
+        row.seq, prev_seq, dispatch_state, traceparent, coalesce(expires_at <= {{now}}, false) AS expired,
+        log.epoch AS log_epoch, log.seq AS log_seq, trimmed_to AS log_trimmed_to, changes AS log_changes,
+        {{now}} AS log_now, EXISTS (SELECT 1 FROM {StreamChange._meta.db_table} WHERE number IS NULL) AS has_new_changes
+    FROM {LogHead._meta.db_table} AS log
+        LEFT JOIN {Notification._meta.db_table} AS row ON row.seq > {{after}} AND row.seq <= log.seq
+    WHERE log.id = 1 ORDER BY row.seq LIMIT {{limit}}
+"""  # noqa: S608 – the tables' own names
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
 
 
@@ -41,21 +47,17 @@ class News:
 def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rollout | None = None) -> News:
     """Read what is new after `since`, at most BATCH rows of it, and after the change numbered `last_change`.
 
-    The head is read before the rows: all rows up to it are visible. Changes are read after the rows: whoever lost
-    access before a row was stamped is known with the row. Where the epoch has changed the answer is the new head,
-    without rows. `unsettled` are the seqs whose dispatch state is asked for. With `known`, a rollout that was read a
-    moment ago, it is not asked for again.
+    One statement reads the head and the rows: all rows up to it are visible. It tells of changes too, which are read
+    after the rows: whoever lost access before a row was stamped is known with the row. Where the epoch has changed the
+    answer is the new head, without rows. `unsettled` are the seqs whose dispatch state is asked for. With `known`, a
+    rollout that was read a moment ago, it is not asked for again.
     """
-    head, has_new_changes = eventlog.head_and_new_changes()
+    head, rows, has_new_changes = _look(since.seq)
     position = Cursor.of(head)
-    epoch_changed = not eventlog.answers(head, since)
-    rows: list[Notification] = []
-    more = False
-    if position.seq > since.seq and not epoch_changed:
-        wanted = _ROWS.format(now=NOW[connection.vendor], after=since.seq, up_to=position.seq, limit=BATCH)
-        rows = list(Notification.objects.raw(wanted))
-        if more := len(rows) == BATCH:
-            position = eventlog.place_of(rows[-1], position.epoch)
+    if epoch_changed := not eventlog.answers(head, since):
+        rows = []
+    if more := len(rows) == BATCH:
+        position = eventlog.place_of(rows[-1], position.epoch)
     settled = _settled(unsettled) if unsettled else {}
     changed: Sequence[StreamChange] = ()
     complete = True
@@ -75,6 +77,20 @@ def read(since: Cursor, unsettled: Collection[int], last_change: int, known: Rol
         changes_complete=complete,
         rollout=known or rollout.current(),
     )
+
+
+def _look(after: int) -> tuple[LogHead, list[Notification], bool]:
+    """Return the log's state, at most BATCH rows after the seq `after`, and whether changes wait for their number.
+
+    The database's time is noted.
+    """
+    found: list[Any] = list(
+        Notification.objects.raw(_LOOK.format(now=NOW[connection.vendor], after=after, limit=BATCH))
+    )
+    log = found[0]
+    clock.note(log.log_now)
+    head = LogHead(pk=1, epoch=log.log_epoch, seq=log.log_seq, trimmed_to=log.log_trimmed_to, changes=log.log_changes)
+    return head, [row for row in found if row.pk is not None], bool(log.has_new_changes)
 
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:

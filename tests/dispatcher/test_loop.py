@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from datetime import timedelta
 from functools import partial
 
@@ -10,17 +11,18 @@ import stamina
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import eventlog, metrics, rollout
+from notificacao import eventlog, metrics, rollout, wakes
 from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, claims, lease, loop, sender
 from notificacao.dispatcher.loop import Dispatcher
+from notificacao.dispatcher.pace import StampPace
 from notificacao.models import BreakerState, CostGovernor, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
 from tests.lives import set_back
 from tests.rows import write, write_stamped
 from tests.scraped import scrape
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -147,6 +149,43 @@ async def test_a_commit_wakes_the_dispatcher_long_before_its_next_poll(database,
         await eventually(lambda: dispatcher.leads)
         await database(write, CHANNEL)
         await settled(database, "skipped")
+
+
+async def test_what_comes_while_the_stamper_keeps_its_pace_is_stamped_together(database, settings, monkeypatch):
+    settings.DISPATCH_POLL = 60.0
+    stamps, gaps = [], []
+    more_came, gap_is_over = threading.Event(), asyncio.Event()
+    real_stamp, real_gather = loop.stamp, wakes.Doorbell.gather
+
+    def stamp(term, **how):
+        if rows := real_stamp(term, **how):
+            stamps.append(rows)
+            assert len(stamps) != 2 or more_came.wait(PATIENCE)
+        return rows
+
+    async def gather(doorbell, seconds):
+        gaps.append(seconds)
+        if stamps == [1, 1]:
+            await gap_is_over.wait()
+        await real_gather(doorbell, seconds)
+
+    monkeypatch.setattr(loop, "stamp", stamp)
+    monkeypatch.setattr(loop, "StampPace", lambda clock: StampPace(lambda: 0.0))
+    monkeypatch.setattr(wakes.Doorbell, "gather", gather)
+    async with running(FakeTransport()) as dispatcher:
+        await eventually(lambda: dispatcher.leads)
+        for taken in ([1], [1, 1]):
+            await database(write, CHANNEL)
+            await eventually(lambda taken=taken: stamps == taken)
+        assert not any(gaps), "who comes alone waits for nothing"
+        await database(write, CHANNEL)
+        more_came.set()
+        await eventually(lambda: any(gaps))
+        await database(lambda: [write(CHANNEL) for _ in range(100)])
+        gap_is_over.set()
+        await eventually(lambda: sum(stamps) == 103)
+    assert stamps == [1, 1, 101]
+    assert max(gaps) == settings.STAMP_PACE
 
 
 async def test_rows_to_be_sent_again_go_out_long_before_the_next_poll(database, settings, everybody_on_ably):

@@ -1,8 +1,8 @@
-"""How fast to send, by a clock of our own."""
+"""How fast to send and to stamp, by a clock of our own."""
 
 import pytest
 
-from notificacao.dispatcher.pace import Pace
+from notificacao.dispatcher.pace import Pace, StampPace
 
 
 @pytest.fixture
@@ -71,3 +71,49 @@ def test_what_left_before_the_slowing_down_does_not_hasten_it(pace, clock):
     clock[0] += 1.0
     pace.departed()
     assert pace.wait() == pytest.approx(0.02)
+
+
+GAP = 0.008  # seconds
+STAMP = 0.003  # seconds that one takes, whatever it holds
+
+
+def stamps_of(arrivals, clock, gap=GAP):
+    """How long each of `arrivals`, seconds in order, waits for the stamp that takes it; a list a stamp."""
+    pace, waiting, taken = StampPace(lambda: clock[0]), list(arrivals), []
+    while waiting:
+        clock[0] = max(clock[0], waiting[0])
+        clock[0] += pace.wait(gap)
+        pace.began()
+        began = clock[0]
+        taken.append([began - came for came in waiting if came <= began])
+        waiting = [came for came in waiting if came > began]
+        clock[0] += STAMP
+        pace.ended(len(taken[-1]), bool(waiting) and waiting[0] <= clock[0])
+    return taken
+
+
+@pytest.mark.parametrize("rate", [1, 10, 50, 100, 200, 300])
+def test_a_notification_that_comes_alone_is_stamped_at_once(clock, rate):
+    taken = stamps_of([200 + number / rate for number in range(100)], clock)
+    assert taken == [[0.0]] * 100
+
+
+@pytest.mark.parametrize("rate", [400, 500, 1_000, 5_000])
+def test_stamps_are_few_however_many_notifications_come(clock, rate):
+    taken = stamps_of([200 + number / rate for number in range(rate)], clock)
+    assert len(taken) <= 1 / GAP + 2
+    assert max(waited for one in taken for waited in one) <= GAP + 1e-9
+    assert len(stamps_of([500 + number / rate for number in range(rate)], clock, gap=0)) > 2 / GAP
+
+
+def test_after_a_burst_the_first_that_comes_alone_waits_for_nothing(clock):
+    burst = [200 + number / 1_000 for number in range(20)]
+    assert stamps_of([*burst, 201.0], clock)[-1] == [0.0]
+
+
+def test_a_stamp_that_took_longer_than_the_gap_is_followed_at_once(clock):
+    pace = StampPace(lambda: clock[0])
+    pace.began()
+    clock[0] += 2 * GAP
+    pace.ended(100, True)
+    assert pace.wait(GAP) == 0
