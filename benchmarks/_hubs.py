@@ -63,9 +63,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
         head = await asyncio.to_thread(_head)
         await _until(lambda: all(hub.position.seq >= head for hub in hubs))
         took, busy = time.monotonic() - began, seconds_on_core(server) - busy
-        statements, looks = await asyncio.to_thread(
-            lambda: (_statements(), _statements("AS has_new_changes"))
-        )
+        statements, looks = await asyncio.to_thread(lambda: (_statements(), _statements("AS has_new_changes")))
         watch.cancel()
     finally:
         for task in tasks:
