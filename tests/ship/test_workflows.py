@@ -123,6 +123,7 @@ def test_every_place_with_pins_has_its_updates():
         ("docker", "/deploy"): "deploy/Dockerfile",
         ("docker-compose", "/deploy"): "deploy/compose.yaml",
         ("gomod", "/.github/tools"): ".github/tools/go.mod",
+        ("gomod", "/.github/tools/api"): ".github/tools/api/go.mod",
     }
     assert places == set(files)
     assert all((ROOT / path).is_file() for path in files.values())
