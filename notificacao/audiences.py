@@ -185,21 +185,23 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
         return people if seq is None else people.filter(since__lt=seq)
     name, identifier = _parts(channel)
     scope = SCOPES.get(name)
-    if scope is None or not scope.named([identifier]).exists():
+    if scope is None:
         return people.none()
     if not scope.reach:
         return people.filter(**{scope.id_field: identifier})
+    units = list(Unit.objects.filter(**{scope.from_unit: identifier}).values_list("pk", flat=True))
+    if not units and not scope.named([identifier]).exists():
+        return people.none()
     held = Membership.objects.all() if seq is None else Membership.objects.filter(since__lt=seq)
-    return people.filter(pk__in=_holders(held, scope, identifier))
+    return people.filter(pk__in=_holders(held, scope, units))
 
 
-def _holders(held: QuerySet[Membership], scope: Scope, identifier: str) -> QuerySet:
-    """Return whose of the memberships `held` hear that channel, by a unit or by a role that has none.
+def _holders(held: QuerySet[Membership], scope: Scope, units: list[int]) -> QuerySet:
+    """Return whose of the memberships `held` hear a channel of that scope, by one of `units` or by a role without one.
 
     Each half has an index of its own; of an OR of both the database would read every membership. It is told which
     units they are, since it would take a unit that it has to join for one like all others.
     """
-    units = list(Unit.objects.filter(**{scope.from_unit: identifier}).values_list("pk", flat=True))
     own = held.filter(role__in=scope.roles(Reach.OWN), unit__in=units)
     everywhere = held.filter(role__in=scope.roles(Reach.ALL), unit__isnull=True)
     return own.values("person").union(everywhere.values("person"))

@@ -192,6 +192,7 @@ def _package() -> dict:
 
 
 def _judge_npx(words: list[str]) -> str:
+    words = [word for word in words if word != "--no-install"]
     return "" if words[0] in _package()["devDependencies"] else f"package.json does not name {words[0]}"
 
 

@@ -33,7 +33,7 @@ def findings(document: Document, to_pytest: Known) -> list[Finding]:
     found = [
         *((said, judge(said, to_pytest)) for said in document.codes if not document.brings(said.text)),
         *((said, links.judge(document.path, said.text)) for said in document.links),
-        *(pair for fence in document.fences if not fence.title for pair in _in_fence(fence, to_pytest)),
+        *(pair for fence in document.fences if not fence.title for pair in _in_fence(document, fence, to_pytest)),
         *_in_prose(document),
     ]
     return [Finding(said.document, said.line, said.text, why) for said, why in found if why]
@@ -65,13 +65,14 @@ def _first(whys: Iterable[str]) -> str:
     return next(filter(None, whys), "")
 
 
-def _in_fence(fence: Fence, to_pytest: Known) -> Iterator[tuple[Said, str]]:
-    where = fence.said
+def _in_fence(document: Document, fence: Fence, to_pytest: Known) -> Iterator[tuple[Said, str]]:
+    where, made = fence.said, {other.title for other in document.fences if other.title}
     for offset, address in addresses.within(where.text):
         yield _at(where, where.text, offset, address), addresses.judge(address)
     if fence.language in commands.SHELLS:
         for number, line in commands.lines(commands.SHELLS[fence.language](where.text)):
-            yield Said(where.document, where.line + number, line), commands.judge(line, to_pytest)
+            there = " ".join(word for word in line.split(" ") if word not in made)
+            yield Said(where.document, where.line + number, line), commands.judge(there, to_pytest)
     for offset, word, why in examples.unknown(fence.language, where.text):
         yield _at(where, where.text, offset, word), why
 

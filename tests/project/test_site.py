@@ -129,7 +129,7 @@ def copy(here: Path, there: Path) -> None:
     for path in here.iterdir():
         if path.is_dir():
             copy(path, there / path.name)
-        elif path.suffix != ".png":
+        elif path.suffix == ".md":
             (there / path.name).write_text(path.read_text())
         else:
             (there / path.name).symlink_to(path)
