@@ -192,8 +192,8 @@ def _package() -> dict:
 
 
 def _judge_npx(words: list[str]) -> str:
-    words = [word for word in words if word != "--no-install"]
-    return "" if words[0] in _package()["devDependencies"] else f"package.json does not name {words[0]}"
+    name = next(word for word in words if word != "--no-install")
+    return "" if (ROOT / "node_modules/.bin" / name).exists() else f"no package of package.json brings {name}"
 
 
 def _judge_npm(words: list[str]) -> str:
