@@ -193,7 +193,7 @@ def _package() -> dict:
 
 def _judge_npx(words: list[str]) -> str:
     name = next(word for word in words if word != "--no-install")
-    return "" if (ROOT / "node_modules/.bin" / name).exists() else f"no package of package.json brings {name}"
+    return "" if (ROOT / "node_modules/.bin" / name).exists() else f"package.json does not name {name}"
 
 
 def _judge_npm(words: list[str]) -> str:
