@@ -152,10 +152,11 @@ def _contents(result: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 
 def _example(status: str, kind: str, schema: dict[str, Any]) -> Any:
     name = schema.get("$ref", "").rpartition("/")[2]
-    if name == "ProblemDetails":
+    if name in ("ProblemDetails", "ResyncProblem"):
         code, detail = _PROBLEMS[status]
         title = str(TITLES.get(int(status), "Indisponível"))
-        return {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "code": code}
+        problem = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, "code": code}
+        return problem | ({"position": _POSITION} if name == "ResyncProblem" else {})
     if name:
         return _BY_SCHEMA[name]
     return _STREAM if kind == "text/event-stream" else _ROLLOUT

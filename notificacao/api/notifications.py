@@ -66,7 +66,7 @@ _PAGE = PolymorphicProxySerializer("NotificationsPage", [shapes.CatchUp, shapes.
 
 described = extend_schema(
     parameters=_PARAMETERS,
-    responses={200: _PAGE, 400: shapes.ProblemDetails, 410: shapes.ProblemDetails},
+    responses={200: _PAGE, 400: shapes.ProblemDetails, 410: shapes.ResyncProblem},
     tags=["notifications"],
 )
 
@@ -193,7 +193,7 @@ def acknowledge(request: Request, public_id: uuid.UUID) -> Response:
     methods=["POST"],
     parameters=_OF_A_LIST,
     request=shapes.ReadAll,
-    responses={200: shapes.Marked, 400: shapes.ProblemDetails, 410: shapes.ProblemDetails},
+    responses={200: shapes.Marked, 400: shapes.ProblemDetails, 410: shapes.ResyncProblem},
     tags=["reading state"],
 )
 @api_view(["GET", "POST"])

@@ -212,6 +212,12 @@ class ProblemDetails(_Shape):
     code: str
 
 
+class ResyncProblem(ProblemDetails):
+    """Describe that the log does not answer from a cursor; `position` is the log's own."""
+
+    position: str
+
+
 class SentNotification(_Shape):
     """Name what was sent: the event, and in `ids` one notification for each recipient's channel."""
 
