@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 import psycopg
 import stamina
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import DatabaseError, Error, InterfaceError, OperationalError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
 
 from notificacao import metrics
@@ -77,6 +77,19 @@ clock = DatabaseClock()
 
 class ServedAlready(Exception):
     """Report that another process serves this SQLite file."""
+
+
+@contextlib.contextmanager
+def reconnected_after_a_break() -> Iterator[None]:
+    """Within, outside of transactions, close a connection that turns out to be broken: the next statement gets another.
+
+    Django does so between requests and where it rolls back. A process with neither would be refused for good.
+    """
+    try:
+        yield
+    except Error:
+        connection.close_if_unusable_or_obsolete()
+        raise
 
 
 @contextlib.contextmanager

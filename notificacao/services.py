@@ -5,6 +5,7 @@ from typing import Any
 
 from notificacao import audiences, tracing, wakes
 from notificacao.content import InactiveUnit, InvalidNotification, Notice
+from notificacao.database import reconnected_after_a_break
 from notificacao.models import Notification, Person, Producer
 from notificacao.models.notification import uuid7
 
@@ -28,8 +29,13 @@ def notify_many(
     caller has none: a BEGIN and a COMMIT beside it would be two more round trips.
     """
     notices = list(notices)
+    with reconnected_after_a_break():
+        return _write(notices, created_by=created_by, producer=producer)
+
+
+def _write(notices: list[Notice], **sender: Any) -> list[Notification]:
     _check({channel for notice in notices for channel in notice.channels})
-    rows = [row for notice in notices for row in _rows(notice, created_by=created_by, producer=producer)]
+    rows = [row for notice in notices for row in _rows(notice, **sender)]
     with tracing.creating(rows):
         if len(rows) == 1:
             rows[0].save(force_insert=True)  # its signal wakes the dispatcher

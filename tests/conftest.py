@@ -43,8 +43,8 @@ def pytest_addoption(parser):
 def _goes_where_others_go(item) -> bool:
     """Tell whether it runs for the hundredth time what quick tests run once. With servers each is the only one."""
     room = item.path.relative_to(_TESTS).parts[0]
-    again = room in ("attacks", "project") or item.get_closest_marker("slow") is not None
-    return again and item.get_closest_marker("services") is None
+    again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
+    return (again or room == "project") and item.get_closest_marker("services") is None
 
 
 def pytest_collection_modifyitems(config, items):

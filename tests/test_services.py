@@ -1,7 +1,7 @@
 """The way in: what notify() and notify_many() write, and when they wake the dispatcher."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences, wakes
@@ -185,3 +185,15 @@ def test_checking_the_channels_of_many_events_takes_no_query_for_each(ana, bia, 
 def test_of_no_event_at_all_nothing_is_written(db):
     assert notify_many([]) == []
     assert not Notification.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_producer_whose_connection_broke_is_refused_once_and_then_has_another(ana, cras_norte):
+    for channel in (audiences.SYSTEM_CHANNEL, audiences.channel_for_user(ana), audiences.channel_for_unit(cras_norte)):
+        with pytest.raises(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        with pytest.raises(OperationalError):
+            notify([channel], title="Perdida", message="m")
+        assert notify([channel], title="Escrita", message="m")
+    assert Notification.objects.filter(title="Escrita").count() == 3
