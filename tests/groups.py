@@ -141,7 +141,7 @@ GROUPS: dict[str, list[Command]] = {
     "faults": [by_file("-m", "faults and not (alone or endurance)")],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
-    "ship": [pytest("-m", "ship"), by_file("-m", "endurance")],
+    "ship": [pytest("-m", "ship"), by_file("-m", "endurance and not alone"), pytest("-m", "endurance and alone")],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
 QUICK = ["linters", "js", "quick"]
