@@ -93,7 +93,12 @@ def _words(text: str) -> list[str]:
         return []
     while words and _ASSIGNMENT.fullmatch(words[0]):
         words.pop(0)
-    return words[3:] if words[:2] == ["sudo", "-u"] else words
+    return _of_another_user(words)
+
+
+def _of_another_user(words: list[str]) -> list[str]:
+    """What `runuser -u USER -- …` runs."""
+    return words[4:] if words[:2] == ["runuser", "-u"] else words
 
 
 def _judge_one(words: list[str], to_pytest: Known) -> str:
@@ -101,8 +106,7 @@ def _judge_one(words: list[str], to_pytest: Known) -> str:
         assignment = words.pop(0)
         if not assignment.startswith("PG") and (why := settings.judge(assignment)):  # PG*: libpq's own
             return why
-    if words[:2] == ["sudo", "-u"]:
-        words = words[3:]
+    words = _of_another_user(words)
     if words[0] in (".venv/bin/python", "python"):
         words = words[2:] if words[1] == "-m" else words[1:]
     first, *rest = words[1:] if words[0] == "bash" else words
