@@ -186,10 +186,16 @@ def test_no_process_of_the_site_is_exposed(server):
         server.run("systemd-analyze", "security", "--offline=yes", f"--threshold={_DANGEROUS * 10:.0f}", unit)
 
 
-def test_the_logs_are_rotated(server):
-    server.write("/var/log/semtas/access.log", "GET /\n")
-    server.run("logrotate", "--force", "/etc/logrotate.d/semtas")
-    assert server.read("/var/log/semtas/access.log.1") == "GET /\n"
+async def test_the_logs_are_rotated_and_nginx_goes_on_in_new_ones(running):
+    asked_by_curl(running, "127.0.0.1")
+    running.run("logrotate", "--force", "/etc/logrotate.d/semtas")
+    assert "/entrar/" in running.read("/var/log/semtas/access.log.1")
+
+    def goes_on():
+        asked_by_curl(running, "127.0.0.1")
+        return "/entrar/" in running.read("/var/log/semtas/access.log")
+
+    await eventually(goes_on)
 
 
 @pytest.mark.parametrize(
