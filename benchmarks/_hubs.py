@@ -19,10 +19,10 @@ from django.db import connection
 
 from benchmarks import _grown
 from benchmarks.served import seconds_on_core
+from tests.waiting import eventually
 
 RATE = 200  # a second, of which the number of processes is measured
 _SECONDS = 5
-_PATIENCE = 60  # seconds
 
 
 def measured_with(axis: str, size: int) -> dict[str, dict[str, float]]:
@@ -52,7 +52,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     tasks = [asyncio.create_task(work) for work in (*(hub.run() for hub in hubs), wakes.relay_and_listen([wakes.HUBS]))]
     seen: dict[int, float] = {}
     try:
-        await _until(lambda: all(hub.position.epoch for hub in hubs))
+        await eventually(lambda: all(hub.position.epoch for hub in hubs))
         before = hubs[0].position.seq
         idle = await _idle()
         watch = asyncio.create_task(_watch(hubs, seen))
@@ -61,7 +61,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
         producer = await asyncio.create_subprocess_exec(*_producer(rate), stdout=subprocess.DEVNULL)
         await producer.wait()
         head = await asyncio.to_thread(_head)
-        await _until(lambda: all(hub.position.seq >= head for hub in hubs))
+        await eventually(lambda: all(hub.position.seq >= head for hub in hubs))
         took, busy = time.monotonic() - began, seconds_on_core(server) - busy
         statements, looks = await asyncio.to_thread(lambda: (_statements(), _statements("AS has_new_changes")))
         watch.cancel()
@@ -104,12 +104,6 @@ async def _idle() -> float:
     await asyncio.to_thread(_reset)
     await asyncio.sleep(4)
     return await asyncio.to_thread(_statements) / 4
-
-
-async def _until(condition) -> None:
-    async with asyncio.timeout(_PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def _reset() -> None:

@@ -189,7 +189,7 @@ def subscribers(channel: str, seq: int | None = None) -> QuerySet[Person]:
         return people.none()
     if not scope.reach:
         return people.filter(**{scope.id_field: identifier})
-    units = list(Unit.objects.filter(**{scope.from_unit: identifier}).values_list("pk", flat=True))
+    units = list(scope.units(identifier).values_list("pk", flat=True))
     if not units and not scope.named([identifier]).exists():
         return people.none()
     held = Membership.objects.all() if seq is None else Membership.objects.filter(since__lt=seq)
@@ -215,7 +215,7 @@ def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
     scope = SHARED.get(name)
     if scope is None:
         return [], [], []
-    return scope.roles(Reach.ALL), scope.roles(Reach.OWN), scope.units(identifier)
+    return scope.roles(Reach.ALL), scope.roles(Reach.OWN), scope.unit_ids(identifier)
 
 
 def persons_of(channels: Iterable[str]) -> dict[str, int]:

@@ -74,11 +74,13 @@ class Scope:
         reach = self.reach_of(role)
         return reach is Reach.ALL or (reach is Reach.OWN and not self.is_a_units_own)
 
-    def units(self, identifier: str) -> list[str]:
-        """Return the public ids of the units to which the channel of that id belongs."""
-        if self.is_a_units_own:
-            return [identifier]
-        return list(Unit.objects.filter(**{self.from_unit: identifier}).values_list("public_id", flat=True))
+    def units(self, identifier: str) -> QuerySet[Unit]:
+        """Return the units to which the channel of that id belongs."""
+        return Unit.objects.filter(**{self.from_unit: identifier})
+
+    def unit_ids(self, identifier: str) -> list[str]:
+        """Return their public ids; that of a unit's own channel is the unit's, be it there or not."""
+        return [identifier] if self.is_a_units_own else list(self.units(identifier).values_list("public_id", flat=True))
 
 
 # Each scope of a channel's name but the system's. `metrics.KINDS` names them too.

@@ -8,16 +8,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from benchmarks.proof import log
 from benchmarks.proof.clients import Came, Clients
+from benchmarks.proof.log import STAMPED_WITHIN, Written
 from benchmarks.proof.meter import Meter, Weighed
 from benchmarks.proof.town import Mix, Person, Town
 from tests.faults import history
 from tests.faults.history import Client, Fault, Hearing, Row
 
 PATIENCE = 5.0  # seconds from which on what has not come counts as an error, though it may come yet
-_STAMPED_WITHIN = 120.0  # seconds
 _FOREIGN = {"seen by others", "altered", "rolled back"}
 _LOST = {"lost", "not stamped"}
 _TWICE = {"shown twice", "seq given twice"}
@@ -109,31 +109,21 @@ class Loaded:
         return sum(map(len, self.delays.values()))
 
 
-@dataclass(frozen=True)
-class Written:
-    """A row of the log, with when it was asked for, None where it is not of this load."""
-
-    row: Row
-    asked_at: float | None
-    priority: str
-    stamped_at: datetime | None
-
-
 def put(town: Town, clients: Clients, asked: Asked, mix: Mix) -> Loaded:
     """Open the clients, produce, wait until all is quiet, and judge."""
     hearers = [*clients.on_sse, *clients.on_ably]
     with clients:
-        before, heads = _last(), _heads()
+        before, heads = log.last(), log.heads()
         with Meter(town.pids, [f"{site.url}/health/ready" for site in town.webs]) as weighed:
             calls = _produce(town, hearers, asked, mix)
             ended = time.monotonic()
-            _wait_until_stamped()
+            log.wait_until_stamped()
             unstamped_after = time.monotonic() - ended
-        _wait_until_settled()
+        log.wait_until_settled()
         clients.wait_until_quiet()
         came = clients.leave()
     return judge(
-        asked, written_since(before), came, hearers, heads,
+        asked, log.written_since(before), came, hearers, heads,
         weighed=weighed, calls=calls, unstamped_after=unstamped_after, since=before,
     )  # fmt: skip
 
@@ -256,9 +246,6 @@ def quantile(found: Sequence[float], part: float) -> float:
     )
 
 
-# --- The producers, and the log
-
-
 def _produce(town: Town, people: Sequence[Person], asked: Asked, mix: Mix) -> list[float]:
     """Return the seconds that each call took, of all producers."""
     channels = town.folder / "channels"
@@ -276,58 +263,9 @@ def _produce(town: Town, people: Sequence[Person], asked: Asked, mix: Mix) -> li
         for _ in range(asked.producers)
     ]
     try:
-        said = [process.communicate(timeout=3 * asked.seconds + _STAMPED_WITHIN)[0] for process in running]
+        said = [process.communicate(timeout=3 * asked.seconds + STAMPED_WITHIN)[0] for process in running]
     finally:
         for process in running:
             process.kill()
             process.wait()
     return [call for one in said for call in json.loads(one)["calls"]]
-
-
-def _last() -> int:
-    from notificacao import eventlog
-
-    return eventlog.head().seq
-
-
-def _heads() -> dict[str, int]:
-    from notificacao.models import Channel
-
-    return dict(Channel.objects.values_list("name", "head"))
-
-
-def _wait_until_stamped() -> None:
-    _wait_for_none(seq=None)
-
-
-def _wait_until_settled() -> None:
-    _wait_for_none(dispatch_state="pending")
-
-
-def _wait_for_none(**of: object) -> None:
-    from notificacao.models import Notification
-
-    deadline = time.monotonic() + _STAMPED_WITHIN
-    while Notification.objects.filter(**of).exists():
-        if time.monotonic() > deadline:
-            return  # the checker names each row that has no place
-        time.sleep(0.05)
-
-
-def written_since(before: int) -> list[Written]:
-    """Return all rows after the seq `before`, and those that have no place yet."""
-    from django.db.models import Q
-
-    from notificacao.models import Notification
-
-    columns = ("public_id", "event_id", "channel", "seq", "prev_seq", "link", "priority", "stamped_at")
-    rows = Notification.objects.filter(Q(seq__gt=before) | Q(seq=None)).values_list(*columns)
-    return [
-        Written(
-            Row(str(row), str(event), sys.intern(channel), seq=seq, prev_seq=prev_seq),
-            int(link[1:]) / 1e9 if link[1:].isdigit() else None,
-            priority,
-            stamped_at,
-        )
-        for row, event, channel, seq, prev_seq, link, priority, stamped_at in rows.iterator(5_000)
-    ]

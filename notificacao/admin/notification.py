@@ -32,7 +32,6 @@ from notificacao.reading import reach, search
 PERSONAL_DATA = "notificacao.send_personal_data"
 LISTED = 5_000  # newest rows that the list pages through
 FILTERED = 200_000  # newest rows among which a filter looks; those that failed have an index, and are all found
-_FAILED = {"dispatch_state__exact": DispatchState.FAILED}
 
 DETAIL = (
     (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
@@ -163,7 +162,7 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     def _is_filtered(request: HttpRequest) -> bool:
         """Return whether a filter narrows the list, by which the database might look through all of the log."""
         asked = {name for name in request.GET if name.split("__")[0] in ("para", "dispatch_state", "kind", "priority")}
-        return bool(asked) and not any(request.GET.get(name) == state for name, state in _FAILED.items())
+        return bool(asked) and request.GET.get("dispatch_state__exact") != DispatchState.FAILED
 
     def get_object(self, request, object_id, from_field=None) -> Notification | None:
         row = super().get_object(request, object_id, from_field)

@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks.proof.clients import Came, shown_once
 from benchmarks.proof.frames import Event, Frames
-from benchmarks.proof.load import Asked, Written, judge
+from benchmarks.proof.load import Asked, judge
+from benchmarks.proof.log import Written
 from benchmarks.proof.meter import Weighed
 from notificacao.stream import frames as server
 from tests.faults.history import Arrival, Path, Row
