@@ -106,6 +106,8 @@ _MANY_MACHINES = {
     "DISPATCHER": "external",
 }
 _OF_OTHER_GROUPS = "browser or services or faults or alone or ship or endurance"
+ROOMS = {"browser": ["tests/browser"], "faults": ["tests/faults"], "ship": ["tests/ship", "tests/guides"]}
+"""By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
 GROUPS: dict[str, list[Command]] = {
@@ -136,12 +138,16 @@ GROUPS: dict[str, list[Command]] = {
         command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
         command("python -m tests.coverage_table"),
     ],
-    "browser": [by_file("-m", "browser and not (alone or endurance)", more=2)],
+    "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
     "alone": [pytest("-m", "alone and not endurance")],
-    "faults": [by_file("-m", "faults and not (alone or endurance)")],
+    "faults": [by_file("-m", "faults and not (alone or endurance)", *ROOMS["faults"])],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
-    "ship": [pytest("-m", "ship"), by_file("-m", "endurance and not alone"), pytest("-m", "endurance and alone")],
+    "ship": [
+        pytest("-m", "ship", *ROOMS["ship"]),
+        by_file("-m", "endurance and not alone"),
+        pytest("-m", "endurance and alone"),
+    ],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
 QUICK = ["linters", "js", "quick"]

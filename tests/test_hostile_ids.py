@@ -177,13 +177,11 @@ WRITERS = [
 ]
 
 
-@pytest.mark.parametrize("write", WRITERS)
-def test_no_hostile_id_is_ever_stored(write, ana):
-    chance = random.Random(7)
+def test_no_hostile_id_is_ever_stored(ana):
     candidates = [identifier for identifier in hostile_ids() if "\x00" not in identifier and "\ud800" not in identifier]
-    for identifier in chance.sample(candidates, 200):
+    for number, identifier in enumerate(random.Random(7).sample(candidates, 100 * len(WRITERS))):
         with pytest.raises(DatabaseError), transaction.atomic():
-            write(identifier)
+            WRITERS[number % len(WRITERS)](identifier)
 
 
 def test_a_form_says_what_an_id_may_be(db):

@@ -1,12 +1,15 @@
 """The groups of script/test: each test is in one of them, and the end tells what they came to together."""
 
+import re
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from _pytest.mark.expression import Expression
 
 from tests import groups
+from tests.documents.product import ROOT
 from tests.groups import Command, Outcome, closing_line, run_group
 
 
@@ -65,6 +68,17 @@ def test_a_group_that_failed_does_not_keep_the_next_from_running(group, monkeypa
 def test_where_a_check_fails_nothing_else_is_run(monkeypatch):
     monkeypatch.setitem(groups.GROUPS, "checks", [Command((sys.executable, "-c", "raise SystemExit(1)"))])
     assert len(list(groups.run_all(["checks", "js"], [], strict=False))) == 1
+
+
+@pytest.mark.parametrize("marker", groups.ROOMS)
+def test_a_group_that_reads_a_room_alone_misses_no_test(marker):
+    marked = [
+        path.relative_to(ROOT)
+        for path in ROOT.glob("tests/**/*.py")
+        if re.search(rf"mark\.{marker}\b", path.read_text())
+    ]
+    assert marked
+    assert {str(Path(*path.parts[:2])) for path in marked} <= set(groups.ROOMS[marker])
 
 
 def expressions(name: str) -> list[str]:

@@ -11,7 +11,7 @@ from packaging.markers import Marker
 
 from tests.live.ably_server import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ship
 
 PINNED = re.compile(
     r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)(?: ; ([^\\\n]+))?((?: \\\n +--hash=sha256:[0-9a-f]{64})+)", re.MULTILINE
