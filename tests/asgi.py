@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import Client
 
-from notificacao import wakes
+from notificacao import eventlog, wakes
 from notificacao.models import BreakerState, Notification, Person, RolloutFlag
 from notificacao.services import notify
 from notificacao.stream.application import StreamApplication
@@ -197,8 +197,15 @@ class Site:
         return await stream.answered()
 
     async def open(self, person: Person, **asked) -> OpenStream:
-        """A stream that began and joined: its first counts were read. A 503 is asked again, as its header says."""
+        """A stream that began and joined: its first counts were read. A 503 is asked again, as its header says.
+
+        In standby the hub has noted all earlier changes too: while it authorises somebody it tells them heads, not rows.
+        """
         cookie = await self.cookie(person)
+        if asked.get("lane") == "standby":
+            changes = (await in_database(eventlog.head)).changes
+            wakes.wake(wakes.HUBS)
+            await eventually(lambda: self.hub._last_change >= changes)
         async with asyncio.timeout(DEADLINE):
             while (stream := await self.request(cookie, **asked)).status == 503:
                 pass

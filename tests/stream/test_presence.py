@@ -72,7 +72,8 @@ async def test_people_with_alike_pages_share_what_is_kept_of_them(site, ana, bia
     await site.open(ana)
     await site.open(bia)
     people, counts = site.hub.presence._people, site.hub.presence._reported
-    await eventually(lambda: {ana.pk, bia.pk} <= people.keys())
+    own = {audiences.channel_for_user(ana), audiences.channel_for_user(bia)}
+    await eventually(lambda: {ana.pk, bia.pk} <= people.keys() and own <= counts.keys())
     assert people[ana.pk] is people[bia.pk]
     assert counts[audiences.channel_for_user(ana)] is counts[audiences.channel_for_user(bia)]
 
