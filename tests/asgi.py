@@ -13,8 +13,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import Client
 
-from notificacao import eventlog, wakes
-from notificacao.models import BreakerState, Notification, Person, RolloutFlag
+from notificacao import eventlog, rollout, wakes
+from notificacao.models import BreakerState, LogHead, Notification, Person, RolloutFlag
 from notificacao.services import notify
 from notificacao.stream.application import StreamApplication
 from notificacao.stream.hub import Hub
@@ -199,19 +199,26 @@ class Site:
     async def open(self, person: Person, **asked) -> OpenStream:
         """A stream that began and joined: its first counts were read. A 503 is asked again, as its header says.
 
-        In standby the hub has noted all earlier changes too: while it authorises somebody it tells them heads, not rows.
+        In standby the hub knows all that was before: while it authorises somebody it tells them heads and not rows,
+        and while it takes Ably for out of use it waits for nothing.
         """
         cookie = await self.cookie(person)
         if asked.get("lane") == "standby":
-            changes = (await in_database(eventlog.head)).changes
-            wakes.wake(wakes.HUBS)
-            await eventually(lambda: self.hub._last_change >= changes)
+            await self._hub_knows(await in_database(eventlog.head), await in_database(rollout.current))
         async with asyncio.timeout(DEADLINE):
             while (stream := await self.request(cookie, **asked)).status == 503:
                 pass
         assert stream.status == 200, stream.body
         await stream.next("counts")
         return stream
+
+    async def _hub_knows(self, head: LogHead, now: rollout.Rollout) -> None:
+        def knows() -> bool:
+            known = self.hub._transport_switch.rollout
+            return self.hub._last_change >= head.changes and known is not None and known.key == now.key
+
+        wakes.wake(wakes.HUBS)
+        await eventually(knows)
 
     async def cookie(self, person: Person) -> str:
         """Of one login, kept for all of this person's streams."""
