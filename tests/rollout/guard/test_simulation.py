@@ -27,7 +27,13 @@ def noticed(of):
     return np.minimum(taken_back(of), of.first(Hold, says="Meta"))
 
 
-@pytest.mark.parametrize("name", ["healthy, 0.05% fail, nobody approves", "healthy, 0.4% fail, staff approve all"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("healthy, 0.05% fail, nobody approves", marks=pytest.mark.endurance),
+        "healthy, 0.4% fail, staff approve all",
+    ],
+)
 def test_a_healthy_rollout_is_hardly_ever_taken_back_and_comes_to_its_end(name):
     of = rollouts(name)
     assert of.share(RollBack, StepDown) <= 0.01
@@ -38,7 +44,10 @@ def test_a_healthy_rollout_is_hardly_ever_taken_back_and_comes_to_its_end(name):
 
 @pytest.mark.parametrize(
     ("name", "within"),
-    [("0.4% -> 1% fail, staff approve all", 7 * DAY), ("0.4% -> 2% fail, staff approve all", 3 * DAY)],
+    [
+        pytest.param("0.4% -> 1% fail, staff approve all", 7 * DAY, marks=pytest.mark.endurance),
+        ("0.4% -> 2% fail, staff approve all", 3 * DAY),
+    ],
 )
 def test_failures_beyond_the_goal_are_noticed_and_never_left_to_themselves(name, within):
     """Whoever approves what is not proven goes on; the guard alone does not, and takes it back in the end."""
@@ -53,7 +62,7 @@ def test_failures_beyond_the_goal_are_noticed_and_never_left_to_themselves(name,
     ("name", "noticed_within", "back_within"),
     [
         ("10% fail, from the second hour on", 8 * HOUR, DAY),
-        ("the same with ten times the traffic", HOUR, 4 * HOUR),
+        pytest.param("the same with ten times the traffic", HOUR, 4 * HOUR, marks=pytest.mark.endurance),
         ("slower by 100 ms", HOUR, 3 * HOUR),
     ],
 )
@@ -64,6 +73,7 @@ def test_what_is_bad_for_everybody_is_taken_back_in_the_first_stage(name, notice
     assert of.share(Advance, AwaitApproval) == 0
 
 
+@pytest.mark.endurance
 def test_what_keeps_the_plans_goals_is_not_stepped_down_because_sse_is_faster_still():
     of = rollouts("within the goals, and SSE is faster still")
     assert of.share(RollBack, StepDown) <= 0.01
