@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, told: Callable[[str], None]) -> int:
-        """Run it, give `told` each line that it prints, and return its exit code."""
+        """Run it, give `told` each line that it prints, colours and all, and return its exit code."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         process = subprocess.Popen(
             self.words,
@@ -49,8 +50,7 @@ class Command:
         with process:
             try:
                 for line in process.stdout or ():
-                    print(line, end="", flush=True)
-                    told(_COLOUR.sub("", line.rstrip("\n")))
+                    told(line.rstrip("\n"))
             except BaseException:
                 process.terminate()
                 raise
@@ -151,6 +151,7 @@ GROUPS: dict[str, list[Command]] = {
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
 QUICK = ["linters", "js", "quick"]
+_SIDE_BY_SIDE = {"checks", "linters"}
 _STOPS_ALL = {"checks", "linters"}
 """Where one of these fails, nothing else is run: it is seconds old and soon mended."""
 
@@ -179,20 +180,46 @@ def count(words: str) -> dict[str, int]:
     return {{"error": "errors", "warning": "warnings"}.get(word, word): int(number) for number, word in pairs}
 
 
+def run_side_by_side(commands: Sequence[Command], told: Callable[[str], None]) -> int:
+    """Run all of them, as many at once as there are cores, give `told` each one's lines together, and return a code.
+
+    It is 0 where each of them ended with 0.
+    """
+
+    def run(one: Command) -> tuple[int, list[str]]:
+        lines: list[str] = []
+        return one.run(lines.append), lines
+
+    code = 0
+    with ThreadPoolExecutor(CORES) as pool:
+        for ended_with, lines in pool.map(run, commands):
+            for line in lines:
+                told(line)
+            code = code or ended_with
+    return code
+
+
 def run_group(name: str, arguments: Sequence[str], strict: bool) -> Outcome:
-    """Run a group up to its first command that fails. `strict`: a test that was skipped is a failure."""
+    """Run a group up to its first command that fails, and checks to their end.
+
+    `strict`: a test that was skipped is a failure.
+    """
     counts: Counter = Counter()
 
     def told(line: str) -> None:
-        if found := _CLOSING.fullmatch(line):
+        print(line, flush=True)
+        if found := _CLOSING.fullmatch(_COLOUR.sub("", line)):
             counts.update(count(found[1]))
 
     print(f"\n== {name}", flush=True)
     began = time.monotonic()
     code = 0
-    for one in GROUPS[name]:
-        words = [*one.words, *arguments] if "pytest" in one.words else one.words
-        code = code or Command(words, one.environment).run(told)
+    if name in _SIDE_BY_SIDE:
+        code = run_side_by_side(GROUPS[name], told)
+    else:
+        for one in GROUPS[name]:
+            words = [*one.words, *arguments] if "pytest" in one.words else one.words
+            code = code or Command(words, one.environment).run(told)
     if strict and counts["skipped"]:
         print(f"script/test: a test of the group {name} was skipped.")
         code = code or 1

@@ -45,6 +45,14 @@ def test_a_group_ends_at_its_first_command_that_fails(group, capsys):
     assert "never" not in capsys.readouterr().out
 
 
+def test_checks_go_on_to_their_end_and_each_ones_lines_stand_together(monkeypatch, capsys):
+    slow = "import sys; print('a', flush=True); sys.stdin.read(); print('b'); sys.exit(4)"
+    programs = (slow, "print('c')")
+    monkeypatch.setitem(groups.GROUPS, "checks", [Command((sys.executable, "-c", program)) for program in programs])
+    assert run_group("checks", [], strict=False).code == 4
+    assert capsys.readouterr().out.split() == ["==", "checks", "a", "b", "c"]
+
+
 def test_a_skipped_test_is_a_failure_where_it_is_strict(group):
     group("print('12 passed, 1 skipped in 3.20s')")
     assert run_group("own", [], strict=True).failed
