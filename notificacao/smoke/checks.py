@@ -22,6 +22,10 @@ _TO_DO = {
     "ably_out_of_use": "Rode manage.py ably_check no servidor e veja /health/ably: todos estão por SSE.",
 }
 _ADDRESS = "Confira o endereço, o proxy e se os processos estão no ar (manage.py serve)."
+_CERTIFICATE = (
+    "Confira o nome, a validade e a cadeia do certificado. Um autoassinado se aceita com "
+    "SSL_CERT_FILE=/etc/ssl/notificacoes.pem no ambiente."
+)
 _DISPATCHER = (
     "Confira se um despachante conduz (manage.py dispatch; nobody_leads em /health/ready), e os registros dele."
 )
@@ -82,6 +86,8 @@ class Smoke:
         except httpx.HTTPStatusError as error:
             return Finding(name, False, _answered(error.response), "Veja os registros do site nesta hora.")
         except (httpx.HTTPError, TimeoutError) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                return Finding(name, False, "o certificado do site não foi aceito", _CERTIFICATE)
             return Finding(name, False, f"o site não respondeu ({type(error).__name__})", _ADDRESS)
 
     async def _health(self) -> str:

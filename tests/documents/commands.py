@@ -19,7 +19,7 @@ from tests.documents.product import ROOT, project
 OF_OTHERS = {
     *("amtool", "apt-get", "curl", "df", "docker", "gh", "git", "journalctl", "kubectl", "pg_dump", "pg_restore"),
     *("pgbackrest", "promtool", "psql", "sqlite3", "systemctl", "systemd-analyze"),
-    *(".", "cp", "kill", "openssl", "pgrep", "read", "rm"),
+    *(".", "cp", "export", "install", "kill", "openssl", "pgrep", "read", "rm"),
 }
 _INSTALLER = "deploy/server/install"
 _OPTION = re.compile(r"--?[a-z][\w-]*")

@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import ssl
+import subprocess
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -161,6 +163,55 @@ def test_an_upgrade_is_the_same_command(running):
     assert "was edited and is kept" in said
     assert running.read("/etc/semtas/semtas.env") == secrets
     assert running.install().splitlines() == ["install: nothing has changed"]
+
+
+@pytest.fixture
+def asked_of_systemd(running):
+    """What the installer asks of systemd, which does not run there: each command, in order."""
+    asked = running.write("/root/asked", "")
+    stand_in = running.write("/usr/local/bin/systemctl", '#!/bin/sh\necho "$*" >>/root/asked\n')
+    stand_in.chmod(0o755)
+    (running.root / "run/systemd/system").mkdir(parents=True)
+    yield lambda: [line for line in asked.read_text().splitlines() if line.startswith("re")]
+    shutil.rmtree(running.root / "run/systemd/system")
+    stand_in.unlink()
+
+
+def test_each_process_is_restarted_and_a_new_certificate_is_for_nginx_alone(running, asked_of_systemd):
+    running.run("/bin/systemctl", "enable", "--quiet", "semtas-web@8002.service")
+    settings = running.read("/etc/semtas/semtas.env")
+    Path(f"{running.root}/etc/semtas/semtas.env").write_text(f"{settings}# changed\n")
+    with Up(running, "semtas-web@8002.service"):
+        running.install()
+    web = [f"restart semtas-web@{port}.service" for port in (8000, 8001, 8002)]
+    dispatchers = [f"restart semtas-dispatcher@{port}.service" for port in (9101, 9102)]
+    assert asked_of_systemd() == ["restart semtas-migrate.service", *web, *dispatchers]
+    certificate = running.read("/etc/ssl/notificacoes.pem")
+    running.write("/root/chain.pem", f"# renewed\n{certificate}")
+    running.install("--certificate", "/root/chain.pem", "--key", "/etc/ssl/notificacoes.key")
+    assert asked_of_systemd()[6:] == ["reload-or-restart nginx.service"]
+    running.run("/bin/systemctl", "disable", "--quiet", "semtas-web@8002.service")
+
+
+def test_a_migration_gives_up_behind_a_long_transaction(server):
+    (options,) = server.unit("semtas-migrate.service").values("Environment")
+    asked = "from django.db import connection as c; q = c.cursor(); q.execute('SHOW lock_timeout'); print(q.fetchone())"
+    there = server.command("env", options, "semtas-manage", "shell", "--verbosity=0", "-c", asked)
+    assert subprocess.run(there, capture_output=True, text=True, check=True).stdout.strip() == "('900ms',)"
+
+
+def test_a_command_has_the_home_of_the_processes(server):
+    told = server.manage("shell", "--verbosity=0", "-c", "import os; print(os.environ['HOME'])")
+    assert told.strip() == "/var/lib/semtas"
+
+
+def test_nobody_else_reads_the_logs_or_the_password_of_a_repository(server):
+    for name in ("/etc/pgbackrest.conf", "/var/log/semtas/access.log", "/var/log/semtas/error.log"):
+        assert os.stat(f"{server.root}{name}").st_mode & 0o007 == 0, name
+
+
+def test_nothing_else_answers_at_port_80(server):
+    assert os.listdir(f"{server.root}/etc/nginx/sites-enabled") == ["semtas"]
 
 
 def test_the_settings_are_for_root_and_the_user_alone(server):

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
 import pytest
 
 from tests.live.ably_server import ROOT, AblyServer, free_port
 from tests.live.site import HERE, PASSWORD, DispatcherProcess, Site
+from tests.live.tls import self_signed
 
 pytestmark = pytest.mark.services
 
@@ -186,3 +189,17 @@ def test_what_it_lacks_is_said_before_anything_is_tried(url, access, told):
     marks, said, code = smoke(url, **access)
     assert told in said
     assert (marks, code) == ({}, 1)
+
+
+def test_a_certificate_that_nobody_signed_is_told_of_and_accepted_where_it_is_named(tmp_path):
+    certificate = tmp_path / "site.pem"
+    access = {"SMOKE_USER": "ana", "SMOKE_KEY": "a.b"}
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as site:
+        site.socket = self_signed(certificate).wrap_socket(site.socket, server_side=True)
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        url = f"https://127.0.0.1:{site.server_port}"
+        _, said, code = smoke(url, "--patience=4", **access)
+        _, trusted, _ = smoke(url, "--patience=4", SSL_CERT_FILE=str(certificate), **access)
+        site.shutdown()
+    assert ("Saúde: o certificado do site não foi aceito" in said, code) == (True, 1), said
+    assert "certificado" not in trusted, "the handshake was through"
