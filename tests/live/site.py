@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.live import prepared
 from tests.live.ably_server import ROOT, AblyServer, free_port
 from tests.live.process import Process, answers
 
@@ -50,6 +51,15 @@ def environment_for(database: Path | str, ably: AblyServer | None = None, **more
     url = database if isinstance(database, str) else f"sqlite:///{database}"
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     return {**kept, "DATABASE_URL": url, "DEBUG": "true", **reach_ably, **more}
+
+
+def migrate(database: Path) -> None:
+    """Make the SQLite file `database` as `manage.py migrate` does. What was migrated once in this run is copied."""
+    shutil.copy(prepared.once("migrated.sqlite3", _migrate), database)
+
+
+def _migrate(database: Path) -> None:
+    manage(environment_for(database), "migrate", "--verbosity", "0")
 
 
 def talk_to(environment: dict[str, str], *words: str, tree: Tree = HERE) -> subprocess.Popen:
