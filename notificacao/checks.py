@@ -10,12 +10,16 @@ from django.db import connection
 
 from notificacao.conf import conf
 
+OURS = "notificacao"
+"""The tag of these checks: all that a command needs before it runs. The others, of `serve`, `migrate` and `check`, load
+every page and every template, which takes half a second."""
+
 SECRET_MINIMUM = 32  # characters
 SQLITE, POSTGRESQL = "django.db.backends.sqlite3", "semtas.postgresql"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-@register(Tags.security)
+@register(Tags.security, OURS)
 def secrets_are_ours(**kwargs) -> list[CheckMessage]:
     """Refuse the embedded secrets while DEBUG is off (E001, E002, E008): everybody can read them in the repository.
 
@@ -52,7 +56,7 @@ def secrets_are_ours(**kwargs) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.database)
+@register(Tags.database, OURS)
 def database_fits(**kwargs) -> list[CheckMessage]:
     """Refuse a database on which the log cannot keep its promises: with ATOMIC_REQUESTS (E003), or untried (E004)."""
     database = settings.DATABASES["default"]
@@ -76,7 +80,7 @@ def database_fits(**kwargs) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.database)
+@register(Tags.database, OURS)
 def database_holds_every_text(databases: Sequence[str] | None = None, **kwargs) -> list[CheckMessage]:
     """Refuse a PostgreSQL database of another encoding than UTF8 (E009), when `migrate` or `check --database` asks.
 
@@ -98,7 +102,7 @@ def database_holds_every_text(databases: Sequence[str] | None = None, **kwargs) 
     ]
 
 
-@register()
+@register(OURS)
 def sqlite_file_has_one_name(**kwargs) -> list[CheckMessage]:
     """Refuse an SQLite file that has a second name (E010).
 
@@ -117,7 +121,7 @@ def sqlite_file_has_one_name(**kwargs) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(OURS)
 def somebody_stamps(**kwargs) -> list[CheckMessage]:
     """Refuse DISPATCHER=external with SQLite (E005): the dispatcher lives in the web process, and there is no other."""
     if settings.DISPATCHER == "embedded" or settings.DATABASES["default"]["ENGINE"] != SQLITE:
@@ -131,7 +135,7 @@ def somebody_stamps(**kwargs) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(OURS)
 def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
     """Report that wakes do not cross processes, with PostgreSQL and without Redis or WAKES (E007, W002).
 
@@ -157,7 +161,7 @@ def wakes_reach_everybody(**kwargs) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.security)
+@register(Tags.security, OURS)
 def ably_is_reached_safely(**kwargs) -> list[CheckMessage]:
     """Refuse to reach Ably without TLS, except on this machine (E006): tokens must not cross a network in the clear."""
     if not settings.ABLY_API_KEY or settings.ABLY_TLS or _host(settings.ABLY_ENDPOINT) in _LOOPBACK:
@@ -175,7 +179,7 @@ def _host(endpoint: str) -> str:
     return urlsplit(f"//{endpoint}").hostname or ""
 
 
-@register(Tags.staticfiles)
+@register(Tags.staticfiles, OURS)
 def browser_packages_are_there(**kwargs) -> list[CheckMessage]:
     """Warn where npm's packages for the browser are missing (W001): without them no page receives anything live.
 

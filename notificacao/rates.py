@@ -9,14 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import redis
 import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from notificacao import metrics
 from notificacao.conf import conf
+
+if TYPE_CHECKING:
+    import redis
 
 logger = structlog.get_logger(__name__)
 
@@ -102,6 +103,8 @@ class Buckets:
 
     def _waits(self, wanted: Sequence[Wanted]) -> list[float]:
         if conf.REDIS_URL and self._clock() >= self._ask_again_at:
+            import redis  # a tenth of a second of each start, where there is none
+
             try:
                 answers = self._ask_redis(wanted)
             except redis.RedisError as error:
@@ -114,6 +117,10 @@ class Buckets:
 
     def _ask_redis(self, wanted: Sequence[Wanted]) -> list[float]:
         """Take from Redis in one round trip, where each take is atomic. Raises RedisError."""
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         if self._client is None:
             self._client = redis.Redis.from_url(
                 conf.REDIS_URL,

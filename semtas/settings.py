@@ -201,7 +201,6 @@ SMOKE_KEY = env.str("SMOKE_KEY", default="")
 
 INSTALLED_APPS = [
     "notificacao",
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -19,6 +19,7 @@ from notificacao.rates import Buckets, Memory
 from notificacao.stream import hub, rejections
 from tests.asgi import running_site
 from tests.emptied import by_statements_of_ours, end_other_sessions
+from tests.live import prepared
 from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
@@ -38,6 +39,10 @@ hypothesis.settings.load_profile("tests")
 
 def pytest_addoption(parser):
     parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
+
+
+def pytest_configure():
+    prepared.of_this_run()  # before xdist's workers start, which share it
 
 
 def _goes_where_others_go(item) -> bool:

@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.live import prepared
+
 CORES = len(os.sched_getaffinity(0))
 _CLOSING = re.compile(r"(?:=+ )?(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s\b.*")
 _WORDS = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
@@ -259,6 +261,7 @@ def main() -> int:
         if not times.isdecimal() or not int(times) or name not in GROUPS:
             parser.error(f"--repeat wants a number and a group, one of {', '.join(GROUPS)}.")
         names = [name] * int(times)
+    prepared.of_this_run()
     outcomes = list(run_all(names, arguments, strict=options.ci or os.environ.get("CI") == "true"))
     print("\n" + "\n".join(outcome.row() for outcome in outcomes))
     if options.repeat:

@@ -2,6 +2,9 @@
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management import get_commands, load_command_class
+
+from notificacao import checks
 
 pytestmark = pytest.mark.sqlite
 
@@ -12,7 +15,16 @@ def embedded(settings):
 
 
 def found(**kwargs) -> set[str]:
-    return {message.id for message in run_checks(**kwargs) if message.id.startswith("notificacao.")}
+    """Ours, as `check` finds them all and as a command does, which runs ours alone."""
+    everything, ours = run_checks(**kwargs), run_checks(tags=[checks.OURS], **kwargs)
+    assert {message.id for message in ours} == {found.id for found in everything if found.id.startswith("notificacao.")}
+    return {message.id for message in ours}
+
+
+def test_every_command_runs_our_checks_and_what_answers_requests_runs_all():
+    own = [name for name, app in get_commands().items() if app == "notificacao"]
+    runs = {name: load_command_class("notificacao", name).requires_system_checks for name in own}
+    assert runs == dict.fromkeys(own, (checks.OURS,)) | {"serve": "__all__", "runserver": "__all__", "smoke": ()}
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import asyncio
 import functools
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 
@@ -16,7 +18,11 @@ from notificacao.models import DispatcherLease, Notification
 from notificacao.server import beside, readiness
 from notificacao.server.runtime import runtime
 from tests.ending import PATIENCE, until_told
+from tests.live.ably_server import ROOT
+from tests.live.site import environment_for
 from tests.rows import write
+
+_DEAR = ["ably", "daphne.server", "numpy", "opentelemetry", "redis", "rest_framework.views", "semtas.urls", "uvicorn"]
 
 of_threads = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -25,6 +31,28 @@ def test_with_sqlite_it_says_where_the_dispatcher_lives(monkeypatch):
     monkeypatch.setattr(connection, "vendor", "sqlite")
     with pytest.raises(CommandError, match="vive dentro do servidor"):
         call_command("dispatch", metrics_port=70_000)
+
+
+def test_its_start_loads_nothing_that_it_does_not_use(tmp_path):
+    """On SQLite, where it ends once all is loaded and checked."""
+    program = (
+        "import gc, runpy, sys\n"
+        "sys.argv = ['manage.py', 'dispatch']\n"
+        "try:\n"
+        "    runpy.run_path('manage.py', run_name='__main__')\n"
+        "except SystemExit:\n"
+        f"    print(*[name for name in {_DEAR} if name in sys.modules], gc.get_threshold()[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment_for(tmp_path / "none.sqlite3"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.stdout == "50000\n", done.stderr
 
 
 @pytest.mark.parametrize("port", [70_000, None])

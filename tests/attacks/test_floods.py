@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.asgi import DEADLINE, in_database
-from tests.live.site import Site, environment_for, manage
+from tests.live.site import Site, migrate
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -120,7 +120,7 @@ def real_site(tmp_path):
     held = CONNECTIONS // 2
     limits = {"STREAMS_PER_PERSON": str(PER_PERSON), "STREAMS_PER_ADDRESS": str(held)}
     database = tmp_path / "site.sqlite3"
-    manage(environment_for(database), "migrate", "--verbosity", "0")
+    migrate(database)
     with Site(database, RATE_STREAMS="999999/999999", **limits) as site:
         site.keys = json.loads(site.manage("shell", "--no-imports", "-c", _LOG_IN % (held // PER_PERSON + 1)))
         yield site

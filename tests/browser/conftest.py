@@ -13,7 +13,7 @@ from tests.browser.desk import Desk
 from tests.browser.inboxes import Inboxes
 from tests.browser.sending import Sender
 from tests.live.ably_server import AblyServer
-from tests.live.site import Site, copy_of, environment_for, manage
+from tests.live.site import Site, copy_of, environment_for, manage, migrate
 
 _NEW_KEY = """
 from notificacao.models import Kind
@@ -43,7 +43,7 @@ def demo(tmp_path_factory, worker_id):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not key.exists():
             environment = environment_for(database)
-            manage(environment, "migrate", "--verbosity", "0")
+            migrate(database)
             manage(environment, "demo")
             key.write_text(manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1])
     return database, key.read_text()

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.faults.postgres import connected_to
 from tests.faults.virtual import simulated
 from tests.faults.world import WRITERS, World, people_a_world_needs
-from tests.live.site import environment_for, manage
+from tests.live.site import migrate
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
@@ -198,7 +198,7 @@ def url(request, tmp_path):
     """Of a database of its own. On SQLite one transaction writes at a time, and everybody reads beside it."""
     if request.param == "postgresql":
         return request.getfixturevalue("postgres").create_database()
-    manage(environment_for(tmp_path / "world.sqlite3"), "migrate", "--verbosity", "0")
+    migrate(tmp_path / "world.sqlite3")
     return f"sqlite:///{tmp_path / 'world.sqlite3'}"
 
 

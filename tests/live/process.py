@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.live.forking import Forked, start
+
 STARTS_WITHIN = 120  # seconds; on a machine of its own each takes less than three
 STOPS_WITHIN = 60  # seconds
 
@@ -35,7 +37,7 @@ class Process:
         self.command = [str(word) for word in command]
         self.environment = environment
         self._how = how
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen | Forked | None = None
         self._output = tempfile.TemporaryFile("a+")  # noqa: SIM115 – the process writes to it, each of its lives
 
     @property
@@ -57,14 +59,8 @@ class Process:
 
     def launch(self) -> None:
         """Start it without waiting."""
-        self._process = subprocess.Popen(
-            self.command,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            **self._how,
-        )
+        output = self._output.fileno()
+        self._process = start(self.command, self.environment, output, output, **self._how)
 
     def wait_until_ready(self):
         """What was launched. Raises RuntimeError as `start` does."""

@@ -2,12 +2,16 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.live import prepared
 from tests.live.ably_server import ROOT, AblyServer, free_port
+from tests.live.forking import start
 from tests.live.process import Process, answers
 
 PASSWORD = "semtas-demo"
@@ -30,11 +34,18 @@ HERE = Tree(ROOT, sys.executable)
 
 def manage(environment: dict[str, str], *arguments: str, tree: Tree = HERE) -> str:
     """What `manage.py *arguments` prints. Raises AssertionError, with what it said, where it fails."""
-    done = subprocess.run(
-        tree.command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=_ENDS_WITHIN
-    )
-    assert done.returncode == 0, f"manage.py {' '.join(arguments)}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        process = start(tree.command(*arguments), environment, stdout.fileno(), stderr.fileno())
+        try:
+            code = process.wait(_ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            raise
+        for said in (stdout, stderr):
+            said.seek(0)
+        told = stdout.read()
+        assert code == 0, f"manage.py {' '.join(arguments)}:\n{told}\n{stderr.read()}"
+        return told
 
 
 def environment_for(database: Path | str, ably: AblyServer | None = None, **more: str) -> dict[str, str]:
@@ -50,6 +61,15 @@ def environment_for(database: Path | str, ably: AblyServer | None = None, **more
     url = database if isinstance(database, str) else f"sqlite:///{database}"
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     return {**kept, "DATABASE_URL": url, "DEBUG": "true", **reach_ably, **more}
+
+
+def migrate(database: Path) -> None:
+    """Make the SQLite file `database` as `manage.py migrate` does. What was migrated once in this run is copied."""
+    shutil.copy(prepared.once("migrated.sqlite3", _migrate), database)
+
+
+def _migrate(database: Path) -> None:
+    manage(environment_for(database), "migrate", "--verbosity", "0")
 
 
 def talk_to(environment: dict[str, str], *words: str, tree: Tree = HERE) -> subprocess.Popen:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.documents import markdown
 from tests.documents.product import ROOT
-from tests.live.site import PASSWORD, Site, environment_for, manage
+from tests.live.site import PASSWORD, Site, environment_for, manage, migrate
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -92,7 +92,7 @@ class Reader:
 def site(tmp_path_factory):
     database = tmp_path_factory.mktemp("guide") / "site.sqlite3"
     environment = environment_for(database)
-    manage(environment, "migrate", "--verbosity", "0")
+    migrate(database)
     manage(environment, "demo")
     with Site(database) as site:
         yield site

@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.ably_server import ROOT
 from tests.live.nginx import Nginx, documented
-from tests.live.site import PASSWORD, Site
+from tests.live.site import PASSWORD, Site, migrate
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.services
@@ -38,7 +38,7 @@ class ProductionSite(Site):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     site = ProductionSite(tmp_path_factory.mktemp("nginx") / "site.sqlite3", **PRODUCTION)
-    site.manage("migrate", "--verbosity", "0")
+    migrate(site.database)
     site.manage("demo", "--force")
     with site:
         yield site

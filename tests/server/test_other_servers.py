@@ -10,7 +10,7 @@ import pytest
 from notificacao.server.runtime import WRONG_SERVER
 from tests.live.ably_server import ROOT, free_port
 from tests.live.process import Process, answers
-from tests.live.site import PASSWORD, environment_for, manage
+from tests.live.site import PASSWORD, environment_for, manage, migrate
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -36,8 +36,9 @@ class Daphne(Process):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    environment = environment_for(tmp_path_factory.mktemp("others") / "others.sqlite3")
-    manage(environment, "migrate", "--verbosity", "0")
+    database = tmp_path_factory.mktemp("others") / "others.sqlite3"
+    migrate(database)
+    environment = environment_for(database)
     manage(environment, "demo")
     return environment
 

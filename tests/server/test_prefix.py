@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.live.nginx import Nginx, PlainNginx, documented
+from tests.live.site import migrate
 from tests.server.test_nginx import HOST, ORIGIN, PASSWORD, PRODUCTION, ProductionSite, browser, events
 from tests.waiting import PATIENCE
 
@@ -25,7 +26,7 @@ def under_prefix(blocks):
 
 def made(folder, **settings):
     site = ProductionSite(folder / "site.sqlite3", **PRODUCTION | settings)
-    site.manage("migrate", "--verbosity", "0")
+    migrate(site.database)
     site.manage("demo", "--force")
     return site
 

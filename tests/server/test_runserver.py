@@ -10,7 +10,7 @@ import pytest
 
 from notificacao.management.commands import runserver
 from tests.live.ably_server import ROOT, free_port
-from tests.live.site import environment_for, manage
+from tests.live.site import environment_for, migrate
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -29,7 +29,7 @@ def server(tmp_path):
     """`(process, port)` of a development server of its own."""
     port = free_port()
     environment = environment_for(tmp_path / "runserver.sqlite3")
-    manage(environment, "migrate", "--verbosity", "0")
+    migrate(tmp_path / "runserver.sqlite3")
     command = [sys.executable, str(ROOT / "manage.py"), "runserver", "--noreload", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield process, port

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.live.ably_server import ROOT
+from tests.live.site import migrate
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -25,8 +26,8 @@ def environment(tmp_path_factory):
     database = tmp_path_factory.mktemp("serve") / "serve.sqlite3"
     variables = {"DATABASE_URL": f"sqlite:///{database}", "DEBUG": "true", "ABLY_API_KEY": "", "DISPATCHER": "embedded"}
     environment = os.environ | variables
-    for command in ("migrate", "demo"):
-        subprocess.run([*manage(command), "-v", "0"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    migrate(database)
+    subprocess.run([*manage("demo"), "-v", "0"], cwd=ROOT, env=environment, check=True, capture_output=True)
     return environment
 
 

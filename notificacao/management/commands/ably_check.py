@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from django.core.management.base import BaseCommand, CommandError
 
+from notificacao import checks
 from notificacao.ably_check.checks import AblyCheck, Finding
 from notificacao.ably_check.visitors import visitors
 from notificacao.conf import conf
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     help = (
         "Confere chave, relógio, envio, criptografia, tokens, revogação e demora do Ably. Termina com 1 se algo falha."
     )
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="um objeto JSON, em vez de linhas")

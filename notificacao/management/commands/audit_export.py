@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, time
 
 from django.core.management.base import BaseCommand
 
-from notificacao import audit
+from notificacao import audit, checks
 from notificacao.models import AuditEvent
 
 
 class Command(BaseCommand):
     help = "Escreve a auditoria em CSV na saída padrão, da mais antiga à mais nova. Datas em UTC."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--since", type=date.fromisoformat, help="a partir deste dia, AAAA-MM-DD")

@@ -2,11 +2,12 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import audit_chain
+from notificacao import audit_chain, checks
 
 
 class Command(BaseCommand):
     help = "Confere a corrente da auditoria: eventos alterados, eliminados ou acrescentados por fora aparecem."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument(

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from notificacao import checks
 from notificacao.conf import conf
 from notificacao.demo import day as simulated_day
 from notificacao.demo import people as demo
@@ -12,6 +13,7 @@ ROW = "{:<8} {:<13} {:<36} {}"
 
 class Command(BaseCommand):
     help = "Cria unidades, benefícios e pessoas de demonstração. Pode ser executado de novo: nada é desfeito."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--day", action="store_true", help="põe também um dia de números e alertas antes de agora")

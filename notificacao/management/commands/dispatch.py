@@ -7,6 +7,7 @@ import uvloop
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from notificacao import checks
 from notificacao.conf import conf
 from notificacao.server import beside, ending
 from notificacao.server.runtime import runtime
@@ -16,6 +17,7 @@ ENDS_WITHIN = 10.0  # seconds; docs/operations.md lets a pod have 20
 
 class Command(BaseCommand):
     help = "Carimba e despacha as notificações. Inicie quantos quiser: um lidera, os outros aguardam. SIGTERM encerra."
+    requires_system_checks = (checks.OURS,)
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run as a process of its own, and leave at once when all is done."""

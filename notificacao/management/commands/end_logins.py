@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import access
+from notificacao import access, checks
 from notificacao.conf import conf
 
 
@@ -11,6 +11,7 @@ class Command(BaseCommand):
         "Encerra todos os logins, retira todos os tokens do Ably e renova as chaves de todos os canais. Para quando se "
         "suspeita que um segredo vazou."
     )
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--reason", required=True, help="por quê; fica na auditoria")

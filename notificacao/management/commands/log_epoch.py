@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from notificacao import epoch, eventlog
+from notificacao import checks, epoch, eventlog
 
 
 class Command(BaseCommand):
@@ -10,6 +10,7 @@ class Command(BaseCommand):
         "Mostra a época do registro. Depois de restaurar o banco de dados, use --renew: "
         "todas as páginas abertas buscam a caixa de novo."
     )
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--renew", action="store_true", help="dá ao registro uma nova época, sem perguntar")

@@ -3,13 +3,14 @@
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from notificacao import audit
+from notificacao import audit, checks
 from notificacao.conf import conf
 from notificacao.models import AuditEvent, Person
 
 
 class Command(BaseCommand):
     help = "Cadastra um segundo fator (TOTP) e mostra o endereço a ler no aplicativo. O anterior deixa de valer."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("username", metavar="NAME")

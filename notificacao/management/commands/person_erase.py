@@ -2,12 +2,13 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import data_subject
+from notificacao import checks, data_subject
 from notificacao.models import Person
 
 
 class Command(BaseCommand):
     help = "Elimina os dados de uma pessoa: o que só ela recebeu, leitura, funções, sessões, nome. Não há volta."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("username", metavar="NAME")

@@ -5,12 +5,13 @@ import json
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from notificacao import data_subject
+from notificacao import checks, data_subject
 from notificacao.models import Person
 
 
 class Command(BaseCommand):
     help = "Escreve em JSON tudo o que está guardado de uma pessoa. Fica na auditoria."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("username", metavar="NAME")

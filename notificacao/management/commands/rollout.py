@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from notificacao import checks
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.plan import GATE_STATES, NotNow, SystemActor, gate_figures
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         "Mostra (status) ou conduz a transição para o Ably: cada ato pede --reason e fica registrado. kill desliga a "
         "chave (Não: ninguém), haja ou não um plano; quem a devolve ao percentual é a administração."
     )
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("act", choices=["status", *ACTS, KILL])

@@ -8,13 +8,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from notificacao import services
+from notificacao import checks, services
 from notificacao.content import InactiveUnit, Notice
 from notificacao.demo import alarm, simulation
 
 
 class Command(BaseCommand):
     help = "Envia notificações plausíveis às pessoas e unidades do banco, até --count, Ctrl-C ou SIGTERM."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--rate", type=float, default=1.0, help="notificações por segundo (padrão: 1)")

@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from notificacao import slo
+from notificacao import checks, slo
 
 MOST = 731  # days, for which figures are kept
 
@@ -18,6 +18,7 @@ def _days(text: str) -> int:
 
 class Command(BaseCommand):
     help = "Compara os últimos dias com as metas do plano: cada número, de onde vem e de quantas amostras."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--days", type=_days, default=30, help="quantos dias, até o último minuto inteiro")

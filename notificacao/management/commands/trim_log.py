@@ -4,7 +4,7 @@ import time
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import eventlog, retention
+from notificacao import checks, eventlog, retention
 from notificacao.conf import conf
 
 PAUSE = 0.1  # seconds between batches, in which others write
@@ -12,6 +12,7 @@ PAUSE = 0.1  # seconds between batches, in which others write
 
 class Command(BaseCommand):
     help = "Apaga as notificações mais antigas que RETENTION_DAYS, com seus recibos. O despachante faz o mesmo sozinho."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--days", type=int, help="idade em dias, em vez de RETENTION_DAYS")

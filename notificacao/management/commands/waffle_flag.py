@@ -5,6 +5,7 @@ That one would reset whatever it is not told, without a record.
 
 from django.core.management.base import BaseCommand, CommandError
 
+from notificacao import checks
 from notificacao.models import RolloutFlag
 
 REFUSED = (
@@ -17,6 +18,7 @@ _VALUES = ("percent", "group", "user")
 
 class Command(BaseCommand):
     help = "Mostra as chaves (--list). Não as altera: use manage.py rollout."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("name", nargs="*")

@@ -4,12 +4,13 @@ import uuid
 
 from django.core.management.base import BaseCommand, CommandError
 
-from notificacao import texts, why
+from notificacao import checks, texts, why
 from notificacao.models import Notification, Person
 
 
 class Command(BaseCommand):
     help = "Diz por que uma pessoa recebeu ou não uma notificação, e o que há registrado de ambas."
+    requires_system_checks = (checks.OURS,)
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("notification", type=uuid.UUID, help="o identificador da notificação")

@@ -1,0 +1,64 @@
+"""Processes that tests fork instead of starting them: each is like one that was started."""
+
+import contextlib
+import signal
+import sys
+import tempfile
+
+import pytest
+
+from tests.live.forking import Forked, start
+from tests.waiting import PATIENCE, eventually
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
+
+
+@pytest.fixture
+def forked():
+    """`forked(program, NAME="value")`: the process, and the file that it says everything to."""
+    with contextlib.ExitStack() as files:
+
+        def fork(program: str, **environment: str):
+            file = files.enter_context(tempfile.TemporaryFile("w+"))
+            words = [sys.executable, "-c", program]
+            return start(words, {"LANG": "C.UTF-8", **environment}, file.fileno(), file.fileno()), file
+
+        yield fork
+
+
+def said(file) -> str:
+    file.seek(0)
+    return file.read()
+
+
+def test_it_has_its_own_environment_output_and_exit_code_and_nothing_of_ours_loaded(forked):
+    program = (
+        "import os, random, sys, threading; from django.conf import settings\n"
+        "print(sorted(os.environ), settings.configured, threading.active_count(), len(os.listdir('/proc/self/fd')))\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('notificacao', 'semtas')])\n"
+        "print(random.random())\n"
+        "sys.exit(int(os.environ['CODE']))"
+    )
+    one, to_one = forked(program, CODE="3")
+    other, to_other = forked(program, CODE="4")
+    assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (3, 4)
+    *of_one, by_chance = said(to_one).splitlines()
+    *of_other, by_another = said(to_other).splitlines()
+    assert of_one == of_other == ["['CODE', 'LANG'] False 1 4", "[]"]  # the fourth file is the listing's own
+    assert by_chance != by_another
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_and_is_told_as_its_exit_code(forked, number):
+    process, file = forked("import threading; print('up', flush=True); threading.Event().wait()")
+    await eventually(lambda: said(file).startswith("up"))
+    assert process.poll() is None
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == process.poll() == -number
+
+
+def test_what_the_interpreter_reads_at_its_start_is_given_to_one_that_is_started(forked):
+    process, file = forked("import sys; print(sys.flags.optimize)", PYTHONOPTIMIZE="1")
+    assert not isinstance(process, Forked)
+    assert process.wait(PATIENCE) == 0
+    assert said(file) == "1\n"
