@@ -14,7 +14,6 @@ from tests.live import tls
 from tests.live.ably_server import ROOT, free_port
 from tests.live.nginx import binary
 from tests.live.process import Process, answers
-from tests.live.site import Site
 from tests.ship.container import program
 
 pytestmark = pytest.mark.ship
@@ -99,7 +98,8 @@ class Nginx(Process):
 
     name = "nginx"
 
-    def __init__(self, folder: Path, site: Site):
+    def __init__(self, folder: Path, *sites: str):
+        """Stand before `sites`, two addresses."""
         self.plain_port, self.port, self.certificate = free_port(), free_port(), folder / "site.pem"
         tls.self_signed(self.certificate)
         conf = (FILE.parent / "compose" / "nginx.conf").read_text()
@@ -111,8 +111,7 @@ class Nginx(Process):
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "/etc/ssl/notificacoes.pem": str(self.certificate),
             "/etc/ssl/notificacoes.key": str(self.certificate),
-            "172.30.0.11:8000": f"127.0.0.1:{free_port()}",  # nobody is there
-            "172.30.0.12:8000": f"127.0.0.1:{site.port}",
+            **dict(zip(("172.30.0.11:8000", "172.30.0.12:8000"), sites, strict=True)),
         }
         for theirs, ours in here.items():
             assert theirs in conf, theirs
@@ -126,7 +125,10 @@ class Nginx(Process):
 
 @pytest.fixture
 def nginx(tmp_path, new_site):  # noqa: F811
-    with new_site(BEHIND_TLS="true", ALLOWED_HOSTS="127.0.0.1") as site, Nginx(tmp_path, site) as nginx:
+    with (
+        new_site(BEHIND_TLS="true", ALLOWED_HOSTS="127.0.0.1") as site,
+        Nginx(tmp_path, f"127.0.0.1:{free_port()}", f"127.0.0.1:{site.port}") as nginx,
+    ):  # nobody is at the first
         yield nginx
 
 
