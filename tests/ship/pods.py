@@ -1,6 +1,6 @@
 """Pods as kubelet would start them, from rendered manifests: in podman, on a network where each has its own address.
 
-Kept are image's entry, environment, user, root file system, capabilities, memory, and grace; the probes are ours to ask.
+Kept are command, environment, user, root file system, capabilities, memory and grace; the probes are ours to ask.
 """
 
 import ipaddress
@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 import signal
+import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +66,12 @@ class Pod(Process):
         probes = ("startupProbe", "livenessProbe", "readinessProbe")
         return all(self.probe(name) for name in probes if name in self.container)
 
+    @property
+    def healthy(self) -> bool:
+        """Return what the image's own HEALTHCHECK says."""
+        asked = [*_PODMAN, "healthcheck", "run", self.called]
+        return subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == 0
+
     def terminate(self) -> float:
         """Tell it to end, once preStop is over; the seconds that it took. Raises where its grace is over before."""
         began = time.monotonic()
@@ -92,7 +99,7 @@ class Pod(Process):
     def _command(self, made: Workload, told: Mapping[str, str]) -> list[str]:
         return [
             *(*_PODMAN, "run", "--rm", "--name", self.called, "--network", "podman", "--ip", self.address),
-            *("--no-healthcheck", *_ULIMITS, *_bounds(made.pod, self.container)),
+            *(*_ULIMITS, *_bounds(made.pod, self.container)),
             *(word for name, value in told.items() for word in ("--env", f"{name}={value}")),
             *("--entrypoint", json.dumps(self.container["command"]), IMAGE),
         ]

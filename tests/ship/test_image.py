@@ -277,6 +277,7 @@ def test_pods_of_kubernetes_are_ready_and_end_within_their_grace_with_nothing_lo
             pod.launch()
         for pod in started:
             pod.wait_until_ready()
+            assert pod.healthy
         web, other, *dispatchers = started
         nginx = all_of_them.enter_context(Nginx(tmp_path, f"{web.address}:8000", f"{other.address}:8000"))
         monkeypatch.setenv("SSL_CERT_FILE", str(nginx.certificate))
