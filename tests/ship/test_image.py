@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import secrets
-import socket
 import subprocess
 
 import httpx
@@ -233,14 +232,14 @@ def test_it_ends_within_seconds_when_it_is_told(database, redis):
 
 
 class Staging:
-    """The workloads of the overlay on a database of their own, and the host by which browsers call it."""
+    """The workloads of the overlay on a database of their own. Its host is this machine."""
 
     def __init__(self, postgres: PostgresServer, redis: RedisServer):
         self.database = postgres.url(postgres._create("template0"))
         objects = render("staging")
         self._made = {made.name: made for made in manifests.workloads(objects)}
-        (self._settings,) = (one["data"] for one in objects if one["kind"] == "ConfigMap")
-        self.host = self._settings["SITE_HOST"]
+        (settings,) = (one["data"] for one in objects if one["kind"] == "ConfigMap")
+        self._settings = settings | {"SITE_HOST": "127.0.0.1"}
         here = pods.network()[1]
         self._secret = container.SECRETS | {
             "DATABASE_URL": self.database.replace("127.0.0.1", here),
@@ -254,17 +253,11 @@ class Staging:
 
 
 @pytest.fixture
-def staging(postgres, redis, monkeypatch):
+def staging(postgres, redis):
     staging = Staging(postgres, redis)
     with contextlib.closing(staging.pod("migrate")) as migration:
         assert migration.run() == 0, migration.log()
     manage(environment_for(staging.database), "demo")
-    there = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, *how, **more: there("127.0.0.1" if host == staging.host else host, *how, **more),
-    )
     return staging
 
 
@@ -281,7 +274,7 @@ def test_pods_of_kubernetes_are_ready_and_end_within_their_grace_with_nothing_lo
         web, other, *dispatchers = started
         nginx = all_of_them.enter_context(Nginx(tmp_path, f"{web.address}:8000", f"{other.address}:8000"))
         monkeypatch.setenv("SSL_CERT_FILE", str(nginx.certificate))
-        visitor = Visitor(Access(f"https://{staging.host}:{nginx.port}", "bia", PASSWORD, key))
+        visitor = Visitor(Access(f"https://127.0.0.1:{nginx.port}", "bia", PASSWORD, key))
         asyncio.run(_stays_with(visitor, [web, *dispatchers[:1]]))
 
 
