@@ -111,6 +111,7 @@ def test_prometheus_is_let_in_by_the_address_from_which_it_asks_and_names_the_si
     said = yaml.safe_load((FILE.parent / "compose" / "prometheus.yml").read_text())
     assert said["global"]["external_labels"] == {"site": "${SITE_URL}"}
     assert prometheus["environment"]["SITE_URL"] == "${SITE_URL:?}"
+    assert set(prometheus["depends_on"]) == {"web-1", "web-2"}  # or it begins with an alert that the site is away
 
 
 def test_nginx_and_prometheus_ask_whom_compose_has():
