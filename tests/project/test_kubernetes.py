@@ -187,3 +187,10 @@ def test_the_autoscaler_counts_streams_by_a_metric_of_ours_that_the_adapter_give
     assert name == next(iter(OPEN_STREAMS.collect())).name
     (rule,) = yaml.safe_load((manifests.FOLDER / "prometheus-adapter.yaml").read_text())["rules"]["custom"]
     assert rule["seriesQuery"].startswith(name + "{")
+
+
+@pytest.mark.parametrize("overlay", manifests.OVERLAYS)
+def test_pages_find_their_static_files_in_the_image(overlay):
+    """They lie in the image's own VAR_DIR, and nothing in it can make them anew: it has no package of the browser's."""
+    assert "VAR_DIR" not in manifests.settings(overlay)
+    assert [made.name for made in manifests.workloads(WRITTEN) if "initContainers" in made.pod] == []
