@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-_UNRELEASED = re.compile(r"^## Unreleased\n\s*(?!\s|## )", re.MULTILINE)  # a heading with something below it
+_UNRELEASED = re.compile(r"^## Unreleased\n\s*(?!## )\S", re.MULTILINE)  # a heading with something below it
 _RELEASED = re.compile(r"^## (\d+\.\d+\.\d+)\b", re.MULTILINE)
 
 
