@@ -36,22 +36,23 @@ def _as_somebody() -> dict:
 class PostgresServer(Process):
     """One server. Its port and its data stay while it is stopped, killed and started again; `close` removes them.
 
-    `fsync=False` spares the disk: what was committed still survives `kill`, though not a power cut.
+    `fsync=False` spares the disk: what was committed still survives `kill`, though not a power cut. Whoever is on
+    `network`, such as 10.88.0.0/16, reaches it at any address of this machine.
     """
 
     name = "PostgreSQL"
 
-    def __init__(self, *, fsync: bool = True):
+    def __init__(self, *, fsync: bool = True, network: str = ""):
         self.port = free_port()
         self._password = secrets.token_hex(16)
         self._folder = Path(tempfile.mkdtemp(prefix="semtas-postgres-"))
         self._templates: dict[tuple, str] = {}
         self._databases = 0
         self._bin = binaries()
-        self._initialise()
+        self._initialise(network)
         options = {
             "port": self.port,
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": "*" if network else "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": 300,
             "shared_buffers": "128MB",
@@ -60,7 +61,7 @@ class PostgresServer(Process):
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         super().__init__([self._bin / "postgres", "-D", self._folder / "data", *words], **_as_somebody())
 
-    def _initialise(self) -> None:
+    def _initialise(self, network: str) -> None:
         password = self._folder / "password"
         password.write_text(self._password)
         if os.geteuid() == 0:
@@ -74,6 +75,9 @@ class PostgresServer(Process):
         )
         if done.returncode:
             raise RuntimeError(f"initdb failed:\n{done.stdout}\n{done.stderr}")
+        if network:
+            with (self._folder / "data" / "pg_hba.conf").open("a") as access:
+                access.write(f"host all all {network} scram-sha-256\n")
 
     def url(self, database: str = "postgres") -> str:
         return f"postgres://{_USER}:{self._password}@127.0.0.1:{self.port}/{database}"

@@ -21,19 +21,26 @@ class RedisServer(Process):
 
     name = "Redis"
 
-    def __init__(self) -> None:
+    def __init__(self, password: str = "") -> None:
+        """With a password, listen at each address of this machine."""
         self.port = free_port()
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": tempfile.gettempdir()}
+        self._password = password
+        options = {"port": self.port, "save": "", "appendonly": "no", "dir": tempfile.gettempdir()}
+        options |= {"bind": "*", "requirepass": password} if password else {"bind": "127.0.0.1"}
         super().__init__([binary(), *(word for name, value in options.items() for word in (f"--{name}", str(value)))])
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return (
+            f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+            if self._password
+            else f"redis://127.0.0.1:{self.port}/0"
+        )
 
     def ready(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))  # the latter: it wants the password
         except OSError:
             return False

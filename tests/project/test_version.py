@@ -13,7 +13,9 @@ from tests.live.ably_server import ROOT
     [
         ("# Changelog\n\n## 1.2.0 – 2026-12-01\n\n## 1.1.9 – 2026-11-30\n", "1.2.0"),
         ("# Changelog\n\n## Unreleased\n\nSomething.\n\n## 1.1.9 – 2026-11-30\n", "1.1.9+dev"),
-        ("# Changelog\n\n## Unreleased\n", "0.0.0+dev"),
+        ("# Changelog\n\n## Unreleased\n\n## 1.2.0 – 2026-12-01\n\nSomething.\n", "1.2.0"),
+        ("# Changelog\n\n## Unreleased\n\nSomething.\n", "0.0.0+dev"),
+        ("# Changelog\n\n## Unreleased\n", "0.0.0"),
         ("# Changelog\n", "0.0.0"),
     ],
 )

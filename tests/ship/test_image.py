@@ -1,20 +1,28 @@
 """The image: what is in it, what weighs, and the first scenes against containers of it beside PostgreSQL and Redis."""
 
+import asyncio
+import contextlib
 import json
 import re
+import secrets
 import subprocess
 
+import httpx
 import pytest
 
+from notificacao.smoke.visitor import Access, Visitor
 from tests.browser import test_scenes as scenes
 from tests.browser.chromium import chromium
 from tests.browser.conftest import _NEW_KEY, _RATE, desk, own_ably, send  # noqa: F401 – fixtures
 from tests.live.ably_server import ROOT, free_port
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
-from tests.live.site import environment_for, manage
-from tests.ship import container
+from tests.live.site import PASSWORD, environment_for, manage
+from tests.ship import container, manifests, pods
 from tests.ship.container import Container, ContainerSite, in_image, inspect, podman, settings_for
+from tests.ship.test_compose import Nginx
+from tests.ship.test_kubernetes import render
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.ship
 _MOST = 360_000_000  # bytes; docs/production.md names what weighs
@@ -32,13 +40,13 @@ def bills(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def postgres():
-    with PostgresServer(fsync=False) as server:
+    with PostgresServer(fsync=False, network=str(pods.network()[0])) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def redis():
-    with RedisServer() as server:
+    with RedisServer(password=secrets.token_hex(16)) as server:
         yield server
 
 
@@ -218,3 +226,94 @@ def test_it_ends_within_seconds_when_it_is_told(database, redis):
     site = ContainerSite(database, None, ALLOWED_HOSTS="127.0.0.1", REDIS_URL=redis.url, DISPATCHER="external").start()
     assert site.terminate() == 0
     site.close()
+
+
+# The pods of Kubernetes, as the overlay of staging has them. This machine is the Ingress: nginx on their network.
+
+
+class Staging:
+    """The workloads of the overlay on a database of their own. Its host is this machine."""
+
+    def __init__(self, postgres: PostgresServer, redis: RedisServer):
+        self.database = postgres.url(postgres._create("template0"))
+        objects = render("staging")
+        self._made = {made.name: made for made in manifests.workloads(objects)}
+        (settings,) = (one["data"] for one in objects if one["kind"] == "ConfigMap")
+        self._settings = settings | {"SITE_HOST": "127.0.0.1"}
+        here = pods.network()[1]
+        self._secret = container.SECRETS | {
+            "DATABASE_URL": self.database.replace("127.0.0.1", here),
+            "REDIS_URL": redis.url.replace("127.0.0.1", here),
+            "ABLY_API_KEY": "",
+            "METRICS_TOKEN": secrets.token_hex(16),
+        }
+
+    def pod(self, name: str) -> pods.Pod:
+        return pods.Pod(self._made[name], self._settings, self._secret)
+
+
+@pytest.fixture
+def staging(postgres, redis):
+    staging = Staging(postgres, redis)
+    with contextlib.closing(staging.pod("migrate")) as migration:
+        assert migration.run() == 0, migration.log()
+    manage(environment_for(staging.database), "demo")
+    return staging
+
+
+def test_pods_of_kubernetes_are_ready_and_end_within_their_grace_with_nothing_lost(staging, tmp_path, monkeypatch):
+    key = manage(environment_for(staging.database), "shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
+    with contextlib.ExitStack() as all_of_them:
+        started = [staging.pod(name) for name in ("web", "web", "dispatcher", "dispatcher")]
+        for pod in started:
+            all_of_them.callback(pod.close)
+            pod.launch()
+        for pod in started:
+            pod.wait_until_ready()
+            assert pod.healthy
+        web, other, *dispatchers = started
+        nginx = all_of_them.enter_context(Nginx(tmp_path, f"{web.address}:8000", f"{other.address}:8000"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(nginx.certificate))
+        visitor = Visitor(Access(f"https://127.0.0.1:{nginx.port}", "bia", PASSWORD, key))
+        asyncio.run(_stays_with(visitor, [web, *dispatchers[:1]]))
+
+
+async def _stays_with(visitor: Visitor, ending: list[pods.Pod]) -> None:
+    """Hold four streams while one pod after the other ends, and something is sent before, meanwhile and after."""
+    assert (await visitor.log_in()).status_code == 302
+    position = (await visitor.get("api/v1/session/")).json()["position"]
+    came: list[set[str]] = [set() for _ in range(4)]
+    async with asyncio.TaskGroup() as group:
+        reading = [group.create_task(_read(visitor, position, one)) for one in came]
+        sent = await _sent_to_all(visitor, came, set(), "antes")
+        for number, pod in enumerate(ending):
+            end = group.create_task(asyncio.to_thread(pod.terminate))
+            sent = await _sent_to_all(visitor, came, sent, f"durante {number}")
+            await end
+        await _sent_to_all(visitor, came, sent, "depois")
+        for one in reading:
+            one.cancel()
+    await visitor.close()
+
+
+async def _read(visitor: Visitor, position: str, came: set[str]) -> None:
+    """Be a page: come back whenever the stream ends."""
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            async with visitor.stream(position) as events:
+                async for _, told in events:
+                    came |= {told["title"]} if "title" in told else set()
+
+
+async def _sent_to_all(visitor: Visitor, came: list[set[str]], sent: set[str], title: str) -> set[str]:
+    asked = {"recipients": {"people": ["bia"]}, "title": title, "message": "Prova.", "kind": "sistema"}
+    await eventually(lambda: _accepted(visitor, asked))
+    await eventually(lambda: all(one >= sent | {title} for one in came))
+    return sent | {title}
+
+
+async def _accepted(visitor: Visitor, asked: dict) -> bool:
+    """Send as a producer that tries again: nginx here is not told which pod ends, as the Ingress is."""
+    with contextlib.suppress(httpx.HTTPError):
+        return (await visitor.send(asked)).status_code == 201
+    return False

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -94,6 +95,28 @@ def test_one_commit_is_one_version_in_all_of_them():
 def test_each_script_that_a_workflow_runs_is_there(workflow):
     named = set(re.findall(r"\b((?:script|\.ci)/[a-z-]+)", workflow.read_text()))
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("changelog", "code"),
+    [
+        ("## 1.2.0 – 2026-12-01\n\nSomething.\n", 0),
+        ("## Unreleased\n\n## 1.2.0 – 2026-12-01\n\nSomething.\n", 0),
+        ("## Unreleased\n\nMore.\n\n## 1.2.0 – 2026-12-01\n\nSomething.\n", 1),
+        ("## 1.3.0 – 2026-12-02\n\nMore.\n\n## 1.2.0 – 2026-12-01\n\nSomething.\n", 1),
+        ("## Unreleased\n\nSomething.\n", 1),
+    ],
+)
+def test_a_tag_that_is_not_the_version_of_the_changelog_stops_before_an_image_is_pushed(tmp_path, changelog, code):
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    assert (jobs["image"]["needs"], jobs["release"]["needs"]) == ("notes", "image")
+    for name in ("script/release-notes", "semtas/__init__.py"):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{changelog}")
+    shell = ["bash", "-e", "-o", "pipefail", "-c", jobs["notes"]["steps"][-1]["run"]]
+    environment = {"PATH": os.environ["PATH"], "TAG": "v1.2.0"}
+    assert subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, check=False).returncode == code
 
 
 def test_production_waits_for_staging_and_for_its_own_environment():
