@@ -8,10 +8,7 @@ from tests.faults.machines import trial
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-ENDS = pytest.mark.parametrize("ends", [2, pytest.param(6, marks=pytest.mark.endurance)])
-
-
-@ENDS
+@pytest.mark.parametrize("ends", [2, pytest.param(6, marks=pytest.mark.endurance)])
 async def test_each_leader_that_is_told_to_end_does_so_under_load(machines, ends):
     async with trial(machines) as load:
         for _ in range(ends):
@@ -21,10 +18,11 @@ async def test_each_leader_that_is_told_to_end_does_so_under_load(machines, ends
             await asyncio.to_thread(leader.start)
 
 
-@ENDS
-async def test_each_web_process_that_is_told_to_end_does_so_with_its_streams_open(machines, ends):
+@pytest.mark.endurance
+async def test_each_web_process_that_is_told_to_end_does_so_again_and_again_with_its_streams_open(machines):
+    """Once each does `test_kill.py`'s rolling restart."""
     async with trial(machines) as load:
-        for turn in range(ends):
+        for turn in range(6):
             await load.delivered(30)
             web = machines.webs[turn % 2]
             assert await asyncio.to_thread(web.terminate) == 0, web.log()[-4_000:]
