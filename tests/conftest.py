@@ -41,10 +41,12 @@ def pytest_addoption(parser):
 
 
 def _goes_where_others_go(item) -> bool:
-    """Tell whether it runs for the hundredth time what quick tests run once. With servers each is the only one."""
+    """Tell whether it runs for the hundredth time what quick tests run once. With servers few run what none of them does."""
     room = item.path.relative_to(_TESTS).parts[0]
+    if item.get_closest_marker("services"):
+        return room not in ("ably_check", "smoke", "test_rates.py", "transports")
     again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
-    return (again or room == "project") and item.get_closest_marker("services") is None
+    return again or room == "project"
 
 
 def pytest_collection_modifyitems(config, items):

@@ -8,6 +8,7 @@ from tests.faults.machines import trial
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
+
 @pytest.mark.parametrize("ends", [2, pytest.param(6, marks=pytest.mark.endurance)])
 async def test_each_leader_that_is_told_to_end_does_so_under_load(machines, ends):
     async with trial(machines) as load:

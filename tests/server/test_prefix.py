@@ -167,10 +167,13 @@ def test_each_of_several_hosts_is_a_site_of_its_own(dual, tmp_path):
 
 
 def test_behind_two_proxies_the_address_is_the_browsers_and_nobody_chooses_it(dual, tmp_path):
-    with PlainNginx(tmp_path, dual.port) as inner, Nginx(tmp_path, inner.port, documented()) as outer:
-        with browser(outer, local_address="127.0.0.9") as visitor:
-            visitor.headers["X-Forwarded-For"] = "203.0.113.9"
-            assert log_in(visitor).headers["location"] == "/notificacoes/", "TLS is known of, too"
+    with (
+        PlainNginx(tmp_path, dual.port) as inner,
+        Nginx(tmp_path, inner.port, documented()) as outer,
+        browser(outer, local_address="127.0.0.9") as visitor,
+    ):
+        visitor.headers["X-Forwarded-For"] = "203.0.113.9"
+        assert log_in(visitor).headers["location"] == "/notificacoes/", "TLS is known of, too"
     assert logged_in_from(dual) == "127.0.0.9"
 
 

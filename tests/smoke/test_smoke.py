@@ -78,11 +78,22 @@ def deployed(postgres, redis):
         yield deployed
 
 
-def test_each_step_is_told_and_all_is_well(deployed):
+def test_each_step_is_told_all_is_well_and_what_it_made_is_taken_away(deployed):
+    logins = "SELECT count(*) FROM django_session"
+    unread = (
+        "SELECT count(*) FROM notificacao_notification n WHERE title = 'Verificação do sistema' AND NOT EXISTS "
+        "(SELECT FROM notificacao_receipt r WHERE r.notification_id = n.id AND archived_at IS NOT NULL AND read)"
+    )
+    before = deployed.ask(logins)
     marks, said, code = deployed.smoke()
     assert marks == dict.fromkeys(STEPS, "ok"), said
     assert "assinada e cifrada" in said
     assert code == 0
+    assert deployed.ask(logins) == before
+    assert deployed.ask(unread) == (0,)
+    assert deployed.ask("SELECT max(expires_at) < now() + interval '11 minutes' FROM notificacao_notification") == (
+        True,
+    )
 
 
 def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_path):
@@ -102,22 +113,6 @@ def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_pat
         "(SELECT FROM notificacao_receipt r WHERE r.notification_id = n.id AND archived_at IS NOT NULL AND read)"
     )
     assert deployed.ask(left) == (0,)
-
-
-def test_what_it_made_is_taken_away(deployed):
-    logins = "SELECT count(*) FROM django_session"
-    unread = (
-        "SELECT count(*) FROM notificacao_notification n WHERE title = 'Verificação do sistema' AND NOT EXISTS "
-        "(SELECT FROM notificacao_receipt r WHERE r.notification_id = n.id AND archived_at IS NOT NULL AND read)"
-    )
-    before = deployed.ask(logins)
-    _, said, code = deployed.smoke()
-    assert code == 0, said
-    assert deployed.ask(logins) == before
-    assert deployed.ask(unread) == (0,)
-    assert deployed.ask("SELECT max(expires_at) < now() + interval '11 minutes' FROM notificacao_notification") == (
-        True,
-    )
 
 
 def test_with_the_flag_at_0_all_but_ably_is_tried(deployed):
