@@ -41,10 +41,10 @@ def pytest_addoption(parser):
 
 
 def _goes_where_others_go(item) -> bool:
-    """Tell whether it runs for the hundredth time what quick tests run once. With servers few run what none of them does."""
+    """Tell whether it runs what quick tests run once: for the hundredth time, or with servers."""
     room = item.path.relative_to(_TESTS).parts[0]
     if item.get_closest_marker("services"):
-        return room not in ("ably_check", "smoke", "test_rates.py", "transports")
+        return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
     again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
     return again or room == "project"
 
