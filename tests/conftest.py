@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config, items):
     else:
         here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
-    items[:] = filter(here, items)
+    items[:] = sorted(filter(here, items), key=_is_quick)
     for item in items:
         if _goes_where_others_go(item):
             item.add_marker("no_cover")  # the tracer would double its time
@@ -65,6 +65,11 @@ def pytest_collection_modifyitems(config, items):
             "These run file by file, after tests that empty the database, and want "
             f"django_db(transaction=True, serialized_rollback=True): {', '.join(refused)}"
         )
+
+
+def _is_quick(item) -> bool:
+    """Tell whether it is none of those that take longest. They begin first, lest one is left at the end."""
+    return item.get_closest_marker("faults") is None
 
 
 def _finds_an_emptied_database(item) -> bool:

@@ -17,7 +17,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-PEOPLE, LIVE = 12, 2
+PEOPLE, LIVE = 8, 1
 
 
 @pytest.fixture(scope="module")
