@@ -46,10 +46,12 @@ def pytest_configure():
 
 
 def _goes_where_others_go(item) -> bool:
-    """Tell whether it runs for the hundredth time what quick tests run once. With servers each is the only one."""
+    """Tell whether it runs what quick tests run once: for the hundredth time, or with servers."""
     room = item.path.relative_to(_TESTS).parts[0]
+    if item.get_closest_marker("services"):
+        return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
     again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
-    return (again or room == "project") and item.get_closest_marker("services") is None
+    return again or room == "project"
 
 
 def pytest_collection_modifyitems(config, items):
@@ -59,7 +61,7 @@ def pytest_collection_modifyitems(config, items):
     else:
         here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
-    items[:] = filter(here, items)
+    items[:] = sorted(filter(here, items), key=_is_quick)
     for item in items:
         if _goes_where_others_go(item):
             item.add_marker("no_cover")  # the tracer would double its time
@@ -68,6 +70,11 @@ def pytest_collection_modifyitems(config, items):
             "These run file by file, after tests that empty the database, and want "
             f"django_db(transaction=True, serialized_rollback=True): {', '.join(refused)}"
         )
+
+
+def _is_quick(item) -> bool:
+    """Tell whether it is none of those that take longest. They begin first, lest one is left at the end."""
+    return item.get_closest_marker("faults") is None
 
 
 def _finds_an_emptied_database(item) -> bool:

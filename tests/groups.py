@@ -79,6 +79,12 @@ def by_file(*words: str, more: int = 1, **environment: str) -> Command:
     return pytest("-n", str(CORES + more), "--dist", "loadfile", *words, **environment)
 
 
+def live(which: str, *words: str, **environment: str) -> Command:
+    """Run those with servers of their own: some burn while others wait. Faults take longest, and so come first."""
+    expression = f"({which}) and not (browser or alone or endurance)"
+    return by_file("-m", expression, "--no-loadscope-reorder", *words, more=2, **environment)
+
+
 def _secret() -> str:
     return base64.b64encode(secrets.token_bytes(48)).decode()
 
@@ -128,21 +134,15 @@ GROUPS: dict[str, list[Command]] = {
     "js": [command("npx --no-install vitest run")],
     "postgres": [in_order("-p", "tests.on_postgres", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
-    "services": [
-        by_file(
-            "-m",
-            "services and not (browser or faults or alone or endurance)",
-            *_MEASURED,
-            COVERAGE_FILE=".coverage.services",
-        )
-    ],
+    "live": [live("services or faults", *_MEASURED, COVERAGE_FILE=".coverage.live")],
+    "services": [live("services and not faults")],
+    "faults": [live("faults", *ROOMS["faults"])],
     "coverage": [
-        command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
+        command("coverage combine --quiet --keep .coverage.postgres .coverage.live"),
         command("python -m tests.coverage_table"),
     ],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
     "alone": [pytest("-m", "alone and not endurance")],
-    "faults": [by_file("-m", "faults and not (alone or endurance)", *ROOMS["faults"])],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
@@ -151,7 +151,7 @@ GROUPS: dict[str, list[Command]] = {
         pytest("-m", "endurance and alone"),
     ],
 }
-WHOLE = ["checks", "js", "postgres", "sqlite", "services", "coverage", "browser", "alone", "faults"]
+WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
 QUICK = ["linters", "js", "quick"]
 _SIDE_BY_SIDE = {"checks", "linters"}
 _STOPS_ALL = {"checks", "linters"}

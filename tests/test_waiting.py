@@ -1,6 +1,7 @@
 """How tests wait: for what happens, never for a time; and what they measure in a browser stands still."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,20 @@ def test_every_browser_context_is_opened_where_it_is_told_to_stand_still():
 async def test_what_does_not_come_true_ends_with_the_last_answer():
     with pytest.raises(AssertionError, match="the last answer was 0"):
         await eventually(lambda: 0, within=0)
+
+
+async def test_what_takes_long_to_answer_is_asked_the_seldomer(monkeypatch):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    def slow():
+        began = time.monotonic()
+        while time.monotonic() < began + 0.02:
+            pass
+        return len(waited) == 3
+
+    monkeypatch.setattr("tests.waiting.asyncio.sleep", sleep)
+    await eventually(slow)
+    assert all(0.08 <= seconds <= 1 for seconds in waited)

@@ -57,6 +57,22 @@ def machines_on_ably(
     return Machines(postgres, redis, size=people, **short | ably | settings)
 
 
+class Tenth:
+    """True of every tenth request that publishes; `cut`: of how many it was."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    @property
+    def cut(self) -> int:
+        return self._seen // 10
+
+    def __call__(self, piece: bytes) -> bool:
+        publishes = piece.startswith(b"POST")
+        self._seen += publishes
+        return publishes and self._seen % 10 == 0
+
+
 class Outage:
     """`live` pages of each person in the live lane beside the one on Ably; `environment` is that of the links."""
 

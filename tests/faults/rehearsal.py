@@ -15,6 +15,7 @@ from tests.faults.history import Path
 from tests.faults.machines import Machines
 from tests.waiting import PATIENCE
 
+OUT_OF_USE = "Não é possível medir: o Ably está fora de uso"  # what a plan says meanwhile
 _TOKEN = "c" * 32
 _ACKNOWLEDGE_EVERY = 0.3  # seconds
 _AT_ONCE = 200  # receipts

@@ -83,7 +83,10 @@ async def roll_back(
 def _rolled_back_at(database: str) -> float | None:
     """By the monotonic clock, which the producer's rows are timed by. None: not yet."""
     with psycopg.connect(database) as connection:
-        query = "SELECT at FROM notificacao_rolloutevent WHERE action = 'roll_back'"
+        query = (
+            "SELECT at FROM notificacao_rolloutevent WHERE action = 'roll_back' "
+            "AND plan_id = (SELECT max(id) FROM notificacao_rolloutplan)"
+        )
         event = connection.execute(query).fetchone()
     return event and event[0].timestamp() - time.time() + time.monotonic()
 

@@ -8,19 +8,23 @@ import pytest
 
 from tests.answering import Answering
 from tests.faults.crowd import IMPATIENT
-from tests.faults.outage import WITHIN, Outage, machines_on_ably
+from tests.faults.hurried import Hurried
+from tests.faults.outage import WITHIN, Outage, Tenth, machines_on_ably
 from tests.faults.proxy import Proxy
+from tests.faults.rehearsal import OUT_OF_USE, Plan
 from tests.live.tls import self_signed
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
-PEOPLE, LIVE = 12, 2
+PEOPLE, LIVE = 8, 1
 
 
 @pytest.fixture(scope="module")
 def crowded(postgres, redis, ably):
     server, way = ably
-    with machines_on_ably(postgres, redis, server.key, way.port, people=PEOPLE, live=LIVE) as machines:
+    settings = {"RATE_CALLS": "1000", "dispatcher": Hurried}
+    with machines_on_ably(postgres, redis, server.key, way.port, people=PEOPLE, live=LIVE, **settings) as machines:
         yield machines
 
 
@@ -97,6 +101,24 @@ async def test_every_request_is_answered_with(outage, ably, status):
     await instead.stop()
     nobody_waits(noticed)
     assert f"código {status * 100}" in noticed.reason or "sondas seguidas sem volta" in noticed.reason
+
+
+async def test_answers_that_come_800_ms_late_or_not_at_all_and_the_plan_stays_where_it_is(crowded, outage, ably):
+    _, way = ably
+    await eventually(lambda: crowded.breaker()[0] == "closed")
+    plan = Plan(crowded, [50, 100], 2)
+    before = plan.standing()
+
+    async def spoil():
+        way.latency, way.cuts_off = 0.4, Tenth()
+
+    async def look_and_mend():
+        await eventually(lambda: plan.says(OUT_OF_USE))
+        way.heal()
+
+    noticed = await outage.of(spoil, look_and_mend)
+    assert max(noticed.behind) < WITHIN
+    assert plan.standing().place == before.place
 
 
 @pytest.fixture(scope="module")

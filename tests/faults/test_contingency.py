@@ -1,5 +1,5 @@
-"""Contingencies of a rollout that is under way: Ably fails altogether, or is slow, or fails now and then. Nothing is
-lost, nothing comes twice, and plan and guard do what they are there for.
+"""Contingencies of a rollout that is under way: Ably fails altogether, or is slow, or fails now and then, or somebody
+has had enough of it. Nothing is lost, nothing comes twice, and plan and guard do what they are there for.
 """
 
 import asyncio
@@ -11,14 +11,15 @@ from tests.faults.crowd import IMPATIENT, on_ably
 from tests.faults.history import Path
 from tests.faults.hurried import Hurried
 from tests.faults.machines import BY_SESSION, burst, pages
-from tests.faults.outage import WITHIN, Outage, machines_on_ably
-from tests.faults.rehearsal import Plan, acknowledging, gates
+from tests.faults.outage import WITHIN, Outage, Tenth, machines_on_ably
+from tests.faults.rehearsal import OUT_OF_USE, Plan, acknowledging, gates
+from tests.faults.rollback import everybody_by_plan, roll_back
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 
 PEOPLE = 20
-OUT_OF_USE = "Não é possível medir: o Ably está fora de uso"
+ON_SSE_WITHIN = 5.0  # seconds until every page is served by SSE
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +71,6 @@ async def measured(crowded, plan, pace: float):
             yield load
 
 
-class Tenth:
-    """True of every tenth request that publishes; `cut`: of how many it was."""
-
-    def __init__(self) -> None:
-        self._seen = 0
-
-    @property
-    def cut(self) -> int:
-        return self._seen // 10
-
-    def __call__(self, piece: bytes) -> bool:
-        publishes = piece.startswith(b"POST")
-        self._seen += publishes
-        return publishes and self._seen % 10 == 0
-
-
 @pytest.mark.endurance
 async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded, ably, everybody):
     server, _ = ably
@@ -116,6 +101,17 @@ async def test_ably_fails_in_the_time_of_grace_and_the_plan_waits_for_it(crowded
 
 
 @pytest.mark.alone
+async def test_one_command_brings_every_page_to_sse_within_five_seconds_and_loses_nothing(crowded):
+    """`script/bench rollback` does it with 500 people."""
+    everybody_by_plan(crowded)
+    done = await roll_back(crowded)
+    assert done.transports == {"sse"}
+    assert max(done.switched) < ON_SSE_WITHIN
+    assert max(done.shown) < ON_SSE_WITHIN
+    assert Path.ABLY not in done.late_ways
+
+
+@pytest.mark.alone
 async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
     server, _ = ably
     async with measured(crowded, half, pace=0.5) as load:
@@ -135,21 +131,6 @@ async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(
     assert "Limite crítico ultrapassado" in last["reason"]
     assert gates(last)["failed"]["value"] > gates(last)["failed"]["control"]
     assert half.ask("SELECT FROM notificacao_notification WHERE title = 'Transição revertida automaticamente'")
-
-
-async def test_answers_that_come_800_ms_late_and_every_tenth_not_at_all(crowded, way, everybody):
-    before = everybody.standing()
-
-    async def spoil():
-        way.latency, way.cuts_off = 0.4, Tenth()
-
-    async def look_and_mend():
-        await eventually(lambda: everybody.says(OUT_OF_USE))
-        way.heal()
-
-    noticed = await Outage(crowded, 1, **IMPATIENT).of(spoil, look_and_mend)
-    assert max(noticed.behind) < WITHIN
-    assert everybody.standing().place == before.place
 
 
 @pytest.mark.endurance

@@ -69,11 +69,14 @@ def _hidden(page: httpx.Response, name: str) -> str:
     return re.search(rf'name="{name}" value="([^"]*)"', page.text)[1]
 
 
-def trail(site, **only: str) -> list[dict]:
-    """Today's events, as the command exports them, `only` those with these cells."""
+def trail(site) -> list[dict]:
+    """Today's events, as the command exports them."""
     exported = site.manage("audit_export", "--since", datetime.now(UTC).date().isoformat())
-    events = list(csv.DictReader(io.StringIO(exported)))
-    return [event for event in events if only.items() <= event.items()]
+    return list(csv.DictReader(io.StringIO(exported)))
+
+
+def those(events: list[dict], **cells: str) -> list[dict]:
+    return [event for event in events if cells.items() <= event.items()]
 
 
 @pytest.mark.parametrize("door", [by_the_admin, pytest.param(by_the_shell, marks=pytest.mark.endurance)])
@@ -90,7 +93,8 @@ async def test_the_kill_switch_takes_everybody_off_ably_and_loses_nothing(crowde
         killed_at = time.monotonic()
         await load.delivered(5 * len(browsers))
         await eventually(lambda: {one.page.lane for one in browsers} == {"live"})
-        await eventually(lambda: _open_on_ably(site) == 0, every=1)
+        await eventually(lambda: not plan.ask("SELECT FROM notificacao_activechannel WHERE on_ably > 0"), every=0.1)
+        await eventually(lambda: _open_on_ably(site) == 0, every=1)  # as staff ask; each time it is a process
     late = {row.event_id for row in load.rows if row.began > killed_at + NOTHING_MORE_AFTER}
     assert late
     assert not late & {one.event_id for page in browsers for one in page.page.history.arrivals if one.path is Path.ABLY}
@@ -105,12 +109,13 @@ def _open_on_ably(site) -> int:
 
 def _is_on_record(site, reason: str, began: datetime, *, by_hand: bool) -> None:
     """Of the flag and of the plan: who, when, from where."""
-    flag, killed = sorted(trail(site, action="rollout_changed", reason=reason), key=lambda event: event["data"])
+    events = trail(site)
+    flag, killed = sorted(those(events, action="rollout_changed", reason=reason), key=lambda event: event["data"])
     assert (json.loads(flag["data"])["act"], json.loads(killed["data"])["act"]) == ("flag", "kill")
     for event in (flag, killed):
         assert began < datetime.fromisoformat(event["at"]) < datetime.now(UTC)
         if by_hand:
-            (login, *_) = reversed(trail(site, action="logged_in"))
+            (login, *_) = reversed(those(events, action="logged_in"))
             assert (event["who"], event["ip"]) == (login["who"], login["ip"]) == (login["who"], "127.0.0.1")
         else:
             assert event["who"] == "shell"
@@ -133,7 +138,7 @@ async def test_after_end_logins_no_login_and_no_token_is_worth_anything_and_whoe
         await eventually(crowded.is_settled)
         assert crowd.brought == 0
     assert plan.ask("SELECT FROM notificacao_revocation WHERE done_at IS NULL") == []
-    asked = trail(site, action="tokens_revoked", who="manage.py", reason="Chave vazada")
+    asked = those(trail(site), action="tokens_revoked", who="manage.py", reason="Chave vazada")
     begun, ended = (json.loads(event["data"]) for event in asked)
     assert (begun["state"], ended["state"]) == ("begun", "ended")
     assert ended["logins"] >= PEOPLE

@@ -2,6 +2,8 @@
 and whoever restarts from a cursor that was ever saved gets all that is theirs and unseen.
 """
 
+import itertools
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -211,9 +213,15 @@ def a_database(url, django_db_blocker, settings):
         yield settings
 
 
-@pytest.mark.parametrize("url", ["postgresql", "sqlite"], indirect=True)
-@pytest.mark.parametrize("examples", [6, pytest.param(30, marks=pytest.mark.endurance)])
-@pytest.mark.parametrize("wakes", [True, False])
+EACH = [("postgresql", True), ("sqlite", False)]  # either kind of database, and with and without wakes
+ALL = itertools.product(["postgresql", "sqlite"], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("url", "wakes", "examples"),
+    [*((*pair, 6) for pair in EACH), *(pytest.param(*pair, 30, marks=pytest.mark.endurance) for pair in ALL)],
+    indirect=["url"],
+)
 def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes, examples):
     a_database.WAKES = wakes
     run_state_machine_as_test(

@@ -49,16 +49,39 @@ async def test_postgresql_is_frozen_and_wakes_up(machines):
         assert load.connections == before
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        lambda one: one.postgres.freeze(),
-        pytest.param(lambda one: one.to_database.swallow(), marks=pytest.mark.endurance),
-    ],
-)
-async def test_postgresql_answers_nobody_and_health_says_so_while_streams_stay_open(postgres, redis, fault):
-    """Every process of the server's is frozen, or whatever hubs and dispatchers ask it is swallowed on the way."""
-    with Machines(postgres, redis, all_behind=True, DATABASE_WAIT="1") as machines:
+async def test_redis_is_gone_for_good(machines):
+    async with trial(machines) as load:
+        await load.delivered(200)
+        machines.redis.kill()
+        await load.delivered(800)
+
+
+class TestWithoutWakes:
+    """Every process but the producer behind one way to PostgreSQL, and nobody is waked."""
+
+    @pytest.fixture(scope="class")
+    def unwaked(self, postgres, redis):
+        with Machines(postgres, redis, all_behind=True, DATABASE_WAIT="1", WAKES="false") as machines:
+            yield machines
+
+    @pytest.fixture
+    def machines(self, unwaked):
+        unwaked.heal()
+        return unwaked
+
+    async def test_all_is_delivered(self, machines):
+        async with trial(machines) as load:
+            await load.delivered(500)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            lambda one: one.postgres.freeze(),
+            pytest.param(lambda one: one.to_database.swallow(), marks=pytest.mark.endurance),
+        ],
+    )
+    async def test_postgresql_answers_nobody_and_health_says_so_while_streams_stay_open(self, machines, fault):
+        """Every process of the server's is frozen, or whatever hubs and dispatchers ask it is swallowed on the way."""
         async with trial(machines) as load:
             await load.delivered(200)
             before = load.connections
@@ -82,16 +105,3 @@ async def health_of(web) -> tuple[int, float]:
             status = (await http.get(f"{web.address}/health/ready")).status_code
             if status != 200:
                 return status, time.monotonic() - begun
-
-
-async def test_redis_is_gone_for_good(machines):
-    async with trial(machines) as load:
-        await load.delivered(200)
-        machines.redis.kill()
-        await load.delivered(800)
-
-
-async def test_without_any_wake_all_is_delivered(postgres, redis):
-    with Machines(postgres, redis, WAKES="false") as machines:
-        async with trial(machines) as load:
-            await load.delivered(500)

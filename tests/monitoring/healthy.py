@@ -19,23 +19,22 @@ from tests.monitoring.scenes import (
     UNVERIFIED,
 )
 
-FIVE_DAYS, TWO_WEEKS = "5d", "14d"  # from Thursday to Monday: a week-end, and the release after it
-_MINUTES = 14 * 24 * 60
+FIVE_DAYS, TWO_WEEKS = 5, 14  # from Thursday to Monday: a week-end, and the release after it
 _RELEASE = 4 * 24 * 60 + 5 * 60  # minutes: Monday, 2:00 in Brasília; counters begin anew, and another leads
 _TO_BRASILIA = -3 * 60  # minutes
 _GB = 1024 * MB
 
 
-def healthy() -> dict[str, str]:
-    """`{series: one value a minute}` from Thursday, the first of January 1970, on."""
-    dice = random.Random(18)
-    return {name: " ".join(values) for name, values in _series(dice)}
+def healthy(days: int) -> dict[str, str]:
+    """`{series: one value a minute}` of so many days from Thursday, the first of January 1970, on."""
+    minutes = range(days * 24 * 60 + 1)
+    return {name: " ".join(values) for name, values in _series(random.Random(18), minutes)}
 
 
-def _series(dice: random.Random) -> Iterator[tuple[str, list[str]]]:
-    yield from _counted(dice)
+def _series(dice: random.Random, minutes: range) -> Iterator[tuple[str, list[str]]]:
+    yield from _counted(dice, minutes)
     for name, value in _gauges(dice).items():
-        yield name, [f"{value(minute):.6g}" for minute in range(_MINUTES + 1)]
+        yield name, [f"{value(minute):.6g}" for minute in minutes]
 
 
 def _busy(minute: int) -> float:
@@ -49,13 +48,13 @@ def _busy(minute: int) -> float:
     return 0.1 if hour in (7, 18, 19) else 0.003
 
 
-def _counted(dice: random.Random) -> Iterator[tuple[str, list[str]]]:
+def _counted(dice: random.Random, minutes: range) -> Iterator[tuple[str, list[str]]]:
     steps: dict[str, list[int]] = {}
 
     def add(name: str, number: float) -> None:
         steps.setdefault(name, []).append(int(number))
 
-    for minute in range(_MINUTES + 1):
+    for minute in minutes:
         sent = _some(dice, 120 * _busy(minute))
         wakes_up = 40 if minute % (24 * 60) == 11 * 60 else 0  # 8:00 in Brasília: what laptops missed at night
         for transport in ("ably", "sse"):

@@ -104,3 +104,15 @@ def test_endurance_is_run_by_ship_alone(kind):
         if Expression.compile(expression).evaluate(lambda mark: mark in {kind, "endurance"})
     }
     assert run_by == {"ship"}
+
+
+@pytest.mark.parametrize("marks", [{"services"}, {"services", "faults"}])
+def test_what_has_servers_of_its_own_is_run_with_all_of_them_and_by_one_half(marks):
+    run_by = {
+        name
+        for name in groups.GROUPS
+        for expression in expressions(name)
+        if Expression.compile(expression).evaluate(lambda mark: mark in marks)
+    }
+    assert run_by == {"live", "faults" if "faults" in marks else "services"}
+    assert run_by & {*groups.WHOLE} == {"live"}

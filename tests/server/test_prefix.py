@@ -6,8 +6,17 @@ import httpx
 import pytest
 
 from tests.live.nginx import Nginx, PlainNginx, documented
-from tests.live.site import migrate
-from tests.server.test_nginx import HOST, ORIGIN, PASSWORD, PRODUCTION, ProductionSite, browser, events
+from tests.live.site import copy_of, environment_for, manage
+from tests.server.test_nginx import (
+    HOST,
+    ORIGIN,
+    PASSWORD,
+    PRODUCTION,
+    ProductionSite,
+    browser,
+    events,
+    logged_in_from,
+)
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.services
@@ -24,18 +33,30 @@ def under_prefix(blocks):
     return moved
 
 
-def made(folder, **settings):
-    site = ProductionSite(folder / "site.sqlite3", **PRODUCTION | settings)
-    migrate(site.database)
-    site.manage("demo", "--force")
-    return site
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A database for each site to begin with."""
+    database = tmp_path_factory.mktemp("demo") / "site.sqlite3"
+    for words in (("migrate", "--verbosity", "0"), ("demo", "--force")):
+        manage(environment_for(database, **PRODUCTION), *words)
+    return database
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prefix")
-    with made(folder, SCRIPT_NAME=PREFIX, VAR_DIR=str(folder)) as site:
+    with ProductionSite(copy_of(demo, folder), **PRODUCTION, SCRIPT_NAME=PREFIX, VAR_DIR=str(folder)) as site:
         site.manage("collectstatic", "--noinput", "--verbosity", "0")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def dual(demo, tmp_path_factory):
+    """On all addresses of both kinds, under two names, without a prefix."""
+    database = copy_of(demo, tmp_path_factory.mktemp("dual"))
+    site = ProductionSite(database, **PRODUCTION | {"ALLOWED_HOSTS": f"{HOST},{OTHER}"})
+    site.command += ["--host", "::"]
+    with site:
         yield site
 
 
@@ -135,10 +156,9 @@ def test_outside_of_the_prefix_there_is_nothing_of_ours(visitor):
     assert visitor.get("/notificacoes/").status_code == 404
 
 
-def test_each_of_several_hosts_is_a_site_of_its_own(tmp_path):
+def test_each_of_several_hosts_is_a_site_of_its_own(dual, tmp_path):
     both = documented().replace(f"server_name {HOST};", f"server_name {HOST} {OTHER};")
-    site = made(tmp_path, ALLOWED_HOSTS=f"{HOST},{OTHER}")
-    with site, Nginx(tmp_path, site.port, both) as nginx:
+    with Nginx(tmp_path, dual.port, both) as nginx:
         for host in (HOST, OTHER):
             with browser(nginx) as visitor:
                 assert log_in(visitor, host=host).headers["location"] == "/notificacoes/"
@@ -146,16 +166,15 @@ def test_each_of_several_hosts_is_a_site_of_its_own(tmp_path):
             assert visitor.get("/entrar/", headers={"Host": "outro.example"}).status_code == 400
 
 
-def test_behind_two_proxies_the_address_is_the_browsers_and_nobody_chooses_it(tmp_path):
-    site = made(tmp_path)
-    with site, PlainNginx(tmp_path, site.port) as inner, Nginx(tmp_path, inner.port, documented()) as outer:
-        with browser(outer, local_address="127.0.0.9") as visitor:
-            visitor.headers["X-Forwarded-For"] = "203.0.113.9"
-            assert log_in(visitor).headers["location"] == "/notificacoes/", "TLS is known of, too"
-        ask = (
-            "from notificacao.models import AuditEvent as Event; print(Event.objects.filter(action='logged_in')[0].ip)"
-        )
-        assert site.manage("shell", "-c", ask).strip().splitlines()[-1] == "127.0.0.9"
+def test_behind_two_proxies_the_address_is_the_browsers_and_nobody_chooses_it(dual, tmp_path):
+    with (
+        PlainNginx(tmp_path, dual.port) as inner,
+        Nginx(tmp_path, inner.port, documented()) as outer,
+        browser(outer, local_address="127.0.0.9") as visitor,
+    ):
+        visitor.headers["X-Forwarded-For"] = "203.0.113.9"
+        assert log_in(visitor).headers["location"] == "/notificacoes/", "TLS is known of, too"
+    assert logged_in_from(dual) == "127.0.0.9"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
@@ -174,11 +193,3 @@ def test_browsers_come_over_ipv6(dual, tmp_path):
     with Nginx(tmp_path, dual.port, documented()) as nginx:
         answer = httpx.get(f"http://[::1]:{nginx.plain_port}/entrar/", headers={"Host": HOST}, timeout=PATIENCE)
         assert answer.headers["location"] == f"{ORIGIN}/entrar/"
-
-
-@pytest.fixture(scope="module")
-def dual(tmp_path_factory):
-    site = made(tmp_path_factory.mktemp("dual"))
-    site.command += ["--host", "::"]
-    with site:
-        yield site
