@@ -37,6 +37,7 @@ def _of_the_log(rows: int) -> dict[str, Act]:
     return {
         "write and stamp one row": write_and_stamp,
         "a hub's look, 20 rows": lambda: tail.read(Cursor(epoch, rows - 20), [], 0),
+        "a hub's look, all of the log": lambda: tail.read(Cursor(epoch, 0), [], 0),
         "a batch of retention": lambda: retention.trim(120),
         "how much retention would delete": lambda: retention.due(120),
         "figures of the first minute": lambda: FigureMinute.objects.all().delete() and counting.due(eventlog.now()),

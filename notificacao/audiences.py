@@ -60,7 +60,7 @@ def _parts(channel: str) -> tuple[str, str]:
 
 def is_personal(channel: str) -> bool:
     """Tell whether `channel` is the channel of exactly one person."""
-    return _parts(channel)[0] == "user"
+    return channel.startswith("private:user:") and _parts(channel)[0] == "user"
 
 
 def kind_of(channel: str) -> str:

@@ -60,15 +60,14 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         limit = conf.REQUEST_HEAD_MAX
         while data and not self._refused and not self.transport.is_closing():
-            if self._in_head and not self._apart:
-                self._expect_within(conf.REQUEST_HEAD_WITHIN)
+            begins = self._in_head and not self._apart
             piece, data = data[: limit - self._apart], data[limit - self._apart :]
             self._apart += len(piece)
             super().data_received(piece)
             if self._apart >= limit:
                 self._refuse(_HEAD_TOO_LARGE)
-            elif self._in_head and self._due is None and not self.transport.is_closing():
-                self._expect_within(conf.REQUEST_HEAD_WITHIN)  # the piece had a request's end and the next one's head
+            elif self._in_head and (begins or self._due is None) and not self.transport.is_closing():
+                self._expect_within(conf.REQUEST_HEAD_WITHIN)  # where a request ended, the next one's head is due
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -90,7 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if int(headers.get(b"content-length", b"0")) > self._body_left:
             self._refuse(_TOO_LARGE, behind=self._is_answering())
             return
-        self._expect_within(conf.REQUEST_BODY_WITHIN)
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            self._expect_within(conf.REQUEST_BODY_WITHIN)  # any other request is complete with its head
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -40,6 +40,7 @@ _BEHIND = 5 * tail.BATCH  # rows behind the log's head that are worth a line in 
 _PIECE_BYTES = 65_536  # bytes that are written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds until a task that failed is tried again
 _RETURNS_A_SECOND = 4_000  # pages that come back after a drain
+_OPEN = {lane: metrics.OPEN_STREAMS.labels(lane) for lane in Lane}
 
 
 class Hub:
@@ -270,7 +271,7 @@ class Hub:
         subscriber.authorised_at = subscriber.authorised_at or time.monotonic()
         if self.access.changed_since(mark, subscriber.pk):
             self.access.withhold([subscriber.pk])
-        metrics.OPEN_STREAMS.labels(stream.lane).inc()
+        _OPEN[stream.lane].inc()
         metrics.PERSON_STREAMS.observe(len(subscriber.streams))
         if not stream.replaying:
             self.feed(stream)
@@ -306,7 +307,7 @@ class Hub:
         subscriber = self.registry.remove_stream(stream)
         if subscriber is None:
             return
-        metrics.OPEN_STREAMS.labels(stream.lane).dec()
+        _OPEN[stream.lane].dec()
 
     def drain(self) -> None:
         """Send every stream away for good: no stream joins from here on.

@@ -1,5 +1,6 @@
 """Read what a request for a stream asks from the ASGI scope, check it, and build the rejections that it may get."""
 
+import functools
 import json
 import re
 import sys
@@ -19,6 +20,7 @@ from notificacao.stream.subscribers import Lane
 
 _LOGIN = HEADER.lower().encode()
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+_REMEMBERED_MAX = 300  # characters of a host or a browser's header that is kept for those who say the same
 
 
 def security_headers() -> list[tuple[bytes, bytes]]:
@@ -117,9 +119,9 @@ class StreamRequest:
         """Read the request of an ASGI `scope`. Raises StreamRejected."""
         if scope["method"] != "GET":
             raise StreamRejected(Rejection(405, "method_not_allowed", "Método não permitido", "Use GET."))
-        if not texts.is_our_host(_host(scope)):
+        if not _is_ours(_host(scope)):
             raise StreamRejected(UNKNOWN_HOST)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        query = _query(scope["query_string"].decode("latin-1"))
         headers = dict(scope["headers"])
         session_key = _session_key(headers.get(b"cookie", b"").decode("latin-1"))
         if not is_of_login(headers.get(_LOGIN, b"").decode("latin-1"), session_key):
@@ -131,7 +133,7 @@ class StreamRequest:
             browser=_browser(query.get("browser", "")),
             address=sys.intern(audit.address_in(scope) or ""),  # one string object for a thousand streams
             can_verify=query.get("ed25519") != "false",
-            browser_name=sys.intern(name_of(headers.get(b"user-agent", b"").decode("latin-1"))),
+            browser_name=_browser_name(headers.get(b"user-agent", b"").decode("latin-1")),
         )
 
 
@@ -142,6 +144,36 @@ def _host(scope: Mapping) -> str:
     """
     told = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     return ",".join(told) if told else str((scope.get("server") or ("",))[0])
+
+
+def _is_ours(host: str) -> bool:
+    """Tell whether `host` is this site's. Nearly all pages ask for the same."""
+    hosts = tuple(texts.our_hosts())
+    return _is_one_of(host, hosts) if len(host) <= _REMEMBERED_MAX else texts.is_our_host(host)
+
+
+@functools.lru_cache(maxsize=100)
+def _is_one_of(host: str, hosts: tuple[str, ...]) -> bool:
+    """Tell whether `host` is this site's while these are its `hosts`."""
+    return texts.is_our_host(host)
+
+
+def _query(text: str) -> dict[str, str]:
+    """Return the parameters as `parse_qsl` reads them, which takes long over what has nothing to decode."""
+    if "%" in text or "+" in text:
+        return dict(parse_qsl(text))
+    pairs = (piece.partition("=") for piece in text.split("&"))
+    return {name: value for name, _, value in pairs if value}
+
+
+def _browser_name(user_agent: str) -> str:
+    """Return what staff call the browser of that header; those that are alike have one string object."""
+    return _known_name(user_agent) if len(user_agent) <= _REMEMBERED_MAX else _known_name.__wrapped__(user_agent)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _known_name(user_agent: str) -> str:
+    return sys.intern(name_of(user_agent))
 
 
 def _session_key(cookie: str) -> str:

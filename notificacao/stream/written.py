@@ -16,6 +16,12 @@ def note(data: bytes, streams: int = 1) -> None:
         metrics.STREAM_BYTES.inc(streams * len(data))
 
 
+def note_beginning(data: bytes) -> None:
+    """Count the first bytes of one stream: the retry time, which is no event, and the heads."""
+    _SERIES[b"heads"].inc()
+    metrics.STREAM_BYTES.inc(len(data))
+
+
 def note_rows(rows: int, size: int) -> None:
     """Count so many notifications, of `size` bytes altogether."""
     if rows:

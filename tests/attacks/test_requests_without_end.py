@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from notificacao.server.request_limits import BoundedProtocol
 from tests.asgi import DEADLINE
 from tests.sockets import listening
 
@@ -153,9 +154,22 @@ async def test_what_frames_a_body_has_an_end_too(door, endless):
     assert refused(answer) == (431, "head_too_large")
 
 
-async def test_a_body_that_does_not_come_to_its_end_is_cut_off(door, settings):
+@pytest.mark.parametrize(
+    "body", [b"content-length: 10\r\n\r\nabc", CHUNKED, CHUNKED + b"3\r\nabc\r\n"], ids=["told", "nothing", "chunks"]
+)
+async def test_a_body_that_does_not_come_to_its_end_is_cut_off(door, settings, body):
     settings.REQUEST_BODY_WITHIN = 0.1
-    assert refused(await door.tell(HEAD + b"content-length: 10\r\n\r\nabc")) == (408, "request_timeout")
+    assert refused(await door.tell(HEAD + body)) == (408, "request_timeout")
+
+
+async def test_a_request_that_comes_whole_sets_no_timer_but_for_the_first_byte_and_the_next_head(door, monkeypatch):
+    """A thousand pages come back at once, and each timer costs some 3 µs."""
+    set_within, expect = [], BoundedProtocol._expect_within
+    monkeypatch.setattr(
+        BoundedProtocol, "_expect_within", lambda self, seconds: set_within.append(seconds) or expect(self, seconds)
+    )
+    assert (await door.tell(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).endswith(b"ok")
+    assert len(set_within) == 2
 
 
 async def test_a_system_with_a_key_may_send_a_thousand_notifications(door, settings):

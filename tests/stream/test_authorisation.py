@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection
 from django.test import Client
@@ -74,6 +75,24 @@ def test_a_key_that_was_rotated_is_honoured_while_it_is_among_the_fallbacks(key,
     assert people_of([key]) == {key: ana}
     settings.SECRET_KEY_FALLBACKS = ["outra antiga"]
     assert people_of([key]) == {}
+
+
+def test_a_signature_is_verified_once_and_the_login_looked_at_each_time(key, ana, caio, monkeypatch):
+    his, verified, decode = log_in(caio), [], SessionStore.decode
+    monkeypatch.setattr(SessionStore, "decode", lambda self, data: verified.append(data) or decode(self, data))
+    assert [people_of([key]) for _ in range(3)] == [{key: ana}] * 3
+    assert people_of([key, his]) == {key: ana, his: caio}
+    assert len(verified) == 2
+    Session.objects.filter(pk=key).delete()
+    Session.objects.filter(pk=his).update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert people_of([key, his]) == {}
+
+
+def test_no_more_sessions_are_remembered_than_there_is_room_for(ana, monkeypatch):
+    monkeypatch.setattr(authorisation, "_REMEMBERED", 2)
+    keys = [log_in(ana) for _ in range(5)]
+    assert people_of(keys) == dict.fromkeys(keys, ana)
+    assert len(authorisation._signed._known) <= 2
 
 
 def test_a_session_of_before_the_password_changed_is_nobody(key, ana):

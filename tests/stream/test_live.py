@@ -46,6 +46,14 @@ async def test_a_stream_begins_with_retry_heads_and_counts(site, ana, norte):
     assert counts.data == {"unread": 1}
 
 
+async def test_who_missed_nothing_is_fed_at_once(site, ana, norte, monkeypatch):
+    """Nearly all of a thousand who come back after a drop: no replay is begun for them, nor its time limited."""
+    monkeypatch.delattr(stream_application.StreamApplication, "_replay")
+    stream = await site.open(ana, cursor=str(site.hub.position))
+    await site.publish("Depois", to=norte)
+    assert (await stream.next("notification")).data["title"] == "Depois"
+
+
 async def test_no_proxy_holds_a_stream_back_or_keeps_it(site, ana):
     stream = await site.open(ana)
     assert stream.headers[b"content-type"].startswith(b"text/event-stream")

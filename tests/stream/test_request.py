@@ -1,6 +1,7 @@
 """What a request for a stream asks, and how it is refused."""
 
 import json
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from notificacao.stream.request import (
     Rejection,
     StreamRejected,
     StreamRequest,
+    _query,
 )
 from notificacao.stream.subscribers import Lane
 
@@ -104,6 +106,11 @@ def test_last_event_id_beats_the_cursor_in_the_address():
 
 def test_an_empty_last_event_id_leaves_the_cursor_in_the_address():
     assert StreamRequest.of(scope("cursor=0a1b.12", last_event_id="")).cursor == Cursor("0a1b", 12)
+
+
+@given(st.text(st.sampled_from("ab=&+%;é0"), max_size=20) | st.text(st.characters(max_codepoint=255)))
+def test_an_address_is_read_as_the_standard_library_reads_it(text):
+    assert _query(text) == dict(parse_qsl(text))
 
 
 @pytest.mark.parametrize("query", ["lane=", "cursor=", "browser=", "outra=coisa", "lane=live&lane=live"])

@@ -79,6 +79,20 @@ def test_many_rows_come_in_batches_without_a_gap(monkeypatch):
     assert at == eventlog.position()
 
 
+@pytest.mark.postgres
+def test_a_hub_that_is_far_behind_has_one_batch_read_and_not_all_that_it_lacks(monkeypatch):
+    monkeypatch.setattr(tail, "BATCH", 3)
+    publish(tuple("abcdefg"), SYSTEM, {})
+    with CaptureQueriesContext(connection) as queries:
+        tail.read(Cursor(eventlog.position().epoch, 0), [], 0)
+    (look,) = (query["sql"] for query in queries if "log_epoch" in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {look}")
+        (scan,) = (line for (line,) in cursor.fetchall() if f"on {Notification._meta.db_table}" in line)
+    assert "(actual rows=3 loops=1)" in scan
+
+
 def test_another_epoch_gives_its_head_and_no_rows():
     publish(("1",), SYSTEM, {})
     LogHead.objects.update(epoch="beef")
