@@ -4,10 +4,12 @@ What a test breaks, it mends: the next one finds the site and Ably running, the 
 """
 
 import fcntl
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.browser import logins
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
 from tests.browser.inboxes import Inboxes
@@ -15,9 +17,12 @@ from tests.browser.sending import Sender
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage
 
-_NEW_KEY = """
+_DEMO = """
+from django.core.management import call_command
 from notificacao.models import Kind
 from tests.producers import make_key, make_producer
+call_command("migrate", verbosity=0)
+call_command("demo")
 print(make_key(make_producer("provas", kinds=list(Kind.values))))
 """
 _RATE = "10000/10000"  # that of another system: it sends for all tests of a file
@@ -31,22 +36,22 @@ def browser():
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory, worker_id):
-    """The database and a producer's key: migrated, with the demo's people, units and notifications.
+    """The database, a producer's key and each person's session: with the demo's people, units and notifications.
 
-    Made once for all processes of the run, whose folders have one parent.
+    Made once for all processes of the run, whose folders have one parent, and by one process: it is waited for.
     """
     folder = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         folder = folder.parent
-    database, key = folder / "demo.sqlite3", folder / "demo.key"
+    database, made = folder / "demo.sqlite3", folder / "demo.json"
     with (folder / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not key.exists():
+        if not made.exists():
             environment = environment_for(database)
-            manage(environment, "migrate", "--verbosity", "0")
-            manage(environment, "demo")
-            key.write_text(manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1])
-    return database, key.read_text()
+            said = manage(environment, "shell", "--no-imports", "-c", _DEMO + logins.LOG_EVERYBODY_IN)
+            *_, key, sessions = said.splitlines()
+            made.write_text(json.dumps([key, json.loads(sessions)]))
+    return database, *json.loads(made.read_text())
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +65,13 @@ def producer_key(demo):
 
 
 @pytest.fixture(scope="session")
-def new_site(demo_database, tmp_path_factory):
-    """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`."""
+def new_site(demo, tmp_path_factory):
+    """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`, which was one."""
 
-    def new(ably: AblyServer | None = None, *, of: Path = demo_database, **settings: str) -> Site:
-        return Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **{"RATE_SYSTEM": _RATE} | settings)
+    def new(ably: AblyServer | None = None, *, of: Path = demo[0], **settings: str) -> Site:
+        site = Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **{"RATE_SYSTEM": _RATE} | settings)
+        logins.have(site, demo[2])
+        return site
 
     return new
 
@@ -106,10 +113,16 @@ def desk(browser, site):
 
 
 @pytest.fixture(scope="package")
-def shared_inboxes(browser, new_site, producer_key):
-    """One site for all files about the inbox, without Ably: each test tells its own notifications by their titles."""
+def shared_site(new_site):
+    """One for all files that break nothing and need no Ably: each test tells its own notifications by their titles."""
     with new_site() as site:
-        yield Inboxes(browser, site, producer_key)
+        yield site
+
+
+@pytest.fixture(scope="package")
+def shared_inboxes(browser, shared_site, producer_key):
+    """The inboxes of the shared site, for all files about the inbox."""
+    return Inboxes(browser, shared_site, producer_key)
 
 
 @pytest.fixture

@@ -20,9 +20,8 @@ MOVES = """() => [...document.querySelectorAll("*")]
 
 
 @pytest.fixture(scope="module")
-def site(new_site):
-    with new_site() as site:
-        yield site
+def site(shared_site):
+    return shared_site
 
 
 def test_a_colour_is_read_once_it_is_what_it_is_to_be(browser):
