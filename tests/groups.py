@@ -136,7 +136,7 @@ GROUPS: dict[str, list[Command]] = {
         command("coverage combine --quiet --keep .coverage.postgres .coverage.services"),
         command("python -m tests.coverage_table"),
     ],
-    "browser": [by_file("-m", "browser and not (alone or endurance)", more=2)],
+    "browser": [by_file("--no-loadscope-reorder", "-m", "browser and not (alone or endurance)", more=2)],
     "alone": [pytest("-m", "alone and not endurance")],
     "faults": [by_file("-m", "faults and not (alone or endurance)")],
     "linters": _LINTERS,

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser import logins
 from tests.browser.chromium import chromium
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, put_back
 from tests.browser.inboxes import Inboxes
 from tests.browser.sending import Sender
 from tests.live.ably_server import AblyServer
@@ -25,7 +25,33 @@ call_command("migrate", verbosity=0)
 call_command("demo")
 print(make_key(make_producer("provas", kinds=list(Kind.values))))
 """
-_RATE = "10000/10000"  # that of another system: it sends for all tests of a file
+_SETTINGS = {
+    "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+    "RATE_SYSTEM": "10000/10000",  # that of another system: it sends for all tests of a file
+}
+# Those that take longest, so that no process is left alone with one at the end: each, alone on two cores, over 10 s.
+_FIRST = (
+    "test_keys.py",
+    "test_failover.py",
+    "test_scenes.py",
+    "test_diagnosis.py",
+    "test_tabs.py",
+    "test_xss.py",
+    "test_axe.py",
+    "test_home_of_operators.py",
+    "test_csp.py",
+    "test_bell.py",
+    "test_inbox_acts.py",
+    "test_plain_http.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest (`--no-loadscope-reorder` keeps that)."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(_FIRST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="package")
@@ -69,7 +95,7 @@ def new_site(demo, tmp_path_factory):
     """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`, which was one."""
 
     def new(ably: AblyServer | None = None, *, of: Path = demo[0], **settings: str) -> Site:
-        site = Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **{"RATE_SYSTEM": _RATE} | settings)
+        site = Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **_SETTINGS | settings)
         logins.have(site, demo[2])
         return site
 
@@ -98,18 +124,27 @@ def send(site, producer_key):
     sender.close()
 
 
+@pytest.fixture(scope="module")
+def kept_desks():
+    """Those of the file that are as new."""
+    kept: list[Desk] = []
+    yield kept
+    for desk in kept:
+        desk.context.close()
+
+
 @pytest.fixture
-def desk(browser, site):
-    """`desk("ana")`: her browser, on the inbox. All are closed at the end."""
+def desk(browser, site, kept_desks):
+    """`desk("ana")`: her browser, on the inbox. A second one is another browser. At the end nothing is open."""
     open_desks = []
 
     def open_for(username: str) -> Desk:
-        open_desks.append(Desk.of(browser, site, username))
-        return open_desks[-1]
+        open_desks.append(Desk.common(browser, site, username, kept_desks))
+        open_desks[-1].open()
+        return open_desks[-1].watch()
 
     yield open_for
-    for one in open_desks:
-        one.context.close()
+    put_back(open_desks, kept_desks)
 
 
 @pytest.fixture(scope="package")

@@ -37,7 +37,7 @@ def logged_in(browser: Browser, site: Site, username: str, **how) -> BrowserCont
     context = new_context(browser, **how)
     known = _cookies.setdefault(site, {})
     cookies = known.get((site.host, username)) or _prepared(site, username)
-    if _is_in_force(site, cookies):
+    if is_in_force(site, cookies):
         context.add_cookies(cookies)
     else:
         _by_hand(context, site, username)
@@ -50,7 +50,8 @@ def _prepared(site: Site, username: str) -> list:
     return [{"name": "sessionid", "value": key, "url": site.url, "httpOnly": True, "sameSite": "Lax"}] if key else []
 
 
-def _is_in_force(site: Site, cookies: list) -> bool:
+def is_in_force(site: Site, cookies: list) -> bool:
+    """Tell whether the site knows whoever sends these for somebody."""
     held = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
     return bool(held) and _http.get(f"{site.address}/api/v1/session/", headers={"Cookie": held}).is_success
 

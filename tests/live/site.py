@@ -131,7 +131,7 @@ class Site(Command):
         """
         if self._beside is None:
             assert self.environment is not None
-            environment = self.environment | {"DJANGO_SETTINGS_MODULE": "semtas.settings"}
+            environment = {"DJANGO_SETTINGS_MODULE": "semtas.settings"} | self.environment
             self._beside = talk_to(environment, "-c", _BESIDE)
         assert self._beside.stdin is not None
         assert self._beside.stdout is not None
