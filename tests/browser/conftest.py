@@ -26,7 +26,7 @@ call_command("demo")
 print(make_key(make_producer("provas", kinds=list(Kind.values))))
 """
 # A few people do in a minute what all tests of a process do, and another system sends for all of them.
-_RATES = dict.fromkeys(("RATE_USER", "RATE_KEYS", "RATE_STREAMS", "RATE_LOGIN", "RATE_SYSTEM"), "10000/10000")
+_RATES = dict.fromkeys(("RATE_USER", "RATE_STAFF", "RATE_STREAMS", "RATE_LOGIN", "RATE_SYSTEM"), "10000/10000")
 _SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", **_RATES}
 # Those that take longest, so that no process is left alone with one at the end: each, alone on two cores, over 10 s.
 _FIRST = (
