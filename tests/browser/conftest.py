@@ -1,5 +1,7 @@
 """One browser for all files; one site, with an Ably server and a database of its own, for the tests of each file.
 
+Files that need no Ably and break nothing share one, and all start from the demo's database and the logins in it.
+
 What a test breaks, it mends: the next one finds the site and Ably running, the people and the flag as `demo` made them.
 """
 
