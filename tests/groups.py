@@ -75,14 +75,17 @@ def in_order(*words: str, **environment: str) -> Command:
 
 
 def by_file(*words: str, more: int = 1, **environment: str) -> Command:
-    """Run tests that mostly wait on `more` processes than there are cores. Those of one file share their servers."""
-    return pytest("-n", str(CORES + more), "--dist", "loadfile", *words, **environment)
+    """Run tests that mostly wait on `more` processes than there are cores.
+
+    Those of one file share their servers; the files' order is kept, with those first that take longest.
+    """
+    return pytest("-n", str(CORES + more), "--dist", "loadfile", "--no-loadscope-reorder", *words, **environment)
 
 
 def live(which: str, *words: str, **environment: str) -> Command:
     """Run those with servers of their own: some burn while others wait. Faults take longest, and so come first."""
     expression = f"({which}) and not (browser or alone or endurance)"
-    return by_file("-m", expression, "--no-loadscope-reorder", *words, more=2, **environment)
+    return by_file("-m", expression, *words, more=2, **environment)
 
 
 def _secret() -> str:

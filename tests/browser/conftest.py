@@ -1,26 +1,57 @@
 """One browser for all files; one site, with an Ably server and a database of its own, for the tests of each file.
 
+Files that need no Ably and break nothing share one, and all start from the demo's database and the logins in it.
+
 What a test breaks, it mends: the next one finds the site and Ably running, the people and the flag as `demo` made them.
 """
 
 import fcntl
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.browser import logins
 from tests.browser.chromium import chromium
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, put_back
 from tests.browser.inboxes import Inboxes
 from tests.browser.sending import Sender
 from tests.live.ably_server import AblyServer
 from tests.live.site import Site, copy_of, environment_for, manage, migrate
 
-_NEW_KEY = """
+_DEMO = """
+from django.core.management import call_command
 from notificacao.models import Kind
 from tests.producers import make_key, make_producer
+call_command("demo")
 print(make_key(make_producer("provas", kinds=list(Kind.values))))
 """
-_RATE = "10000/10000"  # that of another system: it sends for all tests of a file
+# A few people do in a minute what all tests of a process do, and another system sends for all of them.
+_RATES = dict.fromkeys(("RATE_USER", "RATE_STAFF", "RATE_STREAMS", "RATE_LOGIN", "RATE_SYSTEM"), "10000/10000")
+_SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", **_RATES}
+# Those that take longest, so that no process is left alone with one at the end: each, alone on two cores, over 10 s.
+_FIRST = (
+    "test_keys.py",
+    "test_failover.py",
+    "test_scenes.py",
+    "test_diagnosis.py",
+    "test_tabs.py",
+    "test_xss.py",
+    "test_axe.py",
+    "test_home_of_operators.py",
+    "test_csp.py",
+    "test_bell.py",
+    "test_inbox_acts.py",
+    "test_plain_http.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest (`--no-loadscope-reorder` keeps that)."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(_FIRST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="package")
@@ -31,22 +62,23 @@ def browser():
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory, worker_id):
-    """The database and a producer's key: migrated, with the demo's people, units and notifications.
+    """The database, a producer's key and each person's session: with the demo's people, units and notifications.
 
-    Made once for all processes of the run, whose folders have one parent.
+    Made once for all processes of the run, whose folders have one parent, and by one process: it is waited for.
     """
     folder = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         folder = folder.parent
-    database, key = folder / "demo.sqlite3", folder / "demo.key"
+    database, made = folder / "demo.sqlite3", folder / "demo.json"
     with (folder / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not key.exists():
+        if not made.exists():
             environment = environment_for(database)
             migrate(database)
-            manage(environment, "demo")
-            key.write_text(manage(environment, "shell", "--no-imports", "-c", _NEW_KEY).split()[-1])
-    return database, key.read_text()
+            said = manage(environment, "shell", "--no-imports", "-c", _DEMO + logins.LOG_EVERYBODY_IN)
+            *_, key, sessions = said.splitlines()
+            made.write_text(json.dumps([key, json.loads(sessions)]))
+    return database, *json.loads(made.read_text())
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +92,13 @@ def producer_key(demo):
 
 
 @pytest.fixture(scope="session")
-def new_site(demo_database, tmp_path_factory):
-    """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`."""
+def new_site(demo, tmp_path_factory):
+    """`with new_site(ably, **settings) as site`: on a copy of the demo's database, or of `of`, which was one."""
 
-    def new(ably: AblyServer | None = None, *, of: Path = demo_database, **settings: str) -> Site:
-        return Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **{"RATE_SYSTEM": _RATE} | settings)
+    def new(ably: AblyServer | None = None, *, of: Path = demo[0], **settings: str) -> Site:
+        site = Site(copy_of(of, tmp_path_factory.mktemp("site")), ably, **_SETTINGS | settings)
+        logins.have(site, demo[2])
+        return site
 
     return new
 
@@ -91,25 +125,40 @@ def send(site, producer_key):
     sender.close()
 
 
+@pytest.fixture(scope="module")
+def kept_desks():
+    """Those of the file that are as new."""
+    kept: list[Desk] = []
+    yield kept
+    for desk in kept:
+        desk.context.close()
+
+
 @pytest.fixture
-def desk(browser, site):
-    """`desk("ana")`: her browser, on the inbox. All are closed at the end."""
+def desk(browser, site, kept_desks):
+    """`desk("ana")`: her browser, on the inbox. A second one is another browser. At the end nothing is open."""
     open_desks = []
 
     def open_for(username: str) -> Desk:
-        open_desks.append(Desk.of(browser, site, username))
-        return open_desks[-1]
+        open_desks.append(Desk.common(browser, site, username, kept_desks))
+        open_desks[-1].open()
+        return open_desks[-1].watch()
 
     yield open_for
-    for one in open_desks:
-        one.context.close()
+    put_back(open_desks, kept_desks)
 
 
 @pytest.fixture(scope="package")
-def shared_inboxes(browser, new_site, producer_key):
-    """One site for all files about the inbox, without Ably: each test tells its own notifications by their titles."""
+def shared_site(new_site):
+    """One for all files that break nothing and need no Ably: each test tells its own notifications by their titles."""
     with new_site() as site:
-        yield Inboxes(browser, site, producer_key)
+        yield site
+
+
+@pytest.fixture(scope="package")
+def shared_inboxes(browser, shared_site, producer_key):
+    """The inboxes of the shared site, for all files about the inbox."""
+    return Inboxes(browser, shared_site, producer_key)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.logins import logged_in
+from tests.browser.logins import is_in_force, logged_in
 from tests.browser.rest import until
 from tests.live.site import Site
 
@@ -36,11 +36,27 @@ class Desk:
 
     def __init__(self, site: Site, page: Page):
         self.site = site
+        self.host = site.host
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self.errors.append(said.text) if "Security Policy" in said.text else None)
         self.context = page.context
+        self.keep_as = ""  # whose it is for a later test too; empty where a test leaves its traces
+
+    @classmethod
+    def common(cls, browser: Browser, site: Site, username: str, kept: list["Desk"]) -> "Desk":
+        """Return one of theirs out of `kept`, or a new one that may be kept; it shows nothing yet."""
+        for desk in kept:
+            if (desk.keep_as, desk.site, desk.host) == (username, site, site.host):
+                kept.remove(desk)
+                if is_in_force(site, desk.context.cookies()):
+                    return desk
+                desk.context.close()
+                break
+        desk = cls(site, logged_in(browser, site, username).new_page())
+        desk.keep_as = username
+        return desk
 
     @classmethod
     def of(
@@ -50,14 +66,33 @@ class Desk:
         page = logged_in(browser, site, username).new_page()
         prepare(page)
         page.goto(f"{site.url}/notificacoes/")
-        return cls(site, page)._watch()
+        return cls(site, page).watch()
+
+    def is_as_new(self) -> bool:
+        """Leave nothing of a test on its page, and no other page. False where that cannot be done."""
+        if not self.keep_as or self.page.is_closed() or not self.page.url.startswith(self.site.url):
+            return False
+        self.context.set_offline(False)
+        self.context.unroute_all(behavior="wait")
+        self.page.unroute_all(behavior="wait")
+        for other in self.context.pages:
+            if other != self.page:
+                other.close()
+        self.page.evaluate("localStorage.clear()")
+        self.page.goto("about:blank")
+        self.errors.clear()
+        return True
+
+    def open(self, address: str = "") -> None:
+        self.page.goto(f"{self.site.url}/notificacoes/{address}")
 
     def another_tab(self) -> "Desk":
         page = self.context.new_page()
         page.goto(f"{self.site.url}/notificacoes/")
-        return Desk(self.site, page)._watch()
+        return Desk(self.site, page).watch()
 
-    def _watch(self) -> "Desk":
+    def watch(self) -> "Desk":
+        """From now on, once the inbox is there, note what it shows."""
         expect(self.page).to_have_url(f"{self.site.url}/notificacoes/")
         self.page.wait_for_load_state("domcontentloaded")
         self.page.evaluate(_WATCH)
@@ -100,3 +135,13 @@ class Desk:
         assert len(placed) == len(set(placed)), "something was put into the list twice"
         assert self.errors == []
         return len(committed)
+
+
+def put_back(used: list[Desk], kept: list[Desk]) -> None:
+    """Keep those of `used` for a later test that are as new: to open another costs three times the work."""
+    for desk in used:
+        if desk.is_as_new():
+            kept.append(desk)
+        else:
+            desk.context.close()
+    used.clear()

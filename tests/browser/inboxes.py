@@ -2,29 +2,35 @@
 
 from playwright.sync_api import Browser
 
-from tests.browser.desk import Desk
+from tests.browser.desk import Desk, put_back
 from tests.browser.logins import logged_in
 from tests.browser.sending import Sender
 from tests.live.site import Site
 
 
 class Inboxes:
-    """Each is in a browser context of its own; `close` closes them, and fails where one of them met an error."""
+    """Each is in a browser context of one's own; `close` ends what a test did, and fails where one met an error.
+
+    A person's page that is opened in the common way is kept for a later test.
+    """
 
     def __init__(self, browser: Browser, site: Site, key: str):
         self.site = site
         self._browser = browser
         self._open: list[Desk] = []
+        self._kept: list[Desk] = []
         self._sender = Sender(site, key)
 
     def open(self, username: str = "ana", address: str = "", *, script: str = "", live: bool = True, **context) -> Desk:
         """`context` is Playwright's; `script` runs before the page's own; `live`: returns once news would come."""
-        page = logged_in(self._browser, self.site, username, **context).new_page()
+        if script or context:
+            desk = Desk(self.site, logged_in(self._browser, self.site, username, **context).new_page())
+        else:
+            desk = Desk.common(self._browser, self.site, username, self._kept)
         if script:
-            page.add_init_script(script)
-        desk = Desk(self.site, page)
+            desk.page.add_init_script(script)
         self._open.append(desk)
-        page.goto(f"{self.site.url}/notificacoes/{address}")
+        desk.open(address)
         if live:
             desk.is_on("sse")
         return desk
@@ -35,7 +41,5 @@ class Inboxes:
 
     def close(self) -> None:
         errors = [error for desk in self._open for error in desk.errors]
-        for desk in self._open:
-            desk.context.close()
-        self._open.clear()
+        put_back(self._open, self._kept)
         assert errors == []

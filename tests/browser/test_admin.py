@@ -10,10 +10,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def site(new_site):
+def site(shared_site):
     """Without Ably: nobody listens here."""
-    with new_site() as site:
-        yield site
+    return shared_site
 
 
 @pytest.fixture

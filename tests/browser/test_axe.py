@@ -10,9 +10,10 @@ from tests.live.ably_server import ROOT
 pytestmark = pytest.mark.browser
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # what else axe looks at is the same in both schemes
 RUN = """
-async () => {
-  const { violations } = await axe.run();
+async (rules) => {
+  const { violations } = await axe.run({ resultTypes: ["violations"], ...(rules.length && { runOnly: rules }) });
   return violations
     .filter(({ impact }) => ["serious", "critical"].includes(impact))
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`));
@@ -28,12 +29,13 @@ def site(new_site):
 
 
 def findings(page: Page) -> list[str]:
-    """The serious and critical ones of the page as it stands, in light and in dark, at rest in both."""
+    """The serious and critical ones of the page as it stands, at rest: in dark those that colours can change."""
     found = []
-    for scheme in ("light", "dark"):
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    for scheme, rules in (("light", []), ("dark", OF_COLOURS)):
         page.emulate_media(color_scheme=scheme)
-        at_rest(page).evaluate(AXE)
-        found += [f"{scheme}: {finding}" for finding in page.evaluate(RUN)]
+        found += [f"{scheme}: {finding}" for finding in at_rest(page).evaluate(RUN, rules)]
     page.emulate_media(color_scheme="light")
     return found
 
@@ -44,7 +46,7 @@ def test_a_picture_without_a_text_and_a_colour_that_fails_in_the_dark_alone_are_
     page.evaluate("document.body.append(new Image())")
     page.evaluate("document.querySelector('h1').style.color = 'black'")
     kinds = [finding.split(": ")[:2] for finding in findings(page)]
-    assert kinds == [["light", "image-alt"], ["dark", "color-contrast"], ["dark", "image-alt"]]
+    assert kinds == [["light", "image-alt"], ["dark", "color-contrast"]]
     page.context.close()
 
 

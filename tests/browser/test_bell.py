@@ -66,10 +66,9 @@ WATCH = """() => {
 
 
 @pytest.fixture(scope="module")
-def site(new_site):
+def site(shared_site):
     """Without Ably: bia is not on it."""
-    with new_site() as site:
-        yield site
+    return shared_site
 
 
 def refuse_streams(context: BrowserContext) -> None:

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.rest import until
 from tests.browser.staff import Staff
+from tests.browser.test_xss import LISTS, SINGLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
@@ -62,13 +63,32 @@ def test_the_inbox_and_the_diagnosis_run_under_it(desk, send, site):
     assert refused == []
 
 
+@pytest.mark.parametrize(("username", "transport", "sdks"), [("ana", "ably", 1), ("caio", "sse", 0)])
+def test_the_sdk_is_loaded_for_people_in_the_rollout_alone_and_all_else_from_here(
+    desk, site, username, transport, sdks
+):
+    """By the browser's own log of requests."""
+    one = desk(username)
+    one.is_on(transport)
+    asked = []
+    one.page.on("request", lambda request: asked.append(request.url))
+    one.page.reload()
+    one.is_on(transport)
+    assert sum(url.endswith("/ably.min.js") for url in asked) == sdks
+    assert any(url.endswith("/client.js") for url in asked)
+    assert [url for url in asked if not url.startswith(site.url)] == []
+
+
 def test_the_admin_runs_under_it(staff, site):
+    """What `test_xss.py` walks, it walks under the same watch."""
     refused = refusals(staff.page)
     page = staff.page
     page.goto(f"{site.url}/admin/")
     lists = page.locator("#content-main th a").evaluate_all("(all) => all.map(({ href }) => href)")
     assert len(lists) > 5
     for address in lists:
+        if address.rstrip("/").rpartition("/")[2] in {*LISTS, *SINGLE}:
+            continue
         page.goto(address)
         first = page.locator("#result_list tbody th a").first
         if first.count():

@@ -43,7 +43,7 @@ def test_who_comes_and_an_alert_that_opens_show_without_a_reload_and_lead_to_the
     expect(page.get_by_role("row", name="Bia Nogueira (bia)")).to_contain_text("Chrome no Linux")
     page.go_back()
     bia.context.close()
-    site.manage("shell", "--no-imports", "-c", ALERT)
+    site.run(ALERT)
     expect(sentence).to_contain_text("com 2 alertas abertos")
     page.locator(".attention a").first.click()
     expect(page.locator("h4:target")).to_have_id("BreakerOpen")

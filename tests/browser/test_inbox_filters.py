@@ -83,16 +83,16 @@ def test_where_nothing_fits_the_page_says_so(inboxes):
 
 
 def test_the_end_of_the_list_brings_older_ones_until_there_are_none(inboxes):
+    """Of those that fit: how many others there are is left to other tests."""
     titles = [f"Muitas {number}" for number in range(120)]
     inboxes.send(*titles, to={"people": ["gil"]})
-    gil = inboxes.open("gil")
-    items = gil.page.locator(".item", has_text="Muitas")
+    gil = inboxes.open("gil", "?q=Muitas")
+    items = gil.page.locator(".item")
     assert items.count() < 120
-    for _ in range(10):
+    while not gil.page.evaluate("document.getElementById('older').hidden"):
         before = items.count()
         gil.page.mouse.wheel(0, 20_000)
         gil.waits_for(
             "(n) => document.querySelectorAll('.item').length !== n || document.getElementById('older').hidden", before
         )
-    expect(gil.page.locator("#older")).to_be_hidden()
-    assert gil.page.locator(".item h3").all_inner_texts()[:120] == titles[::-1]
+    assert gil.page.locator(".item h3").all_inner_texts() == titles[::-1]

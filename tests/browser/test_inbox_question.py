@@ -16,7 +16,7 @@ Opinion.objects.filter(person__username={name!r}).update(week=F("week") - timede
 
 
 def a_week_passes(inboxes, name):
-    inboxes.site.manage("shell", "--no-imports", "-c", LAST_WEEK.format(name=name))
+    inboxes.site.run(LAST_WEEK.format(name=name))
 
 
 def question(desk):

@@ -20,7 +20,7 @@ Membership.objects.create(person=caio, role=Role.TECNICO, unit=unit).delete()
 def run(site, code: str) -> str:
     """What that Python prints, run beside the site with its people and units at hand."""
     start = "from notificacao import access, audiences, services\nfrom notificacao.models import *\n"
-    return site.manage("shell", "--no-imports", "-c", start + code).strip()
+    return site.run(start + code).strip()
 
 
 def test_when_a_colleague_leaves_those_who_stay_go_on_by_ably_with_another_key(desk, send, site):

@@ -19,6 +19,11 @@ SAYS = "Aguarde a sua vez: continua sozinha."
 BUSY = f'<main id="content"><p id="goes-on" hidden>{SAYS}</p></main>'
 
 
+@pytest.fixture(scope="module")
+def site(shared_site):
+    return shared_site
+
+
 @pytest.fixture(params=DOORS)
 def door(request, browser, site):
     """A login page, its button's name, and where it leads; what the policy refuses fails the test."""

@@ -20,9 +20,8 @@ MOVES = """() => [...document.querySelectorAll("*")]
 
 
 @pytest.fixture(scope="module")
-def site(new_site):
-    with new_site() as site:
-        yield site
+def site(shared_site):
+    return shared_site
 
 
 def test_a_colour_is_read_once_it_is_what_it_is_to_be(browser):
@@ -34,10 +33,16 @@ def test_a_colour_is_read_once_it_is_what_it_is_to_be(browser):
     page.context.close()
 
 
+@pytest.fixture(scope="module")
+def staff(browser, site):
+    staff = Staff.of(browser, site)
+    yield staff
+    staff.page.context.close()
+
+
 @pytest.mark.parametrize("address", ["/admin/", "/admin/notificacao/rolloutplan/", "/notificacoes/", "/api/v1/docs/"])
-def test_no_page_moves_for_who_wants_no_motion(browser, site, address):
-    page = Staff.of(browser, site).page
+def test_no_page_moves_for_who_wants_no_motion(staff, site, address):
+    page = staff.page
     page.goto(site.url + address)
     expect(page.locator("body")).to_be_visible()
     assert at_rest(page).evaluate(MOVES) == 0
-    page.context.close()

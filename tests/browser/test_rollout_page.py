@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.staff import Staff
-from tests.live.site import copy_of, environment_for, manage
 
-pytestmark = [pytest.mark.browser, pytest.mark.services]
+pytestmark = pytest.mark.browser
 
 MINUTES = """
 from datetime import timedelta
@@ -21,24 +20,17 @@ for ago in range(60):
     RolloutMinute.objects.create(plan=plan, at=at, arm='control', transport='sse', shown=200, over_100_ms=ago % 9)
 """
 
-START = """
+PAUSE = """
 from notificacao.rollout import plan as rollout_plan
-rollout_plan.start(rollout_plan.SystemActor.SHELL, version=rollout_plan.newest().version, reason='Teste')
+rollout_plan.pause(rollout_plan.SystemActor.SHELL, version=rollout_plan.newest().version, reason='Teste')
 """
 
 
 @pytest.fixture(scope="module")
-def database(demo_database, tmp_path_factory):
-    """An hour was counted."""
-    database = copy_of(demo_database, tmp_path_factory.mktemp("counted"))
-    manage(environment_for(database), "shell", "--no-imports", "-c", MINUTES)
-    return database
-
-
-@pytest.fixture
-def site(new_site, database, own_ably):
-    """One for each test: what becomes of a plan stays with it."""
-    with new_site(own_ably, of=database) as site:
+def site(new_site):
+    """Of it an hour was counted. Ably need not be there: the page is about who is to be on it."""
+    with new_site() as site:
+        site.run(MINUTES)
         yield site
 
 
@@ -56,22 +48,9 @@ def act(page, label, reason):
     page.get_by_role("button", name=f"Confirmar: {label}").click()
 
 
-def test_staff_start_the_plan_with_a_reason_and_not_without_one_and_roll_it_back(page):
+def test_staff_edit_the_stages_start_with_a_reason_and_not_without_one_and_roll_back(page, site):
+    """One plan's life: what the shell does meanwhile shows by itself."""
     sentence = page.locator(".sentence")
-    page.locator("summary", has_text="Iniciar").click()
-    page.get_by_role("button", name="Confirmar: Iniciar").click()
-    assert page.locator("details[open] textarea").evaluate("area => area.validity.valueMissing")
-    page.reload()
-    expect(sentence).to_contain_text("A transição não começou")
-    act(page, "Iniciar", "Aprovado na reunião")
-    expect(sentence).to_contain_text("Etapa 1 de 4, com 5% das pessoas no Ably")
-    expect(page.locator("tr.current")).to_contain_text("5%")
-    act(page, "Reverter tudo", "Telefones lentos")
-    expect(sentence).to_contain_text("A transição foi revertida")
-    expect(page.locator(".events li").first).to_contain_text("5% → 0%: Telefones lentos")
-
-
-def test_staff_edit_the_stages_of_a_plan_that_has_not_begun_and_of_one_that_runs_read_why_not(page):
     page.get_by_role("link", name="Editar etapas, reserva e aprovação").click()
     page.get_by_label("Pessoas no Ably (%), etapa 1").fill("2.5")
     page.get_by_label("Reserva, em % das pessoas").fill("1")
@@ -87,15 +66,22 @@ def test_staff_edit_the_stages_of_a_plan_that_has_not_begun_and_of_one_that_runs
     expect(page.locator(".messagelist")).to_contain_text("Feito: as etapas foram alteradas.")
     expect(page.get_by_role("region", name="Etapas").locator("tbody tr")).to_have_count(3)
     expect(page.locator(".events li").first).to_contain_text("Editar etapas")
+    page.locator("summary", has_text="Iniciar").click()
+    page.get_by_role("button", name="Confirmar: Iniciar").click()
+    assert page.locator("details[open] textarea").evaluate("area => area.validity.valueMissing")
+    page.reload()
+    expect(sentence).to_contain_text("A transição não começou")
     act(page, "Iniciar", "Aprovado na reunião")
-    expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 3, com 2,5% das pessoas no Ably")
+    expect(sentence).to_contain_text("Etapa 1 de 3, com 2,5% das pessoas no Ably")
+    expect(page.locator("tr.current")).to_contain_text("2,5%")
     expect(page.locator(".acts")).to_contain_text("As etapas não podem ser editadas. O plano está em curso")
-
-
-def test_what_the_shell_does_shows_by_itself_and_the_page_says_that_it_is_old(page, site):
-    site.manage("shell", "--no-imports", "-c", START)
-    expect(page.locator(".sentence")).to_contain_text("Etapa 1 de 4")
+    site.run(PAUSE)
+    expect(sentence).to_contain_text("pausada")
     expect(page.locator("#stale")).to_be_visible()
+    page.reload()
+    act(page, "Reverter tudo", "Telefones lentos")
+    expect(sentence).to_contain_text("A transição foi revertida")
+    expect(page.locator(".events li").first).to_contain_text("2,5% → 0%: Telefones lentos")
 
 
 def test_the_minutes_are_charted_for_both_arms_without_a_refusal_of_the_policy(page):

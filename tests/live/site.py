@@ -1,5 +1,6 @@
 """The site's processes: `manage.py serve` on a free port and `manage.py dispatch`, on whatever database."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,20 @@ from tests.live.process import Process, answers
 
 PASSWORD = "semtas-demo"
 _ENDS_WITHIN = 300  # seconds; a command alone takes two
+# Runs the Python of each line, which is JSON, and answers with a line: what it printed, and how it failed.
+_BESIDE = """
+import contextlib, io, json, sys, traceback
+import django
+django.setup()
+for line in sys.stdin:
+    said, failed = io.StringIO(), ""
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(json.loads(line), {})
+        except BaseException:
+            failed = traceback.format_exc()
+    print(json.dumps([said.getvalue(), failed]), flush=True)
+"""
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ class Site(Command):
         self.port = free_port()
         self.host = "127.0.0.1"  # as browsers are to call it
         self.database = database
+        self._beside: subprocess.Popen | None = None
         super().__init__(environment_for(database, ably, **settings), "serve", "--port", str(self.port))
 
     @property
@@ -127,6 +143,29 @@ class Site(Command):
         """Run a command beside the running site, on its database."""
         assert self.environment is not None
         return manage(self.environment, *arguments)
+
+    def run(self, code: str) -> str:
+        """What that Python prints, run beside the site on its database, by one process for all that a test asks for.
+
+        Raises AssertionError where it fails.
+        """
+        if self._beside is None:
+            assert self.environment is not None
+            environment = {"DJANGO_SETTINGS_MODULE": "semtas.settings"} | self.environment
+            self._beside = talk_to(environment, "-c", _BESIDE)
+        assert self._beside.stdin is not None
+        assert self._beside.stdout is not None
+        self._beside.stdin.write(f"{json.dumps(code)}\n")
+        self._beside.stdin.flush()
+        said, failed = json.loads(self._beside.stdout.readline())
+        assert not failed, f"{code}:\n{said}\n{failed}"
+        return said
+
+    def close(self) -> None:
+        if self._beside is not None:
+            with self._beside:
+                self._beside.kill()
+        super().close()
 
     def simulate(self, *arguments: str) -> subprocess.Popen:
         """Start `manage.py simulate` beside the running site; the caller waits for it."""
