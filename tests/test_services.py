@@ -1,10 +1,13 @@
 """The way in: what notify() and notify_many() write, and when they wake the dispatcher."""
 
+import itertools
+from datetime import UTC, datetime
+
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from notificacao import audiences, wakes
+from notificacao import audiences, changes, wakes
 from notificacao.content import InvalidNotification, Notice
 from notificacao.models import DispatchState, Notification
 from notificacao.services import notify, notify_many
@@ -157,6 +160,12 @@ def test_one_notification_is_one_question_and_one_insert_that_is_its_own_transac
     assert (Notification.objects.get().pk, woken) == (row.pk, [wakes.DISPATCHER])
 
 
+def notices_for(*people):
+    """A hundred notices to these people in turns, each with its number as its title."""
+    channels = itertools.cycle([audiences.channel_for_user(person) for person in people])
+    return [Notice.of(channels=(next(channels),), title=str(number), message="m") for number in range(100)]
+
+
 def test_many_events_are_one_insert_and_one_wake(ana, woken, django_capture_on_commit_callbacks):
     people = [ana, *(make_person(f"p{number}") for number in range(20))]
     notices = [
@@ -171,6 +180,32 @@ def test_many_events_are_one_insert_and_one_wake(ana, woken, django_capture_on_c
     assert (len(inserts), woken) == (1, [wakes.DISPATCHER])
     assert len(rows) == Notification.objects.count() == 42
     assert len({row.event_id for row in rows}) == 21
+
+
+@pytest.mark.postgres
+def test_many_rows_reach_postgresql_as_one_array_for_each_column_that_they_fill(ana, bia):
+    with CaptureQueriesContext(connection) as queries:
+        rows = notify_many(notices_for(ana, bia))
+        changes.of_access([ana.pk, bia.pk])
+    inserts = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("INSERT")]
+    assert ["UNNEST" in sql for sql in inserts] == [True, True]
+    columns = inserts[0][: inserts[0].index(")")]
+    assert "event_id" in columns
+    assert not [name for name in ("created_at", "expires_at", "seq", "lease_until") if f'"{name}"' in columns]
+    written = Notification.objects.in_bulk([row.pk for row in rows])
+    assert [row.title for row in rows] == [written[row.pk].title for row in rows] == [str(n) for n in range(100)]
+    assert [row.created_at for row in rows] == [written[row.pk].created_at for row in rows]
+
+
+def test_rows_of_one_insert_keep_what_some_of_them_give_and_others_leave_out(personal, bia):
+    once = datetime(2026, 1, 2, tzinfo=UTC)
+    content = {"channel": personal, "title": "Título", "message": "m"}
+    given = [{"created_at": once}, {"expires_at": once}, {"created_by": bia}, {}]
+    rows = Notification.objects.bulk_create([Notification(**content, **one) for one in given])
+    written = [Notification.objects.get(pk=row.pk) for row in rows]
+    assert [row.expires_at for row in written] == [None, once, None, None]
+    assert [row.created_by for row in written] == [None, None, bia, None]
+    assert [row.created_at == once for row in written] == [True, False, False, False]
 
 
 def test_checking_the_channels_of_many_events_takes_no_query_for_each(ana, bia, django_assert_max_num_queries):

@@ -4,13 +4,19 @@ import threading
 import time
 
 from django.conf import settings
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg import Connection, Error
 from psycopg_pool import PoolTimeout
 
 from semtas.postgresql import deadline, reserve, waiting
 
 _CHECK_WITHIN = 2.0  # seconds
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Name the module of the compilers."""
+
+    compiler_module = "semtas.postgresql.compiler"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,6 +30,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     are dead it finds out four in its ten seconds, and a request that waits gets none
     (https://github.com/psycopg/psycopg/pull/711).
     """
+
+    ops_class = DatabaseOperations
 
     _for_requests: dict[str, threading.BoundedSemaphore] = {}  # by alias, as the pools
     _counted = False
