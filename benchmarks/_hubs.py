@@ -37,7 +37,7 @@ _KINDS = {
 
 
 def measured_with(axis: str, size: int, rate: int) -> dict[str, dict[str, float]]:
-    """Return what is used where `size` notifications a second come, or where there are so many web processes, at `rate`."""
+    """Return what is used at `size` notifications a second, or with so many web processes at `rate`."""
     from tests.live.site import DispatcherProcess
 
     _grown.build(1_000, 20, 10_000)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from notificacao import audiences, audit, presence, retention
 from notificacao.models import ActiveChannel, AuditEvent, Connection, Person, WebProcess
 from notificacao.presence import Count, Pages
-from notificacao.stream import presence_reporter
+from notificacao.stream import hub, presence_reporter
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -66,6 +66,16 @@ async def test_since_stays_while_others_come_and_go(site, ana, bia):
     await site.open(bia)
     await eventually(lambda: in_database(lambda: told() == (2, 0)))
     assert (await in_database(ActiveChannel.objects.get, channel=SYSTEM)).since == before.since
+
+
+async def test_a_hub_knows_how_many_web_processes_are_alive_and_looks_more_seldom_where_they_are_many(site):
+    await in_database(lambda: WebProcess.objects.bulk_create(WebProcess(name=f"other {n}") for n in range(15)))
+    dead = timezone.now() - 2 * presence.LIVES_FOR
+    await in_database(lambda: WebProcess.objects.create(name="dead", seen_at=dead))
+    await eventually(lambda: site.hub.presence.processes == 16)
+    together = [processes / hub.gap_between_looks(processes) for processes in (1, 3, 16)]
+    assert together == pytest.approx([200, 600, 600])
+    assert hub.gap_between_looks(1_000) == hub.gap_between_looks(100)
 
 
 async def test_people_with_alike_pages_share_what_is_kept_of_them(site, ana, bia):
