@@ -91,6 +91,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     return {
         "one notification": {
             "statements": round(sum(busy_only.values()), 2),
+            "a_second": round((len(created) - 1) / (created[-1][1] - created[0][1]), 1),  # less than asked: saturated
             "p95_ms": round(1_000 * statistics.quantiles(late, n=20)[18], 1),
             "postgresql_core_ms": round(1_000 * busy / len(created), 2),
             "looks_of_a_hub": round(counted["look"] / processes / len(created), 3),
