@@ -1,8 +1,8 @@
 """What one notification costs PostgreSQL at a rate and with a number of hubs, each as in a web process of its own.
 
-All hubs run in one process here, each with its own threads, connections and doorbell: two cores have no room for
-sixteen processes. Where that process is busy several wakes become one look, so figures at the upper end are a lower
-bound.
+The hubs share a few processes here, each with its own threads, connections and doorbell: two cores have no room for
+sixteen whole ones. Where those are busy several wakes become one look, so figures at the upper end are a lower bound:
+`looks_of_a_hub` tells it, which a further process leaves alone where all keep up.
 """
 
 import asyncio
@@ -21,22 +21,34 @@ from benchmarks import _grown
 from benchmarks.served import seconds_on_core
 from tests.waiting import eventually
 
-RATE = 200  # a second, of which the number of processes is measured
 _SECONDS = 5
+_HUBS_EACH = 5  # of those beside the first, in one process
+_IS_COUNTED = r"query ~* '^\s*(select|insert|update|delete|with)'"  # not BEGIN, COMMIT and SET
+# The first that fits, by what stands in the statement.
+_KINDS = {
+    "look": ("has_new_changes",),
+    "settled rows": ('"dispatch_state" FROM "notificacao_notification"',),
+    "flag, breaker, budget": ("rolloutflag", "breakerstate", "costgovernor"),
+    "producer": ('INSERT INTO "notificacao_notification"', "notificacao_unit", "notificacao_person"),
+    "stamp": ("seq IS NULL", "WHERE id = 1", "notificacao_channel"),
+    "lease": ("dispatcherlease",),
+    "others": ("",),
+}
 
 
-def measured_with(axis: str, size: int) -> dict[str, dict[str, float]]:
-    """Return what is used where `size` notifications a second come, or where there are so many web processes."""
+def measured_with(axis: str, size: int, rate: int) -> dict[str, dict[str, float]]:
+    """Return what is used at `size` notifications a second, or with so many web processes at `rate`."""
     from tests.live.site import DispatcherProcess
 
     _grown.build(1_000, 20, 10_000)
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         cursor.execute("UPDATE notificacao_rolloutflag SET percent = 0")
+        cursor.execute("TRUNCATE notificacao_webprocess CASCADE")  # those of the size before count for 30 s
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
     server = int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
-    rate, processes = (size, 1) if axis == "volume" else (RATE, size)
+    rate, processes = (size, 1) if axis == "volume" else (rate, size)
     url, redis = os.environ["DATABASE_URL"], os.environ["REDIS_URL"]
     with DispatcherProcess(url, REDIS_URL=redis, LOG_LEVEL="INFO", WAKES="true"):
         found = asyncio.run(_measure(rate, processes, server))
@@ -48,13 +60,14 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     from notificacao import wakes
     from notificacao.stream.hub import Hub
 
-    hubs = [Hub() for _ in range(processes)]
+    hubs = [Hub()]
+    others = [await _beside(number) for number in _shares(processes - 1)]
     tasks = [asyncio.create_task(work) for work in (*(hub.run() for hub in hubs), wakes.relay_and_listen([wakes.HUBS]))]
     seen: dict[int, float] = {}
     try:
         await eventually(lambda: all(hub.position.epoch for hub in hubs))
         before = hubs[0].position.seq
-        idle = await _idle()
+        idle = await _idle()  # meanwhile each hub has counted the others
         watch = asyncio.create_task(_watch(hubs, seen))
         busy, began = seconds_on_core(server), time.monotonic()
         await asyncio.to_thread(_reset)
@@ -63,23 +76,56 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
         head = await asyncio.to_thread(_head)
         await eventually(lambda: all(hub.position.seq >= head for hub in hubs))
         took, busy = time.monotonic() - began, seconds_on_core(server) - busy
-        statements, looks = await asyncio.to_thread(lambda: (_statements(), _statements("AS has_new_changes")))
+        counted = await asyncio.to_thread(_by_kind)
         watch.cancel()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for other in others:
+            other.kill()
+            await other.wait()
     created = await asyncio.to_thread(_created_after, before)
     late = [seen[min(at for at in seen if at >= seq)] - at for seq, at in created[rate // 2 :]]
+    busy_only = {kind: (calls - idle[kind] * took) / len(created) for kind, calls in counted.items()}
     return {
         "one notification": {
-            "statements": round((statements - idle * took) / len(created), 2),
+            "statements": round(sum(busy_only.values()), 2),
+            "a_second": round((len(created) - 1) / (created[-1][1] - created[0][1]), 1),  # less than asked: saturated
             "p95_ms": round(1_000 * statistics.quantiles(late, n=20)[18], 1),
             "postgresql_core_ms": round(1_000 * busy / len(created), 2),
-            "looks_of_a_hub": round(looks / processes / len(created), 3),
+            "looks_of_a_hub": round(counted["look"] / processes / len(created), 3),
         },
-        "an idle second": {"statements": round(idle, 1)},
+        "its statements": {kind: round(calls, 2) for kind, calls in busy_only.items()},
+        "an idle second": {"statements": round(sum(idle.values()), 1)},
     }
+
+
+def _shares(hubs: int) -> list[int]:
+    """Return how many of `hubs` each process has."""
+    return [min(_HUBS_EACH, hubs - begun) for begun in range(0, hubs, _HUBS_EACH)]
+
+
+async def _beside(hubs: int) -> asyncio.subprocess.Process:
+    """Return a process in which so many hubs follow the log."""
+    command = [sys.executable, "-m", "benchmarks._hubs", str(hubs)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"ready\n"
+    return process
+
+
+async def _follow(hubs: int) -> None:
+    """Run so many hubs, and say so once each has its position."""
+    from notificacao import wakes
+    from notificacao.stream.hub import Hub
+
+    following = [Hub() for _ in range(hubs)]
+    async with asyncio.TaskGroup() as tasks:
+        for work in (*(hub.run() for hub in following), wakes.relay_and_listen([wakes.HUBS])):
+            tasks.create_task(work)
+        await eventually(lambda: all(hub.position.epoch for hub in following))
+        print("ready", flush=True)
 
 
 def _producer(rate: int) -> Sequence[str]:
@@ -98,12 +144,12 @@ async def _watch(hubs: Sequence, seen: dict[int, float]) -> None:
         await asyncio.sleep(0.002)
 
 
-async def _idle() -> float:
-    """Return the statements of a second in which nothing comes."""
+async def _idle() -> dict[str, float]:
+    """Return the statements of a second in which nothing comes, by kind."""
     await asyncio.sleep(1)
     await asyncio.to_thread(_reset)
     await asyncio.sleep(4)
-    return await asyncio.to_thread(_statements) / 4
+    return {kind: calls / 4 for kind, calls in (await asyncio.to_thread(_by_kind)).items()}
 
 
 def _reset() -> None:
@@ -111,15 +157,16 @@ def _reset() -> None:
         cursor.execute("SELECT pg_stat_statements_reset()")
 
 
-def _statements(text: str = "") -> int:
-    """Return how many statements with that text were counted; BEGIN, COMMIT and SET are not."""
+def _by_kind() -> dict[str, int]:
+    """Return how many statements of each kind were counted; BEGIN, COMMIT and SET are none."""
+    counted = dict.fromkeys(_KINDS, 0)
     with connection.cursor() as cursor:
         cursor.execute(
-            r"SELECT sum(calls) FROM pg_stat_statements WHERE query ~* '^\s*(select|insert|update|delete|with)' "
-            "AND strpos(query, %s) > 0",
-            [text],
+            "SELECT query, calls FROM pg_stat_statements WHERE " + _IS_COUNTED + " AND strpos(query, 'pg_stat_') = 0"
         )
-        return int(cursor.fetchone()[0] or 0)
+        for query, calls in cursor.fetchall():
+            counted[next(kind for kind, words in _KINDS.items() if any(word in query for word in words))] += calls
+    return counted
 
 
 def _head() -> int:
@@ -137,3 +184,10 @@ def _created_after(seq: int) -> list[tuple[int, float]]:
 
     rows = Notification.objects.filter(seq__gt=seq).order_by("seq").values_list("seq", "created_at")
     return [(seq, created_at.timestamp()) for seq, created_at in rows if seq is not None]
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    asyncio.run(_follow(int(sys.argv[1])))

@@ -34,7 +34,7 @@ def main() -> None:
     """Start the servers, run this module once more for each axis, and tell what it measured."""
     asked = arguments()
     if asked.here:
-        return run(asked.here, getattr(asked, asked.here), explain=asked.explain)
+        return run(asked.here, getattr(asked, asked.here), rate=asked.rate, explain=asked.explain)
     from tests.live.postgres import PostgresServer
     from tests.live.redis import RedisServer
 
@@ -63,6 +63,7 @@ def arguments() -> argparse.Namespace:
     for axis, sizes in AXES.items():
         words = ",".join(map(str, sizes))
         parser.add_argument(f"--{axis}", type=_sizes, default=sizes, metavar="N,…", help=f"default: {words}")
+    parser.add_argument("--rate", type=int, default=200, help="notifications a second on the axis of processes")
     parser.add_argument("--json", type=Path, help="a file to which the measured sizes are added")
     parser.add_argument("--svg", type=Path, help="a file for the curves of all axes in the JSON file")
     parser.add_argument("--explain", action="store_true", help=f"show the plans of acts with a slope beyond {STEEP}")
@@ -94,7 +95,12 @@ def prepare(server) -> None:
 
 def measured_apart(settings: dict[str, str], axis: str, sizes: Sequence[int], asked) -> dict:
     """Return `{size: measured}` of one axis, from a process of its own."""
-    words = [f"--{axis}={','.join(map(str, sizes))}", f"--here={axis}", *["--explain"] * asked.explain]
+    words = [
+        f"--{axis}={','.join(map(str, sizes))}",
+        f"--here={axis}",
+        f"--rate={asked.rate}",
+        *["--explain"] * asked.explain,
+    ]
     key = "semtas.bench:" + "s" * 32  # nothing is sent there: nobody publishes
     more = {"DEBUG": "true", "ABLY_API_KEY": key, "DISPATCHER": "external"}
     more |= {"DATABASE_POOL_MAX": "200", "DATABASE_POOL_RESERVED": "190"}  # for the threads of sixteen hubs
@@ -104,7 +110,7 @@ def measured_apart(settings: dict[str, str], axis: str, sizes: Sequence[int], as
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run(axis: str, sizes: Sequence[int], *, explain: bool) -> None:
+def run(axis: str, sizes: Sequence[int], *, rate: int, explain: bool) -> None:
     """Measure one axis, and print `{size: measured}`; what is explained goes to the standard error."""
     import django
 
@@ -112,7 +118,7 @@ def run(axis: str, sizes: Sequence[int], *, explain: bool) -> None:
     if axis in OF_HUBS:
         from benchmarks._hubs import measured_with
 
-        found = {size: measured_with(axis, size) for size in sizes}
+        found = {size: measured_with(axis, size, rate) for size in sizes}
     else:
         found = {size: of_a_town(**{**MEANWHILE, axis: size}) for size in sizes}
         if explain:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError
 from notificacao import audit_chain, cost, database, history, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
-from notificacao.dispatcher import ages, changes, figures_round, lease
+from notificacao.dispatcher import ages, changes, claims, figures_round, lease
 from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
@@ -236,14 +236,15 @@ class Dispatcher:
         return stamped, more, skip, renewed
 
     async def _dispatch(self) -> None:
-        """Claim rows until none is claimable, then wait for more, `DISPATCH_POLL` seconds at most."""
+        """Claim batches until one is not full, then wait for more, `DISPATCH_POLL` seconds at most."""
         claimable = self._publishing.claimable
         while True:
             claimable.clear()
             if self._watch is not None and self._term is not None:
                 await self._watch.knows_ably()
-            while self._term is not None and await self._publishing.take(self._term, await self._read_rollout()):
-                pass
+            full = True
+            while full and self._term is not None:
+                full = await self._publishing.take(self._term, await self._read_rollout()) >= claims.BATCH
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(conf.DISPATCH_POLL):
                     await claimable.wait()

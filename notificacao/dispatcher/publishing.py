@@ -44,8 +44,8 @@ class Publishing:
         self._told = Repeats()
         self.claimable = asyncio.Event()
 
-    async def take(self, term: int, rollout: Rollout) -> bool:
-        """Claim as many rows as there is room for and start them; return whether there was any.
+    async def take(self, term: int, rollout: Rollout) -> int:
+        """Claim as many rows as there is room for and start them; return how many: fewer than a batch are the last.
 
         `term` is the leader's term, `rollout` says which channels go to Ably.
         """
@@ -54,11 +54,13 @@ class Publishing:
         room = UNDER_WAY - len(self._under_way)
         self._left_something = bool(busy) or room <= 0
         if room <= 0:
-            return False
+            return 0
         until = time.monotonic() + _SHARE_OF_LEASE * conf.DISPATCH_LEASE
         held, envelopes, outcomes = await self._thread.run(_claim, term, room, busy, rollout)
         if not held:
-            return False
+            return 0
+        rows = len(envelopes) + len(outcomes)
+        self._left_something = self._left_something or rows >= room
         self._settle_soon(held, outcomes)
         for begun, envelope in enumerate(envelopes):
             if begun and begun % _AT_A_TURN == 0:
@@ -67,7 +69,7 @@ class Publishing:
             task = asyncio.create_task(self._send(held, envelope), name="row")
             self._under_way[task] = envelope.row.channel
             task.add_done_callback(self._make_room)
-        return True
+        return rows
 
     async def _send(self, held: str, envelope: Envelope) -> None:
         """Send one row, note its outcome, and make its room free."""

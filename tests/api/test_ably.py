@@ -36,14 +36,14 @@ def test_the_answer_is_a_token_and_what_it_says(as_ana, ana, on_ably):
     assert datetime.fromisoformat(answer["expires_at"]) == datetime.fromtimestamp(claims["exp"], UTC)
 
 
-def test_a_token_is_fourteen_queries_and_the_same_one_again_nine(as_ana, on_ably, django_assert_num_queries):
-    """The login's two, flag, breaker, two for channels, one for revocations, and two for the login at the end.
+def test_a_token_is_thirteen_queries_and_the_same_one_again_eight(as_ana, on_ably, django_assert_num_queries):
+    """The login's two, flag with breaker, two for channels, one for revocations, and two for the login at the end.
 
     A new one asks for revocations, time and channels in this order, and is recorded.
     """
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         first = as_ana.post(URL).json()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         assert as_ana.post(URL).json() == first
 
 

@@ -50,8 +50,8 @@ def test_each_login_has_a_word_of_its_own_that_does_not_tell_the_sessions_key(cl
     assert words[0] != words[1]
 
 
-def test_a_session_by_sse_is_ten_queries(as_ana, django_assert_num_queries):
-    with django_assert_num_queries(10):
+def test_a_session_by_sse_is_nine_queries(as_ana, django_assert_num_queries):
+    with django_assert_num_queries(9):
         assert as_ana.get(URL).json()["transport"] == "sse"
 
 
@@ -59,7 +59,7 @@ def test_a_session_on_ably_asks_once_more_for_login_and_channels_and_for_nothing
     as_ana, ana, on_ably, django_assert_num_queries
 ):
     Channel.objects.bulk_create(Channel(name=name) for name in audiences.channels_of([ana.pk])[ana.pk])
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(13):
         assert as_ana.get(ABLE).json()["transport"] == "ably"
 
 

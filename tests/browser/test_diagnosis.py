@@ -119,13 +119,17 @@ def test_a_sdk_that_is_blocked_is_named(page, site):
     assert (found["sdk"], found["connection"]) == ("sdk.blocked", "untried")
 
 
+def answering(answer):
+    return lambda route: route.fulfill(**answer)
+
+
 def test_a_proxy_that_answers_or_cuts_is_named(page, site):
     for answer, code in (
         ({"status": 502, "body": "Bad Gateway"}, "stream.failing"),
         ({"content_type": "text/html", "body": "<html>Entre na rede</html>"}, "stream.foreign"),
         ({"content_type": "text/event-stream", "body": "retry: 3000\n\n"}, "buffering.cut"),
     ):
-        page.route("**/api/v1/stream/**", lambda route, answer=answer: route.fulfill(**answer))
+        page.route("**/api/v1/stream/**", answering(answer))
         assert code in diagnose(page, site).values()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 import stamina
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -15,8 +16,10 @@ from notificacao import eventlog, metrics, rollout, wakes
 from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, claims, lease, loop, sender
+from notificacao.dispatcher.breaker_monitor import BreakerMonitor
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.dispatcher.pace import StampPace
+from notificacao.dispatcher.publishing import Publishing
 from notificacao.models import BreakerState, CostGovernor, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
 from tests.lives import set_back
@@ -100,6 +103,33 @@ async def test_committed_rows_are_stamped_published_and_settled(database, everyb
             await database(write, CHANNEL)
         await settled(database, "published", "published", "published")
     assert transport.seqs == [1, 2, 3]
+
+
+async def test_a_claim_that_is_not_full_is_the_last_of_its_round(database, everybody_on_ably, monkeypatch):
+    monkeypatch.setattr(claims, "BATCH", 2)
+    rounds, take, begin = [[]], Publishing.take, BreakerMonitor.knows_ably
+
+    async def note(publishing, *asked):
+        rounds[-1].append(await take(publishing, *asked))
+        return rounds[-1][-1]
+
+    async def begin_another(watch):
+        rounds.append([])
+        await begin(watch)
+
+    monkeypatch.setattr(Publishing, "take", note)
+    monkeypatch.setattr(BreakerMonitor, "knows_ably", begin_another)
+
+    def write_together():
+        with transaction.atomic():
+            for _ in range(5):
+                write(CHANNEL)
+
+    async with running(FakeTransport()):
+        await eventually(lambda: breaker_is_closed(database))
+        await database(write_together)
+        await settled(database, *["published"] * 5)
+    assert [found for found in rounds if any(found)] == [[2, 2, 1]]
 
 
 async def test_over_budget_low_priority_goes_by_sse_and_comes_back_once_staff_say_so(database, everybody_on_ably):

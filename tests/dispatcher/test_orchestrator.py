@@ -101,6 +101,11 @@ async def test_nothing_to_send_has_no_outcome(orchestrator, transport):
     assert transport.attempted == []
 
 
+async def test_a_row_that_goes_well_at_once_pays_for_no_retry(orchestrator, transport, monkeypatch):
+    monkeypatch.setattr(stamina, "retry_context", None)
+    assert await send(orchestrator, [envelope()]) == {1: PUBLISHED}
+
+
 async def test_a_transient_fault_is_retried_with_the_same_envelope(orchestrator, transport):
     sent = envelope()
     transport.faults[1] = [transient(), transient()]

@@ -200,8 +200,22 @@ def test_the_key_is_equal_until_something_that_decides_changes(settings):
     assert len(set(seen)) == len(seen)
 
 
-def test_asking_costs_two_queries_for_any_number_of_people_whose_channels_are_known(django_assert_num_queries):
+def test_asking_costs_one_query_for_any_number_of_people_whose_channels_are_known(django_assert_num_queries):
     set_flag(percent=50)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         now = rollout.current()
         assert {now.transport_for(pk, ()) for pk in PEOPLE} == {"ably", "sse"}
+
+
+def test_without_the_flags_row_the_breaker_is_told_all_the_same():
+    RolloutFlag.objects.all().delete()
+    BreakerState.objects.filter(pk="ably").update(state=BreakerState.State.CLOSED, forced=BreakerState.Forced.OPEN)
+    now = rollout.current()
+    assert (now.flag.everyone, now.breaker, now.forced) == (False, "open", "open")
+
+
+def test_without_the_breakers_row_ably_is_out_of_use():
+    set_flag(percent=50)
+    BreakerState.objects.all().delete()
+    now = rollout.current()
+    assert (now.breaker, now.forced) == ("open", "")
