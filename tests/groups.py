@@ -70,8 +70,11 @@ def pytest(*words: str, **environment: str) -> Command:
 
 
 def in_order(*words: str, **environment: str) -> Command:
-    """Run tests that share a database on all cores. Their order is kept: those that empty it come last."""
-    return pytest("-n", str(CORES), "--dist", "load", *words, **environment)
+    """Run tests that share a database on one process more than there are cores, since each waits for it at times.
+
+    Their order is kept: those that empty it come last.
+    """
+    return pytest("-n", str(CORES + 1), "--dist", "load", *words, **environment)
 
 
 def by_file(*words: str, more: int = 1, **environment: str) -> Command:
@@ -117,7 +120,7 @@ _MANY_MACHINES = {
     "DISPATCHER": "external",
 }
 _OF_OTHER_GROUPS = "browser or services or faults or alone or ship or endurance"
-ROOMS = {"browser": ["tests/browser"], "faults": ["tests/faults"], "ship": ["tests/ship", "tests/guides"]}
+ROOMS = {"browser": ["tests/browser"], "ship": ["tests/ship", "tests/guides"]}
 """By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
@@ -139,7 +142,7 @@ GROUPS: dict[str, list[Command]] = {
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
     "live": [live("services or faults", *_MEASURED, COVERAGE_FILE=".coverage.live")],
     "services": [live("services and not faults")],
-    "faults": [live("faults", *ROOMS["faults"])],
+    "faults": [live("faults")],
     "coverage": [
         command("coverage combine --quiet --keep .coverage.postgres .coverage.live"),
         command("python -m tests.coverage_table"),

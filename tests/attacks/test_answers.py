@@ -33,12 +33,15 @@ def test_nor_one_of_an_act_and_of_a_notification(as_ana, of_ana):
     assert "no-store" in as_ana.post("/notificacoes/todas-lidas/")["Cache-Control"]
 
 
+@pytest.fixture(params=[True, False])
+def tls(request, settings):
+    settings.SECURE_HSTS_SECONDS = 31_536_000 if request.param else 0
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = request.param
+
+
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize("asked", [{}, {"lane": "x"}, {"method": "POST"}])
-@pytest.mark.parametrize("tls", [True, False])
-async def test_a_stream_is_refused_and_given_with_the_headers_of_all_else(site, ana, settings, asked, tls):
-    settings.SECURE_HSTS_SECONDS = 31_536_000 if tls else 0
-    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = tls
+async def test_a_stream_is_refused_and_given_with_the_headers_of_all_else(tls, site, ana, asked):
     page = await in_database(lambda: Client().get("/entrar/", secure=True))
     cookie = await site.cookie(ana)
     for stream in (await site.request(**asked), await site.request(cookie)):

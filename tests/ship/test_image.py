@@ -13,7 +13,7 @@ import pytest
 from notificacao.smoke.visitor import Access, Visitor
 from tests.browser import test_scenes as scenes
 from tests.browser.chromium import chromium
-from tests.browser.conftest import _NEW_KEY, _RATE, desk, own_ably, send  # noqa: F401 – fixtures
+from tests.browser.conftest import NEW_KEY, RATE, desk, kept_desks, own_ably, send  # noqa: F401 – fixtures
 from tests.live.ably_server import ROOT, free_port
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
@@ -64,7 +64,7 @@ def database(postgres, redis):
 
 @pytest.fixture(scope="module")
 def producer_key(database):
-    return manage(environment_for(database), "shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
+    return manage(environment_for(database), "shell", "--no-imports", "-c", NEW_KEY).split()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def dispatcher(database, redis, own_ably):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def site(database, redis, own_ably, dispatcher):  # noqa: F811
-    settings = {"REDIS_URL": redis.url, "RATE_SYSTEM": _RATE, "DISPATCHER": "external"}
+    settings = {"REDIS_URL": redis.url, "RATE_SYSTEM": RATE, "DISPATCHER": "external"}
     with ContainerSite(database, own_ably, ALLOWED_HOSTS="127.0.0.1", **settings) as site:
         yield site
 
@@ -262,7 +262,7 @@ def staging(postgres, redis):
 
 
 def test_pods_of_kubernetes_are_ready_and_end_within_their_grace_with_nothing_lost(staging, tmp_path, monkeypatch):
-    key = manage(environment_for(staging.database), "shell", "--no-imports", "-c", _NEW_KEY).split()[-1]
+    key = manage(environment_for(staging.database), "shell", "--no-imports", "-c", NEW_KEY).split()[-1]
     with contextlib.ExitStack() as all_of_them:
         started = [staging.pod(name) for name in ("web", "web", "dispatcher", "dispatcher")]
         for pod in started:
