@@ -17,7 +17,7 @@ _OF_SQLITE = {
 @contextlib.contextmanager
 def connected_to(url: str, *more: str) -> Iterator[None]:
     """Within, `default` is the database at `url`, and so is each alias of `more`, by a connection of its own."""
-    before = connections.settings["default"]
+    before, connection = connections.settings["default"], connections["default"]
     options = _OF_SQLITE if url.startswith("sqlite:") else {}
     there = before | environ.Env.db_url_config(url) | {"OPTIONS": options, "CONN_MAX_AGE": None, "TEST": {}}
     databases = {"default": there, **dict.fromkeys(more, there)}
@@ -30,6 +30,7 @@ def connected_to(url: str, *more: str) -> Iterator[None]:
         for alias in more:
             del connections.settings[alias]
         connections.settings["default"] = before
+        connections["default"] = connection  # the same again: tests have their own way of emptying the database by it
 
 
 def _forget(*aliases: str) -> None:

@@ -56,13 +56,14 @@ async def test_redis_is_gone_for_good(machines):
         await load.delivered(800)
 
 
+@pytest.fixture(scope="class")
+def unwaked(postgres, redis):
+    with Machines(postgres, redis, all_behind=True, DATABASE_WAIT="1", WAKES="false") as machines:
+        yield machines
+
+
 class TestWithoutWakes:
     """Every process but the producer behind one way to PostgreSQL, and nobody is waked."""
-
-    @pytest.fixture(scope="class")
-    def unwaked(self, postgres, redis):
-        with Machines(postgres, redis, all_behind=True, DATABASE_WAIT="1", WAKES="false") as machines:
-            yield machines
 
     @pytest.fixture
     def machines(self, unwaked):

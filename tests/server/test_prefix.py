@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.live.nginx import Nginx, PlainNginx, documented
-from tests.live.site import copy_of, environment_for, manage
+from tests.live.site import copy_of, environment_for, manage, migrate
 from tests.server.test_nginx import (
     HOST,
     ORIGIN,
@@ -35,10 +35,10 @@ def under_prefix(blocks):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """A database for each site to begin with."""
+    """A database for each site to begin with; what it tells of alerts leads below the prefix."""
     database = tmp_path_factory.mktemp("demo") / "site.sqlite3"
-    for words in (("migrate", "--verbosity", "0"), ("demo", "--force")):
-        manage(environment_for(database, **PRODUCTION), *words)
+    migrate(database)
+    manage(environment_for(database, **PRODUCTION, SCRIPT_NAME=PREFIX), "demo", "--force")
     return database
 
 
