@@ -4,6 +4,8 @@ import shutil
 import socket
 import tempfile
 
+from redis import Redis
+
 from tests.live.ably_server import free_port
 from tests.live.process import Process
 
@@ -36,6 +38,12 @@ class RedisServer(Process):
             if self._password
             else f"redis://127.0.0.1:{self.port}/0"
         )
+
+    def empty(self) -> None:
+        """Have it hold nothing, as it does where it is not running."""
+        if self.running:
+            with Redis.from_url(self.url) as client:
+                client.flushall()
 
     def ready(self) -> bool:
         try:
