@@ -44,7 +44,6 @@ def measured_with(axis: str, size: int, rate: int) -> dict[str, dict[str, float]
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         cursor.execute("UPDATE notificacao_rolloutflag SET percent = 0")
-        cursor.execute("TRUNCATE notificacao_webprocess CASCADE")  # those of the size before count for 30 s
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
     server = int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
@@ -67,7 +66,7 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     try:
         await eventually(lambda: all(hub.position.epoch for hub in hubs))
         before = hubs[0].position.seq
-        idle = await _idle()  # meanwhile each hub has counted the others
+        idle = await _idle()
         watch = asyncio.create_task(_watch(hubs, seen))
         busy, began = seconds_on_core(server), time.monotonic()
         await asyncio.to_thread(_reset)

@@ -47,11 +47,6 @@ def record_process(process: str) -> bool:
     return bool(reported)
 
 
-def count_processes() -> int:
-    """Return how many web processes are alive."""
-    return WebProcess.objects.filter(seen_at__gte=Now() - LIVES_FOR).count()
-
-
 def write_counts(process: str, counts: Mapping[str, Count], moved: Iterable[str]) -> None:
     """Write `counts` of some channels of `process`; for those in `moved` a new `since` begins."""
     rows = {

@@ -35,24 +35,12 @@ logger = structlog.get_logger(__name__)
 
 TICK = 1.0  # seconds: heads and counts are written at most this often
 JOIN = 0.005  # seconds between two looks at the log: what comes meanwhile is written in one piece
-_LOOKS_A_SECOND = 600  # of all web processes together, while rows come: each look costs PostgreSQL a statement
-_LONGEST_JOIN = 0.03  # seconds, however many web processes there are
 KNOWN_FOR = 0.05  # seconds for which the rollout is not read again while rows come
-_LOOKS_WITH_ONE_ROLLOUT = 4
 _BEHIND = 5 * tail.BATCH  # rows behind the log's head that are worth a line in the log
 _PIECE_BYTES = 65_536  # bytes that are written to one stream before the loop may send them
 _AFTER_A_FAULT = 0.5  # seconds until a task that failed is tried again
 _RETURNS_A_SECOND = 4_000  # pages that come back after a drain
 _OPEN = {lane: metrics.OPEN_STREAMS.labels(lane) for lane in Lane}
-
-
-def gap_between_looks(processes: int) -> float:
-    """Return the seconds between two looks of each of so many web processes.
-
-    Where they are many each looks more seldom, so that PostgreSQL's load does not grow with them. A row that comes
-    after a pause waits for nothing.
-    """
-    return min(max(JOIN, processes / _LOOKS_A_SECOND), _LONGEST_JOIN)
 
 
 class Hub:
@@ -143,16 +131,15 @@ class Hub:
                 news = await self._tail_thread.run(
                     tail.read, self.position, self._standby.unsettled, self._last_change, known
                 )
-                gap = gap_between_looks(self.presence.processes)
                 if known is None:
-                    self._known_until = began + max(KNOWN_FOR, _LOOKS_WITH_ONE_ROLLOUT * gap)
+                    self._known_until = began + KNOWN_FOR
                 self._tell_lag(news.head - self.position.seq)
                 await self._apply(news)
                 self._tell_lag(news.head - self.position.seq)
                 self.rounds.succeeded()
                 if not news.more:
                     await doorbell.wait(self._until_next_look(known is None))
-                    await doorbell.gather(began + gap - time.monotonic())
+                    await doorbell.gather(began + JOIN - time.monotonic())
         finally:
             doorbell.close()
 

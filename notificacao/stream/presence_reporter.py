@@ -31,7 +31,6 @@ class PresenceReporter:
     def __init__(self, registry: SubscriberRegistry, thread: DatabaseThread):
         self._registry = registry
         self._thread = thread
-        self.processes = 1  # that are alive, this one among them
         self.rounds = Rounds()  # each has written, so the database takes writes
         self._process = uuid.uuid4().hex
         self._reported: dict[str, Count] = {}
@@ -44,7 +43,6 @@ class PresenceReporter:
             self._reported.clear()
             self._people.clear()
         self.rounds.succeeded()
-        self.processes = await self._thread.run(presence.count_processes)
         counts = await self._count()
         now = time.monotonic()
         gone = dict.fromkeys(self._reported.keys() - counts.keys(), _NOBODY)

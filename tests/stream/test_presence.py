@@ -10,10 +10,10 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notificacao import audiences, audit, presence, retention, wakes
+from notificacao import audiences, audit, presence, retention
 from notificacao.models import ActiveChannel, AuditEvent, Connection, Person, WebProcess
 from notificacao.presence import Count, Pages
-from notificacao.stream import hub, presence_reporter
+from notificacao.stream import presence_reporter
 from tests.asgi import in_database, set_rollout
 from tests.waiting import eventually
 
@@ -66,25 +66,6 @@ async def test_since_stays_while_others_come_and_go(site, ana, bia):
     await site.open(bia)
     await eventually(lambda: in_database(lambda: told() == (2, 0)))
     assert (await in_database(ActiveChannel.objects.get, channel=SYSTEM)).since == before.since
-
-
-async def test_where_many_web_processes_are_alive_each_hub_looks_more_seldom(site, monkeypatch):
-    async def note(doorbell, seconds):
-        waits.append(seconds)
-
-    waits = []
-    monkeypatch.setattr(hub, "_LOOKS_A_SECOND", 0.01)
-    monkeypatch.setattr(hub, "_LONGEST_JOIN", 3_600)
-    monkeypatch.setattr(wakes.Doorbell, "gather", note)
-    await in_database(lambda: WebProcess.objects.bulk_create(WebProcess(name=f"other {n}") for n in range(15)))
-    dead = timezone.now() - 2 * presence.LIVES_FOR
-    await in_database(lambda: WebProcess.objects.create(name="dead", seen_at=dead))
-    await eventually(lambda: waits and 1_500 < waits[-1] <= 1_600)
-
-
-def test_up_to_three_web_processes_look_as_often_as_one_and_nobody_waits_for_long():
-    assert [hub.gap_between_looks(processes) for processes in (1, 3)] == [hub.JOIN, hub.JOIN]
-    assert hub.JOIN < hub.gap_between_looks(16) < hub.gap_between_looks(100) == hub.gap_between_looks(1_000) == 0.03
 
 
 async def test_people_with_alike_pages_share_what_is_kept_of_them(site, ana, bia):
