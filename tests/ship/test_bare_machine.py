@@ -55,7 +55,8 @@ class BareSite(Process):
 
     def __init__(self, machine: BareMachine):
         port = free_port()
-        self.url = self.address = f"http://127.0.0.1:{port}"  # for browsers, and for us
+        self.host = "127.0.0.1"
+        self.url = self.address = f"http://{self.host}:{port}"  # for browsers, and for us
         super().__init__(machine.command(f"script/server --port {port}", SOCKUDO="/usr/local/bin/sockudo"))
 
     def ready(self) -> bool:

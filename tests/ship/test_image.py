@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -97,8 +98,8 @@ def test_each_page_shows_a_list_a_badge_and_its_transport(desk):  # noqa: F811
     scenes.test_each_page_shows_a_list_a_badge_and_its_transport(desk, "ably")
 
 
-def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff):  # noqa: F811
-    scenes.test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, "ably")
+def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, site):  # noqa: F811
+    scenes.test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, send, staff, site, "ably")
 
 
 def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send):  # noqa: F811
@@ -275,7 +276,8 @@ def test_pods_of_kubernetes_are_ready_and_end_within_their_grace_with_nothing_lo
         nginx = all_of_them.enter_context(Nginx(tmp_path, f"{web.address}:8000", f"{other.address}:8000"))
         monkeypatch.setenv("SSL_CERT_FILE", str(nginx.certificate))
         visitor = Visitor(Access(f"https://127.0.0.1:{nginx.port}", "bia", PASSWORD, key))
-        asyncio.run(_stays_with(visitor, [web, *dispatchers[:1]]))
+        with ThreadPoolExecutor(1) as another:  # the browser's loop runs in this thread
+            another.submit(lambda: asyncio.run(_stays_with(visitor, [web, *dispatchers[:1]]))).result()
 
 
 async def _stays_with(visitor: Visitor, ending: list[pods.Pod]) -> None:
