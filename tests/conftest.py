@@ -31,6 +31,11 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
+# Of much data over few lines: a fifth of the time, and a thousandth of what is covered.
+_OVER_LINES_RUN_ALREADY = re.compile(
+    r"(catalogue/\w+|metrics/test_streams|reading/test_(changing|counting|marking|reach|search|two_devices)"
+    r"|rollout/guard/test_statistics|test_(access|audiences|clocks|connection_pool|eventlog|places))\.py"
+)
 _TESTS = Path(__file__).parent
 
 hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine fails no example
@@ -51,7 +56,11 @@ def _goes_where_others_go(item) -> bool:
     if item.get_closest_marker("services"):
         return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
     again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
-    return again or room == "project"
+    return again or room == "project" or bool(_OVER_LINES_RUN_ALREADY.fullmatch(_name(item)))
+
+
+def _name(item) -> str:
+    return item.path.relative_to(_TESTS).as_posix()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -90,9 +99,7 @@ def _on_sqlite(item) -> bool:
 
 
 def _on_sqlite_alone(item) -> bool:
-    return _on_sqlite(item) and (
-        not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(item.path.relative_to(_TESTS).as_posix()))
-    )
+    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(_name(item))))
 
 
 def _on_postgres(item) -> bool:
