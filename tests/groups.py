@@ -159,9 +159,8 @@ GROUPS: dict[str, list[Command]] = {
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
 QUICK = ["linters", "js", "quick"]
-_SIDE_BY_SIDE = {"checks", "linters"}
-_STOPS_ALL = {"checks", "linters"}
-"""Where one of these fails, nothing else is run: it is seconds old and soon mended."""
+_OF_CHECKS = {"checks", "linters"}
+"""Their commands run side by side. Where one fails, nothing else is run: it is seconds old and soon mended."""
 
 
 @dataclass
@@ -222,7 +221,7 @@ def run_group(name: str, arguments: Sequence[str], strict: bool) -> Outcome:
     print(f"\n== {name}", flush=True)
     began = time.monotonic()
     code = 0
-    if name in _SIDE_BY_SIDE:
+    if name in _OF_CHECKS:
         code = run_side_by_side(GROUPS[name], told)
     else:
         for one in GROUPS[name]:
@@ -238,7 +237,7 @@ def run_all(names: Sequence[str], arguments: Sequence[str], strict: bool) -> Ite
     for name in names:
         outcome = run_group(name, arguments, strict)
         yield outcome
-        if outcome.failed and name in _STOPS_ALL:
+        if outcome.failed and name in _OF_CHECKS:
             return
 
 
