@@ -1,9 +1,7 @@
 """The cast: ana (recipient), bia (same unit), caio (outsider)."""
 
 import faulthandler
-import re
 import signal
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -24,89 +22,14 @@ from tests.live.ably_server import AblyServer
 from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 
-# Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
-_ABOUT_THE_DATABASE = re.compile(
-    r"(cost/test_meters|dispatcher/test_(claims|cost_schedule|guard_round|lease|loop|orchestrator|stamp|stamp_locks)"
-    r"|models/\w+|reading/\w+"
-    r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
-    r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
-)
-# Of much data over few lines: a fifth of the time, and a thousandth of what is covered.
-_OVER_LINES_RUN_ALREADY = re.compile(
-    r"(catalogue/\w+|metrics/test_streams|reading/test_(changing|counting|marking|reach|search|two_devices)"
-    r"|rollout/guard/test_statistics|test_(access|audiences|clocks|connection_pool|eventlog|places))\.py"
-)
-_TESTS = Path(__file__).parent
+pytest_plugins = ["tests.chosen"]
 
 hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine fails no example
 hypothesis.settings.load_profile("tests")
 
 
-def pytest_addoption(parser):
-    parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
-
-
 def pytest_configure():
     prepared.of_this_run()  # before xdist's workers start, which share it
-
-
-def _goes_where_others_go(item) -> bool:
-    """Tell whether it runs what quick tests run once: for the hundredth time, or with servers."""
-    room = item.path.relative_to(_TESTS).parts[0]
-    if item.get_closest_marker("services"):
-        return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
-    again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
-    return again or room == "project" or bool(_OVER_LINES_RUN_ALREADY.fullmatch(_name(item)))
-
-
-def _name(item) -> str:
-    return item.path.relative_to(_TESTS).as_posix()
-
-
-def pytest_collection_modifyitems(config, items):
-    """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
-    if connections["default"].vendor == "postgresql":
-        here = _on_postgres
-    else:
-        here = _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
-    config.hook.pytest_deselected(items=[item for item in items if not here(item)])
-    items[:] = sorted(filter(here, items), key=_is_quick)
-    for item in items:
-        if _goes_where_others_go(item):
-            item.add_marker("no_cover")  # the tracer would double its time
-    if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
-        raise pytest.UsageError(
-            "These run file by file, after tests that empty the database, and want "
-            f"django_db(transaction=True, serialized_rollback=True): {', '.join(refused)}"
-        )
-
-
-def _is_quick(item) -> bool:
-    """Tell whether it is none of those that take longest. They begin first, lest one is left at the end."""
-    return item.get_closest_marker("faults") is None
-
-
-def _finds_an_emptied_database(item) -> bool:
-    """Tell whether it is of a group by file, where no order is kept, and does not bring the migrations' rows back."""
-    mark = item.get_closest_marker("django_db")
-    brings = mark is not None and mark.kwargs.get("transaction") and mark.kwargs.get("serialized_rollback")
-    by_file = any(map(item.get_closest_marker, ("services", "browser", "faults")))
-    return by_file and not brings and (mark is not None or "db" in item.fixturenames)
-
-
-def _on_sqlite(item) -> bool:
-    return item.get_closest_marker("postgres") is None
-
-
-def _on_sqlite_alone(item) -> bool:
-    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(_name(item))))
-
-
-def _on_postgres(item) -> bool:
-    """Where it is not about SQLite, nor about a server or a process with a database of its own."""
-    return not any(
-        map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship", "endurance"))
-    )
 
 
 @pytest.fixture(scope="session")

@@ -85,10 +85,19 @@ def by_file(*words: str, more: int = 1, **environment: str) -> Command:
     return pytest("-n", str(CORES + more), "--dist", "loadfile", "--no-loadscope-reorder", *words, **environment)
 
 
+def files_naming(*markers: str) -> list[str]:
+    """Return the files of tests that name one of these markers, in order: to read all 300 takes each process seconds.
+
+    `tests/chosen.py` holds that a marker stands in its test's own file.
+    """
+    names = re.compile(rf"\bmark\.({'|'.join(markers)})\b")
+    return [str(path) for path in sorted(Path("tests").rglob("test_*.py")) if names.search(path.read_text())]
+
+
 def live(which: str, *words: str, **environment: str) -> Command:
     """Run those with servers of their own: some burn while others wait. Faults take longest, and so come first."""
     expression = f"({which}) and not (browser or alone or endurance)"
-    return by_file("-m", expression, *words, more=2, **environment)
+    return by_file("-m", expression, *words, *files_naming("services", "faults"), more=2, **environment)
 
 
 def _secret() -> str:
@@ -148,13 +157,13 @@ GROUPS: dict[str, list[Command]] = {
         command("python -m tests.coverage_table"),
     ],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
-    "alone": [pytest("-m", "alone and not endurance")],
+    "alone": [pytest("-m", "alone and not endurance", *files_naming("alone"))],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
         pytest("-m", "ship", *ROOMS["ship"]),
-        by_file("-m", "endurance and not alone"),
-        pytest("-m", "endurance and alone"),
+        by_file("-m", "endurance and not alone", *files_naming("endurance")),
+        pytest("-m", "endurance and alone", *files_naming("alone")),
     ],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]

@@ -3,31 +3,28 @@
 from django.test import Client
 from django_prometheus.middleware import Metrics
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 
 class Page:
-    """What one scrape shows of ours."""
+    """What one scrape shows of ours. What nobody asks for is not parsed: a page is two thousand lines."""
 
     def __init__(self, text: str):
-        ours = "\n".join(
-            line for line in text.splitlines() if " notificacao_" in line or line.startswith("notificacao_")
-        )
-        families = text_string_to_metric_families(ours + "\n")
-        self._samples = [sample for family in families for sample in family.samples]
+        self._lines = text.splitlines()
+
+    def _samples(self, name: str) -> list[Sample]:
+        ours = "\n".join(line for line in self._lines if line.startswith((f"{name}{{", f"{name} ")))
+        return [sample for family in text_string_to_metric_families(ours + "\n") for sample in family.samples]
 
     def __call__(self, name: str, **labels: str) -> float:
         """The sum of the samples of `name`, without the prefix, that have these labels. There is one at least."""
-        found = [
-            sample.value
-            for sample in self._samples
-            if sample.name == f"notificacao_{name}" and labels.items() <= sample.labels.items()
-        ]
+        found = [one.value for one in self._samples(f"notificacao_{name}") if labels.items() <= one.labels.items()]
         assert found, f"/metrics shows no {name} with {labels}"
         return sum(found)
 
     def labels(self, name: str) -> list[dict[str, str]]:
         """Of each sample of `name`, which is given as it is shown."""
-        return [sample.labels for sample in self._samples if sample.name == name]
+        return [sample.labels for sample in self._samples(name)]
 
 
 def scrape() -> Page:

@@ -1,4 +1,7 @@
-"""A producer within all limits that sends what takes the most work: others write meanwhile, and it is done soon."""
+"""A producer within all limits that sends what takes the most work: it is little more, and others write meanwhile.
+
+What is compared is the processor's time of this thread for two requests: a ratio, so that no machine is slow.
+"""
 
 import sqlite3
 import time
@@ -6,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 
 from notificacao import content
 from notificacao.models import Notification, Person
@@ -13,6 +17,7 @@ from notificacao.producing import sending
 from tests.producers import System, make_producer, to
 
 MOST_WORK = {"title": "t" * 100, "message": "m" * 500, "link": "/" + "1" * 499, "data": {"n": "1" * 4_000}}
+AS_LONG = {"title": "Novo caso " * 10, "message": "Há um caso novo para a equipe. " * 16, "data": {"n": "caso " * 800}}
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
@@ -26,19 +31,31 @@ def hostile():
     return {**to(units=["CRAS01"], everybody=True), **MOST_WORK, "expires_at": "2035-01-01T00:00:00Z"}
 
 
-@pytest.mark.alone
-def test_a_thousand_of_the_largest_notifications_are_sent_within_three_seconds(system, hostile):
+def time_of(system: System, asked: list[dict], status: int) -> tuple[float, HttpResponse]:
+    """Return the processor's seconds of that request, parsing included, and its answer."""
     began = time.thread_time()
-    assert system.post([hostile] * 1_000).status_code == 201
-    assert time.thread_time() - began < 3
-    assert Notification.objects.count() == 2_000
+    answer = system.post(asked)
+    assert answer.status_code == status
+    return time.thread_time() - began, answer
+
+
+@pytest.fixture
+def usual_time(system):
+    """Of a hundred usual notifications, as long as they may be."""
+    usual = {**to(units=["CRAS01"], everybody=True), **AS_LONG}
+    time_of(system, [usual], 201)  # what is loaded at the first one
+    return time_of(system, [usual] * 100, 201)[0]
+
+
+def test_the_largest_notifications_take_little_longer_than_usual_ones(system, hostile, usual_time):
+    assert time_of(system, [hostile] * 100, 201)[0] < 4 * usual_time
+    assert Notification.objects.count() == 2 * (1 + 100 + 100)
 
 
 def many_fields() -> dict:
     return {f"a{number}": 1 for number in range(300_000)}
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "faulty",
     [
@@ -51,13 +68,10 @@ def many_fields() -> dict:
     ],
     ids=["fields", "fields of a matter", "fields of recipients", "people", "people of many", "fields of many"],
 )
-def test_a_request_in_which_all_is_wrong_is_no_more_work(system, faulty):
-    """Parsing included; what is told is a hundred faults at most."""
-    asked = faulty()
-    began = time.thread_time()
-    answer = system.post(asked)
-    assert time.thread_time() - began < 3
-    assert answer.status_code == 400
+def test_a_request_in_which_all_is_wrong_is_no_more_work_than_a_thousand_usual_ones(system, usual_time, faulty):
+    """What is told is a hundred faults at most."""
+    took, answer = time_of(system, faulty(), 400)
+    assert took < 10 * usual_time
     assert 1 <= len(answer.json()["errors"]) <= 100
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -41,14 +40,13 @@ def container(objects: list, name: str = "web") -> dict[str, Any]:
     ids=lambda one: f"{one['kind']}-{one['metadata']['name']}",
 )
 def test_each_object_is_valid_by_kubernetes_own_schema(one):
-    assert kubernetes_validate.validate(one, manifests.VERSION, strict=True) == manifests.VERSION
+    assert manifests.schema_fault(one) is None
 
 
 def test_a_field_that_kubernetes_does_not_know_is_found():
     spoilt = copy.deepcopy(found(WRITTEN, "Deployment"))
     spoilt["spec"]["template"]["spec"]["gracePeriod"] = 25
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(spoilt, manifests.VERSION, strict=True)
+    assert "gracePeriod" in manifests.schema_fault(spoilt)
 
 
 def test_all_that_one_object_names_in_another_is_there():

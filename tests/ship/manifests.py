@@ -31,6 +31,17 @@ def objects_of(text: str) -> list[Object]:
     return [json.loads(json.dumps(found)) for found in yaml.safe_load_all(text) if found]
 
 
+def schema_fault(one: Object) -> str | None:
+    """Return what Kubernetes' own schema refuses of it, strictly, or None."""
+    import kubernetes_validate  # which takes seconds, and every process of the tests reads this file
+
+    try:
+        kubernetes_validate.validate(one, VERSION, strict=True)
+    except kubernetes_validate.ValidationError as refused:
+        return str(refused)
+    return None
+
+
 def written() -> list[Object]:
     """Return what base and components hold, with the ConfigMap that kustomize makes of the settings of staging."""
     kustomizations = sorted(FOLDER.glob("base/kustomization.yaml")) + sorted(

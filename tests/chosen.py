@@ -1,0 +1,186 @@
+"""Which tests a run takes, in which order, and which of them the tracer of coverage follows.
+
+A plugin of tests/conftest.py, beside `tests.groups`, which says what each group asks for.
+"""
+
+import functools
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.db import connections
+
+# Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
+_ABOUT_THE_DATABASE = re.compile(
+    r"(cost/test_meters|dispatcher/test_(claims|cost_schedule|guard_round|lease|loop|orchestrator|stamp|stamp_locks)"
+    r"|models/\w+|reading/\w+"
+    r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
+    r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
+)
+# Of much data over few lines: a fifth of the time, and a thousandth of what is covered.
+_OVER_LINES_RUN_ALREADY = re.compile(
+    r"(admin/test_home|catalogue/\w+|metrics/test_streams|project/\w+"
+    r"|reading/test_(changing|counting|marking|reach|search|two_devices)"
+    r"|rollout/guard/test_statistics|test_(access|audiences|clocks|connection_pool|eventlog|places))\.py"
+)
+_EACH_CASE_HAS_LINES_OF_ITS_OWN = re.compile(r"why/\w+\.py")
+_TESTS = Path(__file__).parent
+_TRACERS = pytest.StashKey[tuple]()
+_UNTRACED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Read no file of which `--beside-postgres` leaves out every test: all of them take each process seconds."""
+    if not config.getoption("beside_postgres") or collection_path.suffix != ".py":
+        return None
+    about = _ABOUT_THE_DATABASE.fullmatch(_name(collection_path))
+    return None if about or "mark.sqlite" in _text(collection_path) else True
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
+    here = _chooser(config)
+    config.hook.pytest_deselected(items=[item for item in items if not here(item)])
+    items[:] = sorted(filter(here, items), key=_is_quick)
+    for item in _after_the_first_case(items):
+        item.stash[_UNTRACED] = True
+    if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:
+        raise pytest.UsageError(f"Their file does not name a mark that they have (tests/groups.py): {refused}")
+    if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
+        raise pytest.UsageError(
+            "These run file by file, after tests that empty the database, and want "
+            f"django_db(transaction=True, serialized_rollback=True): {refused}"
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session):
+    """Let coverage follow what is imported, and then chosen tests alone: it nearly doubles the time of what it follows.
+
+    pytest-cov's own `no_cover` does nothing under xdist, where a second measurement goes on below the paused one.
+    """
+    if not session.config.pluginmanager.hasplugin("_cov"):
+        return (yield)
+    _load_commands()
+    session.config.stash[_TRACERS] = tracers = _trace_with((None, None))
+    try:
+        return (yield)
+    finally:
+        _trace_with(tracers)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    if _TRACERS not in item.config.stash or _is_untraced(item):
+        return (yield)
+    before = _trace_with(item.config.stash[_TRACERS])
+    try:
+        return (yield)
+    finally:
+        _trace_with(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Follow nothing that is made once for all, such as the database."""
+    if _TRACERS not in request.config.stash or fixturedef.scope != "session":
+        return (yield)
+    before = _trace_with((None, None))
+    try:
+        return (yield)
+    finally:
+        _trace_with(before)
+
+
+def _load_commands() -> None:
+    """Import each command as its first call would, which may be in a test that is not followed."""
+    for name, app in get_commands().items():
+        if app == "notificacao":
+            load_command_class(app, name)
+
+
+def _trace_with(tracers: tuple) -> tuple:
+    """Set the tracers of this thread and of new ones, and return those that were."""
+    before = sys.gettrace(), threading.gettrace()
+    sys.settrace(tracers[0])
+    threading.settrace(tracers[1])
+    return before
+
+
+def _after_the_first_case(items: list) -> list:
+    """Return all but the first case of each test, where cases differ in data and not in the lines that they run."""
+    functions, later = set(), []
+    for item in items:
+        function = item.nodeid.partition("[")[0]
+        if function in functions and not _EACH_CASE_HAS_LINES_OF_ITS_OWN.fullmatch(_name(item.path)):
+            later.append(item)
+        functions.add(function)
+    return later
+
+
+def _is_untraced(item) -> bool:
+    """Tell whether it runs what quick tests run once: for the second time, or with servers."""
+    if item.stash.get(_UNTRACED, False):
+        return True
+    room = item.path.relative_to(_TESTS).parts[0]
+    if item.get_closest_marker("services"):
+        return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
+    again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
+    return again or bool(_OVER_LINES_RUN_ALREADY.fullmatch(_name(item.path)))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(_TESTS).as_posix()
+
+
+@functools.cache
+def _text(path: Path) -> str:
+    return path.read_text()
+
+
+def _has_a_mark_from_elsewhere(item) -> bool:
+    """Tell whether its file would be passed over by a group that reads only files that name the group's mark."""
+    marks = filter(item.get_closest_marker, ("services", "faults", "alone", "endurance", "sqlite"))
+    return any(f"mark.{mark}" not in _text(item.path) for mark in marks)
+
+
+def _is_quick(item) -> bool:
+    """Tell whether it is none of those that take longest. They begin first, lest one is left at the end."""
+    return item.get_closest_marker("faults") is None
+
+
+def _finds_an_emptied_database(item) -> bool:
+    """Tell whether it is of a group by file, where no order is kept, and does not bring the migrations' rows back."""
+    mark = item.get_closest_marker("django_db")
+    brings = mark is not None and mark.kwargs.get("transaction") and mark.kwargs.get("serialized_rollback")
+    by_file = any(map(item.get_closest_marker, ("services", "browser", "faults")))
+    return by_file and not brings and (mark is not None or "db" in item.fixturenames)
+
+
+def _chooser(config) -> Callable[[pytest.Item], bool]:
+    if connections["default"].vendor == "postgresql":
+        return _on_postgres
+    return _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
+
+
+def _on_sqlite(item) -> bool:
+    return item.get_closest_marker("postgres") is None
+
+
+def _on_sqlite_alone(item) -> bool:
+    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(_name(item.path))))
+
+
+def _on_postgres(item) -> bool:
+    """Where it is not about SQLite, nor about a server or a process with a database of its own."""
+    return not any(
+        map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship", "endurance"))
+    )
