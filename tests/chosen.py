@@ -5,13 +5,10 @@ A plugin of tests/conftest.py, beside `tests.groups`, which says what each group
 
 import functools
 import re
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands, load_command_class
 from django.db import connections
 
 # Of code with SQL of its own, or that leans on locks and isolation: to be seen on both kinds of database.
@@ -23,14 +20,12 @@ _ABOUT_THE_DATABASE = re.compile(
 )
 # Of much data over few lines: a fifth of the time, and a thousandth of what is covered.
 _OVER_LINES_RUN_ALREADY = re.compile(
-    r"(admin/test_home|catalogue/\w+|metrics/test_streams|project/\w+"
+    r"(catalogue/\w+|metrics/test_streams|project/\w+"
     r"|reading/test_(changing|counting|marking|reach|search|two_devices)"
     r"|rollout/guard/test_statistics|test_(access|audiences|clocks|connection_pool|eventlog|places))\.py"
 )
 _EACH_CASE_HAS_LINES_OF_ITS_OWN = re.compile(r"why/\w+\.py")
 _TESTS = Path(__file__).parent
-_TRACERS = pytest.StashKey[tuple]()
-_UNTRACED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser):
@@ -50,8 +45,8 @@ def pytest_collection_modifyitems(config, items):
     here = _chooser(config)
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = sorted(filter(here, items), key=_is_quick)
-    for item in _after_the_first_case(items):
-        item.stash[_UNTRACED] = True
+    for item in {*_after_the_first_case(items), *filter(_goes_where_others_go, items)}:
+        item.add_marker("no_cover")  # the tracer would nearly double its time
     if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:
         raise pytest.UsageError(f"Their file does not name a mark that they have (tests/groups.py): {refused}")
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
@@ -61,58 +56,31 @@ def pytest_collection_modifyitems(config, items):
         )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session):
-    """Let coverage follow what is imported, and then chosen tests alone: it nearly doubles the time of what it follows.
-
-    pytest-cov's own `no_cover` does nothing under xdist, where a second measurement goes on below the paused one.
-    """
-    if not session.config.pluginmanager.hasplugin("_cov"):
-        return (yield)
-    _load_commands()
-    session.config.stash[_TRACERS] = tracers = _trace_with((None, None))
-    try:
-        return (yield)
-    finally:
-        _trace_with(tracers)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item):
-    if _TRACERS not in item.config.stash or _is_untraced(item):
-        return (yield)
-    before = _trace_with(item.config.stash[_TRACERS])
-    try:
-        return (yield)
-    finally:
-        _trace_with(before)
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """End what pytest-cov begins to measure in each worker before its own: it would go on where that one pauses."""
+    controller = _controller(session.config)
+    if controller and hasattr(session.config, "workerinput"):
+        controller.cov.stop()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef, request):
-    """Follow nothing that is made once for all, such as the database."""
-    if _TRACERS not in request.config.stash or fixturedef.scope != "session":
+    """Follow nothing that is made once for a run, such as the database."""
+    controller = _controller(request.config)
+    if not controller or not controller.started or fixturedef.scope != "session":
         return (yield)
-    before = _trace_with((None, None))
+    controller.pause()
     try:
         return (yield)
     finally:
-        _trace_with(before)
+        controller.resume()
 
 
-def _load_commands() -> None:
-    """Import each command as its first call would, which may be in a test that is not followed."""
-    for name, app in get_commands().items():
-        if app == "notificacao":
-            load_command_class(app, name)
-
-
-def _trace_with(tracers: tuple) -> tuple:
-    """Set the tracers of this thread and of new ones, and return those that were."""
-    before = sys.gettrace(), threading.gettrace()
-    sys.settrace(tracers[0])
-    threading.settrace(tracers[1])
-    return before
+def _controller(config):
+    """Return pytest-cov's, None where nothing is measured."""
+    plugin = config.pluginmanager.getplugin("_cov")
+    return plugin and plugin.cov_controller
 
 
 def _after_the_first_case(items: list) -> list:
@@ -126,10 +94,8 @@ def _after_the_first_case(items: list) -> list:
     return later
 
 
-def _is_untraced(item) -> bool:
-    """Tell whether it runs what quick tests run once: for the second time, or with servers."""
-    if item.stash.get(_UNTRACED, False):
-        return True
+def _goes_where_others_go(item) -> bool:
+    """Tell whether it runs what quick tests run once: for the hundredth time, or with servers."""
     room = item.path.relative_to(_TESTS).parts[0]
     if item.get_closest_marker("services"):
         return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
