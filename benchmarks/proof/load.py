@@ -37,12 +37,13 @@ class Asked:
 
 @dataclass
 class Harm:
-    """How often what must never happen happened; `examples` are the first sentences of the checker."""
+    """How often what must never happen happened to `checked` deliveries; `examples` are what the checker said first."""
 
     lost: int = 0
     twice: int = 0
     foreign: int = 0
     disordered: int = 0
+    checked: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -55,7 +56,7 @@ class Harm:
 
     def add(self, other: "Harm") -> None:
         """Count the harm of both."""
-        for what in ("lost", "twice", "foreign", "disordered"):
+        for what in ("lost", "twice", "foreign", "disordered", "checked"):
             setattr(self, what, getattr(self, what) + getattr(other, what))
         self.examples = (self.examples + other.examples)[:5]
 
@@ -68,7 +69,8 @@ class Harm:
         def count(names: set[str]) -> int:
             return sum(rules.pop(name, 0) for name in names)
 
-        harm = cls(count(_LOST), count(_TWICE), count(_FOREIGN), 0, [str(fault) for fault in faults[:5]])
+        examples = [str(fault) for fault in faults[:5]]
+        harm = cls(lost=count(_LOST), twice=count(_TWICE), foreign=count(_FOREIGN), examples=examples)
         harm.disordered = rules.total()  # whatever else a rule says
         return harm
 
@@ -163,6 +165,7 @@ def judge(
     asked_at = sorted(each.asked_at for each in written if each.asked_at is not None)
     by_channel = Counter(row.channel for row in rows)
     owed = sum(by_channel[hearing.channel] for client in clients for hearing in client.hearings)
+    harm.checked = owed
     prompt = sum(delay <= 1_000 * PATIENCE for found in delays.values() for delay in found)
     by_event = {each.row.event_id: each.asked_at for each in written}
     return Loaded(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.proof.clients import Came, shown_once
+from benchmarks.proof.clients import Came, came_again, shown_once
 from benchmarks.proof.frames import Event, Frames
 from benchmarks.proof.load import Asked, judge
 from benchmarks.proof.log import Written
@@ -121,5 +121,7 @@ def test_what_came_by_both_paths_is_shown_once_by_the_first():
     assert [(one.path, one.shown) for one in both] == [
         (Path.STANDBY, True), (Path.ABLY, False), (Path.ABLY, True),
     ]  # fmt: skip
+    assert came_again([*both, arrival(3, Path.ABLY)]) == 0
+    assert came_again([*both, arrival(0, Path.ABLY)]) == 1
     found = judged(ana=[*both, arrival(3, Path.ABLY)], caio=[arrival(2, Path.ABLY)], kind="ably")
     assert (found.harm.any, found.by_standby, len(found.delays["ably"])) == (False, 1, 4)
