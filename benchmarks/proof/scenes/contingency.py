@@ -18,6 +18,7 @@ from benchmarks.proof.load import Harm
 from benchmarks.proof.scale import Scale
 from notificacao.plan_goals import Goal
 from tests.faults.clients import AS_BROWSERS
+from tests.faults.crowd import on_ably
 from tests.faults.machines import Machines, Trial, Wrong, burst, pages
 from tests.faults.outage import Noticed, Outage, machines_on_ably
 from tests.faults.proxy import Proxy
@@ -202,7 +203,10 @@ async def _break_each(machines: Machines, scale: Scale, told: Told) -> None:
     load: Trial | None = None
     async with pages(machines, lanes) as browsers:
         try:
-            async with burst(machines, browsers, pace=_PACE) as load:
+            async with (
+                on_ably(machines.sites[-1], browsers[:: len(lanes)]),
+                burst(machines, browsers, pace=_PACE) as load,
+            ):
                 await load.delivered(len(browsers))
                 faults = _faults(load)[: None if scale.every_fault else _IN_QUICK]
                 for fault in faults:
@@ -275,6 +279,7 @@ async def _go_through(load: Trial, fault: Breakage) -> None:
     await fault.mend()
     fault.whole = fault.whole or time.monotonic()
     await load.delivered(3 * len(load.browsers))
+    await load.heard()  # a page that waits before it comes back is still of this fault, not of the next one
     fault.until = time.monotonic()
 
 
@@ -373,7 +378,7 @@ def _of_ably(name: str, noticed: Noticed | None, why: str) -> list[Line]:
             NEXT_BY_SSE,
             max(noticed.first, default=None),
             what=first_row,
-            samples=1,
+            samples=1 if noticed.first else 0,
             how=told,
             spread=spread,
         ),
