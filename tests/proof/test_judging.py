@@ -8,7 +8,6 @@ from benchmarks.proof import metrics
 from benchmarks.proof.judging import Section, Verdict, by_verdict, held_against, is_red, never, of_harm
 from benchmarks.proof.load import Harm
 from benchmarks.proof.meter import Slope, slope_of
-from benchmarks.proof.scenes.contingency import harm_in
 from notificacao import plan_goals as plan
 
 WELL = {"samples": 1, "how": "medido"}
@@ -73,14 +72,6 @@ def test_one_of_a_million_is_enough_for_red(what):
     assert (line.measured, line.samples) == (1, 1_000_000)
     assert is_red([Section("bem", ""), Section("mal", "", harm=harm)])
     assert not is_red([Section("bem", "", lines=[never("Perdidas", 0, **WELL)])])
-
-
-def test_what_the_checker_of_histories_raises_is_sorted_by_what_it_does_and_a_wait_is_no_harm():
-    said = "3 faults:\nlost: ana/0: 7 of unit\nseen by others: caio/1: 8 of unit came by live\nlost: bia/0: 9 of unit"
-    found = harm_in(said)
-    assert (found.lost, found.twice, found.foreign, found.disordered) == (2, 0, 1, 0)
-    assert not harm_in("it did not come true within 120 s; the last answer was None").any
-    assert harm_in("").any
 
 
 def test_a_scene_that_did_not_come_to_its_end_is_red_and_a_goal_that_is_missed_is_not():
