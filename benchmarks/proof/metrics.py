@@ -64,6 +64,10 @@ def side_by_side(found: Found) -> list[Line]:
     for name, word in (("sse", "SSE"), ("ably", "Ably")):
         for loaded in found.of(f"peak_{name}"):
             delays = loaded.delays.get(name, [])
+            if not delays:
+                none = "nada chegou por este caminho"
+                lines.append(held_against(plan.LATENCY_P95, None, what=f"{word}: P95", samples=0, how=none))
+                continue
             kept = {"samples": len(delays), "how": how(loaded), "spread": spread(delays), "busy": loaded.weighed.busy}
             p95s[name] = quantile(delays, 0.95)
             lines.append(held_against(plan.LATENCY_P95, p95s[name], what=f"{word}: P95", **kept))
@@ -176,7 +180,10 @@ def _connections(goal: Goal, found: Found) -> Line:
     most = max(loads, key=lambda loaded: loaded.connected, default=None)
     if most is None:
         return _unmeasured(goal, "nenhuma cena com conexões chegou ao fim sem dano")
-    told = "pessoas conectadas ao mesmo tempo, cada uma recebendo o que é seu; quem está no Ably tem duas conexões"
+    told = (
+        "o menor número de pessoas com um fluxo aberto que o servidor contou durante a carga, cada uma recebendo o que "
+        "é seu; quem está no Ably tem duas conexões, e conta-se o fluxo"
+    )
     reopened = f"{most.streams_reopened} fluxos reabertos"
     return held_against(goal, most.connected, samples=most.connected, how=told, spread=reopened)
 
