@@ -128,8 +128,8 @@ def test_each_site_is_asked_on_its_own_and_a_second_that_is_missed_is_a_failure(
 LOADED = Loaded(
     asked=Asked(2_500, 50, 8, producers=4, from_due=False),
     rows=5_800, owed=6_000, late=0, delays={"sse": [20.0] * 11_600}, by_priority={}, browsers=[], harm=Harm(),
-    rate=725, series=[], produced=725, behind=19.5, weighed=Weighed(), people=1_000, connected=990, transports=Counter(),
-    again=0, streams_reopened=0, refused=0, by_standby=0, unstamped_after=0.01, calls_ms=[10.0],
+    rate=725, series=[], produced=725, behind=19.5, weighed=Weighed(), people=1_000, connected=990,
+    transports=Counter(), again=0, streams_reopened=0, refused=0, by_standby=0, unstamped_after=0.01, calls_ms=[10.0],
 )  # fmt: skip
 
 
