@@ -29,6 +29,8 @@ from tests.live.redis import RedisServer
 from tests.waiting import eventually
 
 _PACE = 0.5  # seconds between two acts of a producer's thread
+_OUT_FOR = 5.0  # seconds that a fault lasts at least: what is mended at once recovers by that alone
+_BETWEEN = 3.0  # seconds from a fault to the next: what was just written comes before that, and is not late by it
 _PROMPT = 1.0  # seconds from commit to the last page that shows it: from there on service counts as disturbed
 _LATE_BY = 0.4  # seconds that a slow Ably adds, each way
 ROLLED_BACK = Goal(name="Volta de todos ao SSE pela chave, com um comando", unit="s", baseline=None, goal=300)
@@ -126,11 +128,12 @@ def about(scale: Scale) -> str:
     return (
         "Dois processos web, dois despachantes, PostgreSQL (com fsync), Redis e servidor Ably reais; "
         f"{scale.fault_people} pessoas, cada uma com uma página no Ably e uma em SSE, sob carga contínua. "
-        "Tempos de espera do próprio produto, sem encurtar nenhum: disjuntor 5 s, canário 15 s, sinal de vida 15 s, "
+        "Tempos de espera do próprio produto: disjuntor 5 s, canário 15 s, sinal de vida 15 s, "
         "publicação no Ably até 5 s, nova tentativa do SDK de 15 a 30 s, da página até 30 s. Diferente da produção: "
         "uma só máquina; sem nginx (cada página escolhe ao acaso um dos dois processos web, também o que está fora); "
-        "o que foi morto é iniciado de novo pela própria prova, depois de algumas notificações por página, não por um "
-        "supervisor, de modo que as falhas são curtas; o limite de chamadas da API (RATE_CALLS) é maior. "
+        "o que foi morto é iniciado de novo pela própria prova, não por um supervisor, e as falhas são curtas: o tempo "
+        f"fora está em cada linha, ao menos {number_of(_OUT_FOR)} s nas falhas que não são do Ably; "
+        "o limite de chamadas da API (RATE_CALLS) é maior. "
         "Cada falha aconteceu uma vez: os tempos são de uma ocorrência, sem estatística."
     )
 
@@ -270,10 +273,13 @@ def _faults(load: Trial) -> list[Breakage]:
 
 
 async def _go_through(load: Trial, fault: Breakage) -> None:
+    await load.leader()  # whoever was frozen knows by now that another leads
     fault.since = time.monotonic()
     await fault.begin()
     if fault.goal is None:
         fault.whole = time.monotonic()
+    else:
+        await asyncio.sleep(max(0.0, fault.since + _OUT_FOR - time.monotonic()))
     if load.machines.postgres.running:
         await load.delivered(2 * len(load.browsers))
     await fault.mend()
@@ -281,6 +287,7 @@ async def _go_through(load: Trial, fault: Breakage) -> None:
     await load.delivered(3 * len(load.browsers))
     await load.heard()  # a page that waits before it comes back is still of this fault, not of the next one
     fault.until = time.monotonic()
+    await asyncio.sleep(_BETWEEN)
 
 
 def _quantity(name: str, goal: Goal | None) -> str:
