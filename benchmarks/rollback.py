@@ -61,6 +61,7 @@ def tell(done: RolledBack) -> None:
     print(f"{len(done.switched)} pages, {done.rows} rows: lost 0, twice 0")
     print("seconds" + " " * 47 + "     p50     p95     max")
     for name, found in (
+        ("the command's start to the live stream", done.ordered),
         ("the rollback's commit to the live stream", done.switched),
         ("commit of the first row since to shown", done.shown),
     ):

@@ -8,7 +8,7 @@ UNASKED = "unasked"  # of a peak: nobody asked for more, which says nothing of w
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """Hold one metric of the plan; `baseline` is None where nothing was before."""
+    """Hold one metric; `baseline` is None where nothing was before, `is_ours` where the plan names no such goal."""
 
     name: str
     unit: str
@@ -17,6 +17,7 @@ class Goal:
     critical: float | None = None
     higher_is_better: bool = False
     is_demand: bool = False
+    is_ours: bool = False
 
     def verdict_on(self, measured: float | None) -> str:
         """Return GOOD, MISSED, CRITICAL or UNKNOWN; UNASKED of a demand that was below its goal."""

@@ -22,11 +22,12 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold what the template draws. Places are units of the viewBox."""
+    """Hold what the template draws, in units of the viewBox; `series` is what was measured, every point of it."""
 
     title: str
     x_label: str
     y_label: str
+    series: dict[str, list[tuple[float, float]]]
     lines: list[Drawn]
     x_marks: list[tuple[float, str]]
     y_marks: list[tuple[float, str]]
@@ -40,9 +41,10 @@ class Chart:
 
 def chart(title: str, x_label: str, y_label: str, series: dict[str, Points], goal: float | None = None) -> Chart | None:
     """Return the chart of `series`, from zero up; None where nothing is there."""
-    series = {name: _thinned(points) for name, points in series.items() if points}
-    if not series:
+    whole = {name: list(points) for name, points in series.items() if points}
+    if not whole:
         return None
+    series = {name: _thinned(points) for name, points in whole.items()}
     xs = [x for points in series.values() for x, _ in points]
     top = _round_up(max([goal or 0, 1e-9, *(y for points in series.values() for _, y in points)]))
     first, last = min(xs), max([*xs, min(xs) + 1e-9])
@@ -60,7 +62,7 @@ def chart(title: str, x_label: str, y_label: str, series: dict[str, Points], goa
     x_marks = [(x_of(first + (last - first) * part), number_of(first + (last - first) * part)) for part in (0, 0.5, 1)]
     y_marks = [(y_of(top * part), number_of(top * part)) for part in (0, 0.5, 1)]
     mark = None if goal is None else (y_of(goal), f"meta: {number_of(goal)}")
-    return Chart(title, x_label, y_label, drawn, x_marks, y_marks, mark)
+    return Chart(title, x_label, y_label, whole, drawn, x_marks, y_marks, mark)
 
 
 def shares(found: Sequence[float]) -> list[tuple[float, float]]:
@@ -80,8 +82,9 @@ def number_of(value: float | None) -> str:
 
 
 def _thinned(points: Points) -> Points:
+    """Return the highest of each few neighbours: no peak is left out."""
     step = math.ceil(len(points) / _MOST_POINTS)
-    return points[::step] if step > 1 else points
+    return [max(points[at : at + step], key=lambda point: point[1]) for at in range(0, len(points), step)]
 
 
 def _round_up(value: float) -> float:

@@ -27,10 +27,14 @@ class Came:
     """What came to whom: `arrivals` by person and transport ("sse", "ably"), in the order of their time.
 
     `placed`: of each person with a page in Chromium `(event, monotonic second)` of each row that it put into its list.
+    `transports`: how many of these pages ended on which. `again`: how often one path brought a row a second time, of
+    which a page that listens to two paths shows one.
     """
 
     arrivals: dict[tuple[str, str], list[Arrival]]
     placed: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    again: int = 0
+    transports: Counter[str] = field(default_factory=Counter)
     reopened: int = 0
     refused: int = 0
 
@@ -164,7 +168,7 @@ class Clients:
 
     def _start_chromium(self) -> None:
         pages = [{"name": person.name, "session": person.login.session_key} for person in self.browsers]
-        self._start(self._chromium, "chromium", {"site": self._town.webs[-1].url, "pages": pages})
+        self._start(self._chromium, "chromium", {"site": f"https://127.0.0.1:{self._town.nginx.port}", "pages": pages})
 
     def _start(self, kind: list[Told], module: str, task: dict) -> None:
         told = Told([sys.executable, "-m", f"benchmarks.proof.{module}"], task, self._file(module))
@@ -210,7 +214,9 @@ class Clients:
             if key[1] == "ably":
                 found[key] = shown_once(arrivals)
         reopened, refused = (sum(one[what] for one in said) for what in ("reopened", "refused"))
-        return Came(found, placed, reopened, refused)
+        again = sum(came_again(arrivals) for key, arrivals in found.items() if key[1] == "ably")
+        transports = sum((Counter(one.get("transports", {})) for one in said), Counter())
+        return Came(found, placed, again, transports, reopened, refused)
 
 
 def shown_once(arrivals: list[Arrival]) -> list[Arrival]:
@@ -221,6 +227,12 @@ def shown_once(arrivals: list[Arrival]) -> list[Arrival]:
         seen[arrival.event_id] += 1
         merged.append(replace(arrival, shown=seen[arrival.event_id] == 1))
     return merged
+
+
+def came_again(arrivals: list[Arrival]) -> int:
+    """Return how often a path brought what it had brought before."""
+    times = Counter((one.path, one.id) for one in arrivals)
+    return times.total() - len(times)
 
 
 def _written(file: File) -> Iterator[tuple[str, Arrival]]:

@@ -1,14 +1,15 @@
 """Hold what was measured against the plan: lines with a verdict each, and whether the report as a whole is red."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from benchmarks.proof.charts import Chart
 from benchmarks.proof.load import Harm
-from notificacao.plan_goals import CRITICAL, GOOD, MISSED, UNASKED, UNKNOWN, Goal
+from notificacao.plan_goals import CRITICAL, GOOD, MISSED, Goal
 
 BUSY = 0.85  # of the machine's cores, from which on a figure is a bound: clients and servers share them
+_WORST_FIRST = ("crítico", "não cumpre", "não se mede aqui", "amostras insuficientes", "cumpre")
 
 
 class Verdict(StrEnum):
@@ -17,8 +18,7 @@ class Verdict(StrEnum):
     MET = "cumpre"
     MISSED = "não cumpre"
     CRITICAL = "crítico"
-    LOWER_BOUND = "limite inferior"
-    UPPER_BOUND = "limite superior"
+    TOO_FEW = "amostras insuficientes"
     UNMEASURED = "não se mede aqui"
     INFORMS = "informa"
     RED = "vermelho"
@@ -29,6 +29,7 @@ class Line:
     """Hold one line of the report: what, how much, held against what, and how it is known.
 
     `spread` says in words how far the samples are apart; `how` says of what they are, for how long, by which command.
+    `bound` says that the machine had no more to give: own machines would do no worse.
     """
 
     what: str
@@ -42,17 +43,25 @@ class Line:
     goal: float | None = None
     critical: float | None = None
     higher_is_better: bool = False
+    is_ours: bool = False
+    bound: str = ""
 
 
 def held_against(
     goal: Goal, measured: float | None, *, samples: int, how: str, what: str = "", spread: str = "", busy: float = 0.0
 ) -> Line:
-    """Return the line on `measured`; where the cores were `busy`, what misses the goal is a bound and no verdict."""
+    """Return the line on `measured`; where the cores were `busy`, what misses the goal is told to be a bound too.
+
+    A demand that was put here on purpose is judged like any other goal.
+    """
+    verdict = _VERDICTS.get(replace(goal, is_demand=False).verdict_on(measured), Verdict.UNMEASURED)
+    missed = verdict in (Verdict.MISSED, Verdict.CRITICAL)
+    which = "limite inferior" if goal.higher_is_better else "limite superior"
     return Line(
         what=what or goal.name,
         unit=goal.unit,
         measured=measured,
-        verdict=_verdict(goal, measured, busy),
+        verdict=verdict,
         samples=samples,
         how=how,
         spread=spread,
@@ -60,15 +69,12 @@ def held_against(
         goal=goal.goal,
         critical=goal.critical,
         higher_is_better=goal.higher_is_better,
+        is_ours=goal.is_ours,
+        bound=f"{which}: núcleos ocupados {round(100 * busy)}%" if missed and busy >= BUSY else "",
     )
 
 
-def _verdict(goal: Goal, measured: float | None, busy: float) -> Verdict:
-    found = goal.verdict_on(measured)
-    if found in (MISSED, CRITICAL, UNASKED) and busy >= BUSY:
-        return Verdict.LOWER_BOUND if goal.higher_is_better else Verdict.UPPER_BOUND
-    words = {GOOD: Verdict.MET, MISSED: Verdict.MISSED, UNASKED: Verdict.MISSED, CRITICAL: Verdict.CRITICAL}
-    return words.get(found, Verdict.UNMEASURED) if found != UNKNOWN else Verdict.UNMEASURED
+_VERDICTS = {GOOD: Verdict.MET, MISSED: Verdict.MISSED, CRITICAL: Verdict.CRITICAL}
 
 
 def informs(what: str, unit: str, measured: float | None, *, samples: int, how: str, spread: str = "") -> Line:
@@ -78,9 +84,10 @@ def informs(what: str, unit: str, measured: float | None, *, samples: int, how: 
 
 
 def never(what: str, count: int, *, samples: int, how: str) -> Line:
-    """Return the line on something that must never happen: one time is enough for red."""
-    verdict = Verdict.RED if count else Verdict.MET
-    return Line(what, "vezes", count, verdict, samples, how, goal=0)
+    """Return the line on something that must never happen: once is enough for red, and no sample says nothing."""
+    if not count and not samples:
+        return Line(what, "vezes", None, Verdict.UNMEASURED, 0, how, goal=0)
+    return Line(what, "vezes", count, Verdict.RED if count else Verdict.MET, samples, how, goal=0)
 
 
 @dataclass
@@ -107,11 +114,35 @@ def is_red(sections: Iterable[Section]) -> bool:
 
 
 def of_harm(harm: Harm, deliveries: int, how: str) -> list[Line]:
-    """Return the lines on what must never happen to `deliveries`."""
+    """Return the lines on what must never happen to `deliveries`, as far as raw clients can tell."""
     told = f"{how} {' · '.join(harm.examples)}".rstrip()
     return [
         never("Perdidas", harm.lost, samples=deliveries, how=told),
-        never("Mostradas duas vezes", harm.twice, samples=deliveries, how=told),
-        never("Vistas por quem não devia", harm.foreign, samples=deliveries, how=told),
-        never("Fora de ordem", harm.disordered, samples=deliveries, how=told),
+        never(
+            "Mostradas duas vezes",
+            harm.twice,
+            samples=deliveries,
+            how="no fluxo SSE ao vivo e nas páginas do Chromium; a página no Ably junta os dois caminhos",
+        ),
+        never(
+            "Vistas por quem não devia",
+            harm.foreign,
+            samples=deliveries,
+            how="canal de cada quadro contra os canais da pessoa no início; identidade e canal, o texto não",
+        ),
+        never(
+            "Fora de ordem",
+            harm.disordered,
+            samples=deliveries,
+            how="no fluxo SSE ao vivo e no encadeamento do registro; o que vem pelo Ably a página põe em ordem",
+        ),
     ]
+
+
+def by_verdict(lines: Iterable[Line]) -> str:
+    """Return which lines got which verdict, the worst first: "crítico: Latência P95; cumpre: Taxa de erro"."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        names.setdefault(line.verdict.value, []).append(line.what)
+    ordered = sorted(names, key=lambda verdict: _WORST_FIRST.index(verdict) if verdict in _WORST_FIRST else 0)
+    return "; ".join(f"{verdict}: {', '.join(names[verdict])}" for verdict in ordered)

@@ -14,20 +14,22 @@ LIBRARIES = ("django", "uvicorn", "uvloop", "psycopg", "redis", "ably")
 
 
 def describe(load_before: float) -> dict[str, str]:
-    """Return `{what: said}` in the order in which the report has it."""
+    """Return `{what: said}` of the machine that serves and asks, in the order in which the report has it."""
+    servers = ", ".join(filter(None, (_postgres(), _redis(), _nginx(), "servidor local compatível com o Ably")))
+    return {**of_the_asker(load_before), "Servidores": servers, "Navegador": _chromium()}
+
+
+def of_the_asker(load_before: float) -> dict[str, str]:
+    """Return the same of a machine that asks a site elsewhere."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    cores = len(os.sched_getaffinity(0))
+    busy = ": outra coisa a ocupava" if load_before > cores / 2 else ""
     return {
         "Quando": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "Versão": f"{_said('git', 'rev-parse', '--short=12', 'HEAD')}{_dirty()}",
-        "Máquina": ", ".join(
-            [_processor(), f"{len(os.sched_getaffinity(0))} núcleos", _memory(), platform.platform(terse=True)]
-        ),
-        "Carga antes de começar": f"{load_before:.1f}".replace(".", ","),
+        "Versão": f"{_said('git', 'rev-parse', '--short=12', 'HEAD') or 'desconhecida: sem git'}{_dirty()}",
+        "Máquina": ", ".join([_processor(), f"{cores} núcleos", _memory(), platform.platform(terse=True)]),
+        "Carga antes de começar": f"{load_before:.1f}".replace(".", ",") + busy,
         "Python e bibliotecas": f"Python {platform.python_version()}, {libraries}",
-        "Servidores": ", ".join(
-            filter(None, (_postgres(), _redis(), _nginx(), "servidor local compatível com o Ably"))
-        ),
-        "Navegador": _said("chromium-headless-shell", "--version") or _said("chromium", "--version"),
     }
 
 
@@ -41,6 +43,10 @@ def _said(*command: str) -> str:
 
 def _dirty() -> str:
     return " (com alterações)" if _said("git", "status", "--porcelain", "--untracked-files=no") else ""
+
+
+def _chromium() -> str:
+    return _said("chromium-headless-shell", "--version") or _said("chromium", "--version")
 
 
 def _postgres() -> str:

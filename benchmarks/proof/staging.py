@@ -119,6 +119,7 @@ def _section(asked: dict[str, float], came: list, channels: set[str], refused: i
         lost=len(asked.keys() - times.keys()),
         twice=sum(times[one] > 1 for one in asked),
         foreign=sum(row["channel"] not in channels for row, _ in came),
+        checked=len(came),
     )
     delays = [1_000 * (at - asked[row["id"]]) for row, at in came if row["id"] in asked]
     told = (
@@ -138,7 +139,9 @@ def _section(asked: dict[str, float], came: list, channels: set[str], refused: i
     ]
     drawn = chart("Atraso de cada uma", "notificação", "ms", {"SSE": list(enumerate(delays))}, 100)
     title = "Notificações a uma pessoa, por fora"
-    return Section(title, "Vazão, memória e falhas não se medem de fora.", lines, [drawn] if drawn else [], harm)
+    about = "Vazão, memória e falhas não se medem de fora. De quem são os canais diz o próprio site."
+    error = "" if delays else f"nada foi entregue: {refused} de {sent} recusadas"
+    return Section(title, about, lines, [drawn] if drawn else [], harm, error)
 
 
 def _notification(username: str) -> dict[str, Any]:

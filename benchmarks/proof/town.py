@@ -16,6 +16,7 @@ from tests.live.postgres import PostgresServer
 from tests.live.redis import RedisServer
 from tests.live.site import DispatcherProcess, Site, environment_for, manage
 
+ABLY_S_STAND_IN = "servidor Ably"
 _FLAG_WITHIN = 30  # seconds
 _NOTICED_AFTER = 1.5  # seconds in which the flag reaches hubs and dispatchers
 
@@ -92,7 +93,7 @@ class Town:
         webs = {f"web {number}": site.pid for number, site in enumerate(self.webs, 1)}
         dispatchers = {f"despachante {number}": each.pid for number, each in enumerate(self.dispatchers, 1)}
         servers = {"PostgreSQL": self.postgres.pid, "Redis": self.redis.pid, "nginx": self.nginx.pid}
-        return webs | dispatchers | servers | {"servidor Ably": self.ably.pid or 0}
+        return webs | dispatchers | servers | {ABLY_S_STAND_IN: self.ably.pid or 0}
 
     def turn_flag(self, percent: int) -> list[Person]:
         """Put so many of a hundred people on Ably, wait until the site acts upon it, and return those who are."""

@@ -7,17 +7,32 @@ import random
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import httpx
 
 from tests.faults.page import Page
 
-SILENCE = 4.0  # seconds; the tests' servers are heard every second
 _ANSWERED_WITHIN = 10.0  # seconds, as in api.js
 _HEAD_PATIENCE = 1.0  # seconds, as in client.js
-_FIRST_WAIT, _LONGEST_WAIT = 0.3, 2.0  # seconds: a browser's are longer, and no other
-_RETRY = 0.5  # seconds
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one for all: each would read the machine's authorities
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Hold how long a page waits, in seconds: `silence` of a stream until it is opened anew; `first` and `longest`
+    until the next attempt at a stream; `retry` and `longest_retry` until what was not answered is asked again.
+    """
+
+    silence: float
+    first: float
+    longest: float
+    retry: float
+    longest_retry: float
+
+
+HASTY = Patience(silence=4.0, first=0.3, longest=2.0, retry=0.5, longest_retry=0.5)  # for servers heard every second
+AS_BROWSERS = Patience(silence=40.0, first=1.0, longest=30.0, retry=2.0, longest_retry=30.0)  # lane.js, patience.js
 
 
 class SignedOut(Exception):
@@ -33,7 +48,14 @@ class Browser:
     the one of the session's transport, and another where the session says so.
     """
 
-    def __init__(self, sites: list[str], person: dict, lane: Callable[[], str] | None, name: str):
+    def __init__(
+        self,
+        sites: list[str],
+        person: dict,
+        lane: Callable[[], str] | None,
+        name: str,
+        patience: Patience = HASTY,
+    ):
         self.name = name
         self.person = person
         self.page: Page | None = None
@@ -43,6 +65,7 @@ class Browser:
         self.live_at: float | None = None  # by the monotonic clock: the first word of a stream in the live lane
         self._sites = sites
         self._lane = lane
+        self._patience = patience
         self._browser = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=22))
         self._reading: asyncio.Task | None = None
         self._moved = asyncio.Event()
@@ -72,7 +95,7 @@ class Browser:
                 continue
             was_open, pause = self._reading.result()
             failures = 0 if was_open else failures + 1
-            limit = min(_LONGEST_WAIT, _FIRST_WAIT * 2**failures)
+            limit = min(self._patience.longest, self._patience.first * 2**failures)
             await asyncio.sleep(random.uniform(0, limit) if pause is None else pause)
 
     async def _read(self, page: Page) -> tuple[bool, float | None]:
@@ -83,7 +106,7 @@ class Browser:
         address = f"{self._site()}/api/v1/stream/"
         try:
             async with self._http.stream(
-                "GET", address, params=query, headers=self._headers, timeout=SILENCE
+                "GET", address, params=query, headers=self._headers, timeout=self._patience.silence
             ) as answer:
                 self.last = f"was answered {answer.status_code}, to wait {_retry_after(answer)} s"
                 if answer.status_code == 403 and self._lane is None:  # taken off Ably meanwhile
@@ -169,6 +192,7 @@ class Browser:
 
     async def _fetch(self, path: str, **query: str) -> dict:
         """Asked until it is answered. Raises SignedOut, Reset."""
+        retry = self._patience.retry
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 answer = await self._http.get(self._site() + path, params=query or None, headers=self._headers)
@@ -177,7 +201,8 @@ class Browser:
                 _refused(answer.status_code)
                 if answer.status_code == 410:
                     raise Reset
-            await asyncio.sleep(_RETRY * random.uniform(0.5, 1.5))
+            await asyncio.sleep(retry * random.uniform(0.5, 1.5))
+            retry = min(2 * retry, self._patience.longest_retry)
 
     @property
     def _headers(self) -> dict[str, str]:

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import psycopg
 
 from tests.faults import history
-from tests.faults.clients import Browser
-from tests.faults.history import Hearing, Row
+from tests.faults.clients import HASTY, Browser, Patience
+from tests.faults.history import Fault, Hearing, Row
 from tests.faults.proxy import Proxy
 from tests.live.ably_server import free_port
 from tests.live.postgres import PostgresServer
@@ -26,6 +26,17 @@ BY_SESSION = (None,)  # one page a person, in the lane that its session names
 _LOOK_EVERY = 0.05  # seconds
 _AT_ONCE = 40  # pages that open together
 QUIET_WITHIN = 40.0  # seconds in which nothing comes until what is missing is lost
+
+
+_TOLD = 20  # faults that a message has at most
+
+
+class Wrong(AssertionError):
+    """What the checker of histories found: `faults` are all of it, the message has the first of them, and `beside`."""
+
+    def __init__(self, faults: Sequence[Fault], beside: str):
+        self.faults = [*faults]
+        super().__init__("\n".join([f"{len(faults)} faults:", *map(str, faults[:_TOLD]), beside]))
 
 
 class Producer:
@@ -61,7 +72,7 @@ class Machines:
     Everything is of the version in `tree`, the database too.
 
     The first web process reaches PostgreSQL through `to_database`, and with `all_behind` so does every process but the
-    producer. Half of the pages reach the first web process through `to_web`.
+    producer. Half of the pages reach the first web process through `to_web`. `patience` is that of the pages.
     """
 
     def __init__(
@@ -75,10 +86,12 @@ class Machines:
         odd: dict = {},  # noqa: B006
         tree: Tree = HERE,
         all_behind: bool = False,
+        patience: Patience = HASTY,
         **settings: str,
     ):
         self.postgres, self.redis = postgres, redis
         self._size = size
+        self.patience = patience
         self.database = postgres.create_database(tree=tree)
         self.settings = {
             "REDIS_URL": redis.url,
@@ -181,6 +194,11 @@ class Trial:
     def arrivals(self) -> int:
         return sum(len(browser.page.history.arrivals) for browser in self.browsers if browser.page)
 
+    @property
+    def shown(self) -> int:
+        """How many rows the pages have shown, all together."""
+        return sum(len(browser.page.history.shown) for browser in self.browsers if browser.page)
+
     async def leader(self) -> DispatcherProcess:
         """The dispatcher that leads, once exactly one thinks that it does."""
         leaders: list[DispatcherProcess] = []
@@ -219,7 +237,7 @@ async def pages(machines: Machines, lanes: Sequence[Callable[[], str] | None] = 
     """For each person one page a lane, all of them open."""
     async with asyncio.TaskGroup() as tasks:
         browsers = [
-            Browser(machines.sites, person, lane, f"{person['name']}/{place}")
+            Browser(machines.sites, person, lane, f"{person['name']}/{place}", machines.patience)
             for person in machines.people
             for place, lane in enumerate(lanes)
         ]
@@ -240,7 +258,8 @@ async def burst(
 ) -> AsyncIterator[Trial]:
     """Load while the block runs; then quiet, and nothing may be wrong.
 
-    Nothing is written after the load has ended: pages that lack something have to find out by themselves.
+    Nothing is written after the load has ended: pages that lack something have to find out by themselves. Raises Wrong
+    with all that the checker of histories found.
     """
     await eventually(machines.is_quiet)
     heads = machines.heads()
@@ -251,7 +270,7 @@ async def burst(
         yield load
     finally:
         truths = [await asyncio.to_thread(producer.tell, "end") for producer in load.producers]
-    load.rows = [Row(**line) for truth in truths for line in truth]
+        load.rows = [Row(**line) for truth in truths for line in truth]
     await _settle(load, heads)
 
 
@@ -279,9 +298,10 @@ async def _settle(load: Trial, heads: dict[str, int]) -> None:
             came, deadline = load.arrivals, time.monotonic() + QUIET_WITHIN
         if time.monotonic() > deadline:
             who = "\n".join(str(one) for one in load.browsers if one.name in {fault.who for fault in found})
-            raise AssertionError(f"{len(found)} faults:\n" + "\n".join(map(str, found[:20])) + f"\n{who}")
+            raise Wrong(found, who)
         await asyncio.sleep(0.5)
     # What would come twice, or to others, comes before a stream's next sign of life.
     await load.heard()
-    assert faults() == []
+    if found := faults():
+        raise Wrong(found, "they came after all was quiet")
     assert any(client.arrivals for client in clients), "nothing was sent at all"

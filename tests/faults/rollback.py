@@ -11,7 +11,7 @@ import psycopg
 from tests.faults.clients import Browser
 from tests.faults.crowd import Crowd, on_ably
 from tests.faults.history import Path
-from tests.faults.machines import BY_SESSION, Machines, burst, pages
+from tests.faults.machines import BY_SESSION, Machines, Trial, burst, pages
 from tests.faults.outage import first_shown
 from tests.faults.rehearsal import Plan
 from tests.waiting import PATIENCE, eventually
@@ -21,12 +21,15 @@ NOTHING_MORE_AFTER = 1.0  # seconds until nothing goes to Ably any more
 
 @dataclass(frozen=True)
 class RolledBack:
-    """In seconds, of each page: `switched`, from the rollback's commit until its live stream was there; `shown`, from
-    the commit of the first row that was begun since until it was shown. `late_ways`: by which paths came what was begun
-    more than a second after the rollback.
+    """In seconds, of each page: `ordered`, from the start of the command until its live stream was there; `switched`,
+    from the rollback's commit until then; `shown`, from the commit of the first row that was begun since until it was
+    shown. `late_ways`: by which paths came what was begun more than a second after the rollback. `deliveries` is how
+    many rows all pages showed, all together.
     """
 
     rows: int
+    deliveries: int
+    ordered: list[float]
     switched: list[float]
     shown: list[float]
     late_ways: set[Path]
@@ -39,40 +42,59 @@ def everybody_by_plan(machines: Machines) -> None:
 
 
 async def roll_back(
-    machines: Machines, *, pace: float = 0.5, look: Callable[[Crowd], None] = lambda crowd: None
+    machines: Machines,
+    *,
+    pace: float = 0.5,
+    look: Callable[[Crowd], None] = lambda crowd: None,
+    keep: Callable[[RolledBack], None] = lambda done: None,
 ) -> RolledBack:
-    """Nothing is lost, doubled or out of order: `burst` raises AssertionError where it is.
+    """Nothing is lost, doubled or out of order: `pages` raises a group with Wrong in it where it is.
 
     `look` is called in the load on Ably, before the command, after its commit, and once every live stream is there.
+    `keep` is called with what is returned, also where something turns out to be wrong after all was measured.
     """
     await eventually(lambda: machines.breaker()[0] == "closed")
-    async with (
-        pages(machines, BY_SESSION) as browsers,
-        on_ably(machines.sites[-1], browsers) as crowd,
-        burst(machines, browsers, pace=pace) as load,
-    ):
-        await eventually(lambda: crowd.brought >= 2 * len(browsers), every=0.1)
-        look(crowd)
-        await eventually(lambda: crowd.brought >= 4 * len(browsers), every=0.1)
-        look(crowd)
-        assert {browser.page.lane for browser in browsers} == {"standby"}
-        for browser in browsers:
-            browser.live_at = None
-        words = ("rollout", "rollback", "--reason", "Ably lento")
-        command = asyncio.create_task(asyncio.to_thread(machines.webs[1].manage, *words))
-        await eventually(lambda: command.done() or _rolled_back_at(machines.database), every=0.05)
-        look(crowd)
-        back_at = _rolled_back_at(machines.database)
-        assert back_at, await command
-        await eventually(lambda: all(browser.live_at for browser in browsers), every=0.05)
-        look(crowd)
-        await command
-        await load.delivered(2 * len(browsers))
-        transports = await _transports(machines, browsers)
+    transports: set[str] = set()
+    try:
+        async with (
+            pages(machines, BY_SESSION) as browsers,
+            on_ably(machines.sites[-1], browsers) as crowd,
+            burst(machines, browsers, pace=pace) as load,
+        ):
+            await eventually(lambda: crowd.brought >= 2 * len(browsers), every=0.1)
+            look(crowd)
+            await eventually(lambda: crowd.brought >= 4 * len(browsers), every=0.1)
+            look(crowd)
+            assert {browser.page.lane for browser in browsers} == {"standby"}
+            for browser in browsers:
+                browser.live_at = None
+            ordered_at = time.monotonic()
+            words = ("rollout", "rollback", "--reason", "Ably lento")
+            command = asyncio.create_task(asyncio.to_thread(machines.webs[1].manage, *words))
+            await eventually(lambda: command.done() or _rolled_back_at(machines.database), every=0.05)
+            look(crowd)
+            back_at = _rolled_back_at(machines.database)
+            assert back_at, await command
+            await eventually(lambda: all(browser.live_at for browser in browsers), every=0.05)
+            look(crowd)
+            await command
+            await load.delivered(2 * len(browsers))
+            transports = await _transports(machines, browsers)
+    finally:
+        if transports:
+            done = _rolled_back(load, ordered_at, back_at, transports)
+            keep(done)
+    return done
+
+
+def _rolled_back(load: Trial, ordered_at: float, back_at: float, transports: set[str]) -> RolledBack:
+    browsers = load.browsers
     late = {row.event_id for row in load.rows if row.began > back_at + NOTHING_MORE_AFTER}
     arrivals = (arrival for one in browsers for arrival in one.page.history.arrivals)
     return RolledBack(
         rows=len(load.rows),
+        deliveries=load.shown,
+        ordered=[browser.live_at - ordered_at for browser in browsers],
         switched=[browser.live_at - back_at for browser in browsers],
         shown=first_shown(load, browsers, back_at, float("inf")),
         late_ways={arrival.path for arrival in arrivals if arrival.event_id in late},

@@ -2,16 +2,19 @@
 somebody else's.
 """
 
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.proof.clients import Came, shown_once
+from benchmarks import producer
+from benchmarks.proof.clients import Came, came_again, shown_once
 from benchmarks.proof.frames import Event, Frames
-from benchmarks.proof.load import Asked, judge
+from benchmarks.proof.load import WITH_STANDBY, Asked, Loaded, Produced, judge
 from benchmarks.proof.log import Written
 from benchmarks.proof.meter import Weighed
+from benchmarks.proof.scenes import told
 from notificacao.stream import frames as server
 from tests.faults.history import Arrival, Path, Row
 
@@ -76,11 +79,14 @@ def arrival(place: int, path=Path.LIVE, late=0.02) -> Arrival:
 WELL = {"ana": [arrival(0), arrival(1), arrival(3)], "caio": [arrival(2)]}
 
 
-def judged(ana=WELL["ana"], caio=WELL["caio"], placed=None, kind="sse"):
+def judged(
+    ana=WELL["ana"], caio=WELL["caio"], placed=None, kind="sse", *, late=None, from_due=True, connected=()
+) -> Loaded:
     came = Came({("ana", kind): list(ana), ("caio", kind): list(caio)}, placed or {})
-    asked = Asked(rate=2, batch=1, seconds=2)
-    told = {"weighed": Weighed(), "calls": [0.01], "unstamped_after": 0.1, "since": 10}
-    return judge(asked, WRITTEN, came, [ANA, CAIO], {}, **told)
+    asked = Asked(rate=2, batch=1, seconds=2, from_due=from_due)
+    produced = Produced(calls=[0.01], late=late or {}, behind=0.0, until=1.5)
+    seen = {"weighed": Weighed(connected=[*connected]), "unstamped_after": 0.1, "since": 10}
+    return judge(asked, WRITTEN, came, [ANA, CAIO], {}, produced=produced, **seen)
 
 
 def test_streams_in_which_all_is_well_do_no_harm_and_are_timed():
@@ -121,5 +127,44 @@ def test_what_came_by_both_paths_is_shown_once_by_the_first():
     assert [(one.path, one.shown) for one in both] == [
         (Path.STANDBY, True), (Path.ABLY, False), (Path.ABLY, True),
     ]  # fmt: skip
+    assert came_again([*both, arrival(3, Path.ABLY)]) == 0
+    assert came_again([*both, arrival(0, Path.ABLY)]) == 1
     found = judged(ana=[*both, arrival(3, Path.ABLY)], caio=[arrival(2, Path.ABLY)], kind="ably")
     assert (found.harm.any, found.by_standby, len(found.delays["ably"])) == (False, 1, 4)
+    assert sorted(found.delays["ably"]) == pytest.approx([20, 20, 20, 50]), "the standby's was not first by Ably"
+    assert sorted(found.delays[WITH_STANDBY]) == pytest.approx([20, 20, 20, 30])
+    assert found.deliveries == len(found.all_delays) == 4
+
+
+def test_what_only_the_standby_brought_is_no_delivery_by_ably():
+    standby = [replace(one, path=Path.STANDBY) for one in (*WELL["ana"], *WELL["caio"])]
+    found = judged(ana=standby[:3], caio=standby[3:], kind="ably")
+    assert ("ably" in found.delays, len(found.delays[WITH_STANDBY])) == (False, 4)
+    lines = {line.what: line for line in told.latency_lines(found)}
+    assert lines["Latência P95 por Ably"].measured is None
+
+
+def test_one_that_came_twice_does_not_make_up_for_one_that_was_lost():
+    again = arrival(0, late=0.5)
+    assert judged(ana=[arrival(0), again, arrival(1)]).late == 1
+    assert judged(caio=[arrival(3)]).late == 1, "nor does one that was somebody else's"
+
+
+def test_delays_count_from_when_a_call_was_due_and_not_from_when_it_could_begin():
+    late = {1_000_000_000: 0.3, 2_500_000_000: 0.1}
+    assert sorted(judged(late=late).delays["sse"]) == pytest.approx([20, 20, 120, 320])
+    assert judged(late=late, from_due=False).delays["sse"] == pytest.approx([20, 20, 20, 20])
+
+
+def test_the_connected_are_the_least_that_were_counted_and_not_those_asked_for():
+    found = judged(connected=[2, 1, 2])
+    assert (found.people, found.connected, judged().connected) == (2, 1, 0)
+
+
+def test_producers_say_how_late_each_call_was(monkeypatch):
+    monkeypatch.setattr(producer, "create", lambda asked, link: time.sleep(0.06))
+    done = asdict(producer.produce(["one"], batch=1, rate=50, seconds=0.1))
+    found = Produced.of([done, {"calls": [], "begun": [], "until": 0.0}])
+    assert len(found.calls) == len(found.late) == 5
+    assert found.behind >= 0.15, "four calls of 60 ms were before the last, which was due after 80"
+    assert found.until == pytest.approx(0.08 + found.behind)

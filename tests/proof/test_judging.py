@@ -5,10 +5,9 @@ others.
 import pytest
 
 from benchmarks.proof import metrics
-from benchmarks.proof.judging import Section, Verdict, held_against, is_red, never, of_harm
+from benchmarks.proof.judging import Section, Verdict, by_verdict, held_against, is_red, never, of_harm
 from benchmarks.proof.load import Harm
 from benchmarks.proof.meter import Slope, slope_of
-from benchmarks.proof.scenes.contingency import harm_in
 from notificacao import plan_goals as plan
 
 WELL = {"samples": 1, "how": "medido"}
@@ -21,25 +20,49 @@ WELL = {"samples": 1, "how": "medido"}
         (plan.LATENCY_P95, 100.1, 0, Verdict.MISSED),
         (plan.LATENCY_P95, 500, 0, Verdict.MISSED),
         (plan.LATENCY_P95, 500.1, 0, Verdict.CRITICAL),
-        (plan.LATENCY_P95, 100.1, 0.85, Verdict.UPPER_BOUND),
-        (plan.LATENCY_P95, 500.1, 0.84, Verdict.CRITICAL),
-        (plan.LATENCY_P95, 500.1, 1, Verdict.UPPER_BOUND),
+        (plan.LATENCY_P95, 100.1, 0.85, Verdict.MISSED),
+        (plan.LATENCY_P95, 500.1, 1, Verdict.CRITICAL),
         (plan.LATENCY_P95, 100, 1, Verdict.MET),
         (plan.LATENCY_P95, None, 1, Verdict.UNMEASURED),
         (plan.THROUGHPUT, 500, 1, Verdict.MET),
-        (plan.THROUGHPUT, 499, 0.84, Verdict.MISSED),
-        (plan.THROUGHPUT, 499, 0.85, Verdict.LOWER_BOUND),
+        (plan.THROUGHPUT, 499, 0, Verdict.MISSED),
+        (plan.THROUGHPUT, 49, 0, Verdict.CRITICAL),
         (plan.CONNECTIONS, 999, 0, Verdict.MISSED),
+        (plan.CONNECTIONS, 199, 0, Verdict.CRITICAL),
         (plan.REDUCTION, 50, 0, Verdict.MET),
         (plan.REDUCTION, 49.9, 0, Verdict.MISSED),
         (plan.COST, 160, 0, Verdict.MET),
         (plan.COST, 160.01, 0, Verdict.MISSED),
     ],
 )
-def test_what_meets_a_goal_is_told_from_what_misses_it_and_from_what_the_machine_does_not_let_know(
-    goal, measured, busy, verdict
-):
+def test_what_meets_a_goal_is_told_from_what_misses_it(goal, measured, busy, verdict):
     assert held_against(goal, measured, busy=busy, **WELL).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("goal", "measured", "busy", "bound"),
+    [
+        (plan.LATENCY_P95, 100.1, 0.85, "limite superior: núcleos ocupados 85%"),
+        (plan.THROUGHPUT, 499, 1, "limite inferior: núcleos ocupados 100%"),
+        (plan.LATENCY_P95, 100.1, 0.84, ""),
+        (plan.LATENCY_P95, 100, 1, ""),
+        (plan.LATENCY_P95, None, 1, ""),
+    ],
+)
+def test_where_the_cores_were_busy_what_missed_its_goal_is_told_to_be_a_bound(goal, measured, busy, bound):
+    assert held_against(goal, measured, busy=busy, **WELL).bound == bound
+
+
+def test_of_what_was_not_looked_at_nothing_is_known():
+    lines = of_harm(Harm(), 0, "")
+    assert {line.verdict for line in lines} == {Verdict.UNMEASURED}
+    assert {line.measured for line in lines} == {None}
+    assert never("Perdidas", 1, samples=0, how="").verdict is Verdict.RED
+
+
+def test_the_worst_is_named_first():
+    lines = [held_against(plan.ERRORS, 0.1, **WELL), held_against(plan.LATENCY_P95, 900, **WELL)]
+    assert by_verdict(lines) == "crítico: Latência P95; cumpre: Taxa de erro"
 
 
 @pytest.mark.parametrize("what", ["lost", "twice", "foreign", "disordered"])
@@ -49,14 +72,6 @@ def test_one_of_a_million_is_enough_for_red(what):
     assert (line.measured, line.samples) == (1, 1_000_000)
     assert is_red([Section("bem", ""), Section("mal", "", harm=harm)])
     assert not is_red([Section("bem", "", lines=[never("Perdidas", 0, **WELL)])])
-
-
-def test_what_the_checker_of_histories_raises_is_sorted_by_what_it_does_and_a_wait_is_no_harm():
-    said = "3 faults:\nlost: ana/0: 7 of unit\nseen by others: caio/1: 8 of unit came by live\nlost: bia/0: 9 of unit"
-    found = harm_in(said)
-    assert (found.lost, found.twice, found.foreign, found.disordered) == (2, 0, 1, 0)
-    assert not harm_in("it did not come true within 120 s; the last answer was None").any
-    assert harm_in("").any
 
 
 def test_a_scene_that_did_not_come_to_its_end_is_red_and_a_goal_that_is_missed_is_not():

@@ -11,7 +11,7 @@ from benchmarks.proof import metrics, staging
 from benchmarks.proof.charts import chart, number_of, shares
 from benchmarks.proof.judging import Section, held_against
 from benchmarks.proof.load import Harm
-from benchmarks.proof.report import Report, as_html
+from benchmarks.proof.report import Report, as_html, write
 from notificacao import plan_goals as plan
 
 
@@ -21,10 +21,10 @@ def section(**more) -> Section:
     return Section("Mil de uma vez", "Do plano.", [line], [drawn], **more)
 
 
-def report(*sections: Section) -> Report:
+def report(*sections: Section, **more) -> Report:
     found = metrics.Found()
     tables = metrics.technical(found), metrics.business(found), metrics.side_by_side(found)
-    return Report("script/proof --quick", "rápida", {"Máquina": "2 núcleos"}, *tables, list(sections), 300)
+    return Report("script/proof --quick", "rápida", {"Máquina": "2 núcleos"}, *tables, list(sections), 300, **more)
 
 
 def test_the_page_loads_nothing_and_has_each_metric_of_the_plan_with_baseline_and_goal():
@@ -39,14 +39,50 @@ def test_the_page_loads_nothing_and_has_each_metric_of_the_plan_with_baseline_an
     assert "42,5 ms" in html
     assert not re.search(r' (?:x|y|x1|x2|y1|y2|dx|dy)="[^"]*,', html), "one number each, whatever the language"
     assert "&lt;script&gt;" in html
-    assert "limite superior" in html, "what is measured on shared cores is told to be a bound"
+    assert "A rede não está incluída" in html
 
 
 def test_the_last_line_says_what_was_lost_and_what_did_not_come_to_its_end():
-    assert report(section()).verdict().startswith("VERDE: perdidas 0, repetidas 0, alheias 0.")
-    red = report(section(harm=Harm(lost=1)), Section("faults", "", error="TimeoutError: parou"))
-    assert red.verdict().startswith("VERMELHO: perdidas 1, repetidas 0, alheias 0; não chegaram ao fim: faults.")
+    well = report(section(harm=Harm(checked=1_000)), whole=True)
+    assert well.verdict().startswith("VERDE: perdidas 0, repetidas 0, alheias 0 de 1.000 entregas conferidas. Métr")
+    red = report(section(harm=Harm(lost=1)), Section("faults", "", error="TimeoutError: parou"), whole=True)
+    assert red.verdict().startswith("VERMELHO: perdidas 1, repetidas 0, alheias 0 de 0 entregas conferidas; não ")
+    assert "não chegaram ao fim: faults." in red.verdict()
     assert red.as_json()["sections"][1]["error"] == "TimeoutError: parou"
+
+
+def test_green_is_a_whole_proof_in_which_no_goal_was_missed():
+    assert report(section()).word == "SEM DANO, E INCOMPLETA"
+    slow = report(section(), whole=True)
+    slow.technical[0] = held_against(plan.LATENCY_P95, 501, samples=1, how="medido")
+    assert slow.word == "SEM DANO, COM METAS NÃO CUMPRIDAS"
+    assert "crítico: Latência P95; não se mede aqui: " in slow.verdict()
+
+
+def test_each_point_that_was_measured_is_in_the_json_and_no_peak_is_left_out_of_the_drawing():
+    drawn = chart("P95", "s", "ms", {"P95": [(second, 900 if second == 777 else 10) for second in range(1_000)]})
+    found = json.loads(json.dumps(report(Section("Mil", "Do plano.", charts=[drawn])).as_json()))["sections"][0]
+    assert len(found["charts"]["P95"]["P95"]) == 1_000
+    assert found["about"] == "Do plano."
+    heights = [float(point.split(",")[1]) for point in drawn.lines[0].points.split()]
+    assert min(heights) < 50 < sorted(heights)[1], "one point stands high"
+
+
+def test_from_outside_nothing_is_green_where_nothing_was_delivered():
+    nothing = staging._section({}, [], {"private:user:ana:notifications"}, refused=120)
+    assert nothing.error == "nada foi entregue: 120 de 120 recusadas"
+    assert nothing.is_red
+
+
+def test_an_older_report_does_not_stay_beside_a_new_one(tmp_path, monkeypatch):
+    (tmp_path / "report.pdf").write_bytes(b"of last week")
+
+    def none(html, path):
+        raise OSError("no browser")
+
+    monkeypatch.setattr("benchmarks.proof.report._print", none)
+    write(report(section()), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.html"}
 
 
 @pytest.mark.parametrize(("harm", "code"), [(Harm(), 0), (Harm(lost=1), 1), (Harm(twice=1), 1), (Harm(foreign=1), 1)])
@@ -56,7 +92,7 @@ def test_red_ends_with_one(harm, code, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["proof", "--out", str(tmp_path)])
     monkeypatch.setattr(proof, "_prepare", lambda: None)
     assert proof.main() == code
-    assert capsys.readouterr().out.splitlines()[-1].startswith("VERMELHO" if code else "VERDE")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("VERMELHO" if code else "SEM DANO")
     assert json.loads((tmp_path / "report.json").read_text())["red"] is bool(code)
 
 

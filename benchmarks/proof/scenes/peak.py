@@ -5,7 +5,7 @@ from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Section
 from benchmarks.proof.load import Asked, Loaded, put
 from benchmarks.proof.scale import Scale
-from benchmarks.proof.scenes.told import common_lines, delays_chart, over_time
+from benchmarks.proof.scenes.told import TRANSPORTS, common_lines, delays_chart, over_time
 from benchmarks.proof.town import Mix, Town
 
 MIX = Mix(to_units=6, to_all=0)  # 6.9 deliveries for each, units of a hundred: docs/custo.md reckons with 6.7
@@ -28,7 +28,7 @@ def run(town: Town, scale: Scale, percent: int) -> tuple[Section, Loaded]:
         f"lado), {len(on_sse)} por SSE, das quais até 100 através do nginx com TLS.",
         common_lines(loaded),
         [
-            *delays_chart("Atraso das entregas", {kind.upper(): found for kind, found in loaded.delays.items()}),
+            *delays_chart("Atraso das entregas", {TRANSPORTS[kind]: found for kind, found in loaded.delays.items()}),
             *over_time("Notificações gravadas", loaded, rate),
         ],
         loaded.harm,
