@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.live.forking import start
 from tests.live.process import answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -46,18 +47,9 @@ class AblyServer:
 
     def start(self) -> "AblyServer":
         """Start it, and return once it answers. Raises RuntimeError, with what it said, where it does not."""
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                ROOT / "script" / "ably-server",
-                f"--port={self.port}",
-                f"--key={self.key}",
-                *self._options,
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
+        script = str(ROOT / "script" / "ably-server")
+        words = [sys.executable, script, f"--port={self.port}", f"--key={self.key}", *self._options]
+        self._process = start(words, None, self._output.fileno(), self._output.fileno())
         deadline = time.monotonic() + _STARTS_WITHIN
         while not self.answers():
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -31,11 +31,26 @@ _READ_AT_THE_START = ("LC_", "LD_", "MALLOC_", "OTEL_", "PYTHON", "SSL_")  # of 
 
 
 def start(command: Sequence[str], environment: dict[str, str] | None, stdout: int, stderr: int, **how):
-    """Start it: a `Forked` where it is this Python with a program of this checkout, else a `Popen`."""
+    """Start it: a `Forked` where it is this Python with a program of this checkout, else a `Popen`.
+
+    Either ends with this process, however that ends: at the latest where a process is forked too.
+    """
     of_ours = command[0] == sys.executable and command[1] in ("-c", "-m", str(_ROOT / "manage.py"))
     if of_ours and environment and not how and not any(name.startswith(_READ_AT_THE_START) for name in environment):
         return Forked(command, environment, stdout, stderr)
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, **how)
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, **how)
+    _others.append(process)
+    if _server.cache_info().currsize:
+        _mind(_server(), process)
+    return process
+
+
+_others: list[subprocess.Popen] = []
+
+
+def _mind(server: socket.socket, process: subprocess.Popen) -> None:
+    if process.poll() is None:
+        server.send(json.dumps({"mind": process.pid}).encode())
 
 
 class Forked:
@@ -73,17 +88,22 @@ class Forked:
 
 @functools.cache
 def _server() -> socket.socket:
-    """The way to this process's own server, which ends with it."""
+    """The way to this process's own server, which ends with it, and ends what this process started."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
     words = [sys.executable, "-m", "tests.live.forking", str(its.fileno())]
     with its:
         subprocess.Popen(words, cwd=_ROOT, env=kept, stdout=subprocess.DEVNULL, pass_fds=[its.fileno()])
+    for process in _others:
+        _mind(ours, process)
     return ours
 
 
 def _orders(way: socket.socket) -> dict:
-    """Fork for each order, and tell who gave it the pid and the exit code. Returns the order, in each fork alone."""
+    """Fork for each order, and tell who gave it the pid and the exit code. Returns the order, in each fork alone.
+
+    Where nobody is left to give orders, what was forked or is minded is killed.
+    """
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the whole group
     with selectors.DefaultSelector() as selector:
         selector.register(way, selectors.EVENT_READ)
@@ -94,7 +114,12 @@ def _orders(way: socket.socket) -> dict:
                     continue
                 order, files, *_ = socket.recv_fds(way, 1 << 17, 4)
                 if not order:
+                    _kill([key.fileobj for key in selector.get_map().values() if key.fileobj is not way])
                     sys.exit()
+                if not files:
+                    with contextlib.suppress(ProcessLookupError):
+                        selector.register(os.pidfd_open(json.loads(order)["mind"]), selectors.EVENT_READ)
+                    continue
                 told, *files = files
                 pid = os.fork()
                 if not pid:
@@ -108,9 +133,17 @@ def _orders(way: socket.socket) -> dict:
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, told))
 
 
+def _kill(processes: list[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+
+
 def _tell_the_end(ended: selectors.SelectorKey) -> None:
-    pid, told = ended.data
     os.close(ended.fd)
+    if ended.data is None:
+        return
+    pid, told = ended.data
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with contextlib.suppress(BrokenPipeError):  # nobody waits for it
         os.write(told, b"%d" % code)

@@ -2,8 +2,10 @@
 
 import contextlib
 import signal
+import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,30 @@ def test_what_the_interpreter_reads_at_its_start_is_given_to_one_that_is_started
     assert not isinstance(process, Forked)
     assert process.wait(PATIENCE) == 0
     assert said(file) == "1\n"
+
+
+_STARTS_TWO = """
+import os, subprocess, sys, threading
+from tests.live.forking import start
+nowhere = os.open(os.devnull, os.O_RDWR)
+waits = [sys.executable, "-c", "import threading; threading.Event().wait()"]
+started = [start(["sleep", "1000"], None, nowhere, nowhere), start(waits, {"LANG": "C.UTF-8"}, nowhere, nowhere)]
+print(*(process.pid for process in started), flush=True)
+threading.Event().wait()
+"""
+
+
+def lives(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_what_a_process_started_ends_with_it_however_it_ends():
+    command = [sys.executable, "-c", _STARTS_TWO]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as starting:
+        started = starting.stdout.readline().split()
+        assert [lives(pid) for pid in started] == [True, True]
+        starting.kill()
+    await eventually(lambda: not any(map(lives, started)))
