@@ -110,7 +110,7 @@ class Proof:
 
 def prove(options: argparse.Namespace) -> Report:
     """Measure this machine. A proof that is interrupted is told as far as it came, and is red."""
-    load_before, began = os.getloadavg()[0], time.monotonic()
+    described, began = machine.describe(os.getloadavg()[0]), time.monotonic()
     scale = scale_of(options)
     names = options.only.split(",") if options.only else [*SCENES]
     if options.soak:
@@ -123,7 +123,7 @@ def prove(options: argparse.Namespace) -> Report:
     return Report(
         command=" ".join(["script/proof", *sys.argv[1:]]),
         scale=scale.name,
-        machine=machine.describe(load_before),
+        machine=described,
         technical=metrics.technical(proof.found),
         business=metrics.business(proof.found),
         side_by_side=metrics.side_by_side(proof.found),

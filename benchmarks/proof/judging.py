@@ -113,27 +113,31 @@ def is_red(sections: Iterable[Section]) -> bool:
     return any(section.is_red for section in sections)
 
 
-def of_harm(harm: Harm, deliveries: int, how: str) -> list[Line]:
-    """Return the lines on what must never happen to `deliveries`, as far as raw clients can tell."""
+def of_harm(harm: Harm, deliveries: int, how: str, *, live: int, pages: int) -> list[Line]:
+    """Return the lines on what must never happen to `deliveries`, as far as clients can tell.
+
+    `live` of them came by a live stream, and `pages` more were shown by pages in Chromium: they alone can show that a
+    row came twice or before its turn, since of two paths to Ably a client keeps what comes first.
+    """
     told = f"{how} {' · '.join(harm.examples)}".rstrip()
     return [
         never("Perdidas", harm.lost, samples=deliveries, how=told),
         never(
             "Mostradas duas vezes",
             harm.twice,
-            samples=deliveries,
+            samples=live + pages,
             how="no fluxo SSE ao vivo e nas páginas do Chromium; a página no Ably junta os dois caminhos",
         ),
         never(
             "Vistas por quem não devia",
             harm.foreign,
             samples=deliveries,
-            how="canal de cada quadro contra os canais da pessoa no início; identidade e canal, o texto não",
+            how="canal de cada quadro contra os que o sistema diz serem da pessoa; identidade e canal, o texto não",
         ),
         never(
             "Fora de ordem",
             harm.disordered,
-            samples=deliveries,
+            samples=live,
             how="no fluxo SSE ao vivo e no encadeamento do registro; o que vem pelo Ably a página põe em ordem",
         ),
     ]

@@ -113,9 +113,9 @@ class Loaded:
     `delays` by transport: "sse", "ably" what came by Ably alone, whatever the stream beside it brought before, and
     WITH_STANDBY what the people on Ably saw, by the faster of both. `by_priority` of all that was seen; `series`:
     `(second, rows a second, p95)`; `late` came after PATIENCE or never, of `owed` deliveries; `unstamped_after`:
-    seconds from the last call until the last row had its place; `rate` up to there, `produced` up to the last call,
-    rows a second; `connected`: how many of `people` at the least, as the server counts them; `transports` of pages in
-    Chromium at the end; `again`: copies by one path, see Came.
+    seconds from the last call until the last row had its place, `read_after` until somebody read the last one; `rate`
+    up to its place, `produced` up to the last call, rows a second; `connected`: how many of `people` at the least, as
+    the server counts them; `transports` of pages in Chromium at the end; `again`: copies by one path, see Came.
     """
 
     asked: Asked
@@ -139,6 +139,7 @@ class Loaded:
     refused: int
     by_standby: int
     unstamped_after: float
+    read_after: float
     calls_ms: list[float]
 
     @property
@@ -249,6 +250,7 @@ def judge(
         refused=came.refused,
         by_standby=by_standby,
         unstamped_after=unstamped_after,
+        read_after=max([0.0, *(at + delay / 1_000 - asked_at[-1] for at, delay in timed)]),
         calls_ms=[1_000 * call for call in produced.calls],
     )
 

@@ -153,6 +153,7 @@ def test_one_that_came_twice_does_not_make_up_for_one_that_was_lost():
 def test_delays_count_from_when_a_call_was_due_and_not_from_when_it_could_begin():
     late = {1_000_000_000: 0.3, 2_500_000_000: 0.1}
     assert sorted(judged(late=late).delays["sse"]) == pytest.approx([20, 20, 120, 320])
+    assert judged(late=late).read_after == pytest.approx(0.12)
     assert judged(late=late, from_due=False).delays["sse"] == pytest.approx([20, 20, 20, 20])
 
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.proof import __main__ as proof
 from benchmarks.proof import metrics, staging
 from benchmarks.proof.charts import chart, number_of, shares
-from benchmarks.proof.judging import Section, held_against
+from benchmarks.proof.judging import Section, Verdict, held_against, of_harm
 from benchmarks.proof.load import Harm
 from benchmarks.proof.report import Report, as_html, write
 from notificacao import plan_goals as plan
@@ -72,6 +72,13 @@ def test_from_outside_nothing_is_green_where_nothing_was_delivered():
     nothing = staging._section({}, [], {"private:user:ana:notifications"}, refused=120)
     assert nothing.error == "nada foi entregue: 120 de 120 recusadas"
     assert nothing.is_red
+
+
+def test_of_two_paths_to_ably_only_a_page_shows_that_nothing_came_twice():
+    twice = {line.what: line for line in of_harm(Harm(), 67_222, "", live=0, pages=291)}
+    assert twice["Mostradas duas vezes"].samples == 291
+    assert twice["Fora de ordem"].verdict is Verdict.UNMEASURED
+    assert twice["Perdidas"].samples == 67_222
 
 
 def test_an_older_report_does_not_stay_beside_a_new_one(tmp_path, monkeypatch):

@@ -23,7 +23,8 @@ def run(town: Town, scale: Scale) -> tuple[Section, Loaded]:
     section = Section(
         f"{number_of(scale.at_once)} notificações de uma vez, {len(some)} pessoas conectadas",
         f"{scale.bursts} rajadas, cada uma em uma só transação: 90,5% a uma pessoa, 9% a uma unidade, 0,5% a todos. "
-        "Do plano, fase 4, teste de carga.",
+        "Do plano, fase 4, teste de carga. Os núcleos ocupados são a média com as pausas entre as rajadas; durante uma "
+        "rajada estão mais ocupados do que ela diz.",
         [*common_lines(loaded), _writing(loaded)],
         delays_chart("Atraso das entregas", {"SSE": loaded.delays.get("sse", []), "Chromium": loaded.browsers}),
         loaded.harm,

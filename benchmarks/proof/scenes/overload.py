@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.clients import Clients
-from benchmarks.proof.judging import Line, Section, Verdict, held_against, informs, of_harm
-from benchmarks.proof.load import Asked, Loaded, put, quantile
+from benchmarks.proof.judging import Line, Section, Verdict, held_against, informs
+from benchmarks.proof.load import PATIENCE, Asked, Loaded, put, quantile
 from benchmarks.proof.meter import Weighed
 from benchmarks.proof.metrics import wilson_low
 from benchmarks.proof.scale import Scale
-from benchmarks.proof.scenes.told import delays_chart, how, over_time, pace_lines, spread
+from benchmarks.proof.scenes.told import delays_chart, harm_lines, how, over_time, pace_lines, spread
 from benchmarks.proof.town import Mix, Town
 from notificacao.plan_goals import Goal
 
@@ -59,11 +59,14 @@ def _slowed(loaded: Loaded) -> list:
     found = loaded.all_delays
     calls = loaded.calls_ms
     asked = f"{number_of(loaded.asked.rate)} pedidas/s"
-    commit = "quanto demora uma chamada que grava 50: é o produtor que a sobrecarga freia primeiro"
+    commit = "quanto demora uma chamada que grava 50; o atraso além disso é do registro até as pessoas"
+    late = 100 * loaded.late / loaded.owed if loaded.owed else None
+    slow = f"entregas que vieram mais de {number_of(PATIENCE)} s depois da chamada"
     return [
         informs("Vazão alcançada", "msg/s", loaded.rate, samples=loaded.rows, how=how(loaded), spread=asked),
         informs("Latência P95", "ms", quantile(found, 0.95), samples=len(found), how=how(loaded), spread=spread(found)),
         informs("Gravação P95", "ms", quantile(calls, 0.95), samples=len(calls), how=commit, spread=spread(calls)),
+        informs("Entregas atrasadas", "%", late, samples=loaded.owed, how=slow),
         *pace_lines(loaded),
     ]
 
@@ -78,7 +81,7 @@ def _never(loaded: Loaded) -> list:
         held_against(NOT_BEHIND, behind, samples=len(important) + len(rest), how=told),
         answering_line(loaded.weighed),
         drained_line(loaded),
-        *of_harm(loaded.harm, loaded.owed, "cada quadro recebido é comparado com o registro no banco."),
+        *harm_lines(loaded, "cada quadro recebido é comparado com o registro no banco."),
     ]
 
 
@@ -100,14 +103,17 @@ def answering_line(weighed: Weighed) -> Line:
 
 
 def drained_line(loaded: Loaded) -> Line:
-    """Return how long the log worked on after the end. Where it never had what was asked for, meeting the goal says
-    nothing; missing it does.
+    """Return how long people still received after the end. Where the system never had what was asked for, meeting the
+    goal says nothing; missing it does.
     """
-    told = "da última chamada dos produtores até a última notificação ter lugar no registro"
-    line = held_against(DRAINED, loaded.unstamped_after, samples=1, how=told)
+    told = (
+        "da última chamada dos produtores até a última leitura de um cliente; a última teve lugar no registro "
+        f"{number_of(loaded.unstamped_after)} s depois de os produtores terminarem"
+    )
+    line = held_against(DRAINED, loaded.read_after, samples=1, how=told)
     if line.verdict is Verdict.MET and loaded.produced < _REACHED * loaded.asked.rate:
         reached = f"{number_of(loaded.asked.rate)}/s pedidas, {number_of(loaded.produced)}/s alcançadas"
-        why = f"{reached}: o resto esperou nos produtores, e não na fila do registro"
+        why = f"{reached}: não se sabe o que faria com o resto, que esperou nos produtores"
         return replace(line, verdict=Verdict.UNMEASURED, spread=why)
     return line
 

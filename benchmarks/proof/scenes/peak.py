@@ -1,5 +1,7 @@
 """Five thousand notifications a minute to a thousand people: all on SSE, all on Ably, half and half."""
 
+from itertools import zip_longest
+
 from benchmarks.proof.charts import number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Section
@@ -18,7 +20,8 @@ def run(town: Town, scale: Scale, percent: int) -> tuple[Section, Loaded]:
     on_ably = town.turn_flag(percent)
     names = {person.name for person in on_ably}
     on_sse = [person for person in town.people if person.name not in names]
-    pages = [*on_sse[: scale.browsers], *on_ably[: scale.browsers]][: scale.browsers]
+    both = zip_longest(on_sse[: scale.browsers], on_ably[: scale.browsers])
+    pages = [person for pair in both for person in pair if person][: scale.browsers]
     rate = scale.a_minute / 60
     loaded = put(town, Clients(town, on_sse, on_ably, pages), Asked(rate, _BATCH, scale.peak_seconds), MIX)
     title = _TITLES[percent]

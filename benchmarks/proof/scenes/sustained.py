@@ -45,9 +45,9 @@ def _section(title: str, loaded: Loaded) -> Section:
     return Section(
         title,
         "Todos por SSE, em dois processos web, dois despachantes. A memória é a parte proporcional (PSS) de cada "
-        "processo, uma vez por segundo; a inclinação é a da reta depois do primeiro quarto do tempo, com intervalo de "
-        "95% que conta a autocorrelação. PostgreSQL, Redis, nginx e o servidor Ably são pesados sem meta: a de "
-        "crescimento é dos processos do sistema.",
+        "processo, a cada segundo ou pouco mais; a inclinação é a da reta depois do primeiro quarto do tempo, com "
+        "intervalo de 95% que conta a autocorrelação. PostgreSQL, Redis, nginx e o servidor Ably são pesados sem meta: "
+        "a de crescimento é dos processos do sistema.",
         [*common_lines(loaded), *memory_lines(loaded.weighed)],
         [*over_time("Notificações gravadas", loaded, loaded.asked.rate), *_memory_chart(loaded.weighed)],
         loaded.harm,

@@ -91,11 +91,17 @@ def browser_line(loaded: Loaded) -> list[Line]:
     ]
 
 
+def harm_lines(loaded: Loaded, how: str) -> list[Line]:
+    """Return what must never happen, each with the number of what could have shown it."""
+    live = len(loaded.delays.get("sse", []))
+    return of_harm(loaded.harm, loaded.owed, how, live=live, pages=len(loaded.browsers))
+
+
 def common_lines(loaded: Loaded) -> list[Line]:
     """Return delays, browsers, what must never happen, and streams that had to be opened again."""
     told = "cada quadro recebido é comparado com o registro no banco: identidade, ordem e destinatário."
     lines = [*latency_lines(loaded), *browser_line(loaded), *pace_lines(loaded)]
-    lines += of_harm(loaded.harm, loaded.owed, told)
+    lines += harm_lines(loaded, told)
     if WITH_STANDBY in loaded.delays:
         beside = "o que o fluxo em espera trouxe antes do Ably, ou em lugar dele"
         lines.append(
