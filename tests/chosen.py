@@ -34,7 +34,8 @@ def pytest_addoption(parser):
 
 def pytest_ignore_collect(collection_path, config):
     """Read no file of which `--beside-postgres` leaves out every test: all of them take each process seconds."""
-    if not config.getoption("beside_postgres") or collection_path.suffix != ".py":
+    of_tests = collection_path.suffix == ".py" and collection_path.is_relative_to(_TESTS)
+    if not of_tests or not config.getoption("beside_postgres"):
         return None
     about = _ABOUT_THE_DATABASE.fullmatch(_name(collection_path))
     return None if about or "mark.sqlite" in _text(collection_path) else True

@@ -1,6 +1,6 @@
 """Open the inbox in Chromium as some people do, in a process of its own; note each row that a page puts into its list.
 
-Told as `listeners` is: `{"site", "pages": [{"name", "session"}], "out"}`.
+Told as `listeners` is: `{"site", "pages": [{"name", "session", "transport"}], "out"}`.
 """
 
 import json
@@ -21,6 +21,7 @@ _WATCH = """
   new MutationObserver((changes) => changes.forEach((c) => note(c.addedNodes))).observe(list, { childList: true });
 }
 """
+_LIVE_WITHIN = 60  # seconds
 _LIVE = "() => document.getElementById('status').dataset.transport"
 
 
@@ -29,23 +30,24 @@ def main() -> None:
     with chromium() as browser:
         pages = {}
         for one in task["pages"]:
-            context = browser.new_context(ignore_https_errors=True)  # nginx's certificate is its own
+            context = browser.new_context()
             context.add_cookies([{"name": "sessionid", "value": one["session"], "url": task["site"]}])
             page = context.new_page()
             page.goto(f"{task['site']}/notificacoes/")
             page.evaluate(_WATCH)
             pages[one["name"]] = page
-        for page in pages.values():
-            _until_live(page)
+        for one in task["pages"]:
+            _until_live(pages[one["name"]], one["transport"])
         print("ready", flush=True)
         _answer(pages, task["out"])
 
 
-def _until_live(page: Page) -> None:
-    deadline = time.monotonic() + 60
-    while page.evaluate(_LIVE) not in ("sse", "ably"):
+def _until_live(page: Page, transport: str) -> None:
+    """Raises RuntimeError where the page is live by another transport than its person's: it fell back."""
+    deadline = time.monotonic() + _LIVE_WITHIN
+    while page.evaluate(_LIVE) != transport:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the page is not live: {page.evaluate(_LIVE)}")
+            raise RuntimeError(f"the page is not live by {transport}: {page.evaluate(_LIVE)}")
         page.wait_for_timeout(100)
 
 

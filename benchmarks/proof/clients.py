@@ -167,8 +167,16 @@ class Clients:
         self._start(self._streams, "listeners", task)
 
     def _start_chromium(self) -> None:
-        pages = [{"name": person.name, "session": person.login.session_key} for person in self.browsers]
-        self._start(self._chromium, "chromium", {"site": f"https://127.0.0.1:{self._town.nginx.port}", "pages": pages})
+        on_ably = {person.name for person in self.on_ably}
+        pages = [
+            {
+                "name": person.name,
+                "session": person.login.session_key,
+                "transport": "ably" if person.name in on_ably else "sse",
+            }
+            for person in self.browsers
+        ]
+        self._start(self._chromium, "chromium", {"site": self._town.webs[-1].url, "pages": pages})
 
     def _start(self, kind: list[Told], module: str, task: dict) -> None:
         told = Told([sys.executable, "-m", f"benchmarks.proof.{module}"], task, self._file(module))

@@ -77,7 +77,7 @@ def browser_line(loaded: Loaded) -> list[Line]:
     if not loaded.browsers:
         return []
     pages = ", ".join(f"{count} por {TRANSPORTS[name]}" for name, count in sorted(loaded.transports.items()))
-    told = f"caixas de entrada abertas no Chromium, por nginx e TLS: {pages}; até a linha entrar na lista da página"
+    told = f"caixas de entrada abertas no Chromium, sem nginx: {pages}; até a linha entrar na lista da página"
     p95 = quantile(loaded.browsers, 0.95)
     return [
         informs(
