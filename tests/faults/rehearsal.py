@@ -76,12 +76,12 @@ class Plan:
             connection.execute(watched, stage)
 
     def sample(self) -> int:
-        """How many notifications of Ably's people the guard has counted in this stage."""
-        (found,) = self.ask(
+        """How many notifications of Ably's people the guard has counted in this stage: none before its first look."""
+        found = self.ask(
             "SELECT sample FROM notificacao_rolloutstage AS stage JOIN notificacao_rolloutplan AS plan "
             "ON plan.id = stage.plan_id AND plan.position = stage.position ORDER BY plan.id DESC LIMIT 1"
         )
-        return found["sample"]
+        return found[0]["sample"] if found else 0
 
 
 def gates(event: dict) -> dict[str, dict]:
