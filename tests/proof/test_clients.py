@@ -2,7 +2,6 @@
 somebody else's.
 """
 
-import time
 from dataclasses import asdict, replace
 from types import SimpleNamespace
 
@@ -162,10 +161,28 @@ def test_the_connected_are_the_least_that_were_counted_and_not_those_asked_for()
     assert (found.people, found.connected, judged().connected) == (2, 1, 0)
 
 
+class Clock:
+    """In the place of `time`: a call or a wait moves it on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def perf_counter_ns(self) -> int:
+        return round(1e9 * self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 def test_producers_say_how_late_each_call_was(monkeypatch):
-    monkeypatch.setattr(producer, "create", lambda asked, link: time.sleep(0.06))
-    done = asdict(producer.produce(["one"], batch=1, rate=50, seconds=0.1))
+    clock = Clock()
+    monkeypatch.setattr(producer, "time", clock)
+    monkeypatch.setattr(producer, "create", lambda asked, link: clock.sleep(0.06))
+    done = asdict(producer.produce(["one"], batch=1, rate=50, seconds=0.09))
     found = Produced.of([done, {"calls": [], "begun": [], "until": 0.0}])
     assert len(found.calls) == len(found.late) == 5
-    assert found.behind >= 0.15, "four calls of 60 ms were before the last, which was due after 80"
+    assert found.behind == pytest.approx(0.16), "four calls of 60 ms were before the last, which was due after 80"
     assert found.until == pytest.approx(0.08 + found.behind)
