@@ -153,18 +153,22 @@ def _availability(goal: Goal, found: Found) -> Line:
         together.add(loaded.weighed)
     if not together.asked:
         return _unmeasured(goal, "nenhuma cena de carga chegou ao fim")
-    share = 100 * together.answered / together.asked
-    low = 100 * wilson_low(together.answered, together.asked)
     told = (
         "/health/ready de cada processo web a cada segundo, em até 2 s, sobrecarga incluída, falhas provocadas não; "
         "30 dias só se provam em 30 dias"
     )
-    line = held_against(
-        goal, share, samples=together.asked, how=told, spread=f"ao menos {number_of(low)}%, com 97,5% de certeza"
-    )
-    if line.verdict is Verdict.MET and low < goal.goal:
-        return replace(line, verdict=Verdict.TOO_FEW)
-    return line
+    return answered_line(goal, together, told)
+
+
+def answered_line(goal: Goal, weighed: Weighed, how: str) -> Line:
+    """Return the share of the probes that were well. It meets the goal where Wilson's interval leaves no doubt."""
+    if not weighed.asked:
+        return _unmeasured(goal, how)
+    share = 100 * weighed.answered / weighed.asked
+    low = 100 * wilson_low(weighed.answered, weighed.asked)
+    spread = f"ao menos {number_of(low)}%, com 97,5% de certeza"
+    line = held_against(goal, share, samples=weighed.asked, how=how, spread=spread)
+    return replace(line, verdict=Verdict.TOO_FEW) if line.verdict is Verdict.MET and low < goal.goal else line
 
 
 def wilson_low(well: int, asked: int, z: float = 1.96) -> float:

@@ -67,7 +67,7 @@ def test_what_the_interpreter_reads_at_its_start_is_given_to_one_that_is_started
 
 
 _STARTS_TWO = """
-import os, subprocess, sys, threading
+import os, sys, threading
 from tests.live.forking import start
 nowhere = os.open(os.devnull, os.O_RDWR)
 waits = [sys.executable, "-c", "import threading; threading.Event().wait()"]

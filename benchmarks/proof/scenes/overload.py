@@ -7,7 +7,7 @@ from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Line, Section, Verdict, held_against, informs
 from benchmarks.proof.load import PATIENCE, Asked, Loaded, put, quantile
 from benchmarks.proof.meter import Weighed
-from benchmarks.proof.metrics import wilson_low
+from benchmarks.proof.metrics import answered_line
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import delays_chart, harm_lines, how, over_time, pace_lines, spread
 from benchmarks.proof.town import Mix, Town
@@ -86,20 +86,12 @@ def _never(loaded: Loaded) -> list:
 
 
 def answering_line(weighed: Weighed) -> Line:
-    """Return the share of the probes that were well. It meets the goal where Wilson's interval leaves no doubt."""
+    """Return the share of the probes that were well during the overload."""
     asked = (
         "/health/ready de cada processo web, uma vez por segundo, resposta em até 2 s; o segundo em que não se pôde "
         "perguntar conta como falha"
     )
-    if not weighed.asked:
-        return held_against(ANSWERING, None, samples=0, how=asked)
-    low = 100 * wilson_low(weighed.answered, weighed.asked)
-    bound = f"ao menos {number_of(low)}%, com 97,5% de certeza"
-    share = 100 * weighed.answered / weighed.asked
-    line = held_against(ANSWERING, share, samples=weighed.asked, how=asked, spread=bound)
-    if line.verdict is Verdict.MET and low < ANSWERING.goal:
-        return replace(line, verdict=Verdict.TOO_FEW)
-    return line
+    return answered_line(ANSWERING, weighed, asked)
 
 
 def drained_line(loaded: Loaded) -> Line:
