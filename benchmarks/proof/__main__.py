@@ -83,8 +83,7 @@ class Proof:
                 for name in names:
                     self._run(name, lambda name=name: self._on_town(town, name))
         except Exception as error:  # servers that do not start, or do not end
-            traceback.print_exc()
-            self.sections.append(Section("Os servidores", "", error=f"{type(error).__name__}: {error}"[:500]))
+            self.sections.append(_broken("Os servidores", error))
 
     def _on_town(self, town: Town, name: str) -> Section:
         if name == "month":
@@ -99,13 +98,18 @@ class Proof:
         try:
             section = scene()
         except Exception as error:  # the report says so, and is red
-            traceback.print_exc()
-            section = Section(name, "", error=f"{type(error).__name__}: {error}"[:500])
+            section = _broken(name, error)
         section.seconds = time.monotonic() - began
         self.sections.append(section)
         for line in section.lines:
             measured = "–" if line.measured is None else f"{line.measured:.2f} {line.unit}"
             print(f"  {line.what}: {measured}: {line.verdict} {line.spread}", flush=True)
+
+
+def _broken(title: str, error: Exception) -> Section:
+    """Return the section of a scene that did not come to its end, and print where it stood."""
+    traceback.print_exception(error)
+    return Section(title, "", error=f"{type(error).__name__}: {error}"[:500])
 
 
 def prove(options: argparse.Namespace) -> Report:
