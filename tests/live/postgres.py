@@ -94,7 +94,11 @@ class PostgresServer(Process):
 
         What was prepared once is copied.
         """
-        return self.url(self._create(self._template(tree, *commands)))
+        return self.copy_of(self._template(tree, *commands))
+
+    def copy_of(self, template: str) -> str:
+        """The URL of a new database, made as a copy of the one of that name; template0 is empty."""
+        return self.url(self._create(template))
 
     def _template(self, tree: Tree, *commands: str) -> str:
         if (tree, *commands) not in self._templates:
@@ -117,7 +121,7 @@ class PostgresServer(Process):
         subprocess.run([self._bin / "pg_restore", f"--dbname={url}", dump], check=True)
 
     def _dump_of_a_migrated_one(self, dump: Path) -> None:
-        url = self.url(self._create("template0"))
+        url = self.copy_of("template0")
         manage(environment_for(url), "migrate")
         subprocess.run([self._bin / "pg_dump", "--format=custom", f"--file={dump}", url], check=True)
 

@@ -54,7 +54,7 @@ def redis():
 @pytest.fixture(scope="module")
 def database(postgres, redis):
     """An empty database that a container migrates, with the demo's people."""
-    url = postgres.url(postgres._create("template0"))
+    url = postgres.copy_of("template0")
     migration = container.container(
         "semtas-migration", settings_for(url, None, REDIS_URL=redis.url), ["migrate", "--noinput"]
     )
@@ -236,7 +236,7 @@ class Staging:
     """The workloads of the overlay on a database of their own. Its host is this machine."""
 
     def __init__(self, postgres: PostgresServer, redis: RedisServer):
-        self.database = postgres.url(postgres._create("template0"))
+        self.database = postgres.copy_of("template0")
         objects = render("staging")
         self._made = {made.name: made for made in manifests.workloads(objects)}
         (settings,) = (one["data"] for one in objects if one["kind"] == "ConfigMap")

@@ -60,8 +60,7 @@ async def go_over(load, tree) -> None:
 
 
 def migrate(machines) -> None:
-    libpq = {"PGAPPNAME": earlier.MIGRATING, "PGOPTIONS": "-c lock_timeout=900ms"}
-    manage(machines.webs[1].environment | libpq, "migrate")
+    manage(machines.webs[1].environment | {"PGAPPNAME": earlier.MIGRATING}, "migrate")
 
 
 async def test_nothing_is_lost_on_the_way_to_today_and_back_and_forward(machines, before):
