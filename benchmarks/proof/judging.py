@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from benchmarks.proof.charts import Chart
-from benchmarks.proof.load import Harm
+from benchmarks.proof.loaded import Harm
 from notificacao.plan_goals import CRITICAL, GOOD, MISSED, Goal
 
 BUSY = 0.85  # of the machine's cores, from which on a figure is a bound: clients and servers share them
@@ -29,7 +29,8 @@ class Line:
     """Hold one line of the report: what, how much, held against what, and how it is known.
 
     `spread` says in words how far the samples are apart; `how` says of what they are, for how long, by which command.
-    `bound` says that the machine had no more to give: own machines would do no worse.
+    `bound` says that the machine had no more to give: own machines would do no worse. `at_most`: it was no more than
+    what is told, by as much as can be seen.
     """
 
     what: str
@@ -45,6 +46,7 @@ class Line:
     higher_is_better: bool = False
     is_ours: bool = False
     bound: str = ""
+    at_most: bool = False
 
 
 def held_against(

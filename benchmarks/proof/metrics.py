@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks.proof.charts import number_of
 from benchmarks.proof.judging import Line, Verdict, held_against
-from benchmarks.proof.load import PATIENCE, Loaded, quantile
+from benchmarks.proof.loaded import PATIENCE, Loaded, quantile
 from benchmarks.proof.meter import Weighed
 from benchmarks.proof.scenes.sustained import throughput_line
 from benchmarks.proof.scenes.told import how, spread

@@ -152,7 +152,7 @@ def _rows(lines: Sequence[Line]) -> list[dict]:
 def _with_unit(line: Line) -> str:
     if line.measured is None:
         return "–"
-    number = number_of(line.measured)
+    number = "≤ " * line.at_most + number_of(line.measured)
     return f"{line.unit} {number}" if line.unit == "US$" else f"{number} {line.unit}"
 
 

@@ -13,7 +13,7 @@ import httpx
 
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.judging import Line, Section, Verdict, held_against, never
-from benchmarks.proof.load import Harm, quantile
+from benchmarks.proof.loaded import Harm, quantile
 from benchmarks.proof.scenes.told import spread
 from notificacao import plan_goals as plan
 from notificacao.smoke.checks import Smoke

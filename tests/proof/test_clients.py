@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import producer
+from benchmarks.proof.checker import judge
 from benchmarks.proof.clients import Came, came_again, shown_once
 from benchmarks.proof.frames import Event, Frames
-from benchmarks.proof.load import WITH_STANDBY, Asked, Loaded, Produced, judge
+from benchmarks.proof.loaded import WITH_STANDBY, Asked, Loaded, Produced
 from benchmarks.proof.log import Written
 from benchmarks.proof.meter import Weighed
 from benchmarks.proof.scenes import told

@@ -7,10 +7,20 @@ import pytest
 from django.conf import settings
 
 from benchmarks.proof.judging import Section, Verdict
-from benchmarks.proof.load import Harm
+from benchmarks.proof.loaded import Harm
 from benchmarks.proof.scale import FULL, TINY
 from benchmarks.proof.scenes import contingency
-from benchmarks.proof.scenes.contingency import FAULTS, NEVER, TAKEN_OVER, Breakage, Told, line_of_harm, lines_of
+from benchmarks.proof.scenes.recovery import (
+    EXCHANGED,
+    FAULTS,
+    NEVER,
+    TAKEN_OVER,
+    Breakage,
+    Told,
+    line_of_harm,
+    line_of_recovery,
+    lines_of,
+)
 from tests.faults.history import Fault
 from tests.faults.machines import Wrong, pages
 from tests.faults.outage import HURRIED, Noticed
@@ -101,7 +111,7 @@ def test_each_fault_that_a_quick_proof_leaves_out_has_a_line_that_says_so():
 
 
 def test_a_fault_that_happened_once_is_one_sample_and_its_line_names_the_quantity():
-    first, back = contingency._of_ably("Falha total do Ably", noticed(), "")
+    first, back = (line for line in lines_of(Told(dead=noticed()), TINY) if line.what.startswith("Falha total do Ably"))
     assert first.what == "Falha total do Ably: atraso da primeira notificação gravada durante a falha"
     assert (first.samples, first.spread[:38]) == (1, "1 falha, fora por 3,67 s, 213 linhas ·")
     assert (back.what, back.spread) == ("Falha total do Ably: volta ao Ably", "volta ao Ably: 17,5 s")
@@ -109,19 +119,19 @@ def test_a_fault_that_happened_once_is_one_sample_and_its_line_names_the_quantit
 
 def recovery(name="Redis fora", goal=TAKEN_OVER, **found):
     fault = Breakage(name, goal, begin=None, mend=None, since=10.0, whole=12.5, until=20.0)
-    return contingency.line_of_recovery(fault, **{"rows": 58, "recovery": 0.0, "longest": 0.48, "refused": 0} | found)
+    return line_of_recovery(fault, **{"rows": 58, "recovery": 0.0, "longest": 0.48, "refused": 0} | found)
 
 
 def test_where_no_row_was_late_the_recovery_is_at_most_a_second_and_not_none():
     line = recovery()
-    assert (line.measured, line.samples, line.verdict) == (1.0, 1, Verdict.MET)
+    assert (line.measured, line.at_most, line.samples, line.verdict) == (1.0, True, 1, Verdict.MET)
     assert line.spread.startswith("≤ 1 s: nenhuma notificação atrasada · 1 falha, fora por 2,50 s, 58 linhas")
-    assert recovery(recovery=2.2).measured == 2.2
+    assert (recovery(recovery=2.2).measured, recovery(recovery=2.2).at_most) == (2.2, False)
     assert recovery(rows=0).verdict is Verdict.UNMEASURED, "nothing was written meanwhile: that is no recovery"
 
 
 def test_the_exchange_of_all_processes_is_told_by_how_long_it_took_and_is_no_rollback():
-    line = recovery(contingency.EXCHANGED, None, recovery=1.2)
+    line = recovery(EXCHANGED, None, recovery=1.2)
     assert line.what.startswith("Reinício de todos os processos (mesma versão)")
     assert (line.measured, line.verdict, line.goal) == (2.5, Verdict.INFORMS, None)
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.proof import metrics
 from benchmarks.proof.judging import Section, Verdict, by_verdict, held_against, is_red, never, of_harm
-from benchmarks.proof.load import Harm
+from benchmarks.proof.loaded import Harm
 from benchmarks.proof.meter import Slope, slope_of
 from notificacao import plan_goals as plan
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.proof import meter
 from benchmarks.proof.judging import Verdict
-from benchmarks.proof.load import WITH_STANDBY, Asked, Harm, Loaded
+from benchmarks.proof.loaded import WITH_STANDBY, Asked, Harm, Loaded
 from benchmarks.proof.meter import Meter, Weighed, slope_of, student_t
 from benchmarks.proof.scenes import overload, sustained, told
 from tests.waiting import eventually

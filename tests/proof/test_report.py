@@ -10,7 +10,7 @@ from benchmarks.proof import __main__ as proof
 from benchmarks.proof import metrics, staging
 from benchmarks.proof.charts import chart, number_of, shares
 from benchmarks.proof.judging import Section, Verdict, held_against, of_harm
-from benchmarks.proof.load import Harm
+from benchmarks.proof.loaded import Harm
 from benchmarks.proof.report import Report, as_html, write
 from notificacao import plan_goals as plan
 

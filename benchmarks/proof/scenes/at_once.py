@@ -5,7 +5,8 @@ from statistics import median
 from benchmarks.proof.charts import number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Line, Section, informs
-from benchmarks.proof.load import Asked, Loaded, put
+from benchmarks.proof.load import put
+from benchmarks.proof.loaded import Asked, Loaded
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import common_lines, delays_chart, spread
 from benchmarks.proof.town import Mix, Town

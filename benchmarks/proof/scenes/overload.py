@@ -5,7 +5,8 @@ from dataclasses import replace
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Line, Section, Verdict, held_against, informs
-from benchmarks.proof.load import PATIENCE, Asked, Loaded, put, quantile
+from benchmarks.proof.load import put
+from benchmarks.proof.loaded import PATIENCE, Asked, Loaded, quantile
 from benchmarks.proof.meter import Weighed
 from benchmarks.proof.metrics import answered_line
 from benchmarks.proof.scale import Scale

@@ -5,7 +5,8 @@ from itertools import zip_longest
 from benchmarks.proof.charts import number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Section
-from benchmarks.proof.load import Asked, Loaded, put
+from benchmarks.proof.load import put
+from benchmarks.proof.loaded import Asked, Loaded
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import TRANSPORTS, common_lines, delays_chart, over_time
 from benchmarks.proof.town import Mix, Town

@@ -5,7 +5,8 @@ from functools import partial
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.clients import Clients
 from benchmarks.proof.judging import Line, Section, held_against, informs
-from benchmarks.proof.load import Asked, Loaded, put
+from benchmarks.proof.load import put
+from benchmarks.proof.loaded import Asked, Loaded, quantile
 from benchmarks.proof.meter import Weighed, slope_of
 from benchmarks.proof.scale import Scale
 from benchmarks.proof.scenes.told import common_lines, how, over_time
@@ -60,7 +61,10 @@ def throughput_line(loaded: Loaded) -> Line:
     told = f"{how(loaded)}; {last}"
     per_row = sum(loaded.weighed.core_seconds.values()) / max(1, loaded.rows)
     spread = (
-        f"{number_of(loaded.asked.rate)} pedidas/s · {number_of(1_000 * per_row)} ms de processador por notificação"
+        f"{number_of(loaded.asked.rate)} pedidas/s · {number_of(1_000 * per_row)} ms de processador por notificação · "
+        f"P95 {number_of(quantile(loaded.all_delays, 0.95))} ms"
+        if loaded.all_delays
+        else "nada foi entregue"
     )
     busy = loaded.weighed.busy
     return held_against(THROUGHPUT, loaded.rate, samples=loaded.rows, how=told, spread=spread, busy=busy)

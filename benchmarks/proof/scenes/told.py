@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.proof.charts import Chart, chart, number_of, shares
 from benchmarks.proof.judging import Line, held_against, informs, of_harm
-from benchmarks.proof.load import WITH_STANDBY, Loaded, quantile
+from benchmarks.proof.loaded import WITH_STANDBY, Loaded, quantile
 from notificacao import plan_goals as plan
 
 _FOR_P99 = 1_000  # samples
