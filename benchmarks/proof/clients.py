@@ -16,9 +16,10 @@ from tests.faults.history import Arrival, Path
 from tests.live.ably_server import ROOT
 
 A_PROCESS = 500  # streams
-_LINKS_A_PROCESS = 250
+_PAGE_LINKS = 100
+"""People on Ably with the page's own link, which verifies each message; the others listen by the protocol alone."""
 _BEHIND_NGINX = 100  # streams: each is two of nginx's connections
-_PATHS = {"live": Path.LIVE, "standby": Path.STANDBY}
+_PATHS = {"live": Path.LIVE, "standby": Path.STANDBY, "ably": Path.ABLY}
 _LISTEN_WITHIN = 150  # seconds
 
 
@@ -149,10 +150,15 @@ class Clients:
             self._listen(behind, "live", self._town.nginx.port, str(self._town.nginx.certificate))
         for place, some in enumerate(_pieces(self.on_ably, A_PROCESS)):
             self._listen(some, "standby", webs[place % len(webs)], None)
-        for place, some in enumerate(_pieces(self.on_ably, _LINKS_A_PROCESS)):
-            links = Links(self._town.webs[place % len(webs)].url, some, self._file("links"))
-            self._ending.callback(links.end)
-            self._links.append(links)
+        verifying, lean = self.on_ably[:_PAGE_LINKS], self.on_ably[_PAGE_LINKS:]
+        if verifying:
+            self._links.append(Links(self._town.webs[0].url, verifying, self._file("links")))
+            self._ending.callback(self._links[-1].end)
+        for place, some in enumerate(_pieces(lean, A_PROCESS)):
+            sessions = {person.name: person.login.session_key for person in some}
+            self._start(
+                self._streams, "ably_listeners", {"site": self._town.webs[place % len(webs)].url, "sessions": sessions}
+            )
         if self.browsers:
             self._start_chromium()
         for told in (*self._streams, *self._chromium):

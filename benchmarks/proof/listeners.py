@@ -2,21 +2,20 @@
 
 Told in a line of JSON: `{"seats": [{"name", "request"}], "lane", "port", "certificate", "out"}`; `request` has the
 word CURSOR where the cursor goes. It answers "ready" once all are open, then, to the line "count", how many
-notifications came, and to the line "end" `{"reopened", "refused"}`. A line of `out` is one arrival:
-`name lane connection id event_id channel seq prev_seq nanoseconds` of the monotonic clock.
+notifications came, and to the line "end" `{"reopened", "refused"}`. `notes.py` has the lines of `out`.
 """
 
 import asyncio
 import json
 import random
 import ssl
-import sys
 import time
 from typing import TextIO
 
 import uvloop
 
 from benchmarks.proof.frames import Event, Frames
+from benchmarks.proof.notes import Notes, count_until_the_end, lines_of_stdin, tell_connections
 
 _AT_ONCE = 100  # that open together
 _JOIN_WITHIN = 60  # seconds for so many
@@ -76,21 +75,14 @@ class Seat(asyncio.Protocol):
         self._transport.abort()
 
 
-class Room:
-    """All seats of this process, and what came to them."""
+class Room(Notes):
+    """All seats of this process, where they connect, and what came to them."""
 
     def __init__(self, port: int, certificate: str | None, lane: str, out: TextIO):
+        super().__init__(lane, out)
         self.port = port
         self.tls = ssl.create_default_context(cafile=certificate) if certificate else None
-        self.count = self.reopened = self.refused = 0
-        self._lane = lane
-        self._out = out
         self._tasks: set[asyncio.Task] = set()
-
-    def note(self, name: str, connection: int, row: dict, at: int) -> None:
-        self.count += 1
-        seen = (row["id"], row["event_id"], row["channel"], row["seq"], row["prev_seq"])
-        self._out.write(" ".join(map(str, (name, self._lane, connection, *seen, at))) + "\n")
 
     def spawn(self, work) -> None:
         task = asyncio.ensure_future(work)
@@ -99,8 +91,7 @@ class Room:
 
 
 async def main() -> None:
-    lines = asyncio.StreamReader(limit=2**24)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    lines = await lines_of_stdin()
     task = json.loads(await lines.readline())
     with open(task["out"], "w") as out:
         room = Room(task["port"], task["certificate"], task["lane"], out)
@@ -110,12 +101,10 @@ async def main() -> None:
             async with asyncio.timeout(_JOIN_WITHIN):
                 await asyncio.gather(*(seat.open() for seat in some))
                 await asyncio.gather(*(seat.joined.wait() for seat in some))
-        print("ready", flush=True)
-        while (await lines.readline()).strip() == b"count":
-            print(room.count, flush=True)
+        await count_until_the_end(lines, room)
         for seat in seats:
             seat.leave()
-    print(json.dumps({"reopened": room.reopened, "refused": room.refused}), flush=True)
+    tell_connections(room)
 
 
 if __name__ == "__main__":

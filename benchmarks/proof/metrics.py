@@ -79,7 +79,7 @@ def side_by_side(found: Found) -> list[Line]:
         told = (
             "P95 pelo Ably contra o P95 por SSE desta mesma execução; o SSE de antes do plano não existe mais para se "
             "medir, e a rede até as pessoas e até a nuvem não está incluída em nenhum dos dois; o servidor que faz as "
-            "vezes do Ably e os clientes dele, que conferem cada assinatura, ocupam os mesmos núcleos"
+            "vezes do Ably e os clientes dele, dos quais cem conferem cada assinatura, ocupam os mesmos núcleos"
         )
         less = 100 * (1 - p95s["ably"] / p95s["sse"])
         busy = max(loaded.weighed.busy for loaded in found.of("peak_sse", "peak_ably"))
