@@ -150,7 +150,8 @@ class Clients:
             self._listen(behind, "live", self._town.nginx.port, str(self._town.nginx.certificate))
         for place, some in enumerate(_pieces(self.on_ably, A_PROCESS)):
             self._listen(some, "standby", webs[place % len(webs)], None)
-        verifying, lean = self.on_ably[:_PAGE_LINKS], self.on_ably[_PAGE_LINKS:]
+        pages = min(_PAGE_LINKS, len(self.on_ably) // 2)
+        verifying, lean = self.on_ably[:pages], self.on_ably[pages:]
         if verifying:
             self._links.append(Links(self._town.webs[0].url, verifying, self._file("links")))
             self._ending.callback(self._links[-1].end)

@@ -30,6 +30,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to count, for a new connection."""
         self._refused = False
         self._in_head = True
+        self._is_between = True  # nothing of a next request has come
         self._apart = 0
         self._body_left = 0
         self._due: asyncio.TimerHandle | None = None
@@ -58,6 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed uvicorn's parser no more than a head may have at a time."""
         if self._refused:
             return
+        self._is_between = False
         limit = conf.REQUEST_HEAD_MAX
         while data and not self._refused and not self.transport.is_closing():
             begins = self._in_head and not self._apart
@@ -76,6 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request, unless the connection was refused."""
+        self._is_between = False
         if not self._refused:
             super().on_message_begin()
 
@@ -108,8 +111,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Let the request be answered at leisure; what comes now is the next one's head."""
         if not self._refused:
             self._expect_nothing()
-            self._in_head, self._apart = True, 0
+            self._in_head, self._is_between, self._apart = True, True, 0
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for a next request as long as uvicorn does, however long this answer took."""
+        if self._is_between:
+            self._expect_nothing()
+        super().on_response_complete()
 
     def _refuse(self, rejection: Rejection, *, behind: bool = False) -> None:
         """Answer `rejection` where no other answer has begun, and close; what still comes is thrown away.

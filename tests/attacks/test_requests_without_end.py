@@ -172,6 +172,16 @@ async def test_a_request_that_comes_whole_sets_no_timer_but_for_the_first_byte_a
     assert len(set_within) == 2
 
 
+async def test_after_a_slow_answer_the_next_request_has_as_long_as_after_a_quick_one(door, monkeypatch):
+    """The limit of its head would run out soon after that answer, and close under a request on its way."""
+    limits, complete = [], BoundedProtocol.on_response_complete
+    monkeypatch.setattr(
+        BoundedProtocol, "on_response_complete", lambda self: complete(self) or limits.append(self._due)
+    )
+    assert (await door.tell(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", before=FIRST)).endswith(b"ok")
+    assert limits == [None, None]
+
+
 async def test_a_system_with_a_key_may_send_a_thousand_notifications(door, settings):
     body = b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     head = b"POST /api/v1/notifications/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n"

@@ -153,7 +153,8 @@ class Outage:
 
     async def _in_use(self) -> None:
         """Once Ably is, as every process sees it."""
-        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        fresh = httpx.Limits(max_keepalive_connections=0)  # a kept one may be closed in the moment of the next question
+        async with httpx.AsyncClient(timeout=PATIENCE, limits=fresh) as http:
 
             async def everywhere():
                 return all([(await http.get(f"{site}/health/ably")).is_success for site in self._machines.sites])

@@ -92,7 +92,8 @@ def gates(event: dict) -> dict[str, dict]:
 @contextlib.asynccontextmanager
 async def acknowledging(site: str, browsers: list[Browser]) -> AsyncIterator[None]:
     """Each page tells what came to it, by which transport, as pages do."""
-    async with httpx.AsyncClient(base_url=site, timeout=PATIENCE) as http:
+    fresh = httpx.Limits(max_keepalive_connections=0)  # a kept one may be closed in the moment of the next word
+    async with httpx.AsyncClient(base_url=site, timeout=PATIENCE, limits=fresh) as http:
         task = asyncio.create_task(_acknowledge(http, browsers))
         yield
         task.cancel()
