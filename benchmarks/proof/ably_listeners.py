@@ -1,7 +1,7 @@
 """Listen at Ably as up to 500 people do, in a process of its own, by the protocol alone; write down what comes.
 
-The page's link verifies each message, which costs a core more than the servers that are measured have for it. These
-clients decrypt, and verify nothing; so a share of the people has the page's own link beside them (`clients.py`).
+A thousand of the page's links, which verify each message, would take more of the cores than the dispatcher does. These
+clients decrypt, and verify nothing; a share of the people has the page's own link (`clients.py`).
 
 Told in a line of JSON: `{"site", "sessions": {name: session key}, "out"}`. It answers "ready" once all are attached,
 then as `listeners.py` does, and writes the same lines, with "ably" for the lane.
@@ -19,7 +19,7 @@ import websockets
 from ably.types.message import Message
 from ably.util.crypto import CbcChannelCipher, get_cipher
 
-from benchmarks.proof.notes import Notes, count_until_the_end, lines_of_stdin, tell_connections
+from benchmarks.proof.notes import Notes, count_until_the_end, lines_of_stdin, open_all, tell_connections
 
 _AT_ONCE = 20  # that open together
 _JOIN_WITHIN = 120  # seconds for all
@@ -32,16 +32,24 @@ _ATTACH, _ATTACHED, _MESSAGE = 10, 11, 15
 class Seat:
     """One person's connection, with a channel for each that the session names."""
 
-    def __init__(self, notes: Notes, http: httpx.AsyncClient, name: str, session: str):
+    def __init__(self, notes: Notes, http: httpx.AsyncClient, group: asyncio.TaskGroup, name: str, session: str):
         self._notes = notes
         self._http = http
+        self._group = group
         self._name = name
         self._headers = {"Cookie": f"sessionid={session}; csrftoken={_CSRF}", "X-CSRFToken": _CSRF}
         self._ciphers: dict[str, CbcChannelCipher] = {}
         self.connection = 0
         self.joined = asyncio.Event()
 
-    async def listen(self) -> None:
+    async def open(self) -> None:
+        """Begin to listen; what goes wrong ends the group."""
+        self._listening = self._group.create_task(self._listen())
+
+    def leave(self) -> None:
+        self._listening.cancel()
+
+    async def _listen(self) -> None:
         """Until cancelled; a connection that breaks off is opened anew."""
         while True:
             with contextlib.suppress(websockets.ConnectionClosed):
@@ -91,16 +99,12 @@ async def main() -> None:
     with open(told["out"], "w") as out:
         async with httpx.AsyncClient(base_url=told["site"], timeout=_JOIN_WITHIN) as http, asyncio.TaskGroup() as group:
             notes = Notes("ably", out)
-            listening: list[asyncio.Task] = []
-            seats = [Seat(notes, http, *one) for one in told["sessions"].items()]
+            seats = [Seat(notes, http, group, *one) for one in told["sessions"].items()]
             async with asyncio.timeout(_JOIN_WITHIN):
-                for start in range(0, len(seats), _AT_ONCE):
-                    some = seats[start : start + _AT_ONCE]
-                    listening += [group.create_task(seat.listen()) for seat in some]
-                    await asyncio.gather(*(seat.joined.wait() for seat in some))
+                await open_all(seats, _AT_ONCE)
             await count_until_the_end(lines, notes)
-            for task in listening:
-                task.cancel()
+            for seat in seats:
+                seat.leave()
     tell_connections(notes)
 
 

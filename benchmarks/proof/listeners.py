@@ -15,10 +15,9 @@ from typing import TextIO
 import uvloop
 
 from benchmarks.proof.frames import Event, Frames
-from benchmarks.proof.notes import Notes, count_until_the_end, lines_of_stdin, tell_connections
+from benchmarks.proof.notes import Notes, count_until_the_end, lines_of_stdin, open_all, tell_connections
 
 _AT_ONCE = 100  # that open together
-_JOIN_WITHIN = 60  # seconds for so many
 _WAIT = 0.3, 0.8  # seconds until a stream that broke off is opened again
 
 
@@ -96,11 +95,7 @@ async def main() -> None:
     with open(task["out"], "w") as out:
         room = Room(task["port"], task["certificate"], task["lane"], out)
         seats = [Seat(room, **seat) for seat in task["seats"]]
-        for start in range(0, len(seats), _AT_ONCE):
-            some = seats[start : start + _AT_ONCE]
-            async with asyncio.timeout(_JOIN_WITHIN):
-                await asyncio.gather(*(seat.open() for seat in some))
-                await asyncio.gather(*(seat.joined.wait() for seat in some))
+        await open_all(seats, _AT_ONCE)
         await count_until_the_end(lines, room)
         for seat in seats:
             seat.leave()

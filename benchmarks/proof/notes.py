@@ -1,9 +1,21 @@
-"""Write down what came to listeners, and talk by lines with the process that started them."""
+"""Open listeners, write down what comes to them, and talk by lines with the process that started them."""
 
 import asyncio
 import json
 import sys
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+_JOIN_WITHIN = 60  # seconds for those that open together
+
+
+class Seat(Protocol):
+    """Describe one listener: `open` begins to listen, and `joined` is set once all that it hears would reach it."""
+
+    joined: asyncio.Event
+
+    async def open(self) -> None:
+        """Begin to listen."""
 
 
 class Notes:
@@ -23,6 +35,15 @@ class Notes:
         self.count += 1
         seen = (row["id"], row["event_id"], row["channel"], row["seq"], row["prev_seq"])
         self._out.write(" ".join(map(str, (name, self._lane, connection, *seen, at))) + "\n")
+
+
+async def open_all(seats: Sequence[Seat], at_once: int) -> None:
+    """Open them, so many together. Raises TimeoutError where some of these have not joined within _JOIN_WITHIN."""
+    for start in range(0, len(seats), at_once):
+        some = seats[start : start + at_once]
+        async with asyncio.timeout(_JOIN_WITHIN):
+            await asyncio.gather(*(seat.open() for seat in some))
+            await asyncio.gather(*(seat.joined.wait() for seat in some))
 
 
 async def lines_of_stdin() -> asyncio.StreamReader:

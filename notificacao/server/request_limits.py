@@ -59,7 +59,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed uvicorn's parser no more than a head may have at a time."""
         if self._refused:
             return
-        self._is_between = False
         limit = conf.REQUEST_HEAD_MAX
         while data and not self._refused and not self.transport.is_closing():
             begins = self._in_head and not self._apart

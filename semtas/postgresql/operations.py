@@ -9,8 +9,6 @@ from django.db.migrations import AddIndex, RemoveIndex
 
 from semtas.postgresql import locks
 
-_LEFT_BEHIND = "DROP INDEX CONCURRENTLY IF EXISTS %s"
-
 
 class AddIndexConcurrently(operations.AddIndexConcurrently):
     """Build an index without a lock on PostgreSQL, and as any other on SQLite. The migration is not atomic.
@@ -19,10 +17,8 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
     """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state) -> None:
-        connection = schema_editor.connection
-        if connection.vendor == "postgresql":
-            with locks.unbounded(connection):
-                schema_editor.execute(_LEFT_BEHIND % connection.ops.quote_name(self.index.name))
+        if schema_editor.connection.vendor == "postgresql":  # it drops the index where there is one
+            self.database_backwards(app_label, schema_editor, to_state, from_state)
         _do(self, AddIndex, "database_forwards", app_label, schema_editor, from_state, to_state)
 
     def database_backwards(self, *how) -> None:

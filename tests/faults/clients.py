@@ -72,7 +72,7 @@ class Browser:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with _new_http() as self._http:
+        async with new_http() as self._http:
             session, rows = await self._session_and_list()
             self.page = Page(self.name, session, rows)
             async with asyncio.TaskGroup() as tasks:
@@ -239,10 +239,10 @@ async def _events(answer: httpx.Response):
         fields = {}
 
 
-def _new_http() -> httpx.AsyncClient:
-    """Each call on a connection of its own, and none that is silent for long.
+def new_http(base_url: str = "", timeout: float = _ANSWERED_WITHIN) -> httpx.AsyncClient:
+    """Each call on a connection of its own, since a kept one may be closed in the moment of the next call.
 
     One for each page: what a pool does at each call grows with what is open in it.
     """
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(limits=limits, timeout=_ANSWERED_WITHIN, trust_env=False, verify=_NO_TLS)
+    return httpx.AsyncClient(base_url=base_url, limits=limits, timeout=timeout, trust_env=False, verify=_NO_TLS)

@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import httpx
-
-from tests.faults.clients import Browser
+from tests.faults.clients import Browser, new_http
 from tests.faults.crowd import on_ably
 from tests.faults.history import Path
 from tests.faults.machines import Machines, Trial, burst, pages
@@ -153,8 +151,7 @@ class Outage:
 
     async def _in_use(self) -> None:
         """Once Ably is, as every process sees it."""
-        fresh = httpx.Limits(max_keepalive_connections=0)  # a kept one may be closed in the moment of the next question
-        async with httpx.AsyncClient(timeout=PATIENCE, limits=fresh) as http:
+        async with new_http(timeout=PATIENCE) as http:
 
             async def everywhere():
                 return all([(await http.get(f"{site}/health/ably")).is_success for site in self._machines.sites])

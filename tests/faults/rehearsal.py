@@ -10,7 +10,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.faults.clients import Browser
+from tests.faults.clients import Browser, new_http
 from tests.faults.history import Path
 from tests.faults.machines import Machines
 from tests.waiting import PATIENCE
@@ -92,8 +92,7 @@ def gates(event: dict) -> dict[str, dict]:
 @contextlib.asynccontextmanager
 async def acknowledging(site: str, browsers: list[Browser]) -> AsyncIterator[None]:
     """Each page tells what came to it, by which transport, as pages do."""
-    fresh = httpx.Limits(max_keepalive_connections=0)  # a kept one may be closed in the moment of the next word
-    async with httpx.AsyncClient(base_url=site, timeout=PATIENCE, limits=fresh) as http:
+    async with new_http(site, PATIENCE) as http:
         task = asyncio.create_task(_acknowledge(http, browsers))
         yield
         task.cancel()
