@@ -8,6 +8,7 @@ import time
 
 import psycopg
 import pytest
+from psycopg.errors import QueryCanceled
 
 from tests.faults.machines import Machines, Producer, burst, pages
 from tests.live.postgres import PostgresServer
@@ -111,3 +112,23 @@ def test_a_table_that_is_written_anew_is_seen(machines):
         connection.execute("ALTER TABLE notificacao_notification ADD COLUMN more float NOT NULL DEFAULT random()")
         connection.rollback()
     assert watch.held > LONGEST_LOCK
+
+
+@pytest.mark.parametrize(
+    ("statement", "holds_up_others"),
+    [
+        ("ALTER TABLE notificacao_person ADD COLUMN more int", True),
+        ("CREATE INDEX CONCURRENTLY more ON notificacao_person (id)", False),
+    ],
+)
+def test_only_a_wait_in_the_way_of_others_is_counted(machines, statement, holds_up_others):
+    with (
+        psycopg.connect(machines.database, application_name=earlier.MIGRATING, autocommit=True) as connection,
+        psycopg.connect(machines.database) as older,
+    ):
+        older.execute("LOCK TABLE notificacao_person IN ROW EXCLUSIVE MODE")
+        connection.execute("SET statement_timeout = '1500ms'")
+        with earlier.Watch(machines.database) as watch, pytest.raises(QueryCanceled):
+            connection.execute(statement)
+    assert watch.looks
+    assert (watch.waited > LONGEST_LOCK) == holds_up_others
