@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
@@ -33,6 +33,7 @@ Answer = TypeVar("Answer")
 Asked = ParamSpec("Asked")
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
+NOW_BESIDE_VALUES = {vendor: now.replace("%", "%%") for vendor, now in NOW.items()}  # in a statement with parameters
 
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
@@ -136,6 +137,18 @@ def at_once(*statements: str) -> list[list[tuple]]:
         while cursor.nextset():
             answers.append(_rows(cursor))
     return answers
+
+
+def ask(statement: str, values: Sequence) -> list[tuple]:
+    """Return the rows that a statement answers, with `values` for its parameters."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def placeholders(values: Sized) -> str:
+    """Return a placeholder for each of `values`, as `IN (…)` wants them."""
+    return ", ".join(["%s"] * len(values))
 
 
 def _rows(cursor) -> list[tuple]:

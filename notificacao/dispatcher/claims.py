@@ -3,59 +3,94 @@
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from operator import attrgetter
+from typing import NamedTuple
 
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from notificacao import audiences, changes, cost, metrics, wakes
 from notificacao.conf import conf
 from notificacao.cost import Sent
+from notificacao.database import NOW_BESIDE_VALUES, ask, placeholders
 from notificacao.dispatcher.orchestrator import OVER_BUDGET, PUBLISHED, Outcome
 from notificacao.models import Channel, DispatcherLease, DispatchState, Notification, StreamChange
 
 BATCH = 200  # rows in one claim
 ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
+ROWS, WAITING, LEASE = (model._meta.db_table for model in (Notification, StreamChange, DispatcherLease))
+
+
+class Words(NamedTuple):
+    """Hold the SQL that differs between the databases."""
+
+    until: str  # so many seconds from now
+    lock: str
+
+
+_WORDS = {
+    "postgresql": Words(
+        until="statement_timestamp() + make_interval(secs => %s)",
+        lock="FOR NO KEY UPDATE",
+    ),
+    "sqlite": Words(
+        until="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
+        lock="",
+    ),
+}
+# By hand, and one statement for each, since every row for Ably pays for them: Django takes longer to put a statement
+# together than PostgreSQL to answer it.
+_FREE = f"""
+    dispatch_state = 'pending' AND seq IS NOT NULL AND (lease NOT LIKE %s OR lease_until < {{now}}) AND {{idle}}
+    AND NOT EXISTS (
+        SELECT 1 FROM {WAITING} AS change WHERE kind = 'key' AND number IS NULL AND change.channel = row.channel
+    )
+"""  # noqa: S608 – the tables' own names
+_CLAIM = f"""
+    UPDATE {ROWS} AS row SET lease = %s, lease_until = {{until}}, attempts = attempts + 1
+    WHERE id IN (SELECT id FROM {ROWS} AS row WHERE {{free}} ORDER BY seq LIMIT %s)
+    AND EXISTS (SELECT 1 FROM {LEASE} WHERE id = 1 AND term = %s) AND {{free}}
+    RETURNING *
+"""  # noqa: S608 – the tables' own names
+# The rows are locked in one order, whoever else locks some of them.
+_SETTLE = f"""
+    UPDATE {ROWS} SET dispatch_state = %s, error = %s, settled_at = {{now}}, lease = '', lease_until = NULL
+    WHERE id IN (SELECT id FROM {ROWS} WHERE id IN ({{pks}}) AND lease = %s ORDER BY id {{lock}})
+    RETURNING id, channel, priority
+"""  # noqa: S608 – the tables' own names
 
 
 def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str, list[Notification]]:
     """Return a new lease and at most `room` rows claimed under it, in the order of seq; `("", [])` where none is free.
 
     Rows are free that are stamped, not settled, held under no lease of this term that still lasts, and of no
-    channel that is `busy` or whose key is to be renewed.
-    A leader whose `term` is over gets none: the lease comes back with an empty list. A lease of an
-    earlier term holds nothing: that leader is dead, or frozen, and will find its lease gone. At most `BATCH` rows are
-    claimed, for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times is parked.
+    channel that is `busy` or whose key is to be renewed. A leader whose `term` is over gets none. A lease of an earlier
+    term holds nothing: that leader is dead, or frozen, and will find its lease gone. At most `BATCH` rows are claimed,
+    for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times before is parked.
     """
-    free = Notification.objects.filter(dispatch_state=DispatchState.PENDING, seq__isnull=False).filter(
-        ~Q(lease__startswith=f"{term}.") | Q(lease_until__lt=Now())
-    )
-    waits = StreamChange.objects.filter(kind=StreamChange.Kind.KEY, number=None, channel=OuterRef("channel"))
-    free = free.filter(~Exists(waits))
-    if busy:
-        free = free.exclude(channel__in=busy)
-    found = list(free.order_by("seq").values_list("pk", "attempts")[: min(room, BATCH)])
-    if worn_out := [pk for pk, attempts in found if attempts >= ATTEMPTS]:
-        _park(free.filter(pk__in=worn_out))
-    pks = [pk for pk, attempts in found if attempts < ATTEMPTS]
-    if not pks:
-        return "", []
     lease = f"{term}.{uuid.uuid4().hex}"
-    until = Now() + timedelta(seconds=conf.DISPATCH_LEASE)
-    leads = Exists(DispatcherLease.objects.filter(pk=1, term=term))
-    free.filter(leads, pk__in=pks).update(lease=lease, lease_until=until, attempts=F("attempts") + 1)
-    return lease, list(Notification.objects.filter(pk__in=pks, lease=lease).order_by("seq"))
+    on = _WORDS[connection.vendor]
+    idle = f"channel NOT IN ({placeholders(busy)})" if busy else "TRUE"
+    free = _FREE.format(now=NOW_BESIDE_VALUES[connection.vendor], idle=idle)
+    asked = (f"{term}.%", *busy)
+    claimed = Notification.objects.raw(
+        _CLAIM.format(until=on.until, free=free), (lease, conf.DISPATCH_LEASE, *asked, min(room, BATCH), term, *asked)
+    )
+    rows = sorted(claimed, key=attrgetter("seq"))
+    if worn_out := [row.pk for row in rows if row.attempts > ATTEMPTS]:
+        _park(lease, worn_out)
+    rows = [row for row in rows if row.attempts <= ATTEMPTS]
+    return (lease, rows) if rows else ("", [])
 
 
-def _park(worn_out: QuerySet[Notification]) -> None:
+def _park(lease: str, worn_out: list[int]) -> None:
     """Settle rows that were claimed too often as failed.
 
     A row that brings down its dispatcher must not bring down the next one for ever.
     """
     outcome = Outcome(DispatchState.FAILED, f"retirada {ATTEMPTS} vezes, sem desfecho")
     with transaction.atomic():
-        parked = _write(worn_out, outcome)
+        parked = _settle(lease, outcome, worn_out, {})
     _count(outcome, parked)
 
 
@@ -74,22 +109,16 @@ def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
 
 
 def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, int]) -> Counter[str]:
-    """Write one outcome to those rows of `pks` that `lease` still holds; return as `_write` does.
+    """Write one outcome to those rows of `pks` that `lease` still holds; return how many of each kind of channel.
 
     What Ably bills for them, `{pk: messages}`, or would have billed, is metered with it.
     """
-    return _write(Notification.objects.filter(pk__in=pks, lease=lease), outcome, billed)
-
-
-def _write(rows: QuerySet[Notification], outcome: Outcome, billed: Mapping[int, int] | None = None) -> Counter[str]:
-    """Write one outcome to `rows`, which stay locked meanwhile; return how many of each kind of channel they are."""
-    held = list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk", "channel", "priority"))
-    if billed is not None and outcome in (PUBLISHED, OVER_BUDGET):
+    now, lock = NOW_BESIDE_VALUES[connection.vendor], _WORDS[connection.vendor].lock
+    statement = _SETTLE.format(now=now, lock=lock, pks=placeholders(pks))
+    held = ask(statement, [outcome.state.value, outcome.error[:300], *pks, lease])
+    if outcome in (PUBLISHED, OVER_BUDGET):
         sent = [Sent(channel, priority, billed[pk] or 1) for pk, channel, priority in held]
         cost.meter_messages(sent, moved=outcome == OVER_BUDGET)
-    Notification.objects.filter(pk__in=[pk for pk, *_ in held]).update(
-        dispatch_state=outcome.state, error=outcome.error[:300], settled_at=Now(), lease="", lease_until=None
-    )
     return Counter(audiences.kind_of(channel) for _, channel, _ in held)
 
 

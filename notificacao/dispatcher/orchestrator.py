@@ -12,12 +12,12 @@ from weakref import WeakValueDictionary
 
 import stamina
 import structlog
+from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from notificacao import alerts, audiences, cost, metrics, tracing
 from notificacao.conf import conf
-from notificacao.database import clock
+from notificacao.database import NOW_BESIDE_VALUES, ask, clock, placeholders
 from notificacao.dispatcher.breaker import CLOSED, Breaker
 from notificacao.dispatcher.sender import Check, Sender
 from notificacao.models import Channel, DispatchState, LogHead, Notification
@@ -26,6 +26,12 @@ from notificacao.rollout import Rollout
 from notificacao.transports import CredentialsRejected, Envelope, TooFast, Transport, TransportError
 
 logger = structlog.get_logger(__name__)
+
+_KEYS = f"""
+    SELECT channel.name, log.epoch, channel.key_epoch, {{now}}
+    FROM {Channel._meta.db_table} AS channel, {LogHead._meta.db_table} AS log
+    WHERE log.id = 1 AND channel.name IN ({{channels}})
+"""  # noqa: S608 – the tables' own names
 
 
 @dataclass(frozen=True)
@@ -236,11 +242,20 @@ def route(rows: list[Notification], rollout: Rollout) -> tuple[list[Envelope], d
     settled = {row.pk: BY_SSE_ALONE for row in rows if alerts.is_about_the_system(row.data)}
     rows = [row for row in rows if row.pk not in settled]
     wanted = _channels_on_ably({row.channel for row in rows}, rollout)
-    epoch, now = LogHead.objects.annotate(now=Now()).values_list("epoch", "now").get(pk=1)
-    clock.note(now)
-    key_epochs = dict(Channel.objects.filter(pk__in=wanted).values_list("pk", "key_epoch"))
-    envelopes = [Envelope(row, epoch, key_epochs[row.channel]) for row in rows if row.channel in wanted]
+    envelopes = _envelopes([row for row in rows if row.channel in wanted])
     return envelopes, settled | {row.pk: NOBODY_ON_ABLY for row in rows if row.channel not in wanted}
+
+
+def _envelopes(rows: list[Notification]) -> list[Envelope]:
+    """Return each row in an envelope for the log's epoch and its channel's key epoch, and note the database's time."""
+    if not rows:
+        return []
+    channels = {row.channel for row in rows}
+    statement = _KEYS.format(now=NOW_BESIDE_VALUES[connection.vendor], channels=placeholders(channels))
+    answers = ask(statement, [*channels])
+    clock.note(answers[0][-1])
+    found = {name: (epoch, key_epoch) for name, epoch, key_epoch, _ in answers}
+    return [Envelope(row, *found[row.channel]) for row in rows]
 
 
 def _channels_on_ably(channels: set[str], rollout: Rollout) -> set[str]:

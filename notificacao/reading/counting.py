@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from django.db import connection
 
 from notificacao import audiences
-from notificacao.database import NOW
+from notificacao.database import NOW_BESIDE_VALUES, ask
 from notificacao.models import Notification, Person, ReadMark, Receipt
 
 _BATCH = 2_000  # channels asked for in one statement
@@ -91,16 +91,14 @@ def _batches(rows: Iterator[tuple]) -> Iterator[list[tuple]]:
 def _count(batch: list[tuple], up_to: int) -> list[tuple[int, int]]:
     statement = _UNREAD.format(
         asked=_ASKED[connection.vendor],
-        now=NOW[connection.vendor].replace("%", "%%"),  # the statement has parameters
+        now=NOW_BESIDE_VALUES[connection.vendor],
         notification=Notification._meta.db_table,
         receipt=Receipt._meta.db_table,
         mark=ReadMark._meta.db_table,
     )
     columns = [list(column) for column in zip(*batch, strict=True)]
     asked = columns if connection.vendor == "postgresql" else [json.dumps(batch)]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*asked, up_to, up_to])
-        return cursor.fetchall()
+    return ask(statement, [*asked, up_to, up_to])
 
 
 def marks_of(person_pks: Iterable[int]) -> dict[tuple[int, str], int]:

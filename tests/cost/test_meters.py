@@ -191,10 +191,18 @@ def test_a_row_that_another_leader_holds_by_now_is_not_metered(claimed):
 
 def test_a_settling_that_fails_meters_nothing(claimed, monkeypatch):
     lease, (low, _) = claimed
-    monkeypatch.setattr(claims, "Now", lambda: 1 / 0)
+    monkeypatch.setattr(audiences, "kind_of", lambda channel: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         claims.settle({lease: {low: PUBLISHED}})
     assert metered() == {}
+
+
+def test_a_metering_that_fails_settles_nothing(claimed, monkeypatch):
+    lease, (low, _) = claimed
+    monkeypatch.setattr(cost, "meter_messages", lambda sent, moved: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        claims.settle({lease: {low: PUBLISHED}})
+    assert Notification.objects.get(pk=low).dispatch_state == "pending"
 
 
 def test_a_moved_row_is_metered_as_moved_and_says_why_it_went_by_sse(claimed):

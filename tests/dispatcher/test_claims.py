@@ -1,14 +1,12 @@
 """Claims: rows under a lease, settled by whoever holds it."""
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
 from notificacao.dispatcher import claims
 from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
-from tests.rows import write, write_stamped
+from tests.rows import let_leases_run_out, write, write_stamped
 
 TERM = 7
 
@@ -16,10 +14,6 @@ TERM = 7
 @pytest.fixture(autouse=True)
 def leader(db):
     DispatcherLease.objects.update(term=TERM)
-
-
-def let_leases_run_out():
-    Notification.objects.exclude(lease_until=None).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
 def seqs(rows):

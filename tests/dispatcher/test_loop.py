@@ -23,7 +23,7 @@ from notificacao.dispatcher.publishing import Publishing
 from notificacao.models import BreakerState, CostGovernor, DispatcherLease, Notification, RolloutFlag
 from tests.fake_transport import FakeTransport, transient
 from tests.lives import set_back
-from tests.rows import write, write_stamped
+from tests.rows import let_leases_run_out, write, write_stamped
 from tests.scraped import scrape
 from tests.waiting import PATIENCE, eventually
 
@@ -229,15 +229,14 @@ async def test_rows_to_be_sent_again_go_out_long_before_the_next_poll(database, 
     assert transport.seqs == [1]
 
 
-async def test_a_fault_that_no_transport_announced_is_survived_and_its_rows_go_out_later(
-    database, settings, everybody_on_ably
-):
-    settings.DISPATCH_LEASE = 0.2
+async def test_a_fault_that_no_transport_announced_is_survived_and_its_rows_go_out_later(database, everybody_on_ably):
     transport = FakeTransport()
     async with running(transport):
         await eventually(lambda: breaker_is_closed(database))
         row = await database(write, CHANNEL)
         transport.faults[row.pk] = [ZeroDivisionError("a bug of ours")]
+        await eventually(lambda: transport.attempted)
+        await database(let_leases_run_out)
         await settled(database, "published")
     assert len(transport.attempted) >= 2
     assert transport.seqs == [1]
@@ -427,9 +426,8 @@ async def test_rows_that_wait_when_a_new_leader_starts_are_published_and_not_ski
 
 
 async def test_a_leader_that_slept_past_its_lease_publishes_nothing_until_it_has_looked(
-    database, everybody_on_ably, monkeypatch, settings
+    database, everybody_on_ably, monkeypatch
 ):
-    settings.DISPATCH_LEASE = 0.2
     transport = FakeTransport()
     async with running(transport) as dispatcher:
         await eventually(lambda: breaker_is_closed(database))
@@ -438,8 +436,9 @@ async def test_a_leader_that_slept_past_its_lease_publishes_nothing_until_it_has
         await database(write, CHANNEL)
         await eventually(lambda: taken(database))
         assert transport.attempted == []
-        settings.DISPATCH_LEASE = 30  # what is claimed from here on has the time that a busy machine takes
         monkeypatch.setattr(lease, "LENGTH", timedelta(minutes=1))
+        await eventually(dispatcher._may_publish)
+        await database(let_leases_run_out)
         await settled(database, "published")
 
 
