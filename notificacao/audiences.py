@@ -19,7 +19,8 @@ from notificacao.models.people import ID
 from notificacao.scopes import MATRIX, SCOPES, SHARED, Reach, Scope
 
 _ID = re.compile(ID)
-# By hand, since it is asked for each row and each token: Django takes three times as long to put it together.
+# By hand, since both are asked for each row, and the second for each token: to put it together took ten times as long.
+_ACTIVE = f"SELECT public_id, id FROM {Person._meta.db_table} WHERE is_active AND public_id IN ({{ids}})"  # noqa: S608
 _MANY = f"""
     SELECT person_id FROM {Membership._meta.db_table} {{of}} GROUP BY person_id
     HAVING count(*) > %s OR count(CASE WHEN role IN ({{far}}) THEN 1 END) > 0
@@ -228,8 +229,8 @@ def opened_by(channel: str) -> tuple[list[str], list[str], list[str]]:
 def persons_of(channels: Iterable[str]) -> dict[str, int]:
     """Return `{channel: pk}` of the personal ones of `channels` whose person is active, in one query."""
     ids = {channel.split(":")[2] for channel in channels if is_personal(channel)}
-    people = Person.objects.filter(public_id__in=ids, is_active=True)
-    return {_name("user", public_id): pk for public_id, pk in people.values_list("public_id", "pk")}
+    found = ask(_ACTIVE.format(ids=placeholders(ids)), [*ids]) if ids else []
+    return {_name("user", public_id): pk for public_id, pk in found}
 
 
 def owners(channels: Iterable[str]) -> dict[str, Any]:

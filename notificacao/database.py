@@ -34,6 +34,10 @@ Asked = ParamSpec("Asked")
 
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
 NOW_BESIDE_VALUES = {vendor: now.replace("%", "%%") for vendor, now in NOW.items()}  # in a statement with parameters
+FROM_NOW = {  # its parameter is how many seconds, which may be negative
+    "postgresql": "statement_timestamp() + make_interval(secs => %s)",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
+}
 
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available

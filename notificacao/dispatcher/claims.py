@@ -4,7 +4,6 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
-from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -12,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from notificacao import audiences, changes, cost, metrics, wakes
 from notificacao.conf import conf
 from notificacao.cost import Sent
-from notificacao.database import NOW_BESIDE_VALUES, ask, placeholders
+from notificacao.database import FROM_NOW, NOW_BESIDE_VALUES, ask, placeholders
 from notificacao.dispatcher.orchestrator import OVER_BUDGET, PUBLISHED, Outcome
 from notificacao.models import Channel, DispatcherLease, DispatchState, Notification, StreamChange
 
@@ -21,23 +20,7 @@ ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
 ROWS, WAITING, LEASE = (model._meta.db_table for model in (Notification, StreamChange, DispatcherLease))
 
 
-class Words(NamedTuple):
-    """Hold the SQL that differs between the databases."""
-
-    until: str  # so many seconds from now
-    lock: str
-
-
-_WORDS = {
-    "postgresql": Words(
-        until="statement_timestamp() + make_interval(secs => %s)",
-        lock="FOR NO KEY UPDATE",
-    ),
-    "sqlite": Words(
-        until="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
-        lock="",
-    ),
-}
+_LOCK = {"postgresql": "FOR NO KEY UPDATE", "sqlite": ""}
 # By hand, and one statement for each, since every row for Ably pays for them: Django takes longer to put a statement
 # together than PostgreSQL to answer it.
 _FREE = f"""
@@ -69,12 +52,12 @@ def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str
     for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times before is parked.
     """
     lease = f"{term}.{uuid.uuid4().hex}"
-    on = _WORDS[connection.vendor]
     idle = f"channel NOT IN ({placeholders(busy)})" if busy else "TRUE"
     free = _FREE.format(now=NOW_BESIDE_VALUES[connection.vendor], idle=idle)
     asked = (f"{term}.%", *busy)
     claimed = Notification.objects.raw(
-        _CLAIM.format(until=on.until, free=free), (lease, conf.DISPATCH_LEASE, *asked, min(room, BATCH), term, *asked)
+        _CLAIM.format(until=FROM_NOW[connection.vendor], free=free),
+        (lease, conf.DISPATCH_LEASE, *asked, min(room, BATCH), term, *asked),
     )
     rows = sorted(claimed, key=attrgetter("seq"))
     if worn_out := [row.pk for row in rows if row.attempts > ATTEMPTS]:
@@ -113,7 +96,7 @@ def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, i
 
     What Ably bills for them, `{pk: messages}`, or would have billed, is metered with it.
     """
-    now, lock = NOW_BESIDE_VALUES[connection.vendor], _WORDS[connection.vendor].lock
+    now, lock = NOW_BESIDE_VALUES[connection.vendor], _LOCK[connection.vendor]
     statement = _SETTLE.format(now=now, lock=lock, pks=placeholders(pks))
     held = ask(statement, [outcome.state.value, outcome.error[:300], *pks, lease])
     if outcome in (PUBLISHED, OVER_BUDGET):

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -78,6 +79,22 @@ async def fault(transport):
     except TransportError as raised:
         return raised
     return found
+
+
+async def test_a_second_request_looks_for_no_module(transport, server, monkeypatch):
+    looked_for = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, *_):
+            looked_for.append(name)
+
+    for _ in range(2):
+        server.says(201, OK)
+    await transport.publish([envelope()])
+    monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    await transport.publish([envelope(2)])
+    assert looked_for == []
 
 
 @pytest.mark.parametrize(
