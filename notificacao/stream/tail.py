@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from notificacao import changes, eventlog, rollout
-from notificacao.database import NOW, clock
+from notificacao.database import NOW, ask, clock, placeholders
 from notificacao.eventlog import Cursor
 from notificacao.models import LogHead, Notification, StreamChange
 from notificacao.rollout import Rollout
@@ -31,6 +31,7 @@ _LOOK = f"""
         ) AS row ON true
     WHERE log.id = 1 ORDER BY row.seq
 """  # noqa: S608 – the tables' own names
+_SETTLED = f"SELECT seq, dispatch_state FROM {Notification._meta.db_table} WHERE seq IN ({{seqs}})"  # noqa: S608
 CHANGES = 2_000  # changes in one read; where there are more, everybody is looked at
 
 
@@ -102,5 +103,4 @@ def _look(after: int) -> tuple[LogHead, list[Notification], bool]:
 
 def _settled(seqs: Collection[int]) -> dict[int, str]:
     """Return `{seq: dispatch state}`."""
-    asked = Notification.objects.filter(seq__in=seqs).values_list("seq", "dispatch_state")
-    return {seq: state for seq, state in asked if seq is not None}
+    return dict(ask(_SETTLED.format(seqs=placeholders(seqs)), [*seqs]))
