@@ -18,27 +18,27 @@ from notificacao.models import Channel, DispatcherLease, DispatchState, Notifica
 BATCH = 200  # rows in one claim
 ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
 ROWS, WAITING, LEASE = (model._meta.db_table for model in (Notification, StreamChange, DispatcherLease))
-
-
-_LOCK = {"postgresql": "FOR NO KEY UPDATE", "sqlite": ""}
 # By hand, and one statement for each, since every row for Ably pays for them: Django takes longer to put a statement
-# together than PostgreSQL to answer it.
+# together than PostgreSQL to answer it. PostgreSQL finds the rows once, as an array, and locks them in the order of
+# their seqs, whoever else locks some of them. Given as a table, all would be found anew for each row that waits.
+_FOUND = {"postgresql": "= ANY (ARRAY({rows} FOR NO KEY UPDATE OF row))", "sqlite": "IN ({rows})"}
 _FREE = f"""
-    dispatch_state = 'pending' AND seq IS NOT NULL AND (lease NOT LIKE %s OR lease_until < {{now}}) AND {{idle}}
+    SELECT id FROM {ROWS} AS row
+    WHERE dispatch_state = 'pending' AND seq IS NOT NULL AND (lease NOT LIKE %s OR lease_until < {{now}}) AND {{idle}}
     AND NOT EXISTS (
         SELECT 1 FROM {WAITING} AS change WHERE kind = 'key' AND number IS NULL AND change.channel = row.channel
     )
+    ORDER BY seq LIMIT %s
 """  # noqa: S608 – the tables' own names
 _CLAIM = f"""
-    UPDATE {ROWS} AS row SET lease = %s, lease_until = {{until}}, attempts = attempts + 1
-    WHERE id IN (SELECT id FROM {ROWS} AS row WHERE {{free}} ORDER BY seq LIMIT %s)
-    AND EXISTS (SELECT 1 FROM {LEASE} WHERE id = 1 AND term = %s) AND {{free}}
+    UPDATE {ROWS} SET lease = %s, lease_until = {{until}}, attempts = attempts + 1
+    WHERE EXISTS (SELECT 1 FROM {LEASE} WHERE id = 1 AND term = %s) AND id {{found}}
     RETURNING *
 """  # noqa: S608 – the tables' own names
-# The rows are locked in one order, whoever else locks some of them.
+_HELD = f"SELECT id FROM {ROWS} AS row WHERE id IN ({{pks}}) AND lease = %s ORDER BY seq"  # noqa: S608
 _SETTLE = f"""
     UPDATE {ROWS} SET dispatch_state = %s, error = %s, settled_at = {{now}}, lease = '', lease_until = NULL
-    WHERE id IN (SELECT id FROM {ROWS} WHERE id IN ({{pks}}) AND lease = %s ORDER BY id {{lock}})
+    WHERE id {{found}}
     RETURNING id, channel, priority
 """  # noqa: S608 – the tables' own names
 
@@ -53,11 +53,11 @@ def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str
     """
     lease = f"{term}.{uuid.uuid4().hex}"
     idle = f"channel NOT IN ({placeholders(busy)})" if busy else "TRUE"
-    free = _FREE.format(now=NOW_BESIDE_VALUES[connection.vendor], idle=idle)
-    asked = (f"{term}.%", *busy)
+    on = connection.vendor
+    found = _FOUND[on].format(rows=_FREE.format(now=NOW_BESIDE_VALUES[on], idle=idle))
     claimed = Notification.objects.raw(
-        _CLAIM.format(until=FROM_NOW[connection.vendor], free=free),
-        (lease, conf.DISPATCH_LEASE, *asked, min(room, BATCH), term, *asked),
+        _CLAIM.format(until=FROM_NOW[on], found=found),
+        (lease, conf.DISPATCH_LEASE, term, f"{term}.%", *busy, min(room, BATCH)),
     )
     rows = sorted(claimed, key=attrgetter("seq"))
     if worn_out := [row.pk for row in rows if row.attempts > ATTEMPTS]:
@@ -96,8 +96,8 @@ def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, i
 
     What Ably bills for them, `{pk: messages}`, or would have billed, is metered with it.
     """
-    now, lock = NOW_BESIDE_VALUES[connection.vendor], _LOCK[connection.vendor]
-    statement = _SETTLE.format(now=now, lock=lock, pks=placeholders(pks))
+    found = _FOUND[connection.vendor].format(rows=_HELD.format(pks=placeholders(pks)))
+    statement = _SETTLE.format(now=NOW_BESIDE_VALUES[connection.vendor], found=found)
     held = ask(statement, [outcome.state.value, outcome.error[:300], *pks, lease])
     if outcome in (PUBLISHED, OVER_BUDGET):
         sent = [Sent(channel, priority, billed[pk] or 1) for pk, channel, priority in held]

@@ -1,11 +1,14 @@
 """Claims: rows under a lease, settled by whoever holds it."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from notificacao.dispatcher import claims
 from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, Outcome
 from notificacao.models import DispatcherLease, DispatchState, Notification
+from tests.plans import plan_of
 from tests.rows import let_leases_run_out, write, write_stamped
 
 TERM = 7
@@ -36,6 +39,19 @@ def test_a_claim_counts_an_attempt_and_ends_after_the_settings_length(settings):
     assert row.attempts == 1
     left = (row.lease_until - timezone.now()).total_seconds()
     assert 38 < left < 42
+
+
+@pytest.mark.postgres
+def test_however_many_rows_wait_those_of_a_batch_are_found_once():
+    write_stamped(1)
+    with CaptureQueriesContext(connection) as asked:
+        lease, [row] = claims.claim(TERM)
+        claims.settle({lease: {row.pk: PUBLISHED}})
+    writes = [query["sql"] for query in asked if f"UPDATE {claims.ROWS} " in query["sql"]]
+    assert len(writes) == 2
+    for plan in map(plan_of, writes):
+        assert "Semi Join" not in plan
+        assert "Index Cond: (id = ANY (" in plan
 
 
 def test_with_nothing_to_claim_there_is_no_lease():
