@@ -8,6 +8,7 @@ import structlog
 from django.db import NotSupportedError, ProgrammingError, connection, transaction
 
 from notificacao import eventlog, wakes
+from notificacao.database import ask
 from notificacao.eventlog import Cursor
 from notificacao.models import LogHead
 from notificacao.models.log import random_epoch
@@ -38,9 +39,8 @@ def home() -> str:
 
 def _ask(question: str) -> str:
     """Return what `question` answers about the log's table; a failure rolls back this question alone."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(question, [LogHead._meta.db_table])
-        return cursor.fetchone()[0]
+    with transaction.atomic():
+        return ask(question, [LogHead._meta.db_table])[0][0]
 
 
 def renew(reason: str) -> tuple[Cursor, Cursor]:

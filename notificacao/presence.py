@@ -21,7 +21,6 @@ from notificacao.models import ActiveChannel, AuditEvent, Connection, Connection
 
 LIVES_FOR = timedelta(seconds=30)  # a process that wrote nothing for this long is not alive
 
-
 # By hand, since each write of outcomes asks it, as `reported_by_live_processes` does.
 _ON_ABLY = f"""
     SELECT channel, sum(on_ably)

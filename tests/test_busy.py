@@ -8,6 +8,7 @@ from django.db import connection
 from django.http import HttpResponse
 
 from notificacao import reading
+from notificacao.dispatcher import claims
 from notificacao.models import Notification
 from semtas.middleware import Sessions
 from tests.producers import System, make_producer, to
@@ -86,3 +87,8 @@ def test_who_only_reads_is_not_held_up(as_ana, of_ana, held):
     with held():
         assert as_ana.get("/notificacoes/").status_code == 200
         assert as_ana.get("/api/v1/notifications/").status_code == 200
+
+
+def test_a_dispatcher_that_finds_nothing_to_claim_waits_for_nobody(db, held):
+    with held():
+        assert claims.claim(7) == ("", [])

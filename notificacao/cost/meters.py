@@ -119,11 +119,11 @@ def _add(day: date, used: Mapping[Key, int]) -> None:
     rows = [(str(kind), priority, amount) for (kind, priority), amount in sorted(used.items()) if amount]
     if not rows:
         return
-    placeholders = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    places = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     on = connection.ops.adapt_datefield_value(day)
     values = [value for kind, priority, amount in rows for value in (on, kind, priority, amount)]
     with connection.cursor() as cursor:
-        cursor.execute(_ADD.format(rows=placeholders), values)
+        cursor.execute(_ADD.format(rows=places), values)
 
 
 def metered(since: date, until: date) -> dict[date, dict[Key, int]]:

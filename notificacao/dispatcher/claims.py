@@ -19,8 +19,9 @@ BATCH = 200  # rows in one claim
 ATTEMPTS = 10  # claims of one row without an outcome, after which it is parked
 ROWS, WAITING, LEASE = (model._meta.db_table for model in (Notification, StreamChange, DispatcherLease))
 # By hand, and one statement for each, since every row for Ably pays for them: Django takes longer to put a statement
-# together than PostgreSQL to answer it. PostgreSQL finds the rows once, as an array, and locks them in the order of
-# their seqs, whoever else locks some of them. Given as a table, all would be found anew for each row that waits.
+# together than PostgreSQL to answer it. PostgreSQL finds the rows once, as an array: given as a table, all would be
+# found anew for each row that waits. It locks them in the order of their seqs, and then looks again at what made each
+# one of them; outside of the array nothing does.
 _FOUND = {"postgresql": "= ANY (ARRAY({rows} FOR NO KEY UPDATE OF row))", "sqlite": "IN ({rows})"}
 _FREE = f"""
     SELECT id FROM {ROWS} AS row
@@ -30,8 +31,15 @@ _FREE = f"""
     )
     ORDER BY seq LIMIT %s
 """  # noqa: S608 – the tables' own names
+# A row that brings down its dispatcher must not bring down the next one for ever: claimed too often, it is parked.
 _CLAIM = f"""
-    UPDATE {ROWS} SET lease = %s, lease_until = {{until}}, attempts = attempts + 1
+    UPDATE {ROWS} SET
+        lease = CASE WHEN attempts < {ATTEMPTS} THEN %s ELSE '' END,
+        lease_until = CASE WHEN attempts < {ATTEMPTS} THEN {{until}} END,
+        dispatch_state = CASE WHEN attempts < {ATTEMPTS} THEN dispatch_state ELSE 'failed' END,
+        error = CASE WHEN attempts < {ATTEMPTS} THEN error ELSE 'retirada {ATTEMPTS} vezes, sem desfecho' END,
+        settled_at = CASE WHEN attempts < {ATTEMPTS} THEN settled_at ELSE {{now}} END,
+        attempts = CASE WHEN attempts < {ATTEMPTS} THEN attempts + 1 ELSE attempts END
     WHERE EXISTS (SELECT 1 FROM {LEASE} WHERE id = 1 AND term = %s) AND id {{found}}
     RETURNING *
 """  # noqa: S608 – the tables' own names
@@ -49,32 +57,21 @@ def claim(term: int, room: int = BATCH, busy: Collection[str] = ()) -> tuple[str
     Rows are free that are stamped, not settled, held under no lease of this term that still lasts, and of no
     channel that is `busy` or whose key is to be renewed. A leader whose `term` is over gets none. A lease of an earlier
     term holds nothing: that leader is dead, or frozen, and will find its lease gone. At most `BATCH` rows are claimed,
-    for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times before is parked.
+    for `DISPATCH_LEASE` seconds; a row that was claimed `ATTEMPTS` times is parked: settled as failed.
     """
-    lease = f"{term}.{uuid.uuid4().hex}"
-    idle = f"channel NOT IN ({placeholders(busy)})" if busy else "TRUE"
     on = connection.vendor
-    found = _FOUND[on].format(rows=_FREE.format(now=NOW_BESIDE_VALUES[on], idle=idle))
-    claimed = Notification.objects.raw(
-        _CLAIM.format(until=FROM_NOW[on], found=found),
-        (lease, conf.DISPATCH_LEASE, term, f"{term}.%", *busy, min(room, BATCH)),
-    )
-    rows = sorted(claimed, key=attrgetter("seq"))
-    if worn_out := [row.pk for row in rows if row.attempts > ATTEMPTS]:
-        _park(lease, worn_out)
-    rows = [row for row in rows if row.attempts <= ATTEMPTS]
+    now = NOW_BESIDE_VALUES[on]
+    free = _FREE.format(now=now, idle=f"channel NOT IN ({placeholders(busy)})" if busy else "TRUE")
+    asked = (f"{term}.%", *busy, min(room, BATCH))
+    if on == "sqlite" and not ask(free, asked):  # a write would wait for other writers, and for nothing
+        return "", []
+    lease = f"{term}.{uuid.uuid4().hex}"
+    statement = _CLAIM.format(until=FROM_NOW[on], now=now, found=_FOUND[on].format(rows=free))
+    found = list(Notification.objects.raw(statement, (lease, conf.DISPATCH_LEASE, term, *asked)))
+    rows = sorted((row for row in found if row.dispatch_state == DispatchState.PENDING), key=attrgetter("seq"))
+    parked = Counter(audiences.kind_of(row.channel) for row in found if row.dispatch_state == DispatchState.FAILED)
+    _count(DispatchState.FAILED, parked)
     return (lease, rows) if rows else ("", [])
-
-
-def _park(lease: str, worn_out: list[int]) -> None:
-    """Settle rows that were claimed too often as failed.
-
-    A row that brings down its dispatcher must not bring down the next one for ever.
-    """
-    outcome = Outcome(DispatchState.FAILED, f"retirada {ATTEMPTS} vezes, sem desfecho")
-    with transaction.atomic():
-        parked = _settle(lease, outcome, worn_out, {})
-    _count(outcome, parked)
 
 
 def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
@@ -87,7 +84,7 @@ def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
     with transaction.atomic():
         written = [(outcome, _settle(lease, outcome, pks, billed)) for (lease, outcome), pks in alike.items()]
     for outcome, kinds in written:
-        _count(outcome, kinds)
+        _count(outcome.state, kinds)
     return sum(kinds.total() for _, kinds in written)
 
 
@@ -105,10 +102,10 @@ def _settle(lease: str, outcome: Outcome, pks: list[int], billed: Mapping[int, i
     return Counter(audiences.kind_of(channel) for _, channel, _ in held)
 
 
-def _count(outcome: Outcome, kinds: Counter[str]) -> None:
+def _count(state: DispatchState, kinds: Counter[str]) -> None:
     """Add rows that were settled, by kind of channel, to the metrics."""
     for kind, rows in kinds.items():
-        metrics.SETTLED.labels(outcome.state, kind).inc(rows)
+        metrics.SETTLED.labels(state, kind).inc(rows)
 
 
 def send_again(pks: Iterable[int]) -> int:

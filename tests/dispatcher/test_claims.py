@@ -52,6 +52,7 @@ def test_however_many_rows_wait_those_of_a_batch_are_found_once():
     for plan in map(plan_of, writes):
         assert "Semi Join" not in plan
         assert "Index Cond: (id = ANY (" in plan
+        assert "LockRows" in plan
 
 
 def test_with_nothing_to_claim_there_is_no_lease():
@@ -81,6 +82,16 @@ def test_rows_whose_lease_is_over_are_claimed_again_under_another():
     second, [row] = claims.claim(TERM)
     assert second != first
     assert (row.lease, row.attempts) == (second, 2)
+
+
+def test_a_lease_ends_by_the_databases_clock(settings):
+    settings.DISPATCH_LEASE = 0.05
+    write_stamped(1)
+    first, _ = claims.claim(TERM)
+    again = ""
+    while not again:
+        again, _ = claims.claim(TERM)
+    assert again != first
 
 
 def test_a_claim_has_a_limit_and_takes_the_oldest(monkeypatch):
@@ -170,7 +181,7 @@ def test_what_was_held_in_an_earlier_term_is_claimed_at_once():
 def test_a_leader_whose_term_is_over_claims_nothing():
     write_stamped(1)
     DispatcherLease.objects.update(term=TERM + 1)
-    assert claims.claim(TERM)[1] == []
+    assert claims.claim(TERM) == ("", [])
     assert Notification.objects.values_list("lease", "attempts").get() == ("", 0)
 
 
@@ -183,8 +194,9 @@ def test_a_row_that_nobody_brings_to_an_end_is_parked_as_failed_and_holds_up_no_
     _, rows = claims.claim(TERM)
     assert [row.pk for row in rows] == [good.pk]
     bad.refresh_from_db()
-    assert (bad.dispatch_state, bad.lease) == ("failed", "")
-    assert "10 vezes" in bad.error
+    assert (bad.dispatch_state, bad.lease, bad.lease_until) == ("failed", "", None)
+    assert (bad.attempts, bad.error) == (10, "retirada 10 vezes, sem desfecho")
+    assert bad.settled_at is not None
 
 
 def test_failed_rows_are_sent_again_under_the_same_id_and_claimed_like_new_ones():
