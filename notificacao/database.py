@@ -35,8 +35,8 @@ Asked = ParamSpec("Asked")
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}  # as Django's Now()
 NOW_BESIDE_VALUES = {vendor: now.replace("%", "%%") for vendor, now in NOW.items()}  # in a statement with parameters
 FROM_NOW = {  # its parameter is how many seconds, which may be negative
-    "postgresql": "statement_timestamp() + make_interval(secs => %s)",
-    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s || ' seconds')",
+    "postgresql": f"{NOW['postgresql']} + make_interval(secs => %s)",
+    "sqlite": f"{NOW_BESIDE_VALUES['sqlite'].removesuffix(')')}, %s || ' seconds')",
 }
 
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock

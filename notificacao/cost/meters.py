@@ -42,7 +42,7 @@ def meter_messages(sent: Iterable[Sent], *, moved: bool = False) -> None:
     With `moved` they went by SSE, and are what Ably would have billed.
     """
     sent = list(sent)
-    people = presence.people_on_ably({one.channel for one in sent}) if sent else {}
+    people = presence.people_on_ably({one.channel for one in sent})
     used: Counter[Key] = Counter()
     for one in sent:
         delivered = one.billed * people.get(one.channel, 0)

@@ -1,5 +1,7 @@
 """Claims: rows under a lease, settled by whoever holds it."""
 
+import time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,6 +12,7 @@ from notificacao.dispatcher.orchestrator import NOBODY_ON_ABLY, PUBLISHED, Outco
 from notificacao.models import DispatcherLease, DispatchState, Notification
 from tests.plans import plan_of
 from tests.rows import let_leases_run_out, write, write_stamped
+from tests.waiting import PATIENCE
 
 TERM = 7
 
@@ -88,8 +91,9 @@ def test_a_lease_ends_by_the_databases_clock(settings):
     settings.DISPATCH_LEASE = 0.05
     write_stamped(1)
     first, _ = claims.claim(TERM)
-    again = ""
+    again, deadline = "", time.monotonic() + PATIENCE
     while not again:
+        assert time.monotonic() < deadline
         again, _ = claims.claim(TERM)
     assert again != first
 
