@@ -230,6 +230,17 @@ def test_a_position_in_the_log_is_not_the_creators_to_choose(db):
     assert Person.objects.create(username="eva", since=1).since == 5
 
 
+def test_many_at_once_begin_at_the_head_without_a_statement_for_each(cras_norte, django_assert_num_queries):
+    LogHead.objects.filter(pk=1).update(seq=5)
+    with django_assert_num_queries(2):
+        people = Person.objects.bulk_create(Person(username=f"p{n}") for n in range(20))
+        held = Membership.objects.bulk_create(
+            Membership(person=person, role=Role.TECNICO, unit=cras_norte) for person in people
+        )
+    assert {each.since for each in (*people, *held)} == {5}
+    assert set(Person.objects.filter(username__startswith="p").values_list("since", flat=True)) == {5}
+
+
 def test_a_position_stays_when_the_row_is_saved_later(ana):
     membership = ana.memberships.get()
     LogHead.objects.filter(pk=1).update(seq=41)

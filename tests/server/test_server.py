@@ -48,9 +48,10 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def garbage():
     thresholds = gc.get_threshold()
+    gc.unfreeze()  # what tests/conftest.py froze
     yield
     gc.set_threshold(*thresholds)
-    gc.unfreeze()
+    gc.freeze()
 
 
 @pytest.fixture
