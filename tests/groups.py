@@ -129,7 +129,7 @@ _MANY_MACHINES = {
     "DISPATCHER": "external",
 }
 _OF_OTHER_GROUPS = "browser or services or faults or alone or ship or endurance"
-ROOMS = {"browser": ["tests/browser"], "ship": ["tests/ship", "tests/guides"]}
+ROOMS = {"browser": ["tests/browser"], "ship": ["tests/guides", "tests/ship"]}
 """By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
@@ -157,13 +157,12 @@ GROUPS: dict[str, list[Command]] = {
         command("python -m tests.coverage_table"),
     ],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
-    "alone": [pytest("-m", "alone and not endurance", *files_naming("alone"))],
+    "alone": [pytest("-m", "alone and not (ship or endurance)", *files_naming("alone"))],
     "linters": _LINTERS,
     "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
-        pytest("-m", "ship", *ROOMS["ship"]),
-        by_file("-m", "endurance and not alone", *files_naming("endurance")),
-        pytest("-m", "endurance and alone", *files_naming("alone")),
+        by_file("-m", "(ship or endurance) and not alone", *ROOMS["ship"], *files_naming("endurance")),
+        pytest("-m", "(ship or endurance) and alone", *files_naming("alone")),
     ],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]

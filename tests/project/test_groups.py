@@ -95,24 +95,27 @@ def expressions(name: str) -> list[str]:
     return [words[words.index("-m", words.index("pytest")) + 1] for words in lines if words.count("-m") > 1]
 
 
-@pytest.mark.parametrize("kind", ["services", "browser", "faults", "alone", "slow"])
-def test_endurance_is_run_by_ship_alone(kind):
-    run_by = {
-        name
-        for name in groups.GROUPS
-        for expression in expressions(name)
-        if Expression.compile(expression).evaluate(lambda mark: mark in {kind, "endurance"})
-    }
-    assert run_by == {"ship"}
-
-
-@pytest.mark.parametrize("marks", [{"services"}, {"services", "faults"}])
-def test_what_has_servers_of_its_own_is_run_with_all_of_them_and_by_one_half(marks):
-    run_by = {
+def groups_that_run(marks: set[str]) -> set[str]:
+    return {
         name
         for name in groups.GROUPS
         for expression in expressions(name)
         if Expression.compile(expression).evaluate(lambda mark: mark in marks)
     }
+
+
+@pytest.mark.parametrize("kind", ["services", "browser", "faults", "alone", "slow", "ship"])
+def test_endurance_is_run_by_ship_alone(kind):
+    assert groups_that_run({kind, "endurance"}) == {"ship"}
+
+
+@pytest.mark.parametrize("marks", [{"ship"}, {"ship", "alone"}])
+def test_what_is_shipped_is_run_by_ship_alone(marks):
+    assert groups_that_run(marks) == {"ship"}
+
+
+@pytest.mark.parametrize("marks", [{"services"}, {"services", "faults"}])
+def test_what_has_servers_of_its_own_is_run_with_all_of_them_and_by_one_half(marks):
+    run_by = groups_that_run(marks)
     assert run_by == {"live", "faults" if "faults" in marks else "services"}
     assert run_by & {*groups.WHOLE} == {"live"}

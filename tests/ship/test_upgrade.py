@@ -17,7 +17,7 @@ from tests.live.site import HERE, manage
 from tests.project.compatible import upgraded_from
 from tests.ship import earlier
 
-pytestmark = pytest.mark.ship
+pytestmark = [pytest.mark.ship, pytest.mark.alone]
 
 LONGEST_LOCK = 1.0  # seconds
 WHOLE = 30 * 60.0  # seconds, as the plan asks
