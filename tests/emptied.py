@@ -5,7 +5,7 @@ Django truncates each table and saves each row by itself: on PostgreSQL 0.3 s of
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 
@@ -14,6 +14,8 @@ from django.core import serializers
 from django.db import models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.constants import OnConflict
+
+from notificacao.database import DatabaseThread
 
 # The migrations that refuse to anybody that the audit trail be emptied.
 _EVENTS, _LINKS = "0050_audit_chain", "0056_links_are_written_once"
@@ -24,21 +26,36 @@ def by_statements_of_ours(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Within, empty tables of `connection`, and take the migrations' rows back, in as few statements as will do."""
     with pytest.MonkeyPatch.context() as patch:
         if connection.vendor == "postgresql":
-            patch.setattr(connection.ops, "execute_sql_flush", partial(_empty_on_postgres, connection))
+            empty = partial(_empty_on_postgres, connection)
             quote = connection.ops.quote_name
             patch.setattr(
                 connection.ops, "sql_flush", lambda _, tables, **__: [f"DELETE FROM {quote(table)}" for table in tables]
             )
         else:
-            empty = connection.ops.execute_sql_flush
-            opened, closed = _doors_of_sqlite()
-            patch.setattr(
-                connection.ops,
-                "execute_sql_flush",
-                lambda statements: empty([*opened, *statements, *closed] if statements else []),
-            )
+            empty = partial(_empty_on_sqlite, connection.ops.execute_sql_flush)
+        await_closed_threads = _noting_closed_threads(patch)
+        patch.setattr(
+            connection.ops, "execute_sql_flush", lambda statements: (await_closed_threads(), empty(statements))
+        )
         patch.setattr(connection.creation, "deserialize_db_from_string", Migrated(connection).bring_back)
         yield
+
+
+def _noting_closed_threads(patch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what waits for the threads that were closed: the last statement of one would meet what it empties."""
+    closed: list[DatabaseThread] = []
+    close = DatabaseThread.close
+
+    def note(thread: DatabaseThread) -> None:
+        close(thread)
+        closed.append(thread)
+
+    def wait() -> None:
+        while closed:
+            closed.pop()._executor.shutdown()
+
+    patch.setattr(DatabaseThread, "close", note)
+    return wait
 
 
 def _doors_of_sqlite() -> tuple[list[str], list[str]]:
@@ -60,6 +77,11 @@ def _without_triggers(connection: BaseDatabaseWrapper) -> Iterator[None]:
         yield
         for statement in closed:
             cursor.execute(statement)
+
+
+def _empty_on_sqlite(empty: Callable[[list[str]], None], statements: list[str]) -> None:
+    opened, closed = _doors_of_sqlite()
+    empty([*opened, *statements, *closed] if statements else [])
 
 
 def _empty_on_postgres(connection: BaseDatabaseWrapper, statements: list[str]) -> None:

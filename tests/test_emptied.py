@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections
 
+from notificacao.database import DatabaseThread
 from notificacao.models import AuditEvent, BreakerState, RolloutStage
 from tests.emptied import end_other_sessions
 
@@ -17,16 +18,35 @@ def rows(serialized: str) -> list[dict]:
     return sorted(json.loads(serialized), key=lambda row: (row["model"], str(row["pk"])))
 
 
+def empty() -> None:
+    """As Django does after a test."""
+    call_command("flush", verbosity=0, interactive=False, reset_sequences=False, inhibit_post_migrate=True)
+
+
 @pytest.mark.parametrize("turn", [1, 2])
 def test_each_begins_with_the_rows_of_the_migrations_whatever_the_one_before_left(turn, ana, of_unit):
     BreakerState.objects.update(state="open", reason=f"Turno {turn}")
     RolloutStage.objects.all().delete()
     AuditEvent.objects.create(action="logged_in", who="ana")
-    how = {"interactive": False, "reset_sequences": False, "inhibit_post_migrate": True}
-    call_command("flush", verbosity=0, **how)  # as Django does after a test
+    empty()
     assert rows(connection.creation.serialize_db_to_string()) == []
     connection.creation.deserialize_db_from_string(connection._test_serialized_contents)
     assert rows(connection.creation.serialize_db_to_string()) == rows(connection._test_serialized_contents)
+
+
+def test_it_is_emptied_after_the_last_statement_of_a_thread_that_was_closed():
+    thread, emptied = DatabaseThread("test"), threading.Event()
+
+    def write() -> None:
+        emptied.wait(0.5)  # never set in time: whoever empties waits for this
+        AuditEvent.objects.create(action="logged_in", who="ana")
+
+    written = thread._executor.submit(write)
+    thread.close()
+    empty()
+    emptied.set()
+    written.result()
+    assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.postgres
