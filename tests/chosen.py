@@ -18,11 +18,15 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
 )
-# Of much data over few lines: a fifth of the time, and a thousandth of what is covered.
+# They take two fifths of the time, and run one line of four hundred that no other test runs.
 _OVER_LINES_RUN_ALREADY = re.compile(
-    r"(catalogue/\w+|metrics/test_streams|project/\w+"
-    r"|reading/test_(changing|counting|marking|reach|search|two_devices)"
-    r"|rollout/guard/test_statistics|test_(access|audiences|clocks|connection_pool|eventlog|places))\.py"
+    r"(catalogue/\w+|metrics/test_(counted|streams)|monitoring/\w+|observe/\w+|project/\w+"
+    r"|admin/test_alert|api/test_(problems|receipts|session|throttling)"
+    r"|attacks/test_(floods|forgery|matrix|matrix_admin|openapi|outside_text|parsers|patterns|producers_work|slow_replays)"
+    r"|cost/test_(governor|month)|pages/test_(detail|inbox|static_files|translation)"
+    r"|reading/test_(changing|counting|marking|reach|search|two_devices)|rollout/guard/test_(simulation|statistics)"
+    r"|stream/test_(authorisation|frames|live|replay_property|standby_streams)"
+    r"|test_(access|audiences|clocks|connection_pool|eventlog|hostile_ids|places|receipts|signals|staff_scope))\.py"
 )
 _EACH_CASE_HAS_LINES_OF_ITS_OWN = re.compile(r"why/\w+\.py")
 _TESTS = Path(__file__).parent
@@ -100,7 +104,7 @@ def _goes_where_others_go(item) -> bool:
     room = item.path.relative_to(_TESTS).parts[0]
     if item.get_closest_marker("services"):
         return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
-    again = room in ("attacks", "cost", "test_staff_scope.py") and item.get_closest_marker("slow") is not None
+    again = room in ("attacks", "cost") and item.get_closest_marker("slow") is not None
     return again or bool(_OVER_LINES_RUN_ALREADY.fullmatch(_name(item.path)))
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from tests.live import prepared
 
 CORES = len(os.sched_getaffinity(0))
+OF_ONE_GROUP = ("tests/browser", "tests/ship")
+"""Rooms without a test of another group. What they alone import takes each process seconds."""
 _CLOSING = re.compile(r"(?:=+ )?(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s\b.*")
 _WORDS = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -74,7 +76,8 @@ def in_order(*words: str, **environment: str) -> Command:
 
     Their order is kept: those that empty it come last.
     """
-    return pytest("-n", str(CORES + 1), "--dist", "load", *words, **environment)
+    elsewhere = [f"--ignore={room}" for room in OF_ONE_GROUP]
+    return pytest("-n", str(CORES + 1), "--dist", "load", *elsewhere, *words, **environment)
 
 
 def by_file(*words: str, more: int = 1, **environment: str) -> Command:

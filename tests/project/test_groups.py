@@ -89,6 +89,14 @@ def test_a_group_that_reads_a_room_alone_misses_no_test(marker):
     assert {str(Path(*path.parts[:2])) for path in marked} <= set(groups.ROOMS[marker])
 
 
+@pytest.mark.parametrize("room", groups.OF_ONE_GROUP)
+def test_a_room_that_other_groups_do_not_read_has_no_test_of_theirs(room):
+    mark = re.compile(rf"^pytestmark = .*\bmark\.{Path(room).name}\b", re.MULTILINE)
+    files = [*(ROOT / room).rglob("test_*.py")]
+    assert files
+    assert [path.name for path in files if not mark.search(path.read_text())] == []
+
+
 def expressions(name: str) -> list[str]:
     """Return the `-m` of each pytest of a group."""
     lines = [list(one.words) for one in groups.GROUPS[name] if "pytest" in one.words]
