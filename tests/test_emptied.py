@@ -34,17 +34,23 @@ def test_each_begins_with_the_rows_of_the_migrations_whatever_the_one_before_lef
     assert rows(connection.creation.serialize_db_to_string()) == rows(connection._test_serialized_contents)
 
 
-def test_it_is_emptied_after_the_last_statement_of_a_thread_that_was_closed():
-    thread, emptied = DatabaseThread("test"), threading.Event()
+def test_it_is_emptied_after_the_last_statement_of_a_thread_that_was_closed(monkeypatch):
+    thread, go_on = DatabaseThread("test"), threading.Event()
+    executor = thread._executor
 
     def write() -> None:
-        emptied.wait(0.5)  # never set in time: whoever empties waits for this
+        go_on.wait()
         AuditEvent.objects.create(action="logged_in", who="ana")
 
-    written = thread._executor.submit(write)
+    def shutdown() -> None:
+        go_on.set()
+        type(executor).shutdown(executor)
+
+    written = executor.submit(write)
     thread.close()
+    monkeypatch.setattr(executor, "shutdown", shutdown)  # whoever empties waits
     empty()
-    emptied.set()
+    go_on.set()
     written.result()
     assert not AuditEvent.objects.exists()
 
