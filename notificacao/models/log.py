@@ -66,7 +66,7 @@ class DispatcherLease(models.Model):
 class _Head(models.Func):
     """The log's head by the database, within whatever statement names it."""
 
-    template = f"(SELECT COALESCE(MAX(seq), 0) FROM {LogHead._meta.db_table} WHERE id = 1)"
+    template = "(SELECT COALESCE(MAX(seq), 0) FROM notificacao_loghead WHERE id = 1)"
     output_field = models.BigIntegerField()
 
 
