@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from notificacao.database import wakeful
 from notificacao.models import AuditAnchor, AuditEvent, AuditLink
 
 logger = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ def link() -> int:
     waiting = AuditLink.objects.filter(position=None).order_by("event_id")
     if not waiting.exists():  # no transaction that writes for nothing
         return 0
-    with transaction.atomic():
+    with wakeful():
         position, before = _head(_locked_anchor())
         links = list(waiting[:BATCH])
         events = AuditEvent.objects.in_bulk([one.event_id for one in links])
@@ -47,7 +47,7 @@ def trim(limit: datetime) -> int:
 
     It ends before a link without its event too: what is missing stays to be seen.
     """
-    with transaction.atomic():
+    with wakeful():
         anchor = _locked_anchor()
         links = list(AuditLink.objects.filter(position__gt=anchor.position).order_by("position")[:BATCH])
         events = AuditEvent.objects.in_bulk([one.event_id for one in links])

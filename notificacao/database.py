@@ -39,6 +39,9 @@ FROM_NOW = {  # its parameter is how many seconds, which may be negative
     "sqlite": f"{NOW_BESIDE_VALUES['sqlite'].removesuffix(')')}, %s || ' seconds')",
 }
 
+# Before a standby would miss the three seconds within which it is to take over.
+IDLE_LIMIT = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
+
 _CONFLICTS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _IN_VAIN = _CONFLICTS | {"55P03"}  # and lock not available
 _AWAY = ("08", "57P", "53300")  # connection exceptions, shutdowns, too many connections
@@ -126,6 +129,19 @@ def keep_private(opened) -> None:
         with contextlib.suppress(FileNotFoundError, PermissionError):  # the latter: another user's, who keeps it
             if os.stat(file).st_mode & 0o077:
                 os.chmod(file, 0o600)
+
+
+@contextlib.contextmanager
+def wakeful() -> Iterator[None]:
+    """Begin a transaction of a dispatcher: PostgreSQL ends its session where this process sleeps within it for 2 s.
+
+    What a process locks that is frozen, or cut off, would be locked for as long as that lasts, for every other too.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(IDLE_LIMIT)
+        yield
 
 
 def at_once(*statements: str) -> list[list[tuple]]:

@@ -8,7 +8,7 @@ import structlog
 from django.db import NotSupportedError, ProgrammingError, connection, transaction
 
 from notificacao import eventlog, wakes
-from notificacao.database import ask
+from notificacao.database import ask, wakeful
 from notificacao.eventlog import Cursor
 from notificacao.models import LogHead
 from notificacao.models.log import random_epoch
@@ -48,7 +48,7 @@ def renew(reason: str) -> tuple[Cursor, Cursor]:
 
     Every page then fetches its list anew.
     """
-    with transaction.atomic():
+    with wakeful():
         head = LogHead.objects.select_for_update().get(pk=1)
         before = Cursor.of(head)
         head.epoch, head.home = random_epoch(), home()

@@ -5,12 +5,12 @@ from itertools import takewhile
 
 import structlog
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from notificacao import audit_chain, changes, cost, eventlog, history, idempotency, presence
 from notificacao.conf import conf
+from notificacao.database import wakeful
 from notificacao.figures import keeping
 from notificacao.models import Alert, CanaryProbe, DispatchState, LogHead, Notification, RolloutMinute
 from notificacao.rollout import survey
@@ -32,7 +32,7 @@ def trim(days: int | None = None) -> int:
     limit = _limit(days)
     if limit is None:
         return 0
-    with transaction.atomic():
+    with wakeful():
         beginning = _after_the_trim().select_for_update().only("pk", "seq", "stamped_at", "dispatch_state")[:BATCH]
         rows = list(takewhile(lambda row: _may_go(row, limit), beginning))
         if not rows:

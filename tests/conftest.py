@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.db import connections
 from django.utils import translation
 
-from notificacao import audiences, denials, login, rates
+from notificacao import audiences, database, denials, login, rates
 from notificacao.api import ably, producing
 from notificacao.dispatcher import stamp
 from notificacao.models import BenefitType, Membership, Person, Role, Unit
@@ -87,8 +87,9 @@ def portuguese():
 
 @pytest.fixture(autouse=True)
 def patient_stamps(monkeypatch):
-    """In a test that is one transaction, the stamp's limits would hold for all that follows in it."""
+    """In a test that is one transaction, the limits of stamp and dispatcher would hold for all that follows in it."""
     monkeypatch.setattr(stamp, "_LIMITS", "SET LOCAL lock_timeout = '10s'")
+    monkeypatch.setattr(database, "IDLE_LIMIT", "SELECT 1")
 
 
 @pytest.fixture(autouse=True)

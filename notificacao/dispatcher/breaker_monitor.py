@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.db import transaction
 
 from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread
+from notificacao.database import DatabaseThread, wakeful
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import CLOSED, OPEN, Breaker, Reason
 from notificacao.dispatcher.stamp import LeadLost
@@ -136,7 +135,7 @@ def _store(term: int, state: str, reason: Reason) -> str:
     changed = before != state
     if not changed and row.reason == told:
         return before
-    with transaction.atomic():
+    with wakeful():
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
         row.state, row.reason = state, told

@@ -8,12 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
-from django.db import transaction
 
 from notificacao import keys, metrics
 from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread
+from notificacao.database import DatabaseThread, wakeful
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import CLOSED, Breaker, Reason
 from notificacao.dispatcher.stamp import LeadLost
@@ -137,7 +136,7 @@ async def _until(moment: float) -> None:
     await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 
-@transaction.atomic
+@wakeful()
 def _record(term: int, round_trip_ms: float | None, error: str) -> None:
     """Write the outcome of one probe; `round_trip_ms` is None where it was missed.
 

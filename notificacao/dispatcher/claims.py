@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from notificacao import audiences, changes, cost, metrics, wakes
 from notificacao.conf import conf
 from notificacao.cost import Sent
-from notificacao.database import FROM_NOW, NOW_BESIDE_VALUES, ask, placeholders
+from notificacao.database import FROM_NOW, NOW_BESIDE_VALUES, ask, placeholders, wakeful
 from notificacao.dispatcher.orchestrator import OVER_BUDGET, PUBLISHED, Outcome
 from notificacao.models import Channel, DispatcherLease, DispatchState, Notification, StreamChange
 
@@ -81,7 +81,7 @@ def settle(outcomes: Mapping[str, Mapping[int, Outcome]]) -> int:
     for lease, by_pk in outcomes.items():
         for pk, outcome in by_pk.items():
             alike[lease, outcome].append(pk)
-    with transaction.atomic():
+    with wakeful():
         written = [(outcome, _settle(lease, outcome, pks, billed)) for (lease, outcome), pks in alike.items()]
     for outcome, kinds in written:
         _count(outcome.state, kinds)

@@ -5,10 +5,8 @@ import math
 import time
 from collections.abc import Callable
 
-from django.db import transaction
-
 from notificacao import cost, metrics
-from notificacao.database import DatabaseThread
+from notificacao.database import DatabaseThread, wakeful
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CostGovernor
@@ -52,11 +50,11 @@ def _look(term: int) -> cost.Advice:
     What takes time is read before each transaction: it holds the lease's row.
     """
     seen = cost.look()
-    with transaction.atomic():
+    with wakeful():
         _keep(term)
         cost.sample(seen)
     advice = cost.advise()
-    with transaction.atomic():
+    with wakeful():
         _keep(term)
         cost.govern(advice)
     return advice

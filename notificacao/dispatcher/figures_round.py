@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from django.db import transaction
-
 from notificacao import eventlog
+from notificacao.database import wakeful
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.figures import counting
@@ -19,7 +18,7 @@ def write_down(term: int) -> float:
     """
     now = eventlog.now()
     minutes = counting.due(now)
-    with transaction.atomic():
+    with wakeful():
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
         counting.write(minutes)

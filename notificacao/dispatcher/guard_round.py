@@ -6,10 +6,10 @@ It acts through the acts that staff have.
 from datetime import timedelta
 
 import structlog
-from django.db import transaction
 
 from notificacao import eventlog, metrics, rollout
 from notificacao.conf import conf
+from notificacao.database import wakeful
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CanaryProbe, Priority, RolloutPlan, RolloutStage
@@ -55,7 +55,7 @@ def look(plan: RolloutPlan, term: int, passed: float) -> None:
     metrics.ROLLOUT_PERCENT.set(float(now.flag.percent))
     count(plan.pk, now.flag)
     found = weigh(figures(plan, now.flag))
-    with transaction.atomic():
+    with wakeful():
         if not lease.keep(term):
             raise LeadLost(f"term {term} is over")
         locked = RolloutPlan.objects.select_for_update().get(pk=plan.pk)

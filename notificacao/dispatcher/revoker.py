@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import structlog
-from django.db import transaction
 
 from notificacao import audit, revocations, wakes
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread
+from notificacao.database import DatabaseThread, wakeful
 from notificacao.models import AuditEvent, Revocation
 from notificacao.transports import Transport, TransportError
 
@@ -57,7 +56,7 @@ class Revoker:
         self._thread.close()
 
 
-@transaction.atomic
+@wakeful()
 def _settle(rows: list[Revocation]) -> None:
     """Mark the revocations as done and write them to the audit trail."""
     revocations.done(rows)

@@ -10,16 +10,14 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from notificacao import audiences, metrics, tracing
-from notificacao.database import NOW, at_once
+from notificacao.database import IDLE_LIMIT, NOW, at_once
 from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, DispatcherLease, DispatchState, LogHead, Notification
 
 BATCH = 1_000  # rows in one transaction
 ROWS, CHANNELS, HEAD, LEASE = (model._meta.db_table for model in (Notification, Channel, LogHead, DispatcherLease))
-# A stamper that is frozen in its transaction would hold the lock for as long as it sleeps: PostgreSQL ends its session,
-# before a standby would miss the three seconds within which it is to take over.
-_LIMITS = "SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL lock_timeout = '2s'"
+_LIMITS = f"{IDLE_LIMIT}; SET LOCAL lock_timeout = '2s'"  # in the round trip of its look, and not as in `wakeful`
 # pk, channel, head of the channel, seconds since the creation, traceparent
 Row = tuple[int, str, int | None, float, str | None]
 

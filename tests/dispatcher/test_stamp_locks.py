@@ -1,17 +1,20 @@
 """What PostgreSQL's locks promise the log, tried between two sessions."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
-from notificacao.dispatcher import lease, stamp
+from notificacao import database, epoch, retention
+from notificacao.dispatcher import canary, claims, lease, stamp
+from notificacao.dispatcher.orchestrator import PUBLISHED
 from notificacao.models import DispatcherLease, LogHead, Notification
-from tests.rows import write
+from tests.rows import write, write_stamped
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True, serialized_rollback=True)]
 
-LIMITS = stamp._LIMITS
+LIMITS, IDLE_LIMIT = stamp._LIMITS, database.IDLE_LIMIT
 
 
 @pytest.fixture
@@ -101,6 +104,46 @@ def lead_or_wait():
         return None
 
 
+def lock_the_row():
+    with transaction.atomic():
+        Notification.objects.select_for_update().get()
+
+
+WORK = {  # what takes a lock, and what another leader needs that lock for
+    "a round that keeps the lease": (lambda term: canary._record(term, 1.0, ""), lambda: lease.hold("standby", None)),
+    "outcomes": (lambda _: claims.settle({"mine": {Notification.objects.get().pk: PUBLISHED}}), lock_the_row),
+    "the trim": (lambda _: retention.trim(days=1), lock_the_head),
+    "a new epoch": (lambda _: epoch.renew("Restaurado"), lock_the_head),
+}
+
+
+@pytest.mark.parametrize("which", WORK)
+def test_whoever_falls_asleep_with_a_lock_of_the_dispatchers_is_thrown_out(which, term, standby, monkeypatch):
+    monkeypatch.setattr(database, "IDLE_LIMIT", IDLE_LIMIT.replace("2s", "200ms"))
+    state = "published" if which == "the trim" else "pending"
+    write_stamped(1, lease="mine", stamped_at="2000-01-01T00:00:00Z", dispatch_state=state)
+    let_it_run_out()
+    with pytest.raises(DatabaseError, match="idle-in-transaction"):
+        fall_asleep_over(*WORK[which], term, standby)
+    connection.close()
+
+
+def fall_asleep_over(work, needed, term, standby):
+    with transaction.atomic():
+        work(term)
+        tries = (gets_it(standby, needed) for _ in range(50))
+        assert any(tries)
+        Notification.objects.count()  # it wakes up
+
+
+def gets_it(standby, needed):
+    try:
+        standby(needed)
+    except OperationalError:
+        return False
+    return True
+
+
 def test_a_row_that_its_producer_has_not_committed_yet_is_not_waited_for(term, standby):
     with transaction.atomic():
         late = write("a")
@@ -109,3 +152,8 @@ def test_a_row_that_its_producer_has_not_committed_yet_is_not_waited_for(term, s
     assert stamp.stamp(term) == 1
     assert dict(Notification.objects.values_list("pk", "seq")) == {early.pk: 1, late.pk: 2}
     assert late.pk < early.pk
+
+
+def test_each_transaction_of_a_dispatcher_ends_who_sleeps_in_it():
+    plain = [path.name for path in Path(stamp.__file__).parent.glob("*.py") if "transaction.atomic" in path.read_text()]
+    assert sorted(plain) == ["changes.py", "stamp.py"]  # the look that both begin with sets the limit

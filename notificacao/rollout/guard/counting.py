@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from django.db import transaction
 from django.db.models import F, Manager
 
 from notificacao import audiences, capability, cost, eventlog, metrics
+from notificacao.database import wakeful
 from notificacao.metrics import ROLLOUT_COUNTS
 from notificacao.models import (
     ActiveChannel,
@@ -45,7 +45,7 @@ def count(plan_pk: int, flag: RolloutFlag) -> None:
         pass
 
 
-@transaction.atomic
+@wakeful()
 def _count_batch(plan_pk: int, flag: RolloutFlag) -> bool:
     """Count one batch; return whether there is more.
 
