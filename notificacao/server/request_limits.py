@@ -4,6 +4,8 @@ A proxy in front may have limits of its own; nothing here leans on them.
 """
 
 import asyncio
+import functools
+import ipaddress
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -13,6 +15,7 @@ from notificacao.stream.request import Rejection
 
 _NO_BODY = ("/health/", "/metrics", "/static/", "/api/v1/stream/")  # paths that take none
 _FROM_SYSTEMS = "/api/v1/notifications/"  # with a key: a thousand notifications in one body
+_KEPT_FOR_PROXIES = 75  # seconds: nginx and others keep an idle connection for 60, and a POST on a closed one is a 502
 _LINGER = 2.0  # seconds for which a client that still sends may read why it is refused
 
 _HEAD_TOO_LARGE = Rejection(431, "head_too_large", "Cabeçalho grande demais", "O cabeçalho do pedido é grande demais.")
@@ -34,6 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._apart = 0
         self._body_left = 0
         self._due: asyncio.TimerHandle | None = None
+        if self.client and _is_proxy(self.client[0], tuple(conf.FORWARDED_ALLOW_IPS)):
+            self.timeout_keep_alive = _KEPT_FOR_PROXIES
         self._expect_within(conf.REQUEST_HEAD_WITHIN)
 
     def _expect_within(self, seconds: float) -> None:
@@ -141,6 +146,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(b"".join([*head, b"connection: close\r\n\r\n", rejection.body()]))
         self.transport.write_eof()
         self.loop.call_later(_LINGER, self.transport.close)
+
+
+@functools.lru_cache(4_096)
+def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
+    """Tell whether `address` is one of `proxies`, addresses and networks."""
+    here = ipaddress.ip_address(address)
+    here = getattr(here, "ipv4_mapped", None) or here
+    return any(here in ipaddress.ip_network(proxy) for proxy in proxies)
 
 
 def _body_limit(url: bytes, headers: dict[bytes, bytes]) -> int:

@@ -202,3 +202,18 @@ async def test_requests_within_the_limits_follow_each_other_on_one_connection(do
 async def test_what_is_refused_behind_a_request_is_no_answer_to_that(door, settings, body):
     settings.REQUEST_BODY_MAX = 10
     assert b"413" not in await door.tell(FIRST + HEAD + body)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "kept"), [(["127.0.0.0/8"], (60, 75)), (["127.0.0.1"], (60, 75)), (["10.0.0.0/8", "::1"], (0, 5))]
+)
+async def test_an_idle_connection_is_kept_for_a_proxy_alone_which_closes_it_first(settings, proxies, kept):
+    settings.FORWARDED_ALLOW_IPS = proxies
+    async with listening(Door()) as (port, connections):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(FIRST)
+        await reader.readuntil(b"\r\n\r\nok")
+        (connection,) = connections
+        least, most = kept
+        assert least < connection.timeout_keep_alive_task.when() - asyncio.get_running_loop().time() <= most
+        writer.transport.abort()
