@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.live.ably_server import ROOT
+from tests.waiting import PATIENCE
 
 NAMES = (
     *("bootstrap", "server", "test", "bench", "lock", "messages", "mutants", "observe", "proof", "sbom", "screenshots"),
@@ -227,3 +228,18 @@ def test_a_release_that_the_changelog_does_not_know_has_no_notes():
     told = run("script/release-notes", "99.0.0")
     assert told.returncode == 1
     assert "'## 99.0.0'" in told.stderr
+
+
+def test_what_a_server_started_is_ended_even_where_it_is_told_twice():
+    script = (ROOT / "script" / "server").read_text()
+    functions = re.findall(r"^(?:end|stop)\(\) \{\n.*?^\}", script, re.M | re.S)
+    traps = re.findall(r"^trap .*", script, re.M)
+    site = "trap 'echo ending; sleep 0.5; exit' TERM; while :; do sleep 0.1; done"
+    lines = [*functions, *traps, f'sh -c "{site}" & site=$!', "sleep 60 & ably=$!", "echo $ably", "wait"]
+    with subprocess.Popen(["bash", "-c", "\n".join(lines)], stdout=subprocess.PIPE, text=True) as server:
+        ably = int(server.stdout.readline())
+        server.terminate()
+        assert server.stdout.readline() == "ending\n"
+        server.terminate()
+        server.wait(PATIENCE)
+    assert not Path(f"/proc/{ably}").exists()
