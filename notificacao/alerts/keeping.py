@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from notificacao import eventlog
 from notificacao.alerts import telling
 from notificacao.alerts.definitions import DEFINITIONS
+from notificacao.database import wakeful
 from notificacao.models import Alert
 
 logger = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ def open(name: str, about: str = "", detail: str = "") -> bool:
 
     `name` is one of `DEFINITIONS`, `detail` a sentence for staff.
     """
-    with transaction.atomic():
+    with wakeful():
         told = {"detail": detail[:DETAIL_MAX]}
         alert, opened = Alert.objects.get_or_create(name=name, about=about, closed_at=None, defaults=told)
         if opened:
@@ -59,7 +59,7 @@ def _note_seen(alerts: QuerySet[Alert]) -> None:
 
 def close(alert: Alert) -> bool:
     """Close `alert` and tell the administrators; return whether it was open."""
-    with transaction.atomic():
+    with wakeful():
         closed = Alert.objects.filter(pk=alert.pk, closed_at=None).update(closed_at=Now())
         if closed:
             telling.tell_closed(alert)

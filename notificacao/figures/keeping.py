@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from notificacao import eventlog
+from notificacao.database import wakeful
 from notificacao.figures import latency
 from notificacao.models import FigureMinute
 
@@ -27,7 +27,7 @@ def fold() -> bool:
         return False
     begins = oldest.at.replace(minute=0)
     hour = FigureMinute.objects.filter(at__gte=begins, at__lt=begins + timedelta(minutes=HOUR))
-    with transaction.atomic():
+    with wakeful():
         together = together_of(list(hour))
         hour.delete()
         together.at, together.span = begins, HOUR
