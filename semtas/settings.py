@@ -178,13 +178,12 @@ if not re.fullmatch(r"(/[a-z0-9-]+)*", SCRIPT_NAME):
     )
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 FORWARDED_ALLOW_IPS = words("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"])
-for _proxy in FORWARDED_ALLOW_IPS:
-    try:
-        ipaddress.ip_network(_proxy)
-    except ValueError as error:
-        raise ImproperlyConfigured(
-            f"FORWARDED_ALLOW_IPS: {error}. Name the proxies' addresses and networks: whoever is trusted may claim any."
-        ) from error
+try:
+    PROXY_NETWORKS = [ipaddress.ip_network(proxy) for proxy in FORWARDED_ALLOW_IPS]
+except ValueError as error:
+    raise ImproperlyConfigured(
+        f"FORWARDED_ALLOW_IPS: {error}. Name the proxies' addresses and networks: whoever is trusted may claim any."
+    ) from error
 METRICS_ALLOW = words("METRICS_ALLOW", ["127.0.0.1", "::1"] if DEBUG else [])
 try:
     METRICS_NETWORKS = [ipaddress.ip_network(name) for name in METRICS_ALLOW]

@@ -6,7 +6,7 @@ Django truncates each table and saves each row by itself: on PostgreSQL 0.3 s of
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 
 import pytest
@@ -58,6 +58,7 @@ def _noting_closed_threads(patch: pytest.MonkeyPatch) -> Callable[[], None]:
     return wait
 
 
+@cache
 def _doors_of_sqlite() -> tuple[list[str], list[str]]:
     """Return the statements that let the audit trail be emptied and filled, and those that refuse it again."""
     events, links = (import_module(f"notificacao.migrations.{name}") for name in (_EVENTS, _LINKS))

@@ -21,8 +21,6 @@ from pathlib import Path
 from tests.live import prepared
 
 CORES = len(os.sched_getaffinity(0))
-OF_ONE_GROUP = ("tests/browser", "tests/ship")
-"""Rooms without a test of another group. What they alone import takes each process seconds."""
 _CLOSING = re.compile(r"(?:=+ )?(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s\b.*")
 _WORDS = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -134,6 +132,8 @@ _MANY_MACHINES = {
 _OF_OTHER_GROUPS = "browser or services or faults or alone or ship or endurance"
 ROOMS = {"browser": ["tests/browser"], "ship": ["tests/guides", "tests/ship"]}
 """By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
+OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
+"""Rooms without a test of another group. What they alone import takes each process seconds."""
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
 GROUPS: dict[str, list[Command]] = {

@@ -9,10 +9,9 @@ import structlog
 
 from notificacao import eventlog, metrics, wakes
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread, wakeful
+from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import CLOSED, OPEN, Breaker, Reason
-from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import BreakerState
 from notificacao.rollout import BREAKER, Rollout
 from notificacao.transports import Transport, TransportError
@@ -135,9 +134,7 @@ def _store(term: int, state: str, reason: Reason) -> str:
     changed = before != state
     if not changed and row.reason == told:
         return before
-    with wakeful():
-        if not lease.keep(term):
-            raise LeadLost(f"term {term} is over")
+    with lease.kept(term):
         row.state, row.reason = state, told
         row.changed_at = eventlog.now() if changed else row.changed_at
         row.save(update_fields=["state", "reason", "changed_at"])

@@ -12,10 +12,9 @@ import structlog
 from notificacao import keys, metrics
 from notificacao.audiences import PROBE_CHANNEL
 from notificacao.conf import conf
-from notificacao.database import DatabaseThread, wakeful
+from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
 from notificacao.dispatcher.breaker import CLOSED, Breaker, Reason
-from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CanaryProbe
 from notificacao.transports import CredentialsRejected, Listening, Transport, TransportError
 
@@ -136,12 +135,10 @@ async def _until(moment: float) -> None:
     await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
 
-@wakeful()
 def _record(term: int, round_trip_ms: float | None, error: str) -> None:
     """Write the outcome of one probe; `round_trip_ms` is None where it was missed.
 
     Raises LeadLost where `term` is over: the new leader has a canary of its own.
     """
-    if not lease.keep(term):
-        raise LeadLost(f"term {term} is over")
-    CanaryProbe.objects.create(round_trip_ms=round_trip_ms, error=error[:300])
+    with lease.kept(term):
+        CanaryProbe.objects.create(round_trip_ms=round_trip_ms, error=error[:300])

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 
 from notificacao import cost, metrics
-from notificacao.database import DatabaseThread, wakeful
+from notificacao.database import DatabaseThread
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CostGovernor
 
 EVERY = 60.0  # seconds between two rounds
@@ -50,19 +49,12 @@ def _look(term: int) -> cost.Advice:
     What takes time is read before each transaction: it holds the lease's row.
     """
     seen = cost.look()
-    with wakeful():
-        _keep(term)
+    with lease.kept(term):
         cost.sample(seen)
     advice = cost.advise()
-    with wakeful():
-        _keep(term)
+    with lease.kept(term):
         cost.govern(advice)
     return advice
-
-
-def _keep(term: int) -> None:
-    if not lease.keep(term):
-        raise LeadLost(f"term {term} is over")
 
 
 def _tell(advice: cost.Advice) -> None:

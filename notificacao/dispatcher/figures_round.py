@@ -3,9 +3,7 @@
 from datetime import timedelta
 
 from notificacao import eventlog
-from notificacao.database import wakeful
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.stamp import LeadLost
 from notificacao.figures import counting
 
 AFTER_THE_MINUTE = timedelta(seconds=1)
@@ -18,9 +16,7 @@ def write_down(term: int) -> float:
     """
     now = eventlog.now()
     minutes = counting.due(now)
-    with wakeful():
-        if not lease.keep(term):
-            raise LeadLost(f"term {term} is over")
+    with lease.kept(term):
         counting.write(minutes)
     next_time = counting.minute_of(now) + counting.MINUTE + AFTER_THE_MINUTE
     return (next_time - now).total_seconds()

@@ -9,9 +9,7 @@ import structlog
 
 from notificacao import eventlog, metrics, rollout
 from notificacao.conf import conf
-from notificacao.database import wakeful
 from notificacao.dispatcher import lease
-from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import CanaryProbe, Priority, RolloutPlan, RolloutStage
 from notificacao.rollout import plan as rollout_plan
 from notificacao.rollout.guard.counting import count
@@ -55,9 +53,7 @@ def look(plan: RolloutPlan, term: int, passed: float) -> None:
     metrics.ROLLOUT_PERCENT.set(float(now.flag.percent))
     count(plan.pk, now.flag)
     found = weigh(figures(plan, now.flag))
-    with wakeful():
-        if not lease.keep(term):
-            raise LeadLost(f"term {term} is over")
+    with lease.kept(term):
         locked = RolloutPlan.objects.select_for_update().get(pk=plan.pk)
         if locked.version != plan.version:
             return  # somebody acted meanwhile: the figures are of another stage

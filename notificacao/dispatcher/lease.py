@@ -3,11 +3,15 @@
 A leader that slept past the end of its lease writes nothing.
 """
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from notificacao.database import wakeful
+from notificacao.dispatcher.stamp import LeadLost
 from notificacao.models import DispatcherLease
 
 LENGTH = timedelta(seconds=2)
@@ -31,6 +35,15 @@ def hold(holder: str, term: int | None) -> int | None:
 def keep(term: int) -> bool:
     """Return whether `term` is the current one; until the end of this transaction nobody else can take the lease."""
     return DispatcherLease.objects.select_for_update(no_key=True).filter(pk=1, term=term).first() is not None
+
+
+@contextlib.contextmanager
+def kept(term: int) -> Iterator[None]:
+    """Begin a transaction in which `term` stays the current one. Raises LeadLost where it is over."""
+    with wakeful():
+        if not keep(term):
+            raise LeadLost(f"term {term} is over")
+        yield
 
 
 def release(holder: str) -> None:

@@ -1,8 +1,8 @@
 """Decide who may read the metrics of a process."""
 
 import hmac
-import ipaddress
 
+from notificacao.addresses import is_within
 from notificacao.conf import conf
 
 
@@ -14,9 +14,4 @@ def may_be_read_by(address: str | None, authorization: str) -> bool:
     given = authorization.encode(errors="replace")
     if conf.METRICS_TOKEN and hmac.compare_digest(given, f"Bearer {conf.METRICS_TOKEN}".encode()):
         return True
-    try:
-        here = ipaddress.ip_address(address or "")
-    except ValueError:
-        return False
-    here = getattr(here, "ipv4_mapped", None) or here
-    return any(here in network for network in conf.METRICS_NETWORKS)
+    return is_within(address, conf.METRICS_NETWORKS)

@@ -4,12 +4,11 @@ A proxy in front may have limits of its own; nothing here leans on them.
 """
 
 import asyncio
-import functools
-import ipaddress
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from notificacao.addresses import is_within
 from notificacao.conf import conf
 from notificacao.stream.request import Rejection
 
@@ -37,7 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._apart = 0
         self._body_left = 0
         self._due: asyncio.TimerHandle | None = None
-        if self.client and _is_proxy(self.client[0], tuple(conf.FORWARDED_ALLOW_IPS)):
+        if self.client and is_within(self.client[0], conf.PROXY_NETWORKS):
             self.timeout_keep_alive = _KEPT_FOR_PROXIES
         self._expect_within(conf.REQUEST_HEAD_WITHIN)
 
@@ -146,14 +145,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(b"".join([*head, b"connection: close\r\n\r\n", rejection.body()]))
         self.transport.write_eof()
         self.loop.call_later(_LINGER, self.transport.close)
-
-
-@functools.lru_cache(4_096)
-def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
-    """Tell whether `address` is one of `proxies`, addresses and networks."""
-    here = ipaddress.ip_address(address)
-    here = getattr(here, "ipv4_mapped", None) or here
-    return any(here in ipaddress.ip_network(proxy) for proxy in proxies)
 
 
 def _body_limit(url: bytes, headers: dict[bytes, bytes]) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from ipaddress import ip_network
 
 import pytest
 
@@ -208,7 +209,7 @@ async def test_what_is_refused_behind_a_request_is_no_answer_to_that(door, setti
     ("proxies", "kept"), [(["127.0.0.0/8"], (60, 75)), (["127.0.0.1"], (60, 75)), (["10.0.0.0/8", "::1"], (0, 5))]
 )
 async def test_an_idle_connection_is_kept_for_a_proxy_alone_which_closes_it_first(settings, proxies, kept):
-    settings.FORWARDED_ALLOW_IPS = proxies
+    settings.PROXY_NETWORKS = [*map(ip_network, proxies)]
     async with listening(Door()) as (port, connections):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(FIRST)

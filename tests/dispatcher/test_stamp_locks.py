@@ -80,28 +80,20 @@ def test_a_stamper_that_falls_asleep_is_thrown_out_and_what_it_wrote_with_it(ter
         write("a")
     let_it_run_out()
     with pytest.raises(DatabaseError, match="idle-in-transaction"):
-        number_and_fall_asleep(term, until=lambda: standby(lead_or_wait))
+        fall_asleep_over(number, lead, term, standby)
     connection.close()
     assert seqs() == [None, None]
     assert standby(stamp.stamp, term + 1) == 2
     assert seqs() == [1, 2]
 
 
-def number_and_fall_asleep(term, until):
-    with transaction.atomic():
-        head, rows = stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
-        stamp._number(rows, head.seq, False)
-        while not until():
-            pass
-        Notification.objects.count()  # it wakes up
+def number(term):
+    head, rows = stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
+    stamp._number(rows, head.seq, False)
 
 
-def lead_or_wait():
-    """The term of the standby, once it gets the lease."""
-    try:
-        return lease.hold("standby", None)
-    except OperationalError:
-        return None
+def lead():
+    assert lease.hold("standby", None)
 
 
 def lock_the_row():
@@ -110,7 +102,7 @@ def lock_the_row():
 
 
 WORK = {  # what takes a lock, and what another leader needs that lock for
-    "a round that keeps the lease": (lambda term: canary._record(term, 1.0, ""), lambda: lease.hold("standby", None)),
+    "a round that keeps the lease": (lambda term: canary._record(term, 1.0, ""), lead),
     "outcomes": (lambda _: claims.settle({"mine": {Notification.objects.get().pk: PUBLISHED}}), lock_the_row),
     "the trim": (lambda _: retention.trim(days=1), lock_the_head),
     "a new epoch": (lambda _: epoch.renew("Restaurado"), lock_the_head),
