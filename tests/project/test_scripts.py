@@ -33,6 +33,14 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
+def functions_of(script: str) -> dict[str, str]:
+    """Return `{name: its text}` of each function that stands by itself in a script."""
+    return {
+        name: text
+        for text, name in re.findall(r"^((\w+)\(\) \{(?:\n.*?^| .*?)\}$)", (ROOT / script).read_text(), re.M | re.S)
+    }
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_each_script_tells_how_it_is_used(script):
     told = run(script, "--help")
@@ -136,6 +144,30 @@ def test_a_python_that_is_none_is_refused_by_name(bare_path):
     assert "PYTHON=/nonesuch is no Python 3.11 or newer" in told.stderr
 
 
+@pytest.mark.parametrize(
+    ("here", "chosen"),
+    [
+        ({"usr/python3.11": True, "path/python3.11": True}, "usr/python3.11"),
+        ({"usr/python3.11": False, "path/python3.11": True}, "path/python3.11"),
+        ({"usr/python3.12": True, "path/python3.11": True}, "path/python3.11"),
+        ({"path/python3": False}, "path/python3"),
+    ],
+)
+def test_the_python_of_the_distribution_comes_first_where_it_can_make_a_virtual_environment(here, chosen, tmp_path):
+    for name, makes_venv in here.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f'#!/bin/sh\ncase "$2" in *ensurepip*) exit {0 if makes_venv else 1}; esac\n')
+        (tmp_path / name).chmod(0o755)
+    wanted = ("fits", "candidates", "makes_venv", "find_python")
+    found = functions_of("script/bootstrap")
+    lines = [*(found[name].replace("/usr/bin/", f"{tmp_path}/usr/") for name in wanted), 'command -v "$(find_python)"']
+    environment = {"minor": "11", "PATH": str(tmp_path / "path")}
+    told = subprocess.run(
+        ["/bin/bash", "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert told.stdout.strip() == str(tmp_path / chosen)
+
+
 # --- As git has them
 
 
@@ -232,7 +264,7 @@ def test_a_release_that_the_changelog_does_not_know_has_no_notes():
 
 def test_what_a_server_started_is_ended_even_where_it_is_told_twice():
     script = (ROOT / "script" / "server").read_text()
-    functions = re.findall(r"^(?:end|stop)\(\) \{\n.*?^\}", script, re.M | re.S)
+    functions = [functions_of("script/server")[name] for name in ("end", "stop")]
     traps = re.findall(r"^trap .*", script, re.M)
     site = "trap 'echo ending; sleep 0.5; exit' TERM; while :; do sleep 0.1; done"
     lines = [*functions, *traps, f'sh -c "{site}" & site=$!', "sleep 60 & ably=$!", "echo $ably", "wait"]
