@@ -34,6 +34,7 @@ _TESTS = Path(__file__).parent
 
 def pytest_addoption(parser):
     parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
+    parser.addoption("--first-cases", action="store_true", help="leave out the cases of each test after its first")
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -50,6 +51,10 @@ def pytest_collection_modifyitems(config, items):
     here = _chooser(config)
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = sorted(filter(here, items), key=_is_quick)
+    if config.getoption("first_cases"):
+        later = {*_after_the_first_case(items)}
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
     for item in {*_after_the_first_case(items), *filter(_goes_where_others_go, items)}:
         item.add_marker("no_cover")  # the tracer would nearly double its time
     if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +74,11 @@ def in_order(*words: str, **environment: str) -> Command:
 
     Their order is kept: those that empty it come last.
     """
-    elsewhere = [f"--ignore={room}" for room in OF_ONE_GROUP]
-    return pytest("-n", str(CORES + 1), "--dist", "load", *elsewhere, *words, **environment)
+    return pytest("-n", str(CORES + 1), "--dist", "load", *_ignored(OF_ONE_GROUP), *words, **environment)
+
+
+def _ignored(rooms: Iterable[str]) -> list[str]:
+    return [f"--ignore={room}" for room in rooms]
 
 
 def by_file(*words: str, more: int = 1, **environment: str) -> Command:
@@ -134,6 +137,8 @@ ROOMS = {"browser": ["tests/browser"], "ship": ["tests/guides", "tests/ship"]}
 """By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
 OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
 """Rooms without a test of another group. What they alone import takes each process seconds."""
+NOT_QUICK = ["tests/attacks", "tests/monitoring", "tests/project"]
+"""What attacks take longest, and what is about documents, rules and scripts is seldom what was edited."""
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
 GROUPS: dict[str, list[Command]] = {
@@ -162,7 +167,7 @@ GROUPS: dict[str, list[Command]] = {
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
     "alone": [pytest("-m", "alone and not (ship or endurance)", *files_naming("alone"))],
     "linters": _LINTERS,
-    "quick": [in_order("-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
+    "quick": [in_order("--first-cases", *_ignored(NOT_QUICK), "-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
         by_file("-m", "(ship or endurance) and not alone", *ROOMS["ship"], *files_naming("endurance")),
         pytest("-m", "(ship or endurance) and alone", *files_naming("alone")),
@@ -284,7 +289,8 @@ def main() -> int:
         print(f"{sum(not outcome.failed for outcome in outcomes)} of {len(outcomes)} runs of {names[0]} passed.")
     print(closing_line(outcomes), flush=True)
     if options.quick:
-        print("Left out: types, PostgreSQL, servers, browser, faults, what is slow. script/test runs them.", flush=True)
+        left_out = "types, PostgreSQL, servers, browser, faults, what is slow, each test's further cases"
+        print(f"Left out: {left_out}; {', '.join(NOT_QUICK)}. script/test runs them.", flush=True)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 

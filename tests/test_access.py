@@ -311,6 +311,7 @@ def interrupted(ask: Callable, interruption: Callable) -> Iterator:
         place += 1
 
 
+@pytest.mark.slow
 @LOSSES
 def test_a_loss_between_two_statements_of_the_session_gives_nobody_a_key_that_is_new(as_ana, ana, on_ably, what):
     epochs = set()

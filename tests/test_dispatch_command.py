@@ -33,6 +33,7 @@ def test_with_sqlite_it_says_where_the_dispatcher_lives(monkeypatch):
         call_command("dispatch", metrics_port=70_000)
 
 
+@pytest.mark.slow
 def test_its_start_loads_nothing_that_it_does_not_use(tmp_path):
     """On SQLite, where it ends once all is loaded and checked."""
     program = (

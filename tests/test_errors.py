@@ -3,7 +3,11 @@
 import ast
 import re
 
+import pytest
+
 from tests.live.ably_server import ROOT
+
+pytestmark = pytest.mark.slow
 
 # where the code stands in each call that makes an error
 POSITIONS = {"Problem": 1, "Rejection": 1, "AuthenticationFailed": 1, "Fault": 2}

@@ -37,6 +37,7 @@ def test_a_password_is_kept_at_the_cost_that_owasp_recommends(shipped):
     assert not identify_hasher(encoded).must_update(encoded)
 
 
+@pytest.mark.slow
 def test_a_password_of_before_argon2id_still_lets_in_and_is_hashed_anew(shipped, settings, ana):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     Person.objects.filter(pk=ana.pk).update(password=make_password(PASSWORD))
@@ -64,6 +65,7 @@ def _noted(name, work, ways):
     return noted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ana", "bia", "ninguem"])
 @pytest.mark.parametrize("door", DOORS)
 def test_a_refusal_costs_the_same_whoever_is_named_and_however_old_their_password_is(ana, bia, hashed, name, door):

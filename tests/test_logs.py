@@ -92,17 +92,20 @@ def test_what_is_written_for_people_is_one_line_that_names_event_and_facts():
     assert not line.startswith("{")
 
 
+@pytest.mark.slow
 def test_the_document_lists_each_event_with_its_level_and_fields():
     written, told = events.logged(), events.documented()
     assert len(told) == len(set(told))
     assert sorted(set(told) ^ written) == []
 
 
+@pytest.mark.slow
 def test_an_event_has_one_meaning_and_so_one_shape():
     names = [event.name for event in events.logged()]
     assert sorted(names) == sorted(set(names))
 
 
+@pytest.mark.slow
 def test_no_notification_makes_a_line_of_its_own():
     """At info or above nothing names one; what comes in masses is told once a minute."""
     shown = [event for event in events.logged() if event.level != "debug"]

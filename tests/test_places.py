@@ -122,6 +122,7 @@ class Statements(list):
         self._wrapper.__exit__(*error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["seq__gt", "seq__lte"])
 def test_places_that_are_looked_up_say_the_same_as_places_that_are_written_out(db, lookup, monkeypatch):
     names = [f"private:unit:a{number}.b[1]:notifications" for number in range(60)]

@@ -161,6 +161,7 @@ def test_who_has_no_permission_sees_the_lists_alone_and_no_stranger_anything(par
     assert Client().get("/admin/", {"part": part}).status_code == 302
 
 
+@pytest.mark.slow
 def test_a_day_is_charted_and_each_line_has_its_numbers_in_a_table(led):
     simulated_day.fill()
     page = operator("view_figureminute").get("/admin/")

@@ -183,6 +183,7 @@ def test_what_nobody_foresaw_is_left_to_django():
     assert as_problem(RuntimeError("secret"), {}) is None
 
 
+@pytest.mark.slow
 def test_the_openapi_document_is_made_without_a_warning_and_is_valid(schema):
     document, warnings = schema
     assert warnings == []

@@ -64,6 +64,7 @@ def test_another_seed_tells_another_story(cast):
     assert tell(cast, 7, 300) != tell(cast, 8, 300)
 
 
+@pytest.mark.slow
 def test_every_event_of_a_story_can_be_sent(cast):
     story = tell(cast, 1, 3_000)
     for name, matter in story:

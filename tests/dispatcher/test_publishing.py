@@ -84,6 +84,7 @@ async def test_what_was_claimed_is_published_and_settled(publish, database, tran
     assert not await publish.take(term, EVERYBODY)
 
 
+@pytest.mark.slow
 async def test_the_first_request_leaves_full_while_later_rows_are_still_to_be_encrypted(
     publish, database, transport, term, settings
 ):

@@ -56,6 +56,7 @@ def pages(client, admin_user):
     return {address: one for address, one in answers.items() if one.get("Content-Type", "").startswith("text/html")}
 
 
+@pytest.mark.slow
 def test_every_page_has_the_policy(pages):
     assert {"/", "/entrar/", "/nowhere/", "/notificacoes/", "/api/v1/docs/", "/admin/"} <= set(pages)
     for address, response in pages.items():
@@ -71,6 +72,7 @@ def test_every_page_has_the_policy(pages):
         }, address
 
 
+@pytest.mark.slow
 def test_no_page_has_anything_inline(pages):
     for address, response in pages.items():
         assert Inline(response.content.decode()).found == [], address

@@ -45,6 +45,7 @@ def imports_of(module: Path) -> list[Path]:
     return [(module.parent / name).resolve() for name in IMPORTED.findall(module.read_text())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["inbox", "diagnosis/page"])
 def test_every_module_that_a_page_reaches_has_its_hash_in_its_name(collected, page):
     first = collected / staticfiles_storage.stored_name(f"notificacao/{page}.js")
@@ -58,6 +59,7 @@ def test_every_module_that_a_page_reaches_has_its_hash_in_its_name(collected, pa
     assert {"api", "ably", "lane", "stream", "index"} <= {module.name.partition(".")[0] for module in reached}
 
 
+@pytest.mark.slow
 async def test_what_has_a_hash_is_kept_for_good_and_what_has_none_for_a_minute(collected, rf):
     async def nobody(request):
         raise AssertionError(f"{request.path} is not served")

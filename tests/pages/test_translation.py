@@ -80,6 +80,7 @@ def collected(tmp_path_factory):
     return folder / "locale"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_the_catalogue_has_all_that_the_code_says_and_nothing_else(domain, collected):
     """`script/messages` collects what is new."""

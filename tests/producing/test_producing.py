@@ -96,6 +96,7 @@ def test_an_event_of_the_catalogue_finds_its_own_recipients_and_words(system, an
     }
 
 
+@pytest.mark.slow
 def test_a_thousand_events_are_sent_with_no_query_for_each(system, django_assert_max_num_queries):
     event = {
         "event": "solicitacao.aprovada",

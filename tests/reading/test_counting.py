@@ -113,6 +113,7 @@ def test_of_nobody_there_is_nothing_to_count(db, django_assert_max_num_queries):
         assert reading.unread({7: {}}) == {7: 0}
 
 
+@pytest.mark.slow
 def test_the_statement_has_as_many_parameters_for_one_channel_as_for_very_many(ana, of_ana):
     """SQLite takes 250,000 at most, PostgreSQL 65,535."""
     fill(of_ana)

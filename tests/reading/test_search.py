@@ -93,6 +93,7 @@ def test_it_looks_at_the_newest_rows_of_that_person_and_no_further(ana, bia, of_
     assert found(ana, "vistoria") == ["Vistoria 2"]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=WORDS, message=WORDS, text=LETTERS)
 def test_the_database_finds_what_folding_by_hand_finds(ana, of_ana, title, message, text):

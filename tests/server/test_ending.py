@@ -54,6 +54,7 @@ def test_a_process_that_does_not_end_is_ended_and_shows_where_it_stood():
     assert "in hang" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_process_that_is_through_leaves_though_something_would_hang_in_pythons_own_way_out():
     program = (
         "import atexit, os, threading\n"

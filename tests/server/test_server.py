@@ -67,6 +67,7 @@ def serve(signals, garbage):
     return run
 
 
+@pytest.mark.slow
 @of_threads
 def test_once_it_says_its_address_everything_runs_and_nothing_that_was_loaded_is_garbage(serve):
     def visit(address):
@@ -81,6 +82,7 @@ def test_once_it_says_its_address_everything_runs_and_nothing_that_was_loaded_is
     assert frozen > 10_000
 
 
+@pytest.mark.slow
 @of_threads
 def test_a_signal_sends_open_streams_away_and_leaves_nothing_running(serve, signals, ana):
     cookie = {"cookie": f"sessionid={log_in(ana)}"}

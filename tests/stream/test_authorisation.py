@@ -152,6 +152,7 @@ def test_nobody_hears_a_unit_that_is_not_theirs(ana, caio, cras_norte, cras_sul)
     assert norte not in grants[caio.pk].heads
 
 
+@pytest.mark.slow
 def test_fifty_people_cost_as_many_queries_as_one(ana, cras_norte, cras_sul):
     people = [Person.objects.create(username=f"pessoa{n}", password="!") for n in range(48)]
     for n, person in enumerate(people):

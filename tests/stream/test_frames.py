@@ -72,6 +72,7 @@ def test_text_beyond_ascii_travels_as_utf_8():
     assert "Ação é já".encode() in frames.notification(wire.encode(row), AT)
 
 
+@pytest.mark.slow
 @given(title=NASTY, message=NASTY, link=NASTY, data=st.dictionaries(NASTY, JSON, max_size=4))
 def test_nothing_that_a_row_holds_can_break_a_line(title, message, link, data):
     content = {"title": title, "message": message, "link": link, "data": data, "created_at": timezone.now()}

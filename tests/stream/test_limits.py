@@ -83,6 +83,7 @@ async def test_drain_of_nobody_is_nothing(site):
     assert site.hub.registry.subscribers == {}
 
 
+@pytest.mark.slow
 async def test_who_does_not_read_is_sent_away_and_the_others_go_on(site, ana, bia, settings):
     settings.STREAM_BUFFER = 4_096
     slow, quick = await site.open(ana), await site.open(bia)

@@ -116,6 +116,7 @@ class Crowd:
         return list(self.subscribers_of.items())
 
 
+@pytest.mark.slow
 async def test_ten_thousand_channels_cost_one_statement_a_round_once_they_are_told(transactional_db, monkeypatch):
     class Here:
         """This test's own thread, so that its statements are seen."""
@@ -186,6 +187,7 @@ def test_the_connections_go_with_a_process_that_is_silent_and_count_no_more_befo
     assert not Connection.objects.exists()
 
 
+@pytest.mark.slow
 async def test_two_thousand_people_cost_no_statement_once_they_are_told(transactional_db, monkeypatch):
     class Here:
         async def run(self, work, *args):

@@ -201,6 +201,7 @@ async def test_what_moves_between_the_grant_and_the_join_is_in_the_heads(site, s
     assert second.data["position"] == str(site.hub.position)
 
 
+@pytest.mark.slow
 async def test_who_joins_more_units_than_ably_can_carry_leaves_it_and_comes_back_with_fewer(
     site, standby, ana, client, settings
 ):

@@ -159,6 +159,7 @@ async def test_a_trace_that_a_request_brings_is_linked_and_not_continued(exporte
     assert [span.links for span in named(exported(), "GET /entrar/")] == [()] * 5
 
 
+@pytest.mark.slow
 async def test_spans_tell_ids_and_numbers_and_nobodys_data(site, exported, ana):
     await in_database(type(ana).objects.filter(pk=ana.pk).update, last_name="Ribeiro")
     async with page() as http, dispatching(FakeTransport()):

@@ -187,6 +187,7 @@ def test_without_an_endpoint_ably_is_where_the_sdk_says_else_by_the_port_of_its_
     assert client.address() == address
 
 
+@pytest.mark.slow
 async def test_a_handshake_that_fails_passes(server, settings):
     settings.ABLY_TLS = True
     server.says(200, OK)

@@ -71,6 +71,7 @@ def test_people_of_different_luck_do_not_make_a_share_at_the_limit_proven_beyond
     assert ever(evidence_above(of, 0.05) >= np.log(2_000) for of in growing(luck)) <= 0.002
 
 
+@pytest.mark.slow
 def test_taken_as_independent_the_same_people_would_prove_it_far_too_often():
     """Why the variance is by person."""
     luck = 0.05 * random.gamma(0.5, 2, (RUNS, 25)).clip(0, 20)
@@ -78,6 +79,7 @@ def test_taken_as_independent_the_same_people_would_prove_it_far_too_often():
     assert ever(evidence_above(of, 0.05) >= np.log(2_000) for of in alike) > 0.2
 
 
+@pytest.mark.slow
 def test_ten_percent_are_proven_to_be_beyond_five():
     assert ever(evidence_above(of, 0.05) >= np.log(2_000) for of in growing(0.1)) > 0.99
 
@@ -87,12 +89,14 @@ def test_a_thousand_without_a_failure_prove_a_goal_of_half_a_percent():
     assert evidence_below(clean, 0.005) >= np.log(20) > evidence_below(clean._replace(shown=500), 0.005)
 
 
+@pytest.mark.slow
 def test_two_arms_alike_are_hardly_ever_proven_different_however_often_one_looks():
     luck = 0.02 * random.gamma(1, 1, (2, RUNS, 25)).clip(0, 50)
     pairs = zip(growing(luck[0]), growing(luck[1]), strict=True)
     assert ever(difference(ours, control, 0.01).low > 0 for ours, control in pairs) <= 0.01
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_difference_at_all_looks():
     pairs = zip(growing(0.03), growing(0.01), strict=True)
     intervals = (difference(ours, control, 0.05) for ours, control in pairs)
