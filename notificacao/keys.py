@@ -21,13 +21,21 @@ _OLD_EPOCHS = 3  # key epochs back: people who leave together renew a key once e
 
 def channel_key(channel: str, key_epoch: int, secret: str | None = None) -> bytes:
     """Return 32 bytes for AES-256, the same in every process for the same master secret."""
-    return _derived(channel, key_epoch, secret or conf.ENCRYPTION_SECRET)
+    return _derived(f"semtas/{channel}/{key_epoch}", secret or conf.ENCRYPTION_SECRET)
+
+
+def of_servers(purpose: str) -> list[bytes]:
+    """Return 32 bytes for `purpose` among our own processes: of today's master secret, and of each that it replaced.
+
+    No channel's key is one of them: what those are derived from ends with a key epoch.
+    """
+    secrets = (conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS)
+    return [_derived(f"semtas/{purpose}", secret) for secret in secrets]
 
 
 @lru_cache(maxsize=4_096)  # each message, and each page that is told a key, asks for one
-def _derived(channel: str, key_epoch: int, secret: str) -> bytes:
-    info = f"semtas/{channel}/{key_epoch}".encode()
-    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
+def _derived(info: str, secret: str) -> bytes:
+    hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info.encode())
     return hkdf.derive(secret.encode())
 
 

@@ -2,6 +2,7 @@
 
 A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
 layer: the caller of `wake` never waits for that, many wakes leave as one message, and each is delivered at most once.
+A wake may tell what it is of, in bytes that mean nothing here.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ REVOCATIONS = "revocations"
 FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 
 PULSE_EVERY = 5.0  # seconds between two wakes by which a process finds out that wakes cross
+_MOST_TOLD = 16  # wakes that tell something and wait to be sent, or to be answered: beyond that they tell nothing
 _TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
 _SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
 _FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
@@ -48,15 +50,26 @@ class Doorbell:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._topic = topic
+        self._told: list[bytes] = []
         with _lock:
             _doorbells.setdefault(topic, set()).add(self)
 
-    def ring(self) -> None:
-        """Set the event, from any thread."""
+    def ring(self, told: bytes = b"") -> None:
+        """Set the event, from any thread; `told` is what `taken` returns."""
         try:
-            self._loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(self._rang, told)
         except RuntimeError:  # the doorbell's loop is closed
             self.close()
+
+    def _rang(self, told: bytes) -> None:
+        self._told.append(told)
+        del self._told[_MOST_TOLD + 1 :]
+        self._event.set()
+
+    def taken(self) -> list[bytes] | None:
+        """Return what each ring since the last call told, in order; None where one told nothing, or there are many."""
+        told, self._told = self._told, []
+        return told if all(told) and len(told) <= _MOST_TOLD else None
 
     async def wait(self, timeout: float) -> bool:
         """Wait until it rings, or for `timeout` seconds: the poll. Return True where it rang.
@@ -114,25 +127,29 @@ class Outage:
 class WakeRelay:
     """Take this process's wakes to the others, and ring here for theirs.
 
-    It runs on one loop; any thread may `add`. Waiting topics are a set, so they stay few while Redis is gone; a message
+    It runs on one loop; any thread may `add`. What waits is kept once, and little of it while Redis is gone; a message
     that cannot be sent is dropped.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
         self._loop = loop
         self._origin = uuid.uuid4().hex
-        self._waiting: set[str] = set()
+        self._waiting: dict[tuple[str, bytes], None] = {}  # in order
+        self._changing = threading.Lock()
         self._has_topics = asyncio.Event()
         self._sending = asyncio.Lock()
         self._pulse = f"pulse.{self._origin}"
         self._pulse_left_at: float | None = None  # monotonic seconds; None once it has come back
         self.rounds = Rounds()  # of wakes that went out and came back
 
-    def add(self, topic: str) -> None:
-        """Have `topic` sent. Raises RuntimeError where the loop is closed."""
-        if topic not in self._waiting:
-            self._waiting.add(topic)
-            self._loop.call_soon_threadsafe(self._has_topics.set)
+    def add(self, topic: str, told: bytes = b"") -> None:
+        """Have `topic` sent, with what it tells. Raises RuntimeError where the loop is closed."""
+        with self._changing:
+            wake = topic, told if len(self._waiting) < _MOST_TOLD else b""
+            if wake in self._waiting:
+                return
+            self._waiting[wake] = None
+        self._loop.call_soon_threadsafe(self._has_topics.set)
 
     async def send(self) -> None:
         """Send the topics that wait, as they come, until cancelled."""
@@ -153,10 +170,12 @@ class WakeRelay:
     async def _send_waiting(self) -> None:
         async with self._sending, asyncio.timeout(_SEND_WITHIN):
             while self._waiting:  # emptied one by one: `add` adds from other threads meanwhile
-                topic = self._waiting.pop()
+                with self._changing:
+                    topic, told = next(iter(self._waiting))
+                    del self._waiting[topic, told]
                 if topic == self._pulse:
                     self._pulse_left_at = time.monotonic()
-                message = {"type": "wake", "topic": topic, "origin": self._origin}
+                message = {"type": "wake", "topic": topic, "told": told, "origin": self._origin}
                 await get_channel_layer().group_send(_group(topic), message)
 
     async def pulse(self) -> None:
@@ -199,7 +218,7 @@ class WakeRelay:
                 metrics.WAKE_SECONDS.observe(time.monotonic() - self._pulse_left_at)
             self._pulse_left_at = None
         elif message["origin"] != self._origin:
-            ring(message["topic"])
+            ring(message["topic"], message.get("told", b""))  # a process of an earlier version tells nothing
 
     def flush(self) -> None:
         """Give the topics that wait a moment to leave, called from another thread than the loop's."""
@@ -222,23 +241,26 @@ _doorbells: dict[str, set[Doorbell]] = {}
 _relay: WakeRelay | None = None
 
 
-def wake(topic: str) -> None:
-    """Ring every doorbell of `topic`, here at once, in other processes a moment later. It never waits."""
-    ring(topic)
+def wake(topic: str, told: bytes = b"") -> None:
+    """Ring every doorbell of `topic`, here at once, in other processes a moment later. It never waits.
+
+    `told` is what it is of, for those who understand it; without, they look for themselves.
+    """
+    ring(topic, told)
     if conf.WAKES and conf.wakes_cross_processes:
         try:
-            _relay_of_this_process().add(topic)
+            _relay_of_this_process().add(topic, told)
         except RuntimeError:  # the relay's loop was closed just now
             _set_relay(None)
 
 
-def ring(topic: str) -> None:
+def ring(topic: str, told: bytes = b"") -> None:
     """Ring every doorbell of `topic` in this process alone."""
     if conf.WAKES:
         with _lock:
             doorbells = list(_doorbells.get(topic, ()))
         for doorbell in doorbells:
-            doorbell.ring()
+            doorbell.ring(told)
 
 
 def after_commit(topic: str) -> None:

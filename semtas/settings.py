@@ -527,6 +527,7 @@ MONTHLY_BUDGET_USD = setting(env.float, "MONTHLY_BUDGET_USD", 160.0, unit="US do
 DISPATCHER = choice("DISPATCHER", "embedded", ("embedded", "external"))
 DISPATCH_POLL = setting(env.float, "DISPATCH_POLL", 0.4, unit="seconds", minimum=0.01, maximum=60)
 STAMP_PACE = setting(env.float, "STAMP_PACE", 0.008, unit="seconds", minimum=0, maximum=0.1)
+WAKE_CHANNELS = switch("WAKE_CHANNELS", True)
 DISPATCH_LEASE = setting(env.float, "DISPATCH_LEASE", 30.0, unit="seconds", minimum=1, maximum=600)
 REQUEST_HEAD_MAX = setting(env.int, "REQUEST_HEAD_MAX", 32_768, unit="bytes", minimum=8_192, maximum=1_048_576)
 REQUEST_HEAD_WITHIN = setting(env.float, "REQUEST_HEAD_WITHIN", 10.0, unit="seconds", minimum=1, maximum=60)

@@ -235,10 +235,8 @@ class Site:
         self._cookies.pop(person.pk, None)
 
     async def publish(self, *titles: str, to: str, **dispatch) -> list[Notification]:
-        """Rows in the log, stamped, with the dispatch columns that are given; the hub is woken."""
-        rows = await in_database(publish, titles, to, dispatch)
-        wakes.wake(wakes.HUBS)
-        return rows
+        """Rows in the log, stamped, which wakes the hub, with the dispatch columns that are given."""
+        return await in_database(publish, titles, to, dispatch)
 
     async def close(self) -> None:
         for stream in self._streams:

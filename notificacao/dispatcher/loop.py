@@ -220,15 +220,13 @@ class Dispatcher:
         return rows
 
     def _stamp_batch(self, term: int) -> tuple[int, bool, bool, dict[str, int]]:
-        """Stamp a batch of rows, and number a batch of changes.
+        """Stamp a batch of rows, and number a batch of changes; the hubs are woken for either.
 
         Return how many rows, whether more of either may wait, whether the rows were settled since nobody is on Ably,
         and `{channel: key epoch}` of the keys that were renewed.
         """
         skip = self._rollout_now().off
         stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
-        if stamped:
-            wakes.wake(wakes.HUBS)
         numbered, renewed = changes.number(term)
         if numbered:
             wakes.wake(wakes.HUBS)

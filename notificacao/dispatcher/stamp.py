@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from notificacao import audiences, metrics, tracing
+from notificacao import audiences, metrics, stamped, tracing, wakes
 from notificacao.database import IDLE_LIMIT, NOW, at_once
 from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
 from notificacao.models import Channel, DispatcherLease, DispatchState, LogHead, Notification
+from notificacao.stamped import Stamped
 
 BATCH = 1_000  # rows in one transaction
 ROWS, CHANNELS, HEAD, LEASE = (model._meta.db_table for model in (Notification, Channel, LogHead, DispatcherLease))
@@ -61,7 +62,9 @@ class LeadLost(Exception):
 
 
 def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | None = None) -> int:
-    """Stamp at most `BATCH` rows in the order of their ids; return how many. Raises LeadLost where `term` is over.
+    """Stamp at most `BATCH` rows in the order of their ids, and wake the hubs; return how many rows.
+
+    Raises LeadLost where `term` is over.
 
     `skip`: nobody is on Ably, so the same write settles the rows as skipped. Where the log is behind what
     `reset_detector` saw of it, its epoch is renewed first, since these seqs were given before; without a detector
@@ -76,6 +79,9 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
         reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)
+    if rows:
+        told = Stamped(Cursor(head.epoch, head.seq), [channel for _, channel, *_ in rows])
+        wakes.wake(wakes.HUBS, stamped.seal(told))
     reset_detector.saw(Cursor(head.epoch, head.seq + len(rows)))
     outcome = DispatchState.SKIPPED.value if skip else None
     for seq, (_, _, _, waited, traceparent) in enumerate(rows, start=head.seq + 1):

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from notificacao import eventlog, metrics, tracing, wakes
+from notificacao import eventlog, metrics, stamped, tracing, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
 from notificacao.eventlog import Cursor
@@ -66,6 +66,9 @@ class Hub:
         self._is_behind = False
         self._faults = Repeats()
         self._known_until = 0.0
+        self._owes_rollout = False  # whether a wake may have told of it that was answered without it
+        self._looked_at = 0.0  # when the last look at the log began, and by when the next one has to (monotonic)
+        self._look_by = 0.0
         self._tail_thread = DatabaseThread("hub")
         self._advanced = asyncio.Event()
 
@@ -121,27 +124,51 @@ class Hub:
     async def _tail(self) -> None:
         """Read what is new in the log at each wake or poll, and apply it."""
         doorbell = wakes.Doorbell(wakes.HUBS)
+        self._look_by = 0.0  # nothing rang before
         try:
             if not self.position.epoch:
                 head = await self._tail_thread.run(eventlog.head)
                 self.position, self._last_change = Cursor.of(head), head.changes
             while True:
-                began = time.monotonic()
-                known = self._transport_switch.rollout if began < self._known_until else None
-                news = await self._tail_thread.run(
-                    tail.read, self.position, self._standby.unsettled, self._last_change, known
-                )
-                if known is None:
-                    self._known_until = began + KNOWN_FOR
-                self._tell_lag(news.head - self.position.seq)
-                await self._apply(news)
-                self._tell_lag(news.head - self.position.seq)
-                self.rounds.succeeded()
-                if not news.more:
-                    await doorbell.wait(self._until_next_look(known is None))
-                    await doorbell.gather(began + JOIN - time.monotonic())
+                told = doorbell.taken()
+                if told is None or time.monotonic() >= self._look_by or not self._passes_over(told):
+                    await doorbell.gather(self._looked_at + JOIN - time.monotonic())
+                    await self._look(of_rows_alone=None not in (told, doorbell.taken()))
+                await doorbell.wait(self._look_by - time.monotonic())
         finally:
             doorbell.close()
+
+    async def _look(self, *, of_rows_alone: bool) -> None:
+        """Read what is new in the log and apply it; `of_rows_alone`: what rang told of rows, and of nothing else."""
+        self._looked_at = began = time.monotonic()
+        known = self._transport_switch.rollout if began < self._known_until else None
+        self._owes_rollout = known is not None and (self._owes_rollout or not of_rows_alone)
+        news = await self._tail_thread.run(tail.read, self.position, self._standby.unsettled, self._last_change, known)
+        if known is None:
+            self._known_until = began + KNOWN_FOR
+        self._tell_lag(news.head - self.position.seq)
+        await self._apply(news)
+        self._tell_lag(news.head - self.position.seq)
+        self.rounds.succeeded()
+        self._look_by = 0.0 if news.more else time.monotonic() + self._until_next_look()
+
+    def _passes_over(self, told: list[bytes]) -> bool:
+        """Move beyond rows that nobody here may have, as the stamper told of them.
+
+        Return False where the log has to be asked: somebody may have one, or this is not where they begin.
+        """
+        for sealed in told:
+            rows = stamped.opened(sealed)
+            if rows is None:
+                return False
+            if self.is_at(rows.up_to):
+                continue
+            if rows.after != self.position or any(map(self.registry.subscribers_of, rows.channels)):
+                return False
+            self.replay_cache.pass_over(rows.after, rows.channels)
+            self.position = rows.up_to
+            self._advanced.set()
+        return True
 
     def _tell_lag(self, rows: int) -> None:
         """Show how many rows the log's head is ahead, and log where a long lag begins and where it is over."""
@@ -153,13 +180,13 @@ class Hub:
             logger.info("hub_caught_up", position=str(self.position))
             self._is_behind = False
 
-    def _until_next_look(self, saw_all: bool) -> float:
+    def _until_next_look(self) -> float:
         """Return the seconds to wait for a wake.
 
         A wake that was answered with rows alone may have told of the rollout too: it is read as soon as KNOWN_FOR is
         over.
         """
-        if not saw_all:
+        if self._owes_rollout:
             return max(0.0, self._known_until - time.monotonic())
         return min(conf.DISPATCH_POLL, PATIENCE / 4) if self._standby.unsettled else conf.DISPATCH_POLL
 

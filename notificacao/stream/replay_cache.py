@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -24,20 +24,23 @@ class ReplayPage:
 
 
 class _CachedRow:
-    """Hold a row, the monotonic time at which the hub saw it, and its frame once a page asked for that."""
+    """Hold a row, the monotonic time at which the hub saw it, and its frame once a page asked for that.
 
-    __slots__ = ("at", "frame", "row", "seq")
+    Of a row that the hub passed over it holds the channel alone.
+    """
 
-    def __init__(self, row: Notification, at: float):
-        assert row.seq is not None
+    __slots__ = ("at", "channel", "frame", "row", "seq")
+
+    def __init__(self, seq: int, channel: str, at: float, row: Notification | None = None):
         self.row = row
-        self.seq = row.seq
+        self.channel = channel
+        self.seq = seq
         self.at = at
         self.frame = b""  # encoded once a page asks for it
 
 
 class ReplayCache:
-    """Hold each row from beyond a place in the log up to the hub's position.
+    """Hold each row from beyond a place in the log up to the hub's position, and of those passed over the channel.
 
     Rows are held for KEPT_FOR seconds, and no more than KEPT of them. It answers nothing where its answer could differ
     from the log's: it has no row from before that place, none of another epoch, and whether a row has expired is for
@@ -55,16 +58,24 @@ class ReplayCache:
 
     def add(self, since: Cursor, rows: list[Notification], trimmed_to: int) -> None:
         """Add `rows`, all that were stamped after `since`, in order; the hub is about to go through them."""
+        now = time.monotonic()
+        self._add(since, [_CachedRow(row.seq, row.channel, now, row) for row in rows if row.seq is not None], now)
+        self._after = max(self._after, trimmed_to)
+
+    def pass_over(self, since: Cursor, channels: Sequence[str]) -> None:
+        """Note that the rows after `since` are of `channels`, one each: whoever may have one of them asks the log."""
+        now = time.monotonic()
+        self._add(since, [_CachedRow(seq, name, now) for seq, name in enumerate(channels, since.seq + 1)], now)
+
+    def _add(self, since: Cursor, rows: list[_CachedRow], now: float) -> None:
         if since.epoch != self._epoch:
             self.restart(since)
-        now = time.monotonic()
         del self._rows[self._place(since.seq) :]  # the hub repeats a read that failed
-        self._rows += [_CachedRow(row, now) for row in rows]
+        self._rows += rows
         too_old = bisect_right(self._rows, now - KEPT_FOR, key=attrgetter("at"))
         if forgotten := max(0, too_old, len(self._rows) - KEPT):
             self._after = self._rows[forgotten - 1].seq
             del self._rows[:forgotten]
-        self._after = max(self._after, trimmed_to)
 
     def read_after(self, cursor: Cursor, channels: Mapping[str, int], limit: int, up_to: Cursor) -> ReplayPage | None:
         """Return at most `limit` permitted rows after `cursor`, none beyond the hub's position `up_to`.
@@ -75,12 +86,12 @@ class ReplayCache:
             return None
         found: list[bytes] = []
         for cached in self._rows[self._place(cursor.seq) : self._place(up_to.seq)]:
-            since = channels.get(cached.row.channel)
+            since = channels.get(cached.channel)
             if since is None or cached.seq <= since:
                 continue
-            if cached.row.expires_at is not None:
+            if cached.row is None or cached.row.expires_at is not None:
                 return None
-            found.append(self._frame_of(cached))
+            found.append(self._frame_of(cached, cached.row))
             if len(found) == limit:
                 return ReplayPage(found, Cursor(self._epoch, cached.seq))
         return ReplayPage(found, up_to)
@@ -89,9 +100,7 @@ class ReplayCache:
         """Return the index of the first row beyond `seq`."""
         return bisect_right(self._rows, seq, key=attrgetter("seq"))
 
-    def _frame_of(self, cached: _CachedRow) -> bytes:
+    def _frame_of(self, cached: _CachedRow, row: Notification) -> bytes:
         """Return the row's frame, which is encoded once."""
-        cached.frame = cached.frame or frames.notification(
-            wire.encode(cached.row), eventlog.place_of(cached.row, self._epoch)
-        )
+        cached.frame = cached.frame or frames.notification(wire.encode(row), eventlog.place_of(row, self._epoch))
         return cached.frame

@@ -78,7 +78,7 @@ class Dispatcher:
             try:
                 with unless_busy():
                     while stamp(self._term):
-                        wakes.wake(wakes.HUBS)
+                        pass
                     while changes.number(self._term)[0]:
                         wakes.wake(wakes.HUBS)
             except LeadLost:

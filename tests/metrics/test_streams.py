@@ -89,6 +89,7 @@ async def test_a_hub_that_is_behind_shows_by_how_many_rows(site, ana, of_ana, mo
             await go_on.wait()
         await apply(news)
 
+    await site.open(ana)
     monkeypatch.setattr(site.hub, "_apply", wait_first)
     await site.publish("Uma", "Outra", "Terceira", to=of_ana)
 

@@ -1,0 +1,121 @@
+"""A hub passes over rows that nobody here may have, and never over anybody's."""
+
+import pytest
+from django.db import transaction
+
+from notificacao import audiences, eventlog, stamped, wakes
+from notificacao.eventlog import Cursor
+from notificacao.models import Membership, Role
+from notificacao.stamped import Stamped
+from notificacao.stream import tail
+from tests.asgi import in_database
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+@pytest.fixture
+def looks(monkeypatch, settings):
+    """How often the log was asked: by wakes alone, since no poll comes within the test."""
+    settings.DISPATCH_POLL = 600
+    asked = []
+    read = tail.read
+    monkeypatch.setattr(tail, "read", lambda *given: asked.append(given[0]) or read(*given))
+    return asked
+
+
+@pytest.fixture
+def norte(cras_norte):
+    return audiences.channel_for_unit(cras_norte)
+
+
+@pytest.fixture
+def sul(cras_sul):
+    return audiences.channel_for_unit(cras_sul)
+
+
+@pytest.fixture
+async def stream(site, norte, sul, ana, caio, looks):  # noqa: PLR0917 – all that changes anybody's access comes before
+    """Ana's, who hears of `norte`, and not of `sul` as Caio does; the hub has answered all that rang until now."""
+    opened = await site.open(ana)
+    number = len(looks)
+    wakes.wake(wakes.HUBS)
+    await eventually(lambda: len(looks) > number)
+    await eventually(lambda: site.hub._look_by > 0 and not site.hub._owes_rollout)
+    del looks[:]
+    return opened
+
+
+async def passed_over(site, looks):
+    """The hub is at the log's end, and has not asked it."""
+    head = await in_database(eventlog.position)
+    await eventually(lambda: site.hub.position == head)
+    assert looks == []
+
+
+async def test_rows_of_nobody_here_cost_no_look_and_the_next_of_somebody_comes(site, stream, norte, sul, looks):
+    await site.publish("De outros", "De outros", to=sul)
+    await passed_over(site, looks)
+    await site.publish("Nova", to=norte)
+    await stream.next("notification")
+    assert len(looks) == 1
+    assert stream.titles == ["Nova"]
+
+
+@pytest.mark.usefixtures("stream")
+async def test_who_comes_later_gets_from_the_log_what_was_passed_over(site, caio, sul, looks):
+    before = site.hub.position
+    await site.publish("Passou", to=sul)
+    await passed_over(site, looks)
+    late = await site.open(caio, cursor=str(before))
+    assert late.titles == ["Passou"]
+
+
+async def test_who_gains_a_channel_is_told_of_the_row_that_was_passed_over(site, stream, ana, cras_sul, looks):
+    """Their membership began before the row was stamped, in a transaction that was committed after it."""
+    sul = audiences.channel_for_unit(cras_sul)
+    (row,) = await site.publish("Passou", to=sul)
+    await passed_over(site, looks)
+
+    @transaction.atomic
+    def join():
+        made = Membership.objects.create(person=ana, role=Role.TECNICO, unit=cras_sul)
+        Membership.objects.filter(pk=made.pk).update(since=row.seq - 1)
+
+    await in_database(join)
+    while (await stream.next("heads")).data["channels"].get(sul) != row.seq:
+        pass
+    assert stream.titles == []  # the page fetches what it lacks
+
+
+@pytest.mark.parametrize("told", [b"x" * 200, b"gAAAAAB" + b"A" * 93])
+async def test_what_is_forged_has_the_hub_ask_the_log(site, stream, norte, told, monkeypatch):
+    monkeypatch.setattr(stamped, "seal", lambda rows: told)
+    await site.publish("Nova", to=norte)
+    await stream.next("notification")
+    assert stream.titles == ["Nova"]
+
+
+async def test_one_that_is_lost_late_or_doubled_takes_no_row_from_anybody(site, stream, norte, sul, monkeypatch):
+    told = []
+    with monkeypatch.context() as lost:
+        lost.setattr(wakes, "wake", lambda topic, sealed=b"": told.append(sealed))
+        await site.publish("Perdida", to=norte)
+    await site.publish("De outros", to=sul)  # the place where it begins is not the hub's
+    await stream.next("notification")
+    assert stream.titles == ["Perdida"]
+    of_another_epoch = stamped.seal(Stamped(Cursor("0", site.hub.position.seq), [sul]))
+    for late in (*told, *told, of_another_epoch):
+        wakes.wake(wakes.HUBS, late)
+    await site.publish("Nova", to=norte)
+    await stream.next("notification")
+    assert stream.titles == ["Perdida", "Nova"]
+    assert site.hub.position == await in_database(eventlog.position)
+
+
+@pytest.mark.usefixtures("stream")
+async def test_with_the_setting_off_each_wake_is_a_look(site, sul, looks, settings):
+    settings.WAKE_CHANNELS = False
+    await site.publish("De outros", to=sul)
+    await eventually(lambda: site.hub.position.seq == 1)
+    assert len(looks) == 1
