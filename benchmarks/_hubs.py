@@ -1,8 +1,8 @@
 """What one notification costs PostgreSQL at a rate and with a number of hubs, each as in a web process of its own.
 
-The hubs share a few processes here, each with its own threads, connections and doorbell: two cores have no room for
-sixteen whole ones. Where those are busy several wakes become one look, so figures at the upper end are a lower bound:
-`looks_of_a_hub` tells it, which a further process leaves alone where all keep up.
+The hubs share a few processes here, each with its own threads, connections, doorbell and share of the people: two cores
+have no room for sixteen whole ones. Where those are busy several wakes become one look, so figures at the upper end are
+a lower bound: `looks_of_a_hub` tells it, which a further process leaves alone where all keep up.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from benchmarks.served import seconds_on_core
 from tests.waiting import eventually
 
 _SECONDS = 5
+_PEOPLE, _UNITS = 900, 20
+_PERSONAL, _OF_UNIT = "private:user:person-{}:notifications", "private:unit:unit-{}:notifications"
 _HUBS_EACH = 5  # of those beside the first, in one process
 _IS_COUNTED = r"query ~* '^\s*(select|insert|update|delete|with)'"  # not BEGIN, COMMIT and SET
 # The first that fits, by what stands in the statement.
@@ -60,11 +62,12 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     from notificacao.stream.hub import Hub
 
     hubs = [Hub()]
-    others = [await _beside(number) for number in _shares(processes - 1)]
+    others = [await _beside(first, number, processes) for first, number in _shares(processes)]
     tasks = [asyncio.create_task(work) for work in (*(hub.run() for hub in hubs), wakes.relay_and_listen([wakes.HUBS]))]
     seen: dict[int, float] = {}
     try:
         await eventually(lambda: all(hub.position.epoch for hub in hubs))
+        _seat(hubs, 0, processes)
         before = hubs[0].position.seq
         idle = await _idle()
         watch = asyncio.create_task(_watch(hubs, seen))
@@ -100,22 +103,33 @@ async def _measure(rate: int, processes: int, server: int) -> dict[str, dict[str
     }
 
 
-def _shares(hubs: int) -> list[int]:
-    """Return how many of `hubs` each process has."""
-    return [min(_HUBS_EACH, hubs - begun) for begun in range(0, hubs, _HUBS_EACH)]
+def _shares(hubs: int) -> list[tuple[int, int]]:
+    """Return the first of `hubs` that each process beside this one has, and how many."""
+    return [(first, min(_HUBS_EACH, hubs - first)) for first in range(1, hubs, _HUBS_EACH)]
 
 
-async def _beside(hubs: int) -> asyncio.subprocess.Process:
+def _seat(hubs: Sequence, first: int, of: int) -> None:
+    """Give `hubs`, which are those from `first` on, their share of the people: each hub has somebody of every unit."""
+    from notificacao.stream.authorisation import Grant
+
+    for number, hub in enumerate(hubs, first):
+        for n in range(number, _PEOPLE, of):
+            names = (_PERSONAL.format(n), _OF_UNIT.format(n // of % _UNITS), "system:notifications")
+            grant = Grant(n + 1, dict.fromkeys(names, 0), {}, hub.position, assigned=False)
+            hub.registry.add_subscriber(grant).authorised_at = time.monotonic()
+
+
+async def _beside(first: int, hubs: int, of: int) -> asyncio.subprocess.Process:
     """Return a process in which so many hubs follow the log."""
-    command = [sys.executable, "-m", "benchmarks._hubs", str(hubs)]
+    command = [sys.executable, "-m", "benchmarks._hubs", str(first), str(hubs), str(of)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert await process.stdout.readline() == b"ready\n"
     return process
 
 
-async def _follow(hubs: int) -> None:
-    """Run so many hubs, and say so once each has its position."""
+async def _follow(first: int, hubs: int, of: int) -> None:
+    """Run so many hubs, those of the number `first` and after it, and say so once each has its position."""
     from notificacao import wakes
     from notificacao.stream.hub import Hub
 
@@ -124,13 +138,14 @@ async def _follow(hubs: int) -> None:
         for work in (*(hub.run() for hub in following), wakes.relay_and_listen([wakes.HUBS])):
             tasks.create_task(work)
         await eventually(lambda: all(hub.position.epoch for hub in following))
+        _seat(following, first, of)
         print("ready", flush=True)
 
 
 def _producer(rate: int) -> Sequence[str]:
     """Return the command of a producer, of rows to people and units in turn."""
-    channels = [f"private:user:person-{n}:notifications" for n in range(900)]
-    channels += [f"private:unit:unit-{n % 20}:notifications" for n in range(100)]
+    channels = [_PERSONAL.format(n) for n in range(_PEOPLE)]
+    channels += [_OF_UNIT.format(n % _UNITS) for n in range(_PEOPLE // 9)]
     file = Path(tempfile.gettempdir()) / f"growth-{os.getpid()}.txt"
     file.write_text("\n".join(channels))
     return [sys.executable, "-m", "benchmarks.producer", str(file), f"--rate={rate}", f"--seconds={_SECONDS}"]
@@ -189,4 +204,4 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    asyncio.run(_follow(int(sys.argv[1])))
+    asyncio.run(_follow(*map(int, sys.argv[1:])))

@@ -79,6 +79,23 @@ async def test_many_rings_before_one_wait_are_one(doorbell):
     assert not await doorbell.wait(SOON)
 
 
+async def test_what_rings_told_is_taken_once_and_in_order(doorbell):
+    for told in (b"one", b"another"):
+        wakes.wake("test", told)
+    assert await doorbell.wait(LATE)
+    assert doorbell.taken() == [b"one", b"another"]
+    assert doorbell.taken() == []
+
+
+@pytest.mark.parametrize("told", [[b"one", b"", b"another"], [b"one"] * 17])
+async def test_where_one_told_nothing_or_there_are_many_one_has_to_look(doorbell, told):
+    for one in told:
+        wakes.wake("test", one)
+    assert await doorbell.wait(LATE)
+    assert doorbell.taken() is None
+    assert doorbell.taken() == []
+
+
 async def test_a_doorbell_rings_again_after_it_was_answered(doorbell):
     for _ in range(3):
         wakes.wake("test")
@@ -198,6 +215,7 @@ class Layer:
 
     def __init__(self):
         self.sent = []
+        self.messages = []
         self.joined = []
         self.queue = asyncio.Queue()
         self.fails = False
@@ -218,6 +236,7 @@ class Layer:
             self.queue.put_nowait(message)
         else:
             self.sent.append(message["topic"])
+            self.messages.append(message)
 
     async def flush(self):
         await self._answer()
@@ -256,6 +275,27 @@ async def test_a_wake_is_carried_to_other_processes_and_rings_here_too(carrying,
     wakes.wake("test")
     assert await doorbell.wait(LATE)
     await eventually(lambda: carrying.sent == ["test"])
+
+
+async def test_what_a_wake_tells_crosses_with_it(carrying, doorbell):
+    for told in (b"one", b"another"):
+        wakes.wake("test", told)
+    await eventually(lambda: len(carrying.messages) == 2)
+    assert [message["told"] for message in carrying.messages] == [b"one", b"another"]
+    assert doorbell.taken() == [b"one", b"another"]
+    for message in carrying.messages:
+        carrying.queue.put_nowait(message | {"origin": "another process"})
+    carrying.queue.put_nowait({"type": "wake", "topic": "test", "origin": "of an earlier version"})
+    await eventually(lambda: doorbell.taken() is None)
+
+
+async def test_what_waits_while_nothing_can_be_sent_is_little_and_tells_nothing_in_the_end(carrying):
+    carrying.hangs = True
+    for number in range(1_000):
+        wakes.wake("test", b"%d" % number)
+    waiting = list(wakes._relay._waiting)
+    assert len(waiting) < 20
+    assert waiting[-1] == ("test", b"")
 
 
 async def test_a_ring_stays_in_this_process(carrying, doorbell):

@@ -76,6 +76,14 @@ def test_whether_a_row_has_expired_is_for_the_log_where_it_would_be_sent(cache):
     assert cache.read_after(at(15), {"a": 0, "b": 16}, 9, at(16)).frames == []
 
 
+def test_what_the_hub_passed_over_is_for_the_log_where_somebody_may_have_it(cache):
+    cache.pass_over(at(15), ["b", "c"])
+    cache.add(at(17), [row(18)], trimmed_to=0)
+    assert seqs(cache.read_after(at(14), {"a": 0}, 9, at(18))) == [15, 18]
+    assert cache.read_after(at(14), {"a": 0, "c": 0}, 9, at(18)) is None
+    assert seqs(cache.read_after(at(14), {"a": 0, "c": 17}, 9, at(18))) == [15, 18]
+
+
 def test_what_retention_took_is_forgotten(cache):
     cache.add(at(15), [], trimmed_to=12)
     assert cache.read_after(at(11), {"a": 0}, 9, at(15)) is None
