@@ -7,21 +7,29 @@ from notificacao import audiences, eventlog, stamped, wakes
 from notificacao.eventlog import Cursor
 from notificacao.models import Membership, Role
 from notificacao.stamped import Stamped
-from notificacao.stream import tail
 from tests.asgi import in_database
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
+class Looks:
+    """How often a hub asked the log: for wakes alone, since no poll comes within the test."""
+
+    def __init__(self, hub):
+        self.begun = self.ended = 0
+        self._look, hub._look = hub._look, self
+
+    async def __call__(self, **given):
+        self.begun += 1
+        await self._look(**given)
+        self.ended += 1
+
+
 @pytest.fixture
-def looks(monkeypatch, settings):
-    """How often the log was asked: by wakes alone, since no poll comes within the test."""
+def looks(site, settings):
     settings.DISPATCH_POLL = 600
-    asked = []
-    read = tail.read
-    monkeypatch.setattr(tail, "read", lambda *given: asked.append(given[0]) or read(*given))
-    return asked
+    return Looks(site.hub)
 
 
 @pytest.fixture
@@ -38,11 +46,16 @@ def sul(cras_sul):
 async def stream(site, norte, sul, ana, caio, looks):  # noqa: PLR0917 – all that changes anybody's access comes before
     """Ana's, who hears of `norte`, and not of `sul` as Caio does; the hub has answered all that rang until now."""
     opened = await site.open(ana)
-    number = len(looks)
+    (doorbell,) = wakes._doorbells[wakes.HUBS]
+    number = looks.begun
     wakes.wake(wakes.HUBS)
-    await eventually(lambda: len(looks) > number)
-    await eventually(lambda: site.hub._look_by > 0 and not site.hub._owes_rollout)
-    del looks[:]
+
+    def is_at_rest():
+        waits = doorbell.rings or doorbell._told or site.hub._owes_rollout
+        return number < looks.begun == looks.ended and not waits
+
+    await eventually(is_at_rest)
+    looks.begun = 0
     return opened
 
 
@@ -50,7 +63,7 @@ async def passed_over(site, looks):
     """The hub is at the log's end, and has not asked it."""
     head = await in_database(eventlog.position)
     await eventually(lambda: site.hub.position == head)
-    assert looks == []
+    assert looks.begun == 0
 
 
 async def test_rows_of_nobody_here_cost_no_look_and_the_next_of_somebody_comes(site, stream, norte, sul, looks):
@@ -58,7 +71,7 @@ async def test_rows_of_nobody_here_cost_no_look_and_the_next_of_somebody_comes(s
     await passed_over(site, looks)
     await site.publish("Nova", to=norte)
     await stream.next("notification")
-    assert len(looks) == 1
+    assert looks.begun == 1
     assert stream.titles == ["Nova"]
 
 
@@ -118,4 +131,4 @@ async def test_with_the_setting_off_each_wake_is_a_look(site, sul, looks, settin
     settings.WAKE_CHANNELS = False
     await site.publish("De outros", to=sul)
     await eventually(lambda: site.hub.position.seq == 1)
-    assert len(looks) == 1
+    assert looks.begun == 1
