@@ -2,7 +2,7 @@
 
 A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
 layer: the caller of `wake` never waits for that, many wakes leave as one message, and each is delivered at most once.
-A wake may tell what it is of, in bytes that mean nothing here.
+A wake may tell what it is of, in bytes that mean nothing here; then it is a message of its own.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 
 PULSE_EVERY = 5.0  # seconds between two wakes by which a process finds out that wakes cross
 _MOST_TOLD = 16  # wakes that tell something and wait to be sent, or to be answered: beyond that they tell nothing
+_LARGEST_TOLD = 16_384  # bytes
 _TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
 _SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
 _FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
@@ -161,6 +162,8 @@ class WakeRelay:
                 await self._send_waiting()
             except Exception as error:
                 metrics.REDIS_UP.set(0)
+                if self._waiting:
+                    self._has_topics.set()  # nobody else will: `add` leaves alone what waits already
                 await asyncio.sleep(outage.retry_after(error))
             else:
                 metrics.REDIS_UP.set(1)
@@ -218,7 +221,8 @@ class WakeRelay:
                 metrics.WAKE_SECONDS.observe(time.monotonic() - self._pulse_left_at)
             self._pulse_left_at = None
         elif message["origin"] != self._origin:
-            ring(message["topic"], message.get("told", b""))  # a process of an earlier version tells nothing
+            told = message.get("told")  # a process of an earlier version tells nothing
+            ring(message["topic"], told if isinstance(told, bytes) and len(told) <= _LARGEST_TOLD else b"")
 
     def flush(self) -> None:
         """Give the topics that wait a moment to leave, called from another thread than the loop's."""

@@ -8,12 +8,13 @@ from tests.rows import write
 
 
 def stamp_all() -> int:
-    """Stamp what is not stamped yet; how many rows. The lease is free again afterwards."""
+    """Stamp what is not stamped yet, and wake the hubs; how many rows. The lease is free again afterwards."""
     term = lease.hold("test", None)
     assert term is not None, "somebody else holds the lease"
     stamped = 0
     while batch := stamp(term):
-        stamped += batch
+        changes.tell_of(batch)
+        stamped += len(batch)
     lease.release("test")
     return stamped
 

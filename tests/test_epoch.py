@@ -131,7 +131,7 @@ def test_nothing_is_stamped_in_the_epoch_of_a_log_that_was_set_back(term):
     stamp(term, reset_detector=detector)
     set_back(1)
     write(SYSTEM)
-    assert stamp(term, reset_detector=detector) == 1
+    assert len(stamp(term, reset_detector=detector)) == 1
     assert eventlog.position().epoch != old
     assert eventlog.position().seq == 2
     now = word()

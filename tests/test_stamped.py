@@ -4,16 +4,17 @@ import time
 
 import pytest
 
-from notificacao import stamped
+from notificacao import stamped, wakes
 from notificacao.eventlog import Cursor
 from notificacao.stamped import MOST, Stamped
 
 ROWS = Stamped(Cursor("c0ffee", 7), ["private:user:ana:notifications", "private:unit:CRAS01:notifications"])
+CHANGES = 41
 
 
 def test_what_was_sealed_is_opened_and_shows_no_channel_on_its_way():
-    sealed = stamped.seal(ROWS)
-    assert stamped.opened(sealed) == ROWS
+    sealed = stamped.seal(ROWS, CHANGES)
+    assert stamped.opened(sealed) == (ROWS, CHANGES)
     assert b"private" not in sealed
     assert ROWS.up_to == Cursor("c0ffee", 9)
 
@@ -24,7 +25,7 @@ def test_what_nobody_sealed_is_nothing(sealed):
 
 
 def test_what_was_altered_is_nothing():
-    sealed = stamped.seal(ROWS)
+    sealed = stamped.seal(ROWS, CHANGES)
     for place in (20, len(sealed) // 2, -10):
         altered = bytearray(sealed)
         altered[place] = ord("A") if altered[place] != ord("A") else ord("B")
@@ -32,21 +33,23 @@ def test_what_was_altered_is_nothing():
 
 
 def test_another_deployment_opens_nothing_and_one_that_changes_its_secret_goes_on(settings):
-    sealed = stamped.seal(ROWS)
+    sealed = stamped.seal(ROWS, CHANGES)
     before, settings.ENCRYPTION_SECRET = settings.ENCRYPTION_SECRET, "outro-segredo-de-outra-cidade-" * 2
     assert stamped.opened(sealed) is None
     settings.ENCRYPTION_SECRET_FALLBACKS = [before]
-    assert stamped.opened(sealed) == ROWS
+    assert stamped.opened(sealed) == (ROWS, CHANGES)
 
 
 def test_what_is_older_than_half_a_minute_is_nothing(monkeypatch):
-    sealed, now = stamped.seal(ROWS), time.time()
+    sealed, now = stamped.seal(ROWS, CHANGES), time.time()
     monkeypatch.setattr(time, "time", lambda: now + 32)
     assert stamped.opened(sealed) is None
 
 
 def test_of_many_rows_and_where_it_is_off_nothing_is_told(settings):
-    assert stamped.seal(ROWS._replace(channels=["c"] * MOST))
-    assert stamped.seal(ROWS._replace(channels=["c"] * (MOST + 1))) == b""
+    sealed = stamped.seal(Stamped(ROWS.after, ["private:unit:" + "x" * 64 + ":notifications"] * MOST), CHANGES)
+    assert 0 < len(sealed) < wakes._LARGEST_TOLD
+    assert stamped.seal(Stamped(ROWS.after, ["c"] * (MOST + 1)), CHANGES) == b""
     settings.WAKE_CHANNELS = False
-    assert stamped.seal(ROWS) == b""
+    assert stamped.seal(ROWS, CHANGES) == b""
+    assert stamped.opened(sealed) is None

@@ -187,7 +187,7 @@ def test_after_commit_keeps_to_the_real_transaction(listener):
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_a_wake_that_fails_does_not_fail_the_producer(listener):
     class Broken(Doorbell):
-        def ring(self):
+        def ring(self, told=b""):
             raise OSError("the bell fell off the wall")
 
     broken = Listener("broken", Broken)
@@ -296,6 +296,18 @@ async def test_what_waits_while_nothing_can_be_sent_is_little_and_tells_nothing_
     waiting = list(wakes._relay._waiting)
     assert len(waiting) < 20
     assert waiting[-1] == ("test", b"")
+    asked = carrying.asked
+    await eventually(lambda: carrying.asked > asked + 2)  # what could not be sent is gone
+    carrying.hangs = False
+    await eventually(lambda: not wakes._relay._waiting)
+    assert carrying.messages[-1]["told"] == b""
+
+
+@pytest.mark.parametrize("told", [5, [1], "é", None, b"x" * 16_385])
+async def test_what_is_no_telling_of_ours_is_a_plain_ring(carrying, doorbell, told):
+    carrying.queue.put_nowait({"type": "wake", "topic": "test", "told": told, "origin": "another process"})
+    assert await doorbell.wait(LATE)
+    assert doorbell.taken() is None
 
 
 async def test_a_ring_stays_in_this_process(carrying, doorbell):

@@ -1,19 +1,24 @@
-"""Number the committed changes of access, reading state and keys, and renew the keys that are to be renewed.
+"""Number the committed changes of access, reading state and keys, renew keys, and tell the hubs what is stamped.
 
 Numbers are given as seqs are: after the commit, under the lock on the log's head, in the current term.
 """
 
 from django.db import connection, transaction
 
+from notificacao import stamped, wakes
 from notificacao.database import NOW, at_once
 from notificacao.dispatcher.stamp import CHANNELS, HEAD, ROWS, lock_and_look
 from notificacao.models import DispatchState, LogHead, StreamChange
+from notificacao.stamped import Stamped
 
 BATCH = 100  # changes in one transaction: each may write one channel's row, and rows wait for their stamp meanwhile
 CHANGES = StreamChange._meta.db_table
 _WAITING = f"""
     SELECT id FROM {CHANGES} WHERE number IS NULL ORDER BY kind <> '{StreamChange.Kind.KEY}', id LIMIT {{limit}}
 """  # noqa: S608 – our table; keys come first: what is published meanwhile must not be encrypted with an old one
+_LAST_WHERE_NONE_WAITS = f"""
+    SELECT changes FROM {HEAD} WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM {CHANGES} WHERE number IS NULL)
+"""  # noqa: S608 – the tables' own names
 _GIVE = f"""
     UPDATE {CHANGES} AS change SET number = given.column2
     FROM (VALUES {{numbers}}) AS given WHERE change.id = given.column1
@@ -35,13 +40,23 @@ _SINCE = f"""
 """  # noqa: S608 – the tables' own names
 
 
+def tell_of(rows: Stamped) -> bool:
+    """Wake the hubs for `rows`, whose stamp is committed; return whether a change waits for its number.
+
+    Where none does, the hubs are told where the rows lie: whoever lost access before they were stamped is known to a
+    hub that has all changes up to the last number. That is asked after the commit.
+    """
+    (last,) = at_once(_LAST_WHERE_NONE_WAITS)
+    if rows:
+        wakes.wake(wakes.HUBS, stamped.seal(rows, last[0][0]) if last else b"")
+    return not last
+
+
 def number(term: int) -> tuple[int, dict[str, int]]:
     """Number at most `BATCH` changes, keys first, each kind in the order of its ids. Raises LeadLost.
 
     Return how many, and `{channel: key epoch}` of the keys that were renewed with them.
     """
-    if at_once(_WAITING.format(limit=1)) == [[]]:  # without taking the lock
-        return 0, {}
     with transaction.atomic():
         head, rows = lock_and_look(term, _WAITING.format(limit=BATCH))
         renewed = _number([pk for (pk,) in rows], head) if rows else {}

@@ -226,12 +226,12 @@ class Dispatcher:
         and `{channel: key epoch}` of the keys that were renewed.
         """
         skip = self._rollout_now().off
-        stamped = stamp(term, skip=skip, reset_detector=self._reset_detector)
-        numbered, renewed = changes.number(term)
+        rows = stamp(term, skip=skip, reset_detector=self._reset_detector)
+        numbered, renewed = changes.number(term) if changes.tell_of(rows) else (0, {})
         if numbered:
             wakes.wake(wakes.HUBS)
-        more = stamped == BATCH or numbered == changes.BATCH
-        return stamped, more, skip, renewed
+        more = len(rows) == BATCH or numbered == changes.BATCH
+        return len(rows), more, skip, renewed
 
     async def _dispatch(self) -> None:
         """Claim batches until one is not full, then wait for more, `DISPATCH_POLL` seconds at most."""

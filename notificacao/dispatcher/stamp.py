@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from notificacao import audiences, metrics, stamped, tracing, wakes
+from notificacao import audiences, metrics, tracing
 from notificacao.database import IDLE_LIMIT, NOW, at_once
 from notificacao.epoch import LogResetDetector
 from notificacao.eventlog import Cursor
@@ -61,8 +61,8 @@ class LeadLost(Exception):
     """Stop a dispatcher that leads no more: another leads in a later term, and this one must not write."""
 
 
-def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | None = None) -> int:
-    """Stamp at most `BATCH` rows in the order of their ids, and wake the hubs; return how many rows.
+def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | None = None) -> Stamped:
+    """Stamp at most `BATCH` rows in the order of their ids; return where they lie.
 
     Raises LeadLost where `term` is over.
 
@@ -72,16 +72,13 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     """
     reset_detector = reset_detector or LogResetDetector()
     if at_once(f"SELECT 1 FROM {ROWS} WHERE seq IS NULL LIMIT 1") == [[]]:  # without taking the lock
-        return 0
+        return Stamped(Cursor("", 0))
     began = time.time_ns()
     with transaction.atomic():
         head, rows = lock_and_look(term, _WAITING.format(limit=BATCH, **_WORDS[connection.vendor]._asdict()))
         reset_detector.renew_if_set_back(head)
         if rows:
             _number(rows, head.seq, skip)
-    if rows:
-        told = Stamped(Cursor(head.epoch, head.seq), [channel for _, channel, *_ in rows])
-        wakes.wake(wakes.HUBS, stamped.seal(told))
     reset_detector.saw(Cursor(head.epoch, head.seq + len(rows)))
     outcome = DispatchState.SKIPPED.value if skip else None
     for seq, (_, _, _, waited, traceparent) in enumerate(rows, start=head.seq + 1):
@@ -91,7 +88,7 @@ def stamp(term: int, *, skip: bool = False, reset_detector: LogResetDetector | N
     if skip:
         for kind, number in Counter(audiences.kind_of(channel) for _, channel, *_ in rows).items():
             metrics.SETTLED.labels(DispatchState.SKIPPED, kind).inc(number)
-    return len(rows)
+    return Stamped(Cursor(head.epoch, head.seq), [channel for _, channel, *_ in rows])
 
 
 def lock_and_look(term: int, question: str) -> tuple[LogHead, list[tuple]]:

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from notificacao import audiences, keys
 from notificacao.database import DatabaseThread
@@ -149,8 +150,12 @@ class AccessRefresh:
                 self.regrant(subscriber, grants[pk])
             subscriber.authorised_at = now
         for subscriber in connected.values():
-            if subscriber.withheld and subscriber.pk not in self._pending:
-                await self._withheld.release(subscriber)
+            if subscriber.withheld and self._is_authorised(subscriber.pk):
+                await self._withheld.release(subscriber, partial(self._is_authorised, subscriber.pk))
+
+    def _is_authorised(self, pk: int) -> bool:
+        """Tell whether the access of the person `pk` is what was read last, as far as is known."""
+        return pk not in self._pending
 
     def regrant(self, subscriber: Subscriber, grant: Grant) -> None:
         """Give `subscriber` the channels of `grant`; tell the browser when the set of channels changed."""

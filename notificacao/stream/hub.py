@@ -155,15 +155,21 @@ class Hub:
     def _passes_over(self, told: list[bytes]) -> bool:
         """Move beyond rows that nobody here may have, as the stamper told of them.
 
-        Return False where the log has to be asked: somebody may have one, or this is not where they begin.
+        Return False where the log has to be asked: somebody may have one, this is not where they begin, or somebody's
+        access changed before and that is not known here. While rows are withheld from anybody each may be theirs.
         """
+        if told and self.registry.withheld:
+            return False
         for sealed in told:
-            rows = stamped.opened(sealed)
-            if rows is None:
+            opened = stamped.opened(sealed)
+            if opened is None:
                 return False
+            rows, changes = opened
             if self.is_at(rows.up_to):
                 continue
-            if rows.after != self.position or any(map(self.registry.subscribers_of, rows.channels)):
+            if rows.after != self.position or changes > self._last_change:
+                return False
+            if any(map(self.registry.subscribers_of, rows.channels)):
                 return False
             self.replay_cache.pass_over(rows.after, rows.channels)
             self.position = rows.up_to

@@ -13,6 +13,7 @@ class SubscriberRegistry:
     def __init__(self) -> None:
         self.subscribers: dict[int, Subscriber] = {}
         self.in_standby = 0  # how many subscribers have a stream in the standby lane
+        self.withheld = 0  # and from how many rows are withheld
         self._by_shared: dict[str, set[Subscriber]] = {}
         self._by_personal: dict[str, Subscriber] = {}  # a set for each would weigh more than the subscriber
 
@@ -54,7 +55,9 @@ class SubscriberRegistry:
         self._set_streams(subscriber, tuple(other for other in subscriber.streams if other is not stream))
         if not subscriber.streams:
             del self.subscribers[subscriber.pk]
-            if not subscriber.withheld:
+            if subscriber.withheld:
+                self.withheld -= 1
+            else:
                 self._forget(subscriber, subscriber.channels)
         return subscriber
 
@@ -76,6 +79,7 @@ class SubscriberRegistry:
         if subscriber.withheld:
             return
         subscriber.withheld = True
+        self.withheld += 1
         for stream in subscriber.streams:
             stream.fed_to = fed_to
         self._forget(subscriber, subscriber.channels)
@@ -84,6 +88,7 @@ class SubscriberRegistry:
         """Put `subscriber` back into their channels; without effect where their last stream is gone."""
         if subscriber.withheld and self.subscribers.get(subscriber.pk) is subscriber:
             subscriber.withheld = False
+            self.withheld -= 1
             self._index(subscriber, subscriber.channels)
 
     def _index(self, subscriber: Subscriber, channels: Iterable[str]) -> None:

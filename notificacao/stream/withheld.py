@@ -35,18 +35,21 @@ class WithheldRows:
         """Have no row written to `subscriber` until `release`."""
         self._registry.withhold(subscriber, self._position().seq)
 
-    async def release(self, subscriber: Subscriber) -> None:
+    async def release(self, subscriber: Subscriber, may: Callable[[], bool]) -> None:
         """Write the rows that were withheld from `subscriber` and may be theirs; from then on they get all again.
 
-        The standby lane is told the heads instead: its pages fetch what they lack.
+        `may` is asked after each read of the log, during which their access may change anew: where it is False they
+        are left as they are. The standby lane is told the heads instead: its pages fetch what they lack.
         """
-        began = self._position()
         while not self._write_from_cache(subscriber):
             for stream in _live(subscriber):
                 await self._write_from_log(subscriber, stream)
-        if any(stream.lane is Lane.STANDBY and stream.fed_to < began.seq for stream in subscriber.streams):
+                if not may():
+                    return
+        now = self._position()
+        if any(stream.lane is Lane.STANDBY and stream.fed_to < now.seq for stream in subscriber.streams):
             heads = await self._thread.run(eventlog.heads, subscriber.channels)
-            subscriber.write(frames.heads(began, heads), Lane.STANDBY)
+            subscriber.write(frames.heads(now, heads), Lane.STANDBY)
 
     def _write_from_cache(self, subscriber: Subscriber) -> bool:
         """Write what each live stream lacks, and release the subscriber; return False where the log is needed.

@@ -6,9 +6,11 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from notificacao import wakes
 from notificacao.changes import of_access, of_keys
 from notificacao.dispatcher import changes, lease, stamp
-from notificacao.models import Channel, DispatcherLease, LogHead, Notification
+from notificacao.models import Channel, DispatcherLease, LogHead, Notification, StreamChange
+from notificacao.stamped import opened
 from tests.rows import write
 
 
@@ -27,13 +29,13 @@ def head():
 
 def test_with_nothing_to_stamp_it_answers_zero_after_one_query(term, django_assert_num_queries):
     with django_assert_num_queries(1):
-        assert stamp.stamp(term) == 0
+        assert len(stamp.stamp(term)) == 0
     assert head() == 0
 
 
 def test_rows_get_their_seqs_in_the_order_of_their_ids(term):
     rows = [write("system:notifications") for _ in range(5)]
-    assert stamp.stamp(term) == 5
+    assert len(stamp.stamp(term)) == 5
     assert list(Notification.objects.order_by("pk").values_list("pk", "seq")) == [
         (row.pk, seq) for seq, row in enumerate(rows, start=1)
     ]
@@ -85,7 +87,7 @@ def test_a_batch_has_a_limit_and_the_next_one_goes_on_where_it_ended(term, monke
     monkeypatch.setattr(stamp, "BATCH", 3)
     for _ in range(7):
         write("a")
-    assert [stamp.stamp(term) for _ in range(4)] == [3, 3, 1, 0]
+    assert [len(stamp.stamp(term)) for _ in range(4)] == [3, 3, 1, 0]
     assert [seq for seq, _, _ in stamped()] == list(range(1, 8))
     assert [prev for _, prev, _ in stamped()] == list(range(7))
 
@@ -94,7 +96,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(term, django_assert_m
     for _ in range(100):
         write("a")
     with django_assert_max_num_queries(10):
-        assert stamp.stamp(term) == 100
+        assert len(stamp.stamp(term)) == 100
 
 
 def test_rows_that_are_stamped_already_stay_untouched(term):
@@ -102,7 +104,7 @@ def test_rows_that_are_stamped_already_stay_untouched(term):
     stamp.stamp(term)
     before = Notification.objects.values().get()
     write("a")
-    assert stamp.stamp(term) == 1
+    assert len(stamp.stamp(term)) == 1
     assert Notification.objects.values().get(seq=1) == before
 
 
@@ -128,7 +130,7 @@ def test_a_lost_term_raises_and_writes_nothing(term):
     assert stamped() == []
     assert head() == 0
     assert not Channel.objects.exists()
-    assert stamp.stamp(later) == 1
+    assert len(stamp.stamp(later)) == 1
 
 
 def test_rolled_back_rows_never_get_a_seq_and_leave_no_gap(term):
@@ -137,7 +139,7 @@ def test_rolled_back_rows_never_get_a_seq_and_leave_no_gap(term):
         write("a", title="Desfeita")
         transaction.set_rollback(True)
     write("a")
-    assert stamp.stamp(term) == 2
+    assert len(stamp.stamp(term)) == 2
     assert stamped() == [(1, 0, "a"), (2, 1, "a")]
     assert not Notification.objects.filter(title="Desfeita").exists()
 
@@ -156,7 +158,7 @@ def test_a_fault_while_numbering_rolls_the_whole_batch_back(term, monkeypatch):
         with pytest.raises(DatabaseError):
             stamp.stamp(term)
     assert (stamped(), head()) == ([], 0)
-    assert stamp.stamp(term) == 2
+    assert len(stamp.stamp(term)) == 2
     assert stamped() == [(1, 0, "a"), (2, 1, "a")]
 
 
@@ -187,3 +189,25 @@ def test_a_key_is_renewed_before_the_people_of_a_mass_change_have_their_numbers(
         of_access(range(1, changes.BATCH + 1))
     of_keys(["a"])
     assert list(changes.number(term)[1]) == ["a"]
+
+
+def test_the_hubs_are_told_where_rows_lie_but_while_a_change_waits_for_its_number(term, monkeypatch):
+    """Whoever lost access before they were stamped is to be known with them."""
+    told = []
+    monkeypatch.setattr(wakes, "wake", lambda topic, sealed=b"": told.append((topic, sealed)))
+    write("a")
+    before = stamp.stamp(term)
+    assert changes.tell_of(before) is False
+    StreamChange.objects.create(kind=StreamChange.Kind.ACCESS)
+    write("b")
+    assert changes.tell_of(stamp.stamp(term)) is True
+    assert changes.number(term)[0] == 1
+    write("c")
+    after = stamp.stamp(term)
+    assert changes.tell_of(after) is False
+    assert changes.tell_of(stamp.stamp(term)) is False  # of nothing nobody is told
+    (_, first), nothing, (_, last) = told
+    assert opened(first) == (before, 0)
+    assert nothing == (wakes.HUBS, b"")
+    assert opened(last) == (after, 1)
+    assert after.channels == ["c"]

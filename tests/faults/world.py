@@ -77,8 +77,8 @@ class Dispatcher:
         if self._term is not None:
             try:
                 with unless_busy():
-                    while stamp(self._term):
-                        pass
+                    while rows := stamp(self._term):
+                        changes.tell_of(rows)
                     while changes.number(self._term)[0]:
                         wakes.wake(wakes.HUBS)
             except LeadLost:
