@@ -46,6 +46,7 @@ def measured_with(axis: str, size: int, rate: int) -> dict[str, dict[str, float]
     with connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         cursor.execute("UPDATE notificacao_rolloutflag SET percent = 0")
+        cursor.execute("DELETE FROM notificacao_connection")  # of the hubs of an earlier size
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
     server = int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])
@@ -116,7 +117,8 @@ def _seat(hubs: Sequence, first: int, of: int) -> None:
         for n in range(number, _PEOPLE, of):
             names = (_PERSONAL.format(n), _OF_UNIT.format(n // of % _UNITS), "system:notifications")
             grant = Grant(n + 1, dict.fromkeys(names, 0), {}, hub.position, assigned=False)
-            hub.registry.add_subscriber(grant).authorised_at = time.monotonic()
+            seated = hub.registry.add_subscriber(grant)
+            seated.authorised_at = time.monotonic() + 60  # nobody asks again meanwhile
 
 
 async def _beside(first: int, hubs: int, of: int) -> asyncio.subprocess.Process:
@@ -160,10 +162,18 @@ async def _watch(hubs: Sequence, seen: dict[int, float]) -> None:
 
 async def _idle() -> dict[str, float]:
     """Return the statements of a second in which nothing comes, by kind."""
+    await eventually(lambda: asyncio.to_thread(_all_are_reported))
     await asyncio.sleep(1)
     await asyncio.to_thread(_reset)
     await asyncio.sleep(4)
     return {kind: calls / 4 for kind, calls in (await asyncio.to_thread(_by_kind)).items()}
+
+
+def _all_are_reported() -> bool:
+    """Tell whether every hub has reported who is there, which it does once."""
+    from notificacao.models import Connection
+
+    return Connection.objects.count() >= _PEOPLE
 
 
 def _reset() -> None:
