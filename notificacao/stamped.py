@@ -1,7 +1,7 @@
 """Tell each hub what a stamp numbered, so that one which serves none of these channels need not ask the log for it.
 
 A hint beside a wake. It is sealed: whoever reaches Redis reads no channel's name in it, and cannot have a hub pass over
-a row. One that is late, forged or too old costs a look at the log, one that is lost a poll.
+a row. One that is forged, too old or before its time costs a look at the log, one that is lost a poll.
 """
 
 import base64

@@ -32,7 +32,8 @@ FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 PULSE_EVERY = 5.0  # seconds between two wakes by which a process finds out that wakes cross
 _MOST_TOLD = 16  # wakes that tell something and wait to be sent, or to be answered: beyond that they tell nothing
 _LARGEST_TOLD = 16_384  # bytes
-_TOGETHER = 0.003  # seconds: a first wake leaves at once, those that follow within this time leave as one message
+# Seconds: a first wake leaves at once, those that follow within this time leave together, where they tell nothing.
+_TOGETHER = 0.003
 _SEND_WITHIN = 1.0  # seconds until a message that cannot be sent is dropped
 _FLUSH_WITHIN = 0.3  # seconds for which a process that ends may wait for its last wake to leave
 _SUBSCRIBE_WITHIN = 10.0  # seconds until a subscription that comes to no end is tried again

@@ -154,11 +154,15 @@ def _megabytes(name: str, pid: int) -> float:
 
 
 def _proportional(pid: int) -> int | None:
-    """Return kilobytes; None of a process that is gone."""
+    """Return kilobytes; None of a process that is gone.
+
+    Pages of files are left out: they are shared out among all who map them, so that any other Python which begins or
+    ends would seem to change ours.
+    """
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
+        lines = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines())
+        kept = {words[0]: int(words[1]) for words in lines if words[0].startswith("Pss")}
+        return kept["Pss_Anon:"] + kept["Pss_Shmem:"]
     return None
 
 

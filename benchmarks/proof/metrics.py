@@ -1,5 +1,6 @@
 """Fill the plan's two tables of metrics from what the scenes measured."""
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -147,7 +148,7 @@ def _errors(goal: Goal, found: Found) -> Line:
 
 
 def _availability(goal: Goal, found: Found) -> Line:
-    """The lower end of the interval decides: all of few probes that are well prove little."""
+    """The plan's goal is for 30 days: what was well during the loads does not prove it."""
     together = Weighed()
     for loaded in found.of(*_NORMAL, "overload_2", "overload_5"):
         together.add(loaded.weighed)
@@ -157,7 +158,8 @@ def _availability(goal: Goal, found: Found) -> Line:
         "/health/ready de cada processo web a cada segundo, em até 2 s, sobrecarga incluída, falhas provocadas não; "
         "30 dias só se provam em 30 dias"
     )
-    return answered_line(goal, together, told)
+    line = answered_line(goal, together, told)
+    return replace(line, verdict=Verdict.TOO_FEW) if line.verdict is Verdict.MET else line
 
 
 def answered_line(goal: Goal, weighed: Weighed, how: str) -> Line:
@@ -166,7 +168,8 @@ def answered_line(goal: Goal, weighed: Weighed, how: str) -> Line:
         return _unmeasured(goal, how)
     share = 100 * weighed.answered / weighed.asked
     low = 100 * wilson_low(weighed.answered, weighed.asked)
-    spread = f"ao menos {number_of(low)}%, com 97,5% de certeza"
+    at_least = f"{math.floor(100 * low) / 100:.2f}".replace(".", ",")
+    spread = f"ao menos {at_least}%, com 97,5% de certeza"
     line = held_against(goal, share, samples=weighed.asked, how=how, spread=spread)
     return replace(line, verdict=Verdict.TOO_FEW) if line.verdict is Verdict.MET and low < goal.goal else line
 

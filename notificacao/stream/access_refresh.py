@@ -43,6 +43,7 @@ class AccessRefresh:
         self.mark = 0  # counts the changes that were noted
         self._changed_at: OrderedDict[int, int] = OrderedDict()  # person pk → `mark` at their last change
         self._all_changed_at = 0
+        self._authorising = asyncio.Lock()  # one batch at a time: whose turn it is is pending until then
 
     # --- Noting changes
 
@@ -120,14 +121,15 @@ class AccessRefresh:
         Raises what the database raises.
         """
         for batch in batches(pks):
-            for pk in batch:  # a change from here on puts them back
-                self._pending.pop(pk, None)
-            try:
-                await self._authorise_batch(batch)
-            except BaseException:
-                self._pending.update(dict.fromkeys(batch))
-                self._has_work.set()
-                raise
+            async with self._authorising:
+                for pk in batch:  # a change from here on puts them back
+                    self._pending.pop(pk, None)
+                try:
+                    await self._authorise_batch(batch)
+                except BaseException:
+                    self._pending.update(dict.fromkeys(batch))
+                    self._has_work.set()
+                    raise
 
     async def _authorise_batch(self, pks: list[int]) -> None:
         connected = {pk: self._registry.subscribers[pk] for pk in pks if pk in self._registry.subscribers}

@@ -122,7 +122,7 @@ class Hub:
     # --- Tailing the log
 
     async def _tail(self) -> None:
-        """Read what is new in the log at each wake or poll, and apply it."""
+        """Read what is new in the log and apply it, at each wake of which more is to be known, and at each poll."""
         doorbell = wakes.Doorbell(wakes.HUBS)
         self._look_by = 0.0  # nothing rang before
         try:

@@ -1,4 +1,4 @@
-"""Read what the hub needs at each wake or poll, in one go, on the hub's own thread."""
+"""Read what the hub needs at a look, in one go, on the hub's own thread."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from notificacao.models import LogHead, Notification, StreamChange
 from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
-# This runs at each wake in each web process, where Django's compiler would take longer than the database: one statement
-# for the log's state and its rows, which says by one row without a pk that no row is new. The rows are bounded before
+# This runs at most wakes in each web process, where Django's compiler would take longer than the database: one
+# statement for the log's state and its rows, which says by one row without a pk that no row is new. The rows are bounded before
 # they are joined: else a hub that is far behind has all that it lacks read and sorted for each batch. Clients see no
 # other columns.
 _LOOK = f"""

@@ -38,8 +38,8 @@ class WithheldRows:
     async def release(self, subscriber: Subscriber, may: Callable[[], bool]) -> None:
         """Write the rows that were withheld from `subscriber` and may be theirs; from then on they get all again.
 
-        `may` is asked after each read of the log, during which their access may change anew: where it is False they
-        are left as they are. The standby lane is told the heads instead: its pages fetch what they lack.
+        `may` is asked after each read of the log, during which their access may change anew: where it is False, rows
+        go on being withheld. The standby lane is told the heads instead: its pages fetch what they lack.
         """
         while not self._write_from_cache(subscriber):
             for stream in _live(subscriber):
@@ -47,8 +47,14 @@ class WithheldRows:
                 if not may():
                     return
         now = self._position()
-        if any(stream.lane is Lane.STANDBY and stream.fed_to < now.seq for stream in subscriber.streams):
-            heads = await self._thread.run(eventlog.heads, subscriber.channels)
+        behind = [one for one in subscriber.streams if one.lane is Lane.STANDBY and one.fed_to < now.seq]
+        if behind:
+            try:
+                heads = await self._thread.run(eventlog.heads, subscriber.channels)
+            except BaseException:  # nobody would tell them again: they come back, and are told
+                for stream in behind:
+                    stream.shutdown()
+                raise
             subscriber.write(frames.heads(now, heads), Lane.STANDBY)
 
     def _write_from_cache(self, subscriber: Subscriber) -> bool:

@@ -66,7 +66,7 @@ def test_two_stampers_never_number_at_the_same_time(term, standby):
         stamp.lock_and_look(term, stamp._WAITING.format(limit=9, **stamp._WORDS["postgresql"]._asdict()))
         with pytest.raises(OperationalError, match="lock timeout"):
             standby(lock_the_head)
-    assert standby(stamp.stamp, term) == 1
+    assert len(standby(stamp.stamp, term)) == 1
 
 
 def lock_the_head():
@@ -83,7 +83,7 @@ def test_a_stamper_that_falls_asleep_is_thrown_out_and_what_it_wrote_with_it(ter
         fall_asleep_over(number, lead, term, standby)
     connection.close()
     assert seqs() == [None, None]
-    assert standby(stamp.stamp, term + 1) == 2
+    assert len(standby(stamp.stamp, term + 1)) == 2
     assert seqs() == [1, 2]
 
 
@@ -140,7 +140,7 @@ def test_a_row_that_its_producer_has_not_committed_yet_is_not_waited_for(term, s
     with transaction.atomic():
         late = write("a")
         early = standby(write, "a")
-        assert standby(stamp.stamp, term) == 1
+        assert len(standby(stamp.stamp, term)) == 1
     assert len(stamp.stamp(term)) == 1
     assert dict(Notification.objects.values_list("pk", "seq")) == {early.pk: 1, late.pk: 2}
     assert late.pk < early.pk

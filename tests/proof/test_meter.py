@@ -14,7 +14,7 @@ from benchmarks.proof.judging import Verdict
 from benchmarks.proof.loaded import WITH_STANDBY, Asked, Harm, Loaded
 from benchmarks.proof.meter import Meter, Weighed, slope_of, student_t
 from benchmarks.proof.scenes import overload, sustained, told
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 HOUR = range(0, 3_600, 5)
 
@@ -29,8 +29,8 @@ def memory(a_day: float, noise: float = 0.0, seconds=HOUR) -> list[tuple[float, 
     [
         (memory(100), Verdict.MET, "entre "),
         (memory(300), Verdict.MISSED, "entre "),
-        (memory(100, noise=20), Verdict.UNMEASURED, "não se sabe: entre "),
-        (memory(300, noise=20), Verdict.UNMEASURED, "não se sabe: entre "),
+        (memory(100, noise=20), Verdict.TOO_FEW, "não se sabe: entre "),
+        (memory(300, noise=20), Verdict.TOO_FEW, "não se sabe: entre "),
         (memory(100, seconds=range(1_790)), Verdict.UNMEASURED, ""),
         (memory(100, seconds=range(10)), Verdict.UNMEASURED, ""),
     ],
@@ -126,6 +126,7 @@ def site():
 
 async def test_each_site_is_asked_on_its_own_and_a_second_that_is_missed_is_a_failure(site, monkeypatch):
     monkeypatch.setattr(meter, "_EVERY", 0.02)
+    monkeypatch.setattr(meter, "_ANSWERS_WITHIN", PATIENCE)
     with Meter({}, [f"{site.url}/slow", f"{site.url}/well"]) as seen:
         await eventually(lambda: site.asked["/well"] >= 5)
         assert site.asked["/slow"] <= 1, "it waits for its answer"

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 import time
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from notificacao.stream import access_refresh, authorisation, hub
 from notificacao.stream.fanout import Fanout
 from tests.asgi import in_database, set_rollout
 from tests.stamping import fill, number_changes
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
@@ -251,6 +252,33 @@ async def test_a_grant_older_than_a_change_does_not_bring_the_channel_back(site,
     for stream in (first, second):
         await stream.next("notification")
         assert stream.titles == ["Fim"]
+
+
+async def test_a_loss_that_is_noted_while_another_round_reads_brings_no_row(site, ana, bia, norte, monkeypatch):
+    """The sweep has read what Ana may receive, and still asks for Bia; then Ana leaves, and a row is stamped."""
+    stream = await site.open(ana)
+    await site.open(bia)
+    grants_of, asked, go_on = authorisation.grants_of, threading.Event(), threading.Event()
+
+    def held_up(pks):
+        asked.set()
+        assert go_on.wait(PATIENCE)
+        return grants_of(pks)
+
+    monkeypatch.setattr(authorisation, "grants_of", held_up)
+    await in_database(lambda: bia.memberships.all()._raw_delete("default"))  # as the sweep finds it: nothing told
+    sweep = asyncio.create_task(site.hub.access.authorise([ana.pk, bia.pk]))
+    await eventually(asked.is_set)
+    await in_database(leave, ana)
+    await site.publish("Da unidade", to=norte)
+    await eventually(lambda: site.hub.registry.subscribers[ana.pk].withheld and site.hub.position.seq == 1)
+    for _ in range(3):  # whoever works off what is pending has begun
+        await in_database(eventlog.head)
+    go_on.set()
+    await sweep
+    await site.publish("Fim", to=audiences.SYSTEM_CHANNEL)
+    await stream.next("notification")
+    assert stream.titles == ["Fim"]
 
 
 async def test_who_joins_while_others_are_asked_again_is_not_taken_for_signed_out(site, ana, norte, monkeypatch):

@@ -145,8 +145,8 @@ def line_of_recovery(fault: Breakage, *, rows: int, recovery: float, longest: fl
     if not rows:
         return _unmeasured(what, fault.goal, "não medida: nada foi gravado durante a falha")
     away = fault.whole - fault.since
-    seen = f"maior atraso {number_of(longest)} s · {refused} gravações recusadas com erro claro"
-    late = f"atrasada: vista por alguém mais de {prompt} s depois de gravada, ou recusada com erro claro; {_CHECKED}"
+    seen = f"maior atraso {number_of(longest)} s · {refused} gravações sem confirmação"
+    late = f"atrasada: vista por alguém mais de {prompt} s depois de gravada, ou sem confirmação; {_CHECKED}"
     none_late = f"≤ {prompt} s: nenhuma notificação atrasada"
     if fault.goal is None:
         last = f"última notificação atrasada {number_of(recovery)} s depois do início" if recovery else none_late

@@ -1,10 +1,11 @@
 """Five hundred notifications a second, and what memory does meanwhile; the soak is the same at the plan's peak."""
 
+from dataclasses import replace
 from functools import partial
 
 from benchmarks.proof.charts import chart, number_of
 from benchmarks.proof.clients import Clients
-from benchmarks.proof.judging import Line, Section, held_against, informs
+from benchmarks.proof.judging import Line, Section, Verdict, held_against, informs
 from benchmarks.proof.load import put
 from benchmarks.proof.loaded import Asked, Loaded, quantile
 from benchmarks.proof.meter import Weighed, slope_of
@@ -45,10 +46,10 @@ def soak(town: Town, scale: Scale) -> tuple[Section, Loaded]:
 def _section(title: str, loaded: Loaded) -> Section:
     return Section(
         title,
-        "Todos por SSE, em dois processos web, dois despachantes. A memória é a parte proporcional (PSS) de cada "
-        "processo, a cada segundo ou pouco mais; a inclinação é a da reta depois do primeiro quarto do tempo, com "
-        "intervalo de 95% que conta a autocorrelação. PostgreSQL, Redis, nginx e o servidor Ably são pesados sem meta: "
-        "a de crescimento é dos processos do sistema.",
+        "Todos por SSE, em dois processos web, dois despachantes. A memória é a parte proporcional (PSS, sem "
+        "arquivos) de cada processo, a cada segundo ou pouco mais; a inclinação é a da reta depois do primeiro quarto "
+        "do tempo, com intervalo de 95% que conta a autocorrelação. PostgreSQL, Redis, nginx e o servidor Ably são "
+        "pesados sem meta: a de crescimento é dos processos do sistema.",
         [*common_lines(loaded), *memory_lines(loaded.weighed)],
         [*over_time("Notificações gravadas", loaded, loaded.asked.rate), *_memory_chart(loaded.weighed)],
         loaded.harm,
@@ -101,16 +102,16 @@ def growth_line(name: str, samples: list[tuple[float, float]]) -> Line:
     low, high = slope.low * _DAY, slope.high * _DAY
     between = f"entre {number_of(low)} e {number_of(high)} MB"
     if low <= GROWTH.goal < high:
-        return unknown(how=told, spread=f"não se sabe: {between}")
+        return replace(unknown(how=told, spread=f"não se sabe: {between}"), verdict=Verdict.TOO_FEW)
     worst = high if high <= GROWTH.goal else low  # the end that is nearer to the goal
     return held_against(GROWTH, worst, what=what, samples=len(samples), how=told, spread=between)
 
 
 def _told(samples: list[tuple[float, float]]) -> str:
     if not samples:
-        return "nenhuma amostra de PSS"
+        return "nenhuma amostra de memória"
     span = number_of(samples[-1][0] - samples[0][0])
-    return f"{len(samples)} amostras de PSS em {span} s; {number_of(samples[-1][1])} MB ao fim"
+    return f"{len(samples)} amostras de memória em {span} s; {number_of(samples[-1][1])} MB ao fim"
 
 
 def hour_line() -> Line:
@@ -125,5 +126,5 @@ def _is_ours(name: str) -> bool:
 
 def _memory_chart(weighed: Weighed) -> list:
     ours = {name: found for name, found in weighed.memory.items() if _is_ours(name)}
-    drawn = chart("Memória dos nossos processos (PSS)", "segundos", "MB", ours)
+    drawn = chart("Memória dos nossos processos, sem arquivos", "segundos", "MB", ours)
     return [drawn] if drawn else []
