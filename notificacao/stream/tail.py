@@ -14,9 +14,9 @@ from notificacao.rollout import Rollout
 
 BATCH = 1_000  # rows in one read
 # This runs at most wakes in each web process, where Django's compiler would take longer than the database: one
-# statement for the log's state and its rows, which says by one row without a pk that no row is new. The rows are bounded before
-# they are joined: else a hub that is far behind has all that it lacks read and sorted for each batch. Clients see no
-# other columns.
+# statement for the log's state and its rows, which says by one row without a pk that no row is new. The rows are
+# bounded before they are joined: else a hub that is far behind has all that it lacks read and sorted for each batch.
+# Clients see no other columns.
 _LOOK = f"""
     SELECT row.*, coalesce(expires_at <= {{now}}, false) AS expired,
         log.epoch AS log_epoch, log.seq AS log_seq, trimmed_to AS log_trimmed_to, changes AS log_changes,

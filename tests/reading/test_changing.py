@@ -255,9 +255,9 @@ def test_each_change_has_the_hubs_count_again_once_it_is_committed(
     ana, bia, act, monkeypatch, django_capture_on_commit_callbacks
 ):
     topics = []
-    monkeypatch.setattr(wakes, "wake", topics.append)
     (row,) = fill(audiences.channel_for_user(ana))
     forget_changes()
+    monkeypatch.setattr(wakes, "wake", topics.append)
     with django_capture_on_commit_callbacks(execute=True):
         act(ana, row.public_id)
         assert topics == []
