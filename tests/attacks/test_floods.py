@@ -132,6 +132,9 @@ async def test_one_address_that_opens_thousands_gets_its_share_and_everybody_els
     *many, one = real_site.keys
     bystander = Visitor(real_site, [one], "127.0.0.8")
     await bystander.open(1)
+    real_site.manage("shell", "--no-imports", "-c", _TELL_EVERYBODY % "antes")  # what a stamp needs is loaded once
+    async with asyncio.timeout(DEADLINE):
+        await bystander.lines[0][0].readuntil(b"antes")
     before, peaks = memory_of(real_site), []
     for attack in ("primeiro", "segundo", "terceiro"):
         attacker = Visitor(real_site, many, "127.0.0.9")
