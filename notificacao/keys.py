@@ -29,8 +29,12 @@ def of_servers(purpose: str) -> list[bytes]:
 
     No channel's key is one of them: what those are derived from ends with a key epoch.
     """
-    secrets = (conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS)
-    return [_derived(f"semtas/{purpose}", secret) for secret in secrets]
+    return [_derived(f"semtas/{purpose}", secret) for secret in _secrets()]
+
+
+def _secrets() -> list[str]:
+    """Return today's master secret, and those that it replaced."""
+    return [conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS]
 
 
 @lru_cache(maxsize=4_096)  # each message, and each page that is told a key, asks for one
@@ -47,8 +51,7 @@ def old_keys(channel: str, key_epoch: int, renewed_at: datetime | None, back: in
     epochs = [key_epoch]
     if renewed_at is not None and clock.now() - renewed_at < GRACE:
         epochs += range(key_epoch - 1, max(0, key_epoch - 1 - back), -1)
-    secrets = [conf.ENCRYPTION_SECRET, *conf.ENCRYPTION_SECRET_FALLBACKS]
-    return [channel_key(channel, epoch, secret) for secret in secrets for epoch in epochs][1:]
+    return [channel_key(channel, epoch, secret) for secret in _secrets() for epoch in epochs][1:]
 
 
 def epochs_for(channel: Channel, since: int) -> int:

@@ -44,7 +44,7 @@ def seal(rows: Stamped, changes: int) -> bytes:
     if not conf.WAKE_CHANNELS or len(rows) > MOST:
         return b""
     told = [rows.after.epoch, rows.after.seq, changes, *rows.channels]
-    return _fernet(*keys.of_servers("stamped")).encrypt(json.dumps(told).encode())
+    return _fernet().encrypt(json.dumps(told).encode())
 
 
 def opened(sealed: bytes) -> tuple[Stamped, int] | None:
@@ -55,12 +55,17 @@ def opened(sealed: bytes) -> tuple[Stamped, int] | None:
     if not conf.WAKE_CHANNELS:
         return None
     try:
-        epoch, seq, changes, *channels = json.loads(_fernet(*keys.of_servers("stamped")).decrypt(sealed, _VALID_FOR))
+        epoch, seq, changes, *channels = json.loads(_fernet().decrypt(sealed, _VALID_FOR))
     except InvalidToken:
         return None
     return Stamped(Cursor(epoch, seq), channels), changes
 
 
+def _fernet() -> MultiFernet:
+    """Return what seals under today's key, and opens under those before too."""
+    return _of(*keys.of_servers("stamped"))
+
+
 @lru_cache(maxsize=4)
-def _fernet(*secrets: bytes) -> MultiFernet:
+def _of(*secrets: bytes) -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(secret)) for secret in secrets])

@@ -164,8 +164,13 @@ def of_ana(ana):
 
 
 @pytest.fixture
-def of_unit(cras_norte):
+def norte(cras_norte):
     return audiences.channel_for_unit(cras_norte)
+
+
+@pytest.fixture
+def sul(cras_sul):
+    return audiences.channel_for_unit(cras_sul)
 
 
 @pytest.fixture(scope="session")

@@ -45,11 +45,6 @@ def renewed():
     return set(Channel.objects.filter(key_epoch__gt=1, key_renewed_at__isnull=False).values_list("name", flat=True))
 
 
-@pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
 # --- What takes something away
 
 

@@ -26,12 +26,12 @@ def ana(ana):
 
 
 @pytest.fixture
-def life(ana, bia, of_ana, of_unit, admin_user):
+def life(ana, bia, of_ana, norte, admin_user):
     """Ana's browser, after she was told, has read, has confirmed; what the admin did with her is in its history."""
     browser = Client()
     browser.force_login(ana)
     (own,) = notify([of_ana], title="Somente para ela", message="Ribeiro, venha.")
-    (shared,) = notify([of_unit], title="Para a unidade", message="Reunião.", created_by=ana)
+    (shared,) = notify([norte], title="Para a unidade", message="Reunião.", created_by=ana)
     stamp_all()
     for row in (own, shared):
         reading.mark_read(ana, row.public_id)
@@ -85,14 +85,14 @@ def test_erased_is_erased_in_every_table(life, ana):
     assert [name for name in NAMES if name in left] == []
 
 
-def test_what_was_theirs_is_gone_and_what_is_others_stays(life, ana, bia, of_unit):
+def test_what_was_theirs_is_gone_and_what_is_others_stays(life, ana, bia, norte):
     run("person_erase", "ana.ribeiro", "--yes")
     ana = Person.objects.get(pk=ana.pk)
     assert (ana.is_active, ana.memberships.count(), ana.read_marks.count()) == (False, 0, 0)
     assert not Receipt.objects.filter(person=ana).exists()
     assert list(RoleHeld.objects.values_list("person", flat=True)) == [bia.pk]
     assert Opinion.objects.get().person == bia
-    assert Notification.objects.get().channel == of_unit
+    assert Notification.objects.get().channel == norte
     assert reading.unread_of(bia) == 0
 
 

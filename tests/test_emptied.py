@@ -24,7 +24,7 @@ def empty() -> None:
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_each_begins_with_the_rows_of_the_migrations_whatever_the_one_before_left(turn, ana, of_unit):
+def test_each_begins_with_the_rows_of_the_migrations_whatever_the_one_before_left(turn, ana, norte):
     BreakerState.objects.update(state="open", reason=f"Turno {turn}")
     RolloutStage.objects.all().delete()
     AuditEvent.objects.create(action="logged_in", who="ana")

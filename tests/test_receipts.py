@@ -60,8 +60,8 @@ def test_the_same_notification_twice_in_one_call_is_one_receipt(ana, of_ana):
     assert Receipt.objects.count() == 1
 
 
-def test_each_person_has_a_receipt_of_their_own(ana, bia, of_unit):
-    (row,) = fill(of_unit)
+def test_each_person_has_a_receipt_of_their_own(ana, bia, norte):
+    (row,) = fill(norte)
     assert (deliver(ana, row), deliver(bia, row)) == (1, 1)
     assert Receipt.objects.count() == 2
 
@@ -101,25 +101,25 @@ def test_a_receipt_leaves_the_reading_state_as_it_was(ana, of_ana):
     assert receipt.archived_at is not None
 
 
-def test_with_a_sample_of_0_shared_channels_leave_no_row_but_personal_ones_do(ana, of_ana, of_unit, settings):
+def test_with_a_sample_of_0_shared_channels_leave_no_row_but_personal_ones_do(ana, of_ana, norte, settings):
     settings.RECEIPT_SHARED_SAMPLE = 0.0
-    personal, _, _ = rows = fill(of_ana, of_unit, audiences.SYSTEM_CHANNEL)
+    personal, _, _ = rows = fill(of_ana, norte, audiences.SYSTEM_CHANNEL)
     before = delivered("sse")
     assert deliver(ana, *rows) == 3
     assert Receipt.objects.get().notification == personal
     assert delivered("sse") == before + 3
 
 
-def test_with_a_sample_of_1_every_receipt_is_kept(ana, of_ana, of_unit, settings):
+def test_with_a_sample_of_1_every_receipt_is_kept(ana, of_ana, norte, settings):
     settings.RECEIPT_SHARED_SAMPLE = 1.0
-    assert deliver(ana, *fill(of_ana, of_unit, audiences.SYSTEM_CHANNEL)) == 3
+    assert deliver(ana, *fill(of_ana, norte, audiences.SYSTEM_CHANNEL)) == 3
     assert Receipt.objects.count() == 3
 
 
-def test_a_sample_between_keeps_that_share_of_the_shared_ones(ana, of_unit, settings, monkeypatch):
+def test_a_sample_between_keeps_that_share_of_the_shared_ones(ana, norte, settings, monkeypatch):
     settings.RECEIPT_SHARED_SAMPLE = 0.25
     monkeypatch.setattr(random, "random", random.Random(7).random)
-    deliver(ana, *fill(*[of_unit] * 200))
+    deliver(ana, *fill(*[norte] * 200))
     assert 30 <= Receipt.objects.count() <= 70
 
 

@@ -46,14 +46,15 @@ def tell_of(rows: Stamped) -> bool:
     Where none does, the hubs are told where the rows lie: whoever lost access before they were stamped is known to a
     hub that has all changes up to the last number. That is asked after the commit.
     """
-    last, told = [], b""
+    told = b""
     try:
-        (last,) = at_once(_LAST_WHERE_NONE_WAITS)
-        told = stamped.seal(rows, last[0][0]) if rows and last else b""
+        (found,) = at_once(_LAST_WHERE_NONE_WAITS)
+        if rows and found:
+            told = stamped.seal(rows, found[0][0])
     finally:
         if rows:
             wakes.wake(wakes.HUBS, told)
-    return not last
+    return not found
 
 
 def number(term: int) -> tuple[int, dict[str, int]]:

@@ -38,6 +38,11 @@ class _CachedRow:
         self.at = at
         self.frame = b""  # encoded once a page asks for it
 
+    @classmethod
+    def of(cls, row: Notification, at: float) -> "_CachedRow":
+        assert row.seq is not None
+        return cls(row.seq, row.channel, at, row)
+
 
 class ReplayCache:
     """Hold each row from beyond a place in the log up to the hub's position, and of those passed over the channel.
@@ -59,7 +64,7 @@ class ReplayCache:
     def add(self, since: Cursor, rows: list[Notification], trimmed_to: int) -> None:
         """Add `rows`, all that were stamped after `since`, in order; the hub is about to go through them."""
         now = time.monotonic()
-        self._add(since, [_CachedRow(row.seq, row.channel, now, row) for row in rows if row.seq is not None], now)
+        self._add(since, [_CachedRow.of(row, now) for row in rows], now)
         self._after = max(self._after, trimmed_to)
 
     def pass_over(self, since: Cursor, channels: Sequence[str]) -> None:

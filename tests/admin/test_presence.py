@@ -145,29 +145,29 @@ def test_each_channel_has_what_became_of_its_rows_of_a_day(ana, of_ana):
     assert "50,0%" in page.get(CHANNELS).content.decode()
 
 
-def test_of_a_shared_channel_whose_receipts_are_not_all_kept_nothing_is_said(of_unit, settings):
+def test_of_a_shared_channel_whose_receipts_are_not_all_kept_nothing_is_said(norte, settings):
     settings.RECEIPT_SHARED_SAMPLE = 0.5
-    listened(of_unit, eventlog.now() - timedelta(hours=1))
-    sent(1, of_unit, DispatchState.SKIPPED, timedelta(minutes=30))
-    assert outcome(of_unit)[0].missing is None
+    listened(norte, eventlog.now() - timedelta(hours=1))
+    sent(1, norte, DispatchState.SKIPPED, timedelta(minutes=30))
+    assert outcome(norte)[0].missing is None
     settings.RECEIPT_SHARED_SAMPLE = 1
-    assert outcome(of_unit)[0].missing == 1
+    assert outcome(norte)[0].missing == 1
 
 
-def test_a_long_day_is_counted_in_its_newest_rows_and_the_page_says_so(of_unit, monkeypatch):
+def test_a_long_day_is_counted_in_its_newest_rows_and_the_page_says_so(norte, monkeypatch):
     monkeypatch.setattr(channels, "MOST", 2)
-    listened(of_unit, eventlog.now())
+    listened(norte, eventlog.now())
     for seq in (1, 2, 3):
-        sent(seq, of_unit, DispatchState.SKIPPED, timedelta(hours=1))
-    found, cut = outcome(of_unit)
+        sent(seq, norte, DispatchState.SKIPPED, timedelta(hours=1))
+    found, cut = outcome(norte)
     assert (found.skipped, cut) == (2, True)
 
 
-def test_a_minute_of_a_day_ago_tells_where_to_begin(of_unit):
-    listened(of_unit, eventlog.now())
-    sent(900_000, of_unit, DispatchState.SKIPPED, timedelta(hours=1))
+def test_a_minute_of_a_day_ago_tells_where_to_begin(norte):
+    listened(norte, eventlog.now())
+    sent(900_000, norte, DispatchState.SKIPPED, timedelta(hours=1))
     FigureMinute.objects.create(at=eventlog.now() - timedelta(hours=24, minutes=2), seq_to=899_999)
-    assert (outcome(of_unit)[0].skipped, outcome(of_unit)[1]) == (1, False)
+    assert (outcome(norte)[0].skipped, outcome(norte)[1]) == (1, False)
 
 
 def test_an_outsider_sees_neither(here):

@@ -38,8 +38,8 @@ def pages_of(client, url):
 # --- Catch-up
 
 
-def test_catch_up_brings_what_lies_after_the_cursor_ascending_as_on_every_path(as_ana, ana, of_ana, of_unit):
-    rows = fill(of_ana, of_unit, of_ana)
+def test_catch_up_brings_what_lies_after_the_cursor_ascending_as_on_every_path(as_ana, ana, of_ana, norte):
+    rows = fill(of_ana, norte, of_ana)
     reading.mark_read(ana, rows[1].public_id)
     response = as_ana.get(URL, {"after": at(rows[0].seq)})
     answer = response.json()
@@ -55,8 +55,8 @@ def test_catch_up_brings_what_lies_after_the_cursor_ascending_as_on_every_path(a
     assert response["Cache-Control"] == "no-store"
 
 
-def test_catch_up_in_pages_reaches_the_end_and_misses_and_repeats_nothing(as_ana, of_ana, of_unit, cras_sul):
-    fill(*[of_ana, of_unit, audiences.channel_for_unit(cras_sul)] * 5)
+def test_catch_up_in_pages_reaches_the_end_and_misses_and_repeats_nothing(as_ana, of_ana, norte, cras_sul):
+    fill(*[of_ana, norte, audiences.channel_for_unit(cras_sul)] * 5)
     cursor, found, more = at(0), [], True
     while more:
         answer = as_ana.get(URL, {"after": cursor, "limit": 3}).json()
@@ -67,14 +67,14 @@ def test_catch_up_in_pages_reaches_the_end_and_misses_and_repeats_nothing(as_ana
     assert cursor == str(eventlog.position())
 
 
-def test_catch_up_shows_every_row_of_an_event_for_each_channel_must_be_complete(as_ana, of_ana, of_unit):
-    fill(of_ana, of_unit, event_id=uuid7())
+def test_catch_up_shows_every_row_of_an_event_for_each_channel_must_be_complete(as_ana, of_ana, norte):
+    fill(of_ana, norte, event_id=uuid7())
     assert len(as_ana.get(URL, {"after": at(0)}).json()["results"]) == 2
 
 
-def test_catch_up_of_one_channel_brings_that_channel_alone(as_ana, of_ana, of_unit, cras_sul):
-    _, by_unit, _ = fill(of_ana, of_unit, audiences.channel_for_unit(cras_sul))
-    assert seqs(as_ana.get(URL, {"after": at(0), "channel": of_unit}).json()) == [by_unit.seq]
+def test_catch_up_of_one_channel_brings_that_channel_alone(as_ana, of_ana, norte, cras_sul):
+    _, by_unit, _ = fill(of_ana, norte, audiences.channel_for_unit(cras_sul))
+    assert seqs(as_ana.get(URL, {"after": at(0), "channel": norte}).json()) == [by_unit.seq]
     foreign = as_ana.get(URL, {"after": at(0), "channel": audiences.channel_for_unit(cras_sul)}).json()
     assert foreign["results"] == []
 
@@ -110,15 +110,15 @@ def test_a_limit_is_a_number_from_1_to_500(as_ana, limit):
 # --- The inbox
 
 
-def test_the_inbox_is_newest_first_and_shows_only_what_is_theirs(as_ana, caio, of_ana, of_unit):
-    mine, units, _ = fill(of_ana, of_unit, audiences.channel_for_user(caio))
+def test_the_inbox_is_newest_first_and_shows_only_what_is_theirs(as_ana, caio, of_ana, norte):
+    mine, units, _ = fill(of_ana, norte, audiences.channel_for_user(caio))
     answer = as_ana.get(URL).json()
     assert set(answer) == {"results", "next", "previous"}
     assert seqs(answer) == [units.seq, mine.seq]
 
 
-def test_an_event_on_two_channels_is_in_the_inbox_once(as_ana, of_ana, of_unit):
-    first, _ = fill(of_ana, of_unit, event_id=uuid7())
+def test_an_event_on_two_channels_is_in_the_inbox_once(as_ana, of_ana, norte):
+    first, _ = fill(of_ana, norte, event_id=uuid7())
     assert ids(as_ana.get(URL).json()) == [str(first.public_id)]
 
 
@@ -144,10 +144,10 @@ def test_a_page_has_1_to_100_rows(as_ana, of_ana, page_size, length):
     assert len(as_ana.get(URL, {"page_size": page_size}).json()["results"]) == length
 
 
-def test_the_inbox_can_be_narrowed_by_kind_and_priority_and_channel(as_ana, of_ana, of_unit):
+def test_the_inbox_can_be_narrowed_by_kind_and_priority_and_channel(as_ana, of_ana, norte):
     fill(of_ana, title="a", kind="alerta", priority="urgente")
     fill(of_ana, title="b", kind="pagamento", priority="urgente")
-    fill(of_unit, title="c", kind="sistema", priority="baixa")
+    fill(norte, title="c", kind="sistema", priority="baixa")
 
     def titles(query):
         return {row["title"] for row in as_ana.get(f"{URL}?{query}").json()["results"]}
@@ -156,7 +156,7 @@ def test_the_inbox_can_be_narrowed_by_kind_and_priority_and_channel(as_ana, of_a
     assert titles("kind=alerta&kind=sistema") == {"a", "c"}
     assert titles("priority=urgente") == {"a", "b"}
     assert titles("priority=urgente&kind=pagamento") == {"b"}
-    assert titles(f"channel={of_unit}") == {"c"}
+    assert titles(f"channel={norte}") == {"c"}
     assert titles("channel=private:user:*:notifications") == set()
 
 

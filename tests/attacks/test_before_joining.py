@@ -52,11 +52,6 @@ def test_no_page_that_shows_notifications_asks_ably_for_what_was():
 # --- Keys
 
 
-@pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
 def key_of(browser, channel):
     """What the session tells of the channel's key."""
     told = browser.get("/api/v1/session/?ed25519=true").json()

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 
-from notificacao import audiences, changes, metrics
+from notificacao import changes, metrics
 from notificacao.stream import application, asgi_stream, hub, socket_stream
 from tests.asgi import in_database
 from tests.waiting import eventually
@@ -31,11 +31,6 @@ def curt(monkeypatch):
     """A goodbye that nobody reads is not waited for."""
     for module in (asgi_stream, socket_stream):
         monkeypatch.setattr(module, "GRACE", 0.1)
-
-
-@pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
 
 
 @pytest.fixture

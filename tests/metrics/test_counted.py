@@ -66,12 +66,12 @@ def test_answers_to_producers_are_counted_by_status_and_refusals_by_limit(grown,
     assert grown("rate_limited_total") == 1
 
 
-def test_what_is_settled_is_counted_by_outcome_and_kind_of_channel(grown, of_ana, of_unit):
-    fill(of_ana, of_unit, "system:notifications", "system:notifications")
+def test_what_is_settled_is_counted_by_outcome_and_kind_of_channel(grown, of_ana, norte):
+    fill(of_ana, norte, "system:notifications", "system:notifications")
     term = lease.hold("test", None)
     held, rows = claims.claim(term)
     failed = Outcome(DispatchState.FAILED, "não deu")
-    outcomes = {row.pk: failed if row.channel == of_unit else PUBLISHED for row in rows}
+    outcomes = {row.pk: failed if row.channel == norte else PUBLISHED for row in rows}
     assert claims.settle({held: outcomes}) == 4
     assert claims.settle({held: outcomes}) == 0  # the lease holds nothing any more
     lease.release("test")
@@ -81,8 +81,8 @@ def test_what_is_settled_is_counted_by_outcome_and_kind_of_channel(grown, of_ana
     assert grown("settled_total") == 4
 
 
-def test_a_row_that_is_parked_is_counted_too(grown, of_unit):
-    fill(of_unit)
+def test_a_row_that_is_parked_is_counted_too(grown, norte):
+    fill(norte)
     Notification.objects.update(attempts=claims.ATTEMPTS)
     term = lease.hold("test", None)
     assert claims.claim(term) == ("", [])
@@ -90,8 +90,8 @@ def test_a_row_that_is_parked_is_counted_too(grown, of_unit):
     assert grown("settled_total", outcome="failed", kind="unit") == 1
 
 
-def test_a_delivery_is_timed_by_transport_and_kind_of_channel(grown, ana, of_ana, of_unit):
-    rows = fill(of_ana, of_unit)
+def test_a_delivery_is_timed_by_transport_and_kind_of_channel(grown, ana, of_ana, norte):
+    rows = fill(of_ana, norte)
     receipts.record(ana, [Delivery(row.public_id, "ably", 0) for row in rows])
     assert grown("delivery_seconds_count", transport="ably", kind="user") == 1
     assert grown("delivery_seconds_count", transport="ably", kind="unit") == 1

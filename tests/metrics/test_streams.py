@@ -23,11 +23,11 @@ def served(request):
     return request.param
 
 
-async def test_each_event_and_each_byte_of_a_stream_is_counted(site, ana, of_ana, of_unit):
+async def test_each_event_and_each_byte_of_a_stream_is_counted(site, ana, of_ana, norte):
     counted = await sync_to_async(Grown)()
     stream, other = await site.open(ana), await site.open(ana)
     await site.publish("Uma", "Outra", to=of_ana)
-    await site.publish("Para todos", to=of_unit)
+    await site.publish("Para todos", to=norte)
     for one in (stream, other):
         await one.next("notification")
         await one.counted(3)

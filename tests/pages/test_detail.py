@@ -19,9 +19,9 @@ def text(response):
     return response.content.decode()
 
 
-def test_it_shows_the_whole_and_where_the_matter_is(as_ana, of_unit):
+def test_it_shows_the_whole_and_where_the_matter_is(as_ana, norte):
     (row,) = fill(
-        of_unit,
+        norte,
         title="Reunião",
         message="Linha 1\nLinha 2",
         kind="sistema",
@@ -56,8 +56,8 @@ def test_opening_it_again_writes_nothing_more(as_ana, of_ana):
     assert Receipt.objects.get().read_at == read_at
 
 
-def test_an_event_on_two_channels_names_both_and_is_read_in_both(as_ana, ana, of_ana, of_unit):
-    first, second = fill(of_ana, of_unit, event_id=uuid7())
+def test_an_event_on_two_channels_names_both_and_is_read_in_both(as_ana, ana, of_ana, norte):
+    first, second = fill(of_ana, norte, event_id=uuid7())
     assert "Para você, CRAS Norte" in text(as_ana.get(address(second)))
     assert reading.unread_of(ana) == 0
     assert "Para você, CRAS Norte" in text(as_ana.get(address(first)))

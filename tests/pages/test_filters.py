@@ -15,10 +15,10 @@ INBOX = "/notificacoes/"
 
 
 @pytest.fixture
-def mixed(as_ana, of_ana, of_unit):
+def mixed(as_ana, of_ana, norte):
     fill(of_ana, title="Vistoria", message="Visita técnica", kind="acompanhamento", priority="alta")
-    fill(of_unit, title="Reunião", message="Às 14h na sala 2", kind="sistema")
-    fill(of_unit, title="Pagamento liberado", message="Confira a relação", kind="pagamento", priority="baixa")
+    fill(norte, title="Reunião", message="Às 14h na sala 2", kind="sistema")
+    fill(norte, title="Pagamento liberado", message="Confira a relação", kind="pagamento", priority="baixa")
 
 
 def titles(client, query):
@@ -41,10 +41,10 @@ def test_the_address_says_what_is_shown(as_ana, mixed, query, found):
     assert titles(as_ana, query) == found
 
 
-def test_a_unit_can_be_chosen_by_its_name_and_its_rows_alone_are_shown(as_ana, mixed, of_unit):
-    response = as_ana.get(INBOX, {"channel": of_unit})
+def test_a_unit_can_be_chosen_by_its_name_and_its_rows_alone_are_shown(as_ana, mixed, norte):
+    response = as_ana.get(INBOX, {"channel": norte})
     assert Page(response).titles == ["Pagamento liberado", "Reunião"]
-    assert f'<option value="{of_unit}" selected>CRAS Norte</option>' in response.content.decode()
+    assert f'<option value="{norte}" selected>CRAS Norte</option>' in response.content.decode()
 
 
 def test_unread_alone_is_what_was_not_read(as_ana, ana, of_ana):
@@ -94,9 +94,9 @@ def test_an_empty_list_says_why_it_is_empty(as_ana, query, sentence):
     assert sentence in shown[0]
 
 
-def test_the_list_is_grouped_by_day_and_each_says_when_and_where(as_ana, of_ana, of_unit):
+def test_the_list_is_grouped_by_day_and_each_says_when_and_where(as_ana, of_ana, norte):
     now = timezone.now()
-    fill(of_unit, created_at=now - timedelta(days=1))
+    fill(norte, created_at=now - timedelta(days=1))
     fill(of_ana, of_ana, created_at=now)
     page = Page(as_ana.get(INBOX))
     assert page.days == ["Hoje", "Ontem"]

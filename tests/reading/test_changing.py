@@ -101,8 +101,8 @@ def test_an_act_done_twice_is_done_once(ana, of_ana, act):
     assert Receipt.objects.count() == 1
 
 
-def test_a_units_notice_that_ana_read_stays_unread_for_bia(ana, bia, of_unit):
-    (row,) = fill(of_unit)
+def test_a_units_notice_that_ana_read_stays_unread_for_bia(ana, bia, norte):
+    (row,) = fill(norte)
     assert reading.mark_read(ana, row.public_id) == 0
     assert reading.unread_of(bia) == 1
     assert (entry(ana, row).read, entry(bia, row).read) == (True, False)
@@ -111,18 +111,18 @@ def test_a_units_notice_that_ana_read_stays_unread_for_bia(ana, bia, of_unit):
     assert reading.unread_of(bia) == 0
 
 
-def test_mark_all_makes_no_row_for_each_notification(ana, of_ana, of_unit, django_assert_max_num_queries):
-    fill(*[of_ana] * 30, *[of_unit] * 30)
+def test_mark_all_makes_no_row_for_each_notification(ana, of_ana, norte, django_assert_max_num_queries):
+    fill(*[of_ana] * 30, *[norte] * 30)
     assert reading.unread_of(ana) == 60
     with django_assert_max_num_queries(21):
         assert reading.mark_all_read(ana, eventlog.position()).unread == 0
     assert not Receipt.objects.exists()
     marked = set(ReadMark.objects.filter(person=ana).values_list("channel", flat=True))
-    assert marked == {of_ana, of_unit, audiences.SYSTEM_CHANNEL}
+    assert marked == {of_ana, norte, audiences.SYSTEM_CHANNEL}
 
 
-def test_mark_all_up_to_an_earlier_place_leaves_what_came_later_unread(ana, of_ana, of_unit):
-    rows = fill(of_ana, of_unit, of_ana, of_unit)
+def test_mark_all_up_to_an_earlier_place_leaves_what_came_later_unread(ana, of_ana, norte):
+    rows = fill(of_ana, norte, of_ana, norte)
     assert reading.mark_all_read(ana, here(rows[1].seq)).unread == 2
     assert list(Reader(ana).inbox(Filter(unread=True)).order_by("seq")) == rows[2:]
 
@@ -134,8 +134,8 @@ def test_a_mark_never_goes_back(ana, of_ana):
     assert ReadMark.objects.get(channel=of_ana).seq == rows[1].seq
 
 
-def test_mark_all_reads_also_what_was_kept_unread_but_only_up_to_its_place(ana, bia, of_unit):
-    early, late = fill(of_unit, of_unit)
+def test_mark_all_reads_also_what_was_kept_unread_but_only_up_to_its_place(ana, bia, norte):
+    early, late = fill(norte, norte)
     reading.mark_unread(ana, early.public_id)
     reading.mark_unread(ana, late.public_id)
     reading.mark_unread(bia, early.public_id)
@@ -161,8 +161,8 @@ def test_mark_all_refuses_a_place_that_is_not_in_this_log(ana, of_ana, place):
     assert not ReadMark.objects.exists()
 
 
-def test_an_event_on_two_channels_counts_once_and_is_shown_once_and_read_at_once(ana, bia, of_ana, of_unit):
-    by_ana, by_unit = fill(of_ana, of_unit, event_id=uuid7())
+def test_an_event_on_two_channels_counts_once_and_is_shown_once_and_read_at_once(ana, bia, of_ana, norte):
+    by_ana, by_unit = fill(of_ana, norte, event_id=uuid7())
     assert reading.unread_of(ana) == 1
     assert list(Reader(ana).inbox()) == [by_ana]
     assert reading.mark_read(ana, by_unit.public_id) == 0
@@ -173,31 +173,31 @@ def test_an_event_on_two_channels_counts_once_and_is_shown_once_and_read_at_once
     assert list(Reader(bia).inbox(Filter(unread=True))) == [by_unit]
 
 
-def test_an_event_whose_rows_lie_on_both_sides_of_the_mark_is_read(ana, of_ana, of_unit):
-    by_ana, _ = fill(of_ana, of_unit, event_id=uuid7())
+def test_an_event_whose_rows_lie_on_both_sides_of_the_mark_is_read(ana, of_ana, norte):
+    by_ana, _ = fill(of_ana, norte, event_id=uuid7())
     assert reading.mark_all_read(ana, here(by_ana.seq)).unread == 0
     assert not Reader(ana).inbox(Filter(unread=True)).exists()
 
 
-def test_an_event_on_two_channels_is_found_under_either_of_them(ana, of_ana, of_unit):
-    by_ana, by_unit = fill(of_ana, of_unit, event_id=uuid7())
+def test_an_event_on_two_channels_is_found_under_either_of_them(ana, of_ana, norte):
+    by_ana, by_unit = fill(of_ana, norte, event_id=uuid7())
     assert list(Reader(ana).inbox(Filter(channel=of_ana))) == [by_ana]
-    assert list(Reader(ana).inbox(Filter(channel=of_unit))) == [by_unit]
+    assert list(Reader(ana).inbox(Filter(channel=norte))) == [by_unit]
     assert not Reader(ana).inbox(Filter(channel="private:unit:other:notifications")).exists()
 
 
-def test_rows_from_before_the_membership_are_neither_seen_nor_counted(caio, cras_norte, of_unit):
-    (before,) = fill(of_unit, title="Antes")
+def test_rows_from_before_the_membership_are_neither_seen_nor_counted(caio, cras_norte, norte):
+    (before,) = fill(norte, title="Antes")
     Membership.objects.create(person=caio, role=Role.TECNICO, unit=cras_norte)
-    fill(of_unit, title="Depois")
+    fill(norte, title="Depois")
     assert titles(caio) == ["Depois"]
     assert reading.unread_of(caio) == 1
     with pytest.raises(NotFound):
         reading.mark_read(caio, before.public_id)
 
 
-def test_what_was_kept_unread_under_an_earlier_membership_is_not_counted_under_a_later_one(ana, cras_norte, of_unit):
-    (row,) = fill(of_unit)
+def test_what_was_kept_unread_under_an_earlier_membership_is_not_counted_under_a_later_one(ana, cras_norte, norte):
+    (row,) = fill(norte)
     reading.mark_unread(ana, row.public_id)
     ana.memberships.all().delete()
     assert reading.unread_of(ana) == 0
@@ -234,8 +234,8 @@ def test_what_is_not_stamped_yet_is_neither_seen_nor_counted(ana, of_ana):
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_is_not_theirs_looks_like_what_does_not_exist(ana, caio, of_ana, of_unit, act):
-    for public_id in [*(row.public_id for row in fill(of_ana, of_unit)), uuid.uuid4()]:
+def test_what_is_not_theirs_looks_like_what_does_not_exist(ana, caio, of_ana, norte, act):
+    for public_id in [*(row.public_id for row in fill(of_ana, norte)), uuid.uuid4()]:
         with pytest.raises(NotFound, match=str(public_id)):
             act(caio, public_id)
     assert not Receipt.objects.exists()

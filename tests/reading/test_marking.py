@@ -24,9 +24,9 @@ def unread(person, wanted=ALL):
 
 
 @pytest.fixture
-def rows(of_ana, of_unit):
+def rows(of_ana, norte):
     """Two of each kind, on both of ana's channels."""
-    rows = fill(of_ana, of_unit, of_ana, of_unit)
+    rows = fill(of_ana, norte, of_ana, norte)
     Notification.objects.filter(pk__in=[row.pk for row in rows[:2]]).update(kind="pendencia")
     Notification.objects.filter(pk__in=[row.pk for row in rows[2:]]).update(kind="sistema")
     return rows
@@ -44,9 +44,9 @@ def test_a_filter_is_kept_to_and_what_it_leaves_out_stays_unread(ana, rows):
     "wanted",
     [Filter(), Filter(unread=True), PENDING, Filter(search="titulo nenhum"), Filter(archived=True), "unit", "title"],
 )
-def test_each_list_is_read_as_far_as_it_shows_it_and_undone_to_what_it_was(ana, rows, of_unit, wanted):
+def test_each_list_is_read_as_far_as_it_shows_it_and_undone_to_what_it_was(ana, rows, norte, wanted):
     """The others' state is compared one by one: nothing that the list does not show is touched."""
-    wanted = {"unit": Filter(channel=of_unit), "title": Filter(search=rows[0].title)}.get(wanted, wanted)
+    wanted = {"unit": Filter(channel=norte), "title": Filter(search=rows[0].title)}.get(wanted, wanted)
     reading.archive(ana, rows[0].public_id)
     reading.mark_read(ana, rows[1].public_id)
     reading.mark_all_read(ana, here(rows[1].seq))
@@ -69,8 +69,8 @@ def test_what_came_after_the_page_was_made_stays_unread(ana, rows):
     assert (marked.marked, unread(ana)) == (1, set(rows[1:]))
 
 
-def test_an_event_on_two_channels_is_read_and_undone_in_both(ana, of_ana, of_unit):
-    first, second = fill(of_ana, of_unit)
+def test_an_event_on_two_channels_is_read_and_undone_in_both(ana, of_ana, norte):
+    first, second = fill(of_ana, norte)
     Notification.objects.filter(pk=second.pk).update(event_id=first.event_id)
     marked = reading.mark_all_read(ana, here(), Filter(channel=of_ana))
     assert (marked.marked, marked.unread) == (1, 0)
@@ -88,8 +88,8 @@ def test_undone_late_it_leaves_what_was_done_since(ana, rows):
     assert unread(ana) == set(rows[1:])
 
 
-def test_it_is_undone_for_that_person_alone_and_once(ana, bia, of_unit):
-    fill(of_unit)
+def test_it_is_undone_for_that_person_alone_and_once(ana, bia, norte):
+    fill(norte)
     marked = reading.mark_all_read(ana, here())
     Receipt.objects.filter(person=bia).update(read_at=marked.undo, read=True)
     assert reading.undo_marking(bia, marked.undo) == 1

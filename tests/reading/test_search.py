@@ -83,13 +83,13 @@ def test_a_text_without_a_word_leaves_out_nothing(ana, of_ana, text):
     assert len(found(ana, text)) == 1
 
 
-def test_it_looks_at_the_newest_rows_of_that_person_and_no_further(ana, bia, of_ana, of_unit, monkeypatch):
+def test_it_looks_at_the_newest_rows_of_that_person_and_no_further(ana, bia, of_ana, norte, monkeypatch):
     monkeypatch.setattr(search, "DEPTH", 2)
     fill(of_ana, title="Vistoria 1")
     fill(of_ana, of_ana, title="Vistoria 2")
     fill(audiences.channel_for_user(bia), audiences.channel_for_user(bia), title="De Bia")
     assert found(ana, "vistoria") == ["Vistoria 2"] * 2
-    fill(of_unit, title="Outra")
+    fill(norte, title="Outra")
     assert found(ana, "vistoria") == ["Vistoria 2"]
 
 

@@ -22,16 +22,6 @@ from tests.waiting import PATIENCE, eventually
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
-@pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
-@pytest.fixture
-def sul(cras_sul):
-    return audiences.channel_for_unit(cras_sul)
-
-
 @pytest.fixture(autouse=True)
 def no_sweep(monkeypatch):
     """It would find after 25 s what nobody told, within the patience of a test."""

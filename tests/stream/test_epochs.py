@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
-@pytest.fixture
 def long_ago(ana, bia):
     """Nothing about anybody changed of late, so that nothing else makes the hub ask again."""
     forget_changes()

@@ -28,11 +28,6 @@ def replayed(request, monkeypatch):
         monkeypatch.setattr(ReplayCache, "read_after", lambda *_: None)
 
 
-@pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
 async def test_a_stream_begins_with_retry_heads_and_counts(site, ana, norte):
     await site.publish("Antes", to=norte)
     stream = await site.open(ana)

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
 @pytest.fixture
-def norte(cras_norte):
-    return audiences.channel_for_unit(cras_norte)
-
-
-@pytest.fixture
 def on_ably(site):
     """Writes the flag and the breaker."""
 
