@@ -60,6 +60,10 @@ def judge(
     by_channel = Counter(row.channel for row in rows)
     owed = sum(by_channel[hearing.channel] for client in clients for hearing in client.hearings)
     harm.checked = owed
+    in_browsers = [
+        1_000 * (at - began[event]) for placed in came.placed.values() for event, at in placed if event in began
+    ]
+    harm.by_one_path = len(delays.get("sse", ())) + len(in_browsers)
     span = max(asked.seconds, produced.until)
     return Loaded(
         asked=asked,
@@ -68,9 +72,7 @@ def judge(
         late=owed - len(prompt),
         delays=dict(delays),
         by_priority=dict(by_priority),
-        browsers=[
-            1_000 * (at - began[event]) for placed in came.placed.values() for event, at in placed if event in began
-        ],
+        browsers=in_browsers,
         harm=harm,
         # Where the last one has its place within a second, the log kept up with the producers.
         rate=len(asked_at) / (span + (unstamped_after if unstamped_after > 1 else 0)),

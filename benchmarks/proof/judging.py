@@ -30,7 +30,7 @@ class Line:
 
     `spread` says in words how far the samples are apart; `how` says of what they are, for how long, by which command.
     `bound` says that the machine had no more to give: own machines would do no worse. `at_most`: it was no more than
-    what is told, by as much as can be seen.
+    what is told, by as much as can be seen. `scene`: of several, the one that the verdict is of.
     """
 
     what: str
@@ -47,6 +47,7 @@ class Line:
     is_ours: bool = False
     bound: str = ""
     at_most: bool = False
+    scene: str = ""
 
 
 def held_against(
@@ -115,25 +116,25 @@ def is_red(sections: Iterable[Section]) -> bool:
     return any(section.is_red for section in sections)
 
 
-def of_harm(harm: Harm, deliveries: int, how: str, *, live: int, pages: int) -> list[Line]:
-    """Return the lines on what must never happen to `deliveries`, as far as clients can tell.
+def of_harm(harm: Harm, how: str, *, live: int) -> list[Line]:
+    """Return the lines on what must never happen, as far as clients can tell; `live` deliveries came by a live stream.
 
-    `live` of them came by a live stream, and `pages` more were shown by pages in Chromium: they alone can show that a
-    row came twice or before its turn, since of two paths to Ably a client keeps what comes first.
+    They, and what pages in Chromium showed, can alone show that a row came twice: of two paths to Ably a client keeps
+    what comes first.
     """
     told = f"{how} {' · '.join(harm.examples)}".rstrip()
     return [
-        never("Perdidas", harm.lost, samples=deliveries, how=told),
+        never("Perdidas", harm.lost, samples=harm.checked, how=told),
         never(
             "Mostradas duas vezes",
             harm.twice,
-            samples=live + pages,
+            samples=harm.by_one_path,
             how="no fluxo SSE ao vivo e nas páginas do Chromium; a página no Ably junta os dois caminhos",
         ),
         never(
             "Vistas por quem não devia",
             harm.foreign,
-            samples=deliveries,
+            samples=harm.checked,
             how="canal de cada quadro contra os que o sistema diz serem da pessoa; identidade e canal, o texto não",
         ),
         never(
@@ -146,9 +147,9 @@ def of_harm(harm: Harm, deliveries: int, how: str, *, live: int, pages: int) -> 
 
 
 def by_verdict(lines: Iterable[Line]) -> str:
-    """Return which lines got which verdict, the worst first: "crítico: Latência P95; cumpre: Taxa de erro"."""
+    """Return which lines got which verdict, the worst first: "crítico: Latência P95 (todos por SSE); cumpre: …"."""
     names: dict[str, list[str]] = {}
     for line in lines:
-        names.setdefault(line.verdict.value, []).append(line.what)
+        names.setdefault(line.verdict.value, []).append(f"{line.what} ({line.scene})" if line.scene else line.what)
     ordered = sorted(names, key=lambda verdict: _WORST_FIRST.index(verdict) if verdict in _WORST_FIRST else 0)
     return "; ".join(f"{verdict}: {', '.join(names[verdict])}" for verdict in ordered)

@@ -58,13 +58,17 @@ class Produced:
 
 @dataclass
 class Harm:
-    """How often what must never happen happened to `checked` deliveries; `examples` are what the checker said first."""
+    """How often what must never happen happened to `checked` deliveries; `examples` are what the checker said first.
+
+    `by_one_path` of them can show that a row came twice: of two paths a client keeps what comes first.
+    """
 
     lost: int = 0
     twice: int = 0
     foreign: int = 0
     disordered: int = 0
     checked: int = 0
+    by_one_path: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
@@ -77,7 +81,7 @@ class Harm:
 
     def add(self, other: "Harm") -> None:
         """Count the harm of both."""
-        for what in ("lost", "twice", "foreign", "disordered", "checked"):
+        for what in ("lost", "twice", "foreign", "disordered", "checked", "by_one_path"):
             setattr(self, what, getattr(self, what) + getattr(other, what))
         self.examples = (self.examples + other.examples)[:5]
 

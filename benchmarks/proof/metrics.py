@@ -107,9 +107,9 @@ def _of_the_slowest(goal: Goal, found: Found, of: Callable[[list[float]], float]
         f"{_ASKED_BY_THE_PLAN[other]} {number_of(of(each.all_delays))} ms" for other, each in scenes.items()
     )
     told = f"«{_ASKED_BY_THE_PLAN[name]}», a mais lenta das {len(scenes)} cenas, cada uma feita uma vez; {how(loaded)}"
-    return held_against(
-        goal, of(delays), samples=len(delays), how=told, spread=f"{others} — {spread(delays)}", busy=loaded.weighed.busy
-    )
+    apart = f"{others} — {spread(delays)}"
+    line = held_against(goal, of(delays), samples=len(delays), how=told, spread=apart, busy=loaded.weighed.busy)
+    return replace(line, scene=_ASKED_BY_THE_PLAN[name])
 
 
 def _p95(goal: Goal, found: Found) -> Line:
@@ -125,7 +125,7 @@ def _reduction(found: Found) -> Line:
     less = None if p95.measured is None else plan.reduction(p95.measured)
     told = f"o P95 acima contra os 200 ms de antes, que são do plano e aqui não se medem de novo; {p95.how}"
     line = held_against(plan.REDUCTION, less, samples=p95.samples, how=told, spread=p95.spread)
-    return replace(line, bound=p95.bound.replace("superior", "inferior"))
+    return replace(line, bound=p95.bound.replace("superior", "inferior"), scene=p95.scene)
 
 
 def _errors(goal: Goal, found: Found) -> Line:
@@ -204,9 +204,10 @@ def _connections(goal: Goal, found: Found) -> Line:
 def _cost(found: Found) -> Line:
     if found.month is None:
         return _unmeasured(plan.COST, "o mês simulado não chegou ao fim")
-    servers, bill = found.month["servers"], found.month["bill"]
+    servers, bill, days = (found.month[what] for what in ("servers", "bill", "working_days"))
     told = (
-        f"1 mês simulado de 500 pessoas no Ably, com servidores a US$ {number_of(servers)}, o que é suposição; cumpre "
-        f"enquanto custarem até US$ {number_of(plan.COST.goal - bill + servers)}; ver «Custo do mês simulado»"
+        f"1 mês simulado de {days} dias úteis, 500 pessoas no Ably, servidores a US$ {number_of(servers)}, o que é "
+        f"suposição; cumpre enquanto custarem até US$ {number_of(plan.COST.goal - bill + servers)}, e num mês de 22 "
+        "dias úteis como diz docs/custo.md; ver «Custo do mês simulado»"
     )
     return held_against(plan.COST, bill, samples=1, how=told)

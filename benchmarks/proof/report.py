@@ -67,11 +67,14 @@ class Report:
 
     def verdict(self) -> str:
         """Return the line that ends the run."""
-        lost, twice, foreign, checked = (
+        lost, foreign, checked, twice, by_one_path = (
             sum(getattr(section.harm, what) for section in self.sections)
-            for what in ("lost", "twice", "foreign", "checked")
+            for what in ("lost", "foreign", "checked", "twice", "by_one_path")
         )
-        harm = f"perdidas {lost}, repetidas {twice}, alheias {foreign} de {number_of(checked)} entregas conferidas"
+        harm = (
+            f"perdidas {lost} e alheias {foreign} de {number_of(checked)} entregas conferidas, "
+            f"repetidas {twice} das {number_of(by_one_path)} em que isso se vê"
+        )
         failed = [section.title for section in self.sections if section.error]
         broken = f"; não chegaram ao fim: {', '.join(failed)}" if failed else ""
         lines = [*self.technical, *self.business]
@@ -152,6 +155,8 @@ def _rows(lines: Sequence[Line]) -> list[dict]:
 def _with_unit(line: Line) -> str:
     if line.measured is None:
         return "–"
+    if line.what.startswith("Redução") and line.measured < 0:
+        return f"aumento de {number_of(-line.measured)} {line.unit}"
     number = "≤ " * line.at_most + number_of(line.measured)
     return f"{line.unit} {number}" if line.unit == "US$" else f"{number} {line.unit}"
 

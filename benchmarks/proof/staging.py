@@ -120,6 +120,7 @@ def _section(asked: dict[str, float], came: list, channels: set[str], refused: i
         twice=sum(times[one] > 1 for one in asked),
         foreign=sum(row["channel"] not in channels for row, _ in came),
         checked=len(came),
+        by_one_path=len(came),
     )
     delays = [1_000 * (at - asked[row["id"]]) for row, at in came if row["id"] in asked]
     told = (

@@ -39,7 +39,7 @@ class SimulatedMonth:
     def lives(self, since: int, until: int) -> None:
         """From the morning of one day of the month to the evening of another."""
         for number in range(since, until + 1):
-            busy = 0.08 if (FIRST + timedelta(days=number - 1)).weekday() >= 5 else 1.0
+            busy = 1.0 if is_working_day(number) else 0.08
             busy *= self._chance.gauss(1, 0.07) * self._percent(number) / 100
             for step in range(STEPS):
                 self._quarter(number, step, busy)
@@ -68,6 +68,10 @@ class SimulatedMonth:
         CostGovernor.objects.update(assigned=assigned)
         cost.govern(cost.advise(now))
         self.levels.append(CostGovernor.objects.get(pk=1).level)
+
+
+def is_working_day(number: int) -> bool:
+    return (FIRST + timedelta(days=number - 1)).weekday() < 5
 
 
 def at(number: int, hour: int) -> datetime:

@@ -59,7 +59,7 @@ def test_all_that_was_lost_is_counted_though_pages_raises_a_group_and_what_was_m
     assert (section.harm.lost, section.harm.foreign, section.harm.twice, section.error) == (30, 1, 0, "")
     lines = {line.what: line for line in section.lines}
     assert (lines[NEVER].verdict, lines[NEVER].measured) == (Verdict.RED, 31)
-    assert [line.measured for what, line in lines.items() if what.startswith("Falha total do Ably")] == [1.1, 17.5]
+    assert [line.measured for what, line in lines.items() if what.startswith("Falha total do Ably")] == [1.1, 1.0, 17.5]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,11 @@ def test_each_fault_that_a_quick_proof_leaves_out_has_a_line_that_says_so():
 
 
 def test_a_fault_that_happened_once_is_one_sample_and_its_line_names_the_quantity():
-    first, back = (line for line in lines_of(Told(dead=noticed()), TINY) if line.what.startswith("Falha total do Ably"))
+    told = lines_of(Told(dead=noticed()), TINY)
+    first, longest, back = (line for line in told if line.what.startswith("Falha total do Ably"))
     assert first.what == "Falha total do Ably: atraso da primeira notificação gravada durante a falha"
     assert (first.samples, first.spread[:38]) == (1, "1 falha, fora por 3,67 s, 213 linhas ·")
+    assert (longest.what[:36], longest.measured) == ("Falha total do Ably: maior atraso al", 1.0)
     assert (back.what, back.spread) == ("Falha total do Ably: volta ao Ably", "volta ao Ably: 17,5 s")
 
 

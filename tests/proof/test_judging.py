@@ -54,7 +54,7 @@ def test_where_the_cores_were_busy_what_missed_its_goal_is_told_to_be_a_bound(go
 
 
 def test_of_what_was_not_looked_at_nothing_is_known():
-    lines = of_harm(Harm(), 0, "", live=0, pages=0)
+    lines = of_harm(Harm(), "", live=0)
     assert {line.verdict for line in lines} == {Verdict.UNMEASURED}
     assert {line.measured for line in lines} == {None}
     assert never("Perdidas", 1, samples=0, how="").verdict is Verdict.RED
@@ -67,8 +67,8 @@ def test_the_worst_is_named_first():
 
 @pytest.mark.parametrize("what", ["lost", "twice", "foreign", "disordered"])
 def test_one_of_a_million_is_enough_for_red(what):
-    harm = Harm(**{what: 1})
-    lines = of_harm(harm, 1_000_000, "", live=1_000, pages=10)
+    harm = Harm(checked=1_000_000, by_one_path=1_010, **{what: 1})
+    lines = of_harm(harm, "", live=1_000)
     (line,) = [line for line in lines if line.verdict is Verdict.RED]
     assert (line.measured, line.samples) == (1, {"twice": 1_010, "disordered": 1_000}.get(what, 1_000_000))
     assert is_red([Section("bem", ""), Section("mal", "", harm=harm)])

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -43,10 +44,12 @@ def test_the_page_loads_nothing_and_has_each_metric_of_the_plan_with_baseline_an
 
 
 def test_the_last_line_says_what_was_lost_and_what_did_not_come_to_its_end():
-    well = report(section(harm=Harm(checked=1_000)), whole=True)
-    assert well.verdict().startswith("VERDE: perdidas 0, repetidas 0, alheias 0 de 1.000 entregas conferidas. Métr")
+    well = report(section(harm=Harm(checked=1_000, by_one_path=900)), whole=True)
+    assert well.verdict().startswith(
+        "VERDE: perdidas 0 e alheias 0 de 1.000 entregas conferidas, repetidas 0 das 900 em que isso se vê. Métricas"
+    )
     red = report(section(harm=Harm(lost=1)), Section("faults", "", error="TimeoutError: parou"), whole=True)
-    assert red.verdict().startswith("VERMELHO: perdidas 1, repetidas 0, alheias 0 de 0 entregas conferidas; não ")
+    assert red.verdict().startswith("VERMELHO: perdidas 1 e alheias 0 de 0 entregas conferidas, repetidas 0 ")
     assert "não chegaram ao fim: faults." in red.verdict()
     assert red.as_json()["sections"][1]["error"] == "TimeoutError: parou"
 
@@ -57,6 +60,14 @@ def test_green_is_a_whole_proof_in_which_no_goal_was_missed():
     slow.technical[0] = held_against(plan.LATENCY_P95, 501, samples=1, how="medido")
     assert slow.word == "SEM DANO, COM METAS NÃO CUMPRIDAS"
     assert "crítico: Latência P95; não se mede aqui: " in slow.verdict()
+
+
+def test_a_latency_that_grew_is_told_as_a_growth_and_by_the_scene_that_it_is_of():
+    slow = report(section(), whole=True)
+    slow.technical[0] = replace(held_against(plan.LATENCY_P95, 641, samples=1, how="medido"), scene="todos pelo Ably")
+    slow.side_by_side = [held_against(plan.REDUCTION, -483, samples=1, how="medido")]
+    assert "crítico: Latência P95 (todos pelo Ably); " in slow.verdict()
+    assert "aumento de 483 %" in as_html(slow)
 
 
 def test_each_point_that_was_measured_is_in_the_json_and_no_peak_is_left_out_of_the_drawing():
@@ -75,7 +86,7 @@ def test_from_outside_nothing_is_green_where_nothing_was_delivered():
 
 
 def test_of_two_paths_to_ably_only_a_page_shows_that_nothing_came_twice():
-    twice = {line.what: line for line in of_harm(Harm(), 67_222, "", live=0, pages=291)}
+    twice = {line.what: line for line in of_harm(Harm(checked=67_222, by_one_path=291), "", live=0)}
     assert twice["Mostradas duas vezes"].samples == 291
     assert twice["Fora de ordem"].verdict is Verdict.UNMEASURED
     assert twice["Perdidas"].samples == 67_222

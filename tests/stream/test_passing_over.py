@@ -28,8 +28,9 @@ class Looks:
 
 
 @pytest.fixture
-def looks(site, settings):
+def looks(site, settings, monkeypatch):
     settings.DISPATCH_POLL = 600
+    monkeypatch.setattr("notificacao.stream.hub.KNOWN_FOR", 0)  # else a look for the rollout alone follows
     return Looks(site.hub)
 
 

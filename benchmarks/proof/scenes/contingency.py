@@ -65,7 +65,7 @@ def run(scale: Scale) -> Section:
             asyncio.run(_all(machines, ably, way, scale, told))
         except Exception as error:  # the section says so, and is red
             section.harm, section.error = told_by(error)
-    section.harm.checked = told.shown
+    section.harm.checked = section.harm.by_one_path = told.shown
     section.lines = [*lines_of(told, scale), line_of_harm(section, told.shown)]
     return section
 

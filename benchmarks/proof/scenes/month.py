@@ -60,7 +60,7 @@ def main() -> None:
     from django.db import transaction
 
     from notificacao import cost
-    from tests.cost.simulated_month import DAYS, PEOPLE, SERVERS, SimulatedMonth, at
+    from tests.cost.simulated_month import DAYS, PEOPLE, SERVERS, SimulatedMonth, at, is_working_day
 
     notifications = PEOPLE * A_DAY
     messages = round(notifications * (2 * (1 - _SHARED) + _SHARED * (1 + LISTENERS)))
@@ -77,6 +77,7 @@ def main() -> None:
         json.dumps(
             {"bill": float(month.bill), "spent": spent, "foretold": foretold, "days": days}
             | {"messages": messages, "servers": float(SERVERS)}
+            | {"working_days": sum(map(is_working_day, range(1, DAYS + 1)))}
         )
     )
 

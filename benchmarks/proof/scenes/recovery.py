@@ -192,14 +192,14 @@ def disturbed(load: Trial, since: float, until: float) -> tuple[float, float, in
 def _of_ably(name: str, noticed: Noticed | None, why: str) -> list[Line]:
     """Return the lines on one absence of Ably; `why` it was not measured is said where it is None."""
     first_row = f"{name}: atraso da primeira notificação gravada durante a falha"
+    longest = f"{name}: maior atraso além do SSE, de tudo o que foi gravado durante a falha"
     back = f"{name}: volta ao Ably"
     if noticed is None:
-        return [_unmeasured(first_row, NEXT_BY_SSE, why), informs(back, "s", None, samples=0, how=why)]
-    extra = max(noticed.behind, default=0.0)
+        nothing = (informs(what, "s", None, samples=0, how=why) for what in (longest, back))
+        return [_unmeasured(first_row, NEXT_BY_SSE, why), *nothing]
     told = (
         "de gravada até vista, na página que mais esperou; "
-        f"disjuntor abriu sozinho em {number_of(noticed.opened_after)} s; {noticed.shown} mostradas ao todo; "
-        f"atraso a mais que em SSE, no pior caso: {number_of(extra)} s; {_CHECKED}"
+        f"disjuntor abriu sozinho em {number_of(noticed.opened_after)} s; {noticed.shown} mostradas ao todo; {_CHECKED}"
     )
     spread = f"1 falha, fora por {number_of(noticed.away)} s, {noticed.rows} linhas"
     if noticed.first:
@@ -212,6 +212,14 @@ def _of_ably(name: str, noticed: Noticed | None, why: str) -> list[Line]:
             samples=1 if noticed.first else 0,
             how=told,
             spread=spread,
+        ),
+        informs(
+            longest,
+            "s",
+            max(noticed.behind, default=None),
+            samples=len(noticed.behind),
+            how="na página no Ably depois de na página em SSE da mesma pessoa; a primeira notificação é só uma delas",
+            spread=_seconds(noticed.behind) if noticed.behind else "",
         ),
         informs(
             back,

@@ -34,14 +34,14 @@ def how(loaded: Loaded) -> str:
 
 def pace_lines(loaded: Loaded) -> list[Line]:
     """Return the deliveries a second, and how late the producers were at the end."""
-    told = f"{number_of(loaded.per_row)} por notificação, na vazão alcançada de {number_of(loaded.rate)}/s"
+    told = f"{number_of(loaded.per_row)} por notificação; da primeira chamada até a última leitura"
     late = "quanto depois da hora devida começou a última chamada do produtor mais atrasado; " + (
         "as latências contam desde a hora devida, com este atraso dentro"
         if loaded.asked.from_due
         else "as latências contam desde o início da chamada, sem este atraso"
     )
     calls = len(loaded.calls_ms)
-    each_second = loaded.rate * loaded.per_row
+    each_second = loaded.deliveries / (loaded.rows / loaded.produced + loaded.read_after)
     return [
         informs("Entregas por segundo", "entregas/s", each_second, samples=loaded.deliveries, how=told),
         informs("Atraso dos produtores no fim", "s", loaded.behind, samples=calls, how=late),
@@ -93,8 +93,7 @@ def browser_line(loaded: Loaded) -> list[Line]:
 
 def harm_lines(loaded: Loaded, how: str) -> list[Line]:
     """Return what must never happen, each with the number of what could have shown it."""
-    live = len(loaded.delays.get("sse", []))
-    return of_harm(loaded.harm, loaded.owed, how, live=live, pages=len(loaded.browsers))
+    return of_harm(loaded.harm, how, live=len(loaded.delays.get("sse", [])))
 
 
 def common_lines(loaded: Loaded) -> list[Line]:
