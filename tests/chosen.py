@@ -34,7 +34,8 @@ _TESTS = Path(__file__).parent
 
 def pytest_addoption(parser):
     parser.addoption("--beside-postgres", action="store_true", help="leave out what -p tests.on_postgres has shown too")
-    parser.addoption("--first-cases", action="store_true", help="leave out the cases of each test after its first")
+    for option, others in (("--first-cases", "further ones, and endurance"), ("--further-cases", "first ones")):
+        parser.addoption(option, action="store_true", help=f"of each test's cases leave out the {others}")
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -46,19 +47,19 @@ def pytest_ignore_collect(collection_path, config):
     return None if about or "mark.sqlite" in _text(collection_path) else True
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
+    if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:
+        raise pytest.UsageError(f"Their file does not name a mark that they have (tests/groups.py): {refused}")
+    further = {*_after_the_first_case(items)}
+    for item in further:
+        item.add_marker("endurance")
     here = _chooser(config)
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = sorted(filter(here, items), key=_is_quick)
-    if config.getoption("first_cases"):
-        later = {*_after_the_first_case(items)}
-        config.hook.pytest_deselected(items=later)
-        items[:] = [item for item in items if item not in later]
-    for item in {*_after_the_first_case(items), *filter(_goes_where_others_go, items)}:
+    for item in {*further, *filter(_goes_where_others_go, items)}:
         item.add_marker("no_cover")  # the tracer would nearly double its time
-    if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:
-        raise pytest.UsageError(f"Their file does not name a mark that they have (tests/groups.py): {refused}")
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
         raise pytest.UsageError(
             "These run file by file, after tests that empty the database, and want "
@@ -137,26 +138,30 @@ def _finds_an_emptied_database(item) -> bool:
     """Tell whether it is of a group by file, where no order is kept, and does not bring the migrations' rows back."""
     mark = item.get_closest_marker("django_db")
     brings = mark is not None and mark.kwargs.get("transaction") and mark.kwargs.get("serialized_rollback")
-    by_file = any(map(item.get_closest_marker, ("services", "browser", "faults")))
-    return by_file and not brings and (mark is not None or "db" in item.fixturenames)
+    return _has_servers_of_its_own(item) and not brings and (mark is not None or "db" in item.fixturenames)
+
+
+def _has_servers_of_its_own(item) -> bool:
+    return any(map(item.get_closest_marker, ("services", "browser", "faults")))
 
 
 def _chooser(config) -> Callable[[pytest.Item], bool]:
-    if connections["default"].vendor == "postgresql":
-        return _on_postgres
-    return _on_sqlite_alone if config.getoption("beside_postgres") else _on_sqlite
+    """Return what tells whether an item is for this run."""
+    on_postgres, beside = connections["default"].vendor == "postgresql", config.getoption("beside_postgres")
+    first_alone, further_alone = config.getoption("first_cases"), config.getoption("further_cases")
 
+    def here(item) -> bool:
+        is_further = item.get_closest_marker("endurance") is not None
+        if (first_alone and is_further) or (further_alone and not is_further):
+            return False
+        if on_postgres:
+            return _on_postgres(item)
+        again = not is_further and _ABOUT_THE_DATABASE.fullmatch(_name(item.path))
+        return item.get_closest_marker("postgres") is None and (not beside or not _on_postgres(item) or bool(again))
 
-def _on_sqlite(item) -> bool:
-    return item.get_closest_marker("postgres") is None
-
-
-def _on_sqlite_alone(item) -> bool:
-    return _on_sqlite(item) and (not _on_postgres(item) or bool(_ABOUT_THE_DATABASE.fullmatch(_name(item.path))))
+    return here
 
 
 def _on_postgres(item) -> bool:
     """Where it is not about SQLite, nor about a server or a process with a database of its own."""
-    return not any(
-        map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship", "endurance"))
-    )
+    return not any(map(item.get_closest_marker, ("sqlite", "services", "browser", "faults", "alone", "ship")))

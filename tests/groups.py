@@ -139,7 +139,10 @@ OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
 """Rooms without a test of another group. What they alone import takes each process seconds."""
 NOT_QUICK = ["tests/attacks", "tests/monitoring", "tests/project"]
 """What attacks take longest, and what is about documents, rules and scripts is seldom what was edited."""
+_ON_POSTGRES = ("-p", "tests.on_postgres")
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
+
+_NOT_ON_POSTGRES = "services or faults or browser or sqlite"
 
 GROUPS: dict[str, list[Command]] = {
     "checks": [
@@ -155,7 +158,7 @@ GROUPS: dict[str, list[Command]] = {
         command("npm run --silent spelling"),
     ],
     "js": [command("npx --no-install vitest run")],
-    "postgres": [in_order("-p", "tests.on_postgres", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
+    "postgres": [in_order(*_ON_POSTGRES, "--first-cases", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
     "live": [live("services or faults", *_MEASURED, COVERAGE_FILE=".coverage.live")],
     "services": [live("services and not faults")],
@@ -169,7 +172,14 @@ GROUPS: dict[str, list[Command]] = {
     "linters": _LINTERS,
     "quick": [in_order("--first-cases", *_ignored(NOT_QUICK), "-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
-        by_file("-m", "(ship or endurance) and not alone", *ROOMS["ship"], *files_naming("endurance")),
+        by_file(
+            "-m",
+            f"(ship or endurance and ({_NOT_ON_POSTGRES})) and not alone",
+            *ROOMS["ship"],
+            *ROOMS["browser"],
+            *files_naming("services", "faults", "sqlite"),
+        ),
+        in_order(*_ON_POSTGRES, "--further-cases"),
         pytest("-m", "(ship or endurance) and alone", *files_naming("alone")),
     ],
 }

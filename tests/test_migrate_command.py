@@ -118,6 +118,7 @@ async def test_an_autovacuum_ends_for_it(database, may_set_all):
         assert await done(command), command.log()
 
 
+@pytest.mark.endurance
 async def test_an_index_waits_for_older_transactions_and_replaces_what_a_broken_build_left(database):
     manage(environment_for(database), "migrate", "notificacao", BEFORE_IT, "--verbosity", "0")
     with psycopg.connect(database) as connection:

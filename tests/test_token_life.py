@@ -77,6 +77,7 @@ async def publish(transport, channel, seq):
     await transport.publish([Envelope(row, "e1", *(key_epochs or [1]))])
 
 
+@pytest.mark.endurance
 async def test_over_three_expiries_the_sdk_renews_its_token_and_misses_nothing(house, listen_as, transport, ana, own):
     house.ABLY_TOKEN_TTL = TTL
     async with listen_as(ana, own) as (_, listener):

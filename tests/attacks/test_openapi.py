@@ -46,6 +46,7 @@ def api(settings, as_ana, of_ana):
         signal.connect(close_old_connections)
 
 
+@pytest.mark.endurance
 def test_no_call_is_answered_by_a_fault(api, cookies):
     """By a person who is logged in; where systems send, by one with a key."""
     key = {"Authorization": f"Api-Key {make_key(make_producer())}"}

@@ -56,6 +56,7 @@ def test_a_second_click_before_the_answer_sends_nothing_more(page):
     assert len(sent) == 1
 
 
+@pytest.mark.endurance
 def test_a_person_is_found_by_a_part_of_their_name(page):
     fill_in(page, "Só para Bia")
     page.locator(".field-person .select2-selection").click()

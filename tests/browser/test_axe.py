@@ -77,6 +77,7 @@ def test_the_inbox_with_rows_with_its_dialogs_and_with_none(desk, site):
     assert findings(page) == []
 
 
+@pytest.mark.endurance
 def test_the_question_asked_answered_and_open_again(desk, site):
     page = desk("bia").page
     expect(page.get_by_role("group", name="As notificações chegam a tempo?")).to_be_visible()
@@ -88,6 +89,7 @@ def test_the_question_asked_answered_and_open_again(desk, site):
     assert findings(page) == []
 
 
+@pytest.mark.endurance
 def test_a_toast(desk, send):
     ana = desk("ana")
     page = ana.page
@@ -97,6 +99,7 @@ def test_a_toast(desk, send):
     assert findings(page) == []
 
 
+@pytest.mark.endurance
 def test_a_notification_of_ones_own_and_one_that_is_not_there(desk, site):
     page = desk("ana").page
     page.locator(".item a").first.click()
@@ -107,6 +110,7 @@ def test_a_notification_of_ones_own_and_one_that_is_not_there(desk, site):
     assert findings(page) == []
 
 
+@pytest.mark.endurance
 def test_the_diagnosis_while_it_runs_when_all_is_well_and_when_not(desk, site):
     page = desk("caio").page
     page.goto(f"{site.url}/notificacoes/diagnostico/")
@@ -159,6 +163,7 @@ def test_the_administration(admin, site, address):
     assert findings(admin) == []
 
 
+@pytest.mark.endurance
 def test_the_page_about_one_notification_s_reach(admin, site):
     admin.goto(f"{site.url}/admin/notificacao/notification/")
     admin.locator("#result_list .field-reached a").first.click()

@@ -113,6 +113,7 @@ def test_the_panel_is_used_by_keyboard_alone(desk, send):
     expect(bell.page.get_by_role("heading", name="A mais nova")).to_be_visible()
 
 
+@pytest.mark.endurance
 def test_axe_finds_nothing_serious_in_its_open_panel(desk):
     bell = Bell.beside(desk("bia"))
     bell.is_on("sse")
@@ -121,6 +122,7 @@ def test_axe_finds_nothing_serious_in_its_open_panel(desk):
     assert findings(bell.page) == []
 
 
+@pytest.mark.endurance
 def test_what_is_open_keeps_its_place_when_something_comes_and_closes_when_the_person_goes_elsewhere(desk, send):
     bell = Bell.beside(desk("bia"))
     bell.is_on("sse")
@@ -156,6 +158,7 @@ def test_it_shares_the_one_connection_of_the_inbox_and_follows_what_is_read_ther
     one_stream_is_open(bell.page, site)
 
 
+@pytest.mark.endurance
 def test_where_streams_are_refused_it_polls_and_goes_back_to_a_stream_when_there_is_one(desk, send, site):
     bia = desk("bia")
     bia.page.close()

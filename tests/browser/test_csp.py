@@ -103,6 +103,7 @@ def test_the_admin_runs_under_it(staff, site):
     assert refused == []
 
 
+@pytest.mark.endurance
 def test_the_documentation_of_the_api_runs_under_it(staff, site):
     refused = refusals(staff.page)
     staff.page.goto(f"{site.url}/api/v1/docs/")

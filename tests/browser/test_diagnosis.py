@@ -80,6 +80,7 @@ def test_all_is_well_on_sse_without_a_request_for_the_sdk(desk, site):
     assert [url for url in asked if "/ably/" in url] == []
 
 
+@pytest.mark.endurance
 def test_a_websocket_that_a_firewall_cuts_is_named(page, site):
     page.context.route_web_socket(lambda url: True, lambda socket: socket.close())
     assert diagnose(page, site)["connection"] == "connection.blocked"
@@ -94,6 +95,7 @@ def test_a_token_that_ably_refuses_is_named(page, site):
     verdict_is(page, "O elo que falha: Conexão com o Ably.")
 
 
+@pytest.mark.endurance
 def test_a_key_that_opens_nothing_is_named(page, send, site):
     """What the site sent a moment ago comes again, and does not open."""
     send.to_everybody("a")
@@ -142,6 +144,7 @@ def test_a_stream_that_is_held_back_is_named(page, site):
     expect(page.locator("[data-link=stream] .operator")).to_contain_text("proxy_buffering off")
 
 
+@pytest.mark.endurance
 def test_a_logout_elsewhere_is_named_and_so_is_a_server_that_is_gone(desk, site):
     caio: Desk = desk("caio")
     assert diagnose(caio.page, site)["session"] == "session.ok"

@@ -58,6 +58,7 @@ def test_asked_to_end_the_site_sends_its_streams_away_and_ends_at_once(desk, sen
     bia.sees("Depois do reinício")
 
 
+@pytest.mark.endurance
 def test_a_title_that_is_markup_is_shown_as_text(desk, send):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on("ably")

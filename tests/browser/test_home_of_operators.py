@@ -50,6 +50,7 @@ def test_who_comes_and_an_alert_that_opens_show_without_a_reload_and_lead_to_the
     assert page.refused == []
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("width", [390, pytest.param(1366, marks=pytest.mark.endurance)])
 def test_with_a_day_behind_it_nothing_is_wrong_in_light_or_dark_and_nothing_overflows(page, site, width):
     site.manage("demo", "--day")
@@ -65,6 +66,7 @@ def test_with_a_day_behind_it_nothing_is_wrong_in_light_or_dark_and_nothing_over
     assert page.refused == []
 
 
+@pytest.mark.endurance
 def test_a_login_that_is_over_leaves_what_is_shown_as_it_is(page, site):
     page.goto(f"{site.url}/admin/notificacao/notification/")
     page.locator("#result_list .field-reached a").first.click()

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.browser
 CARLA = {"people": ["carla"]}
 
 
+@pytest.mark.endurance
 def test_what_is_archived_goes_and_comes_back_at_a_word(inboxes):
     inboxes.send("Para o arquivo")
     ana = inboxes.open()
@@ -41,6 +42,7 @@ def test_the_archive_keeps_it_and_gives_it_back(inboxes):
     expect(item).to_have_count(1)
 
 
+@pytest.mark.endurance
 def test_several_are_archived_at_once_and_undone_at_once(inboxes):
     inboxes.send("Uma de três", "Duas de três", "Três de três")
     ana = inboxes.open()
@@ -139,6 +141,7 @@ def test_the_button_reads_what_the_filter_shows_says_how_many_and_undoes_it(inbo
     expect(button).to_have_text("Marcar estas 3 como lidas")
 
 
+@pytest.mark.endurance
 def test_of_more_than_fifty_it_is_asked_first(inboxes):
     inboxes.send(*(f"De muitas {number}" for number in range(51)), to=CARLA)
     carla = inboxes.open("carla", "?q=De+muitas")

@@ -27,6 +27,7 @@ def burst(inboxes, name, count):
     inboxes.send(*(f"{name} {number}" for number in range(count)), to=GIL)
 
 
+@pytest.mark.endurance
 def test_a_burst_is_painted_by_the_frame_and_leaves_no_more_rows_than_the_bound(inboxes):
     gil = inboxes.open("gil")
     gil.page.evaluate(_COUNT)
@@ -62,6 +63,7 @@ def test_further_down_the_rows_go_on_without_a_gap_and_one_way_leads_back_to_the
     expect(gil.page.locator("#outside")).to_be_hidden()
 
 
+@pytest.mark.endurance
 def test_a_row_that_is_ticked_stays_and_so_does_the_selection(inboxes):
     inboxes.send("Marcada antes da rajada", to=GIL)
     gil = inboxes.open("gil")

@@ -46,6 +46,7 @@ def test_an_answer_stays_on_the_page_may_be_changed_and_is_asked_for_again_next_
     expect(question(ana)).to_be_visible()
 
 
+@pytest.mark.endurance
 def test_dismissed_it_is_gone_for_the_week(inboxes):
     bia = inboxes.open("bia")
     question(bia).get_by_role("button", name="Agora não").click()
@@ -89,6 +90,7 @@ def test_without_javascript_it_is_a_form(inboxes):
     expect(question(caio)).to_have_count(0)
 
 
+@pytest.mark.endurance
 def test_on_a_telephone_it_fits(inboxes):
     ana = inboxes.open("ana", viewport={"width": 360, "height": 740})
     expect(question(ana)).to_be_visible()

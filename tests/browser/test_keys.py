@@ -23,6 +23,7 @@ def run(site, code: str) -> str:
     return site.run(start + code).strip()
 
 
+@pytest.mark.endurance
 def test_when_a_colleague_leaves_those_who_stay_go_on_by_ably_with_another_key(desk, send, site):
     ana = desk("ana")
     ana.is_on("ably")

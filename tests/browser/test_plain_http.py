@@ -46,6 +46,7 @@ def test_ana_who_is_in_the_rollout_is_served_by_sse_and_asks_for_no_token(desk, 
     assert ana.errors == []
 
 
+@pytest.mark.endurance
 def test_eight_tabs_all_hear_soon_though_the_site_serves_five_of_them_by_streams(desk, send):
     first = desk("bia")
     first.is_on("sse")

@@ -83,6 +83,7 @@ def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, s
     assert caio.page.get_by_text(title, exact=True).count() == 0
 
 
+@pytest.mark.endurance
 @FIRST_HERE
 def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on_ably):
     send("Por ler")

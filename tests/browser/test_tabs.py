@@ -61,6 +61,7 @@ def test_when_the_tab_that_holds_the_connection_is_closed_another_one_takes_over
     one_stream_is_open(others[0].page, site)
 
 
+@pytest.mark.endurance
 def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_takes_over(desk, send, site):
     """As a tab does that the browser has frozen, or that stands in a dialogue: its lock stays its own.
 

@@ -194,6 +194,7 @@ def test_what_comes_while_the_page_is_open_is_told_as_text(inboxes):
         expect(page.locator("#announcer")).to_contain_text(text)
 
 
+@pytest.mark.endurance
 def test_the_bell_on_anothers_page_shows_it_as_text(inboxes):
     gil = inboxes.open("gil")
     bell = Bell(gil.context.new_page(), inboxes.site.url, 'limit="20"')
@@ -227,6 +228,7 @@ def test_so_does_what_the_admin_shows_of_a_key_the_breaker_and_the_flag(admin, s
     assert PAYLOADS[0] in listed + everything(admin)
 
 
+@pytest.mark.endurance
 def test_what_is_searched_for_chosen_and_looked_back_at_in_the_admin_is_text(admin, stored):
     lists = f"{stored.site.url}/admin/notificacao"
     for text, name in zip(TEXTS, cycle(("notification", "auditevent", "person")), strict=False):
@@ -241,6 +243,7 @@ def test_what_is_searched_for_chosen_and_looked_back_at_in_the_admin_is_text(adm
     assert lacking(admin) == []
 
 
+@pytest.mark.endurance
 def test_a_reason_that_staff_write_is_text_on_the_page_and_in_the_history(admin, stored):
     admin.goto(f"{stored.site.url}/admin/notificacao/rolloutplan/")
     assert lacking(admin) == []

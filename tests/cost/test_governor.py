@@ -45,6 +45,7 @@ def test_a_dear_month_keeps_its_budget_and_nothing_of_high_priority_is_moved(see
     assert changes <= 12, "it does not swing"
 
 
+@pytest.mark.endurance
 def test_where_low_priority_is_enough_nothing_else_is_moved():
     CostGovernor.objects.create(pk=1, mode=Mode.ON)
     month = SimulatedMonth(1_450_000, everybody)
@@ -53,6 +54,7 @@ def test_where_low_priority_is_enough_nothing_else_is_moved():
     assert set(month.moved) == {"baixa"}
 
 
+@pytest.mark.endurance
 def test_a_dry_run_says_what_it_would_do_and_moves_nothing():
     month = SimulatedMonth(DEAR, everybody)
     month.lives(1, 30)

@@ -93,6 +93,7 @@ def site(machines):
     return Administration(machines)
 
 
+@pytest.mark.endurance
 @pytest.mark.faults
 async def test_an_ably_that_dies_is_told_over_sse_once_whoever_leads_and_once_more_when_it_is_back(site, ably):
     await eventually(lambda: site.breaker() == "closed")

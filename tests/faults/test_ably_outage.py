@@ -54,6 +54,7 @@ async def test_the_server_is_killed_and_started_again(crowded, ably):
     assert "fora de alcance" in noticed.reason
 
 
+@pytest.mark.endurance
 async def test_everything_that_is_sent_there_vanishes(outage, ably):
     _, way = ably
 
@@ -103,6 +104,7 @@ async def test_every_request_is_answered_with(outage, ably, status):
     assert f"código {status * 100}" in noticed.reason or "sondas seguidas sem volta" in noticed.reason
 
 
+@pytest.mark.endurance
 async def test_answers_that_come_800_ms_late_or_not_at_all_and_the_plan_stays_where_it_is(crowded, outage, ably):
     _, way = ably
     await eventually(lambda: crowded.breaker()[0] == "closed")

@@ -111,6 +111,7 @@ async def test_one_command_brings_every_page_to_sse_within_five_seconds_and_lose
     assert Path.ABLY not in done.late_ways
 
 
+@pytest.mark.endurance
 @pytest.mark.alone
 async def test_an_outage_that_the_guard_measures_brings_everybody_back_for_good(crowded, ably, half):
     server, _ = ably

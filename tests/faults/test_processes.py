@@ -44,6 +44,7 @@ async def test_a_web_process_is_killed_and_its_pages_go_to_the_other(machines):
         await load.delivered(500)
 
 
+@pytest.mark.endurance
 async def test_a_web_process_is_frozen_and_wakes_up(machines):
     async with trial(machines) as load:
         await load.delivered(100)
@@ -99,6 +100,7 @@ async def test_each_web_process_that_is_told_to_end_does_so_again_and_again_with
             await asyncio.to_thread(web.start)
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("server", ["postgres", "redis"])
 async def test_each_ends_while_a_server_hangs(machines, server):
     async with trial(machines) as load:
@@ -131,6 +133,7 @@ def clock(machines, tmp_path):
         process.environment = environment
 
 
+@pytest.mark.endurance
 async def test_the_clocks_of_a_web_process_and_of_a_dispatcher_jump_ahead_and_back(machines, clock):
     """Half an hour is what some notices have to live: a clock that is an hour ahead must not end them."""
     async with trial(machines) as load:

@@ -28,6 +28,7 @@ async def test_postgresql_is_stopped_and_started_and_open_streams_stay_open(mach
         assert load.connections == before
 
 
+@pytest.mark.endurance
 async def test_postgresql_crashes_and_recovers(machines):
     async with trial(machines) as load:
         await load.delivered(200)
@@ -37,6 +38,7 @@ async def test_postgresql_crashes_and_recovers(machines):
         await load.delivered(300)
 
 
+@pytest.mark.endurance
 async def test_postgresql_is_frozen_and_wakes_up(machines):
     async with trial(machines) as load:
         await load.delivered(200)

@@ -102,5 +102,6 @@ def check(turns):
     assert len(log.seen) == Notification.objects.count() == 8
 
 
+@pytest.mark.endurance
 def test_no_order_of_statements_breaks_the_log(a_database):
     check()

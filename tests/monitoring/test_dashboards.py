@@ -94,6 +94,7 @@ def test_promtool_reads_each_expression(tmp_path):
     assert f"{len(rules)} rules found" in read.stdout
 
 
+@pytest.mark.endurance
 def test_each_query_of_each_panel_finds_data_in_prometheus(day):
     empty = [said for said in targets() if not any(not math.isnan(value) for value in day(as_grafana_asks(said[1])))]
     assert empty == []

@@ -41,6 +41,7 @@ def test_what_a_document_names_is_there(document, to_pytest):
     assert lines(judging.findings(document, to_pytest)) == ""
 
 
+@pytest.mark.endurance
 def test_what_a_document_calls_a_label_is_one(rendered):
     assert lines(labels.findings(DOCUMENTS, rendered)) == ""
     for said_by_the_code_alone in ("dispatcher_leads", "semtas-notification-1"):

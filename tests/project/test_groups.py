@@ -4,11 +4,12 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from _pytest.mark.expression import Expression
 
-from tests import groups
+from tests import chosen, groups
 from tests.documents.product import ROOT
 from tests.groups import Command, Outcome, closing_line, run_group
 
@@ -112,9 +113,45 @@ def groups_that_run(marks: set[str]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", ["services", "browser", "faults", "alone", "slow", "ship"])
-def test_endurance_is_run_by_ship_alone(kind):
-    assert groups_that_run({kind, "endurance"}) == {"ship"}
+@pytest.fixture
+def runs(monkeypatch):
+    """`runs(marks)`: the groups of script/test and of --ship that take a test of these marks, each as often."""
+
+    def takes(words: list[str], marks: set[str]) -> bool:
+        config = SimpleNamespace(getoption=lambda name: f"--{name.replace('_', '-')}" in words)
+        vendor = "postgresql" if "tests.on_postgres" in words else "sqlite"
+        monkeypatch.setattr(chosen, "connections", {"default": SimpleNamespace(vendor=vendor)})
+        item = SimpleNamespace(get_closest_marker=lambda mark: mark if mark in marks else None, path=Path(__file__))
+        options = words[words.index("pytest") + 1 :]
+        expression = options[options.index("-m") + 1] if "-m" in options else "not none"
+        return chosen._chooser(config)(item) and Expression.compile(expression).evaluate(marks.__contains__)
+
+    def find(marks: set[str]) -> list[str]:
+        names = (*groups.WHOLE, "ship")
+        lines = [(name, list(one.words)) for name in names for one in groups.GROUPS[name] if "pytest" in one.words]
+        return [name for name, words in lines if takes(words, marks)]
+
+    return find
+
+
+GROUP_OF = {
+    (): "postgres",
+    ("postgres",): "postgres",
+    ("slow",): "postgres",
+    ("sqlite",): "sqlite",
+    ("services",): "live",
+    ("faults",): "live",
+    ("services", "faults"): "live",
+    ("browser",): "browser",
+    ("services", "alone"): "alone",
+    ("faults", "alone"): "alone",
+}
+
+
+@pytest.mark.parametrize(("marks", "group"), GROUP_OF.items(), ids=str)
+def test_each_test_is_run_once_its_further_cases_and_endurance_by_ship(runs, marks, group):
+    assert runs({*marks}) == [group]
+    assert runs({*marks, "endurance"}) == ["ship"]
 
 
 @pytest.mark.parametrize("marks", [{"ship"}, {"ship", "alone"}])

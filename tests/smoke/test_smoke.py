@@ -99,6 +99,7 @@ def test_each_step_is_told_all_is_well_and_what_it_made_is_taken_away(deployed):
     )
 
 
+@pytest.mark.endurance
 def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_path):
     access = {"SMOKE_USER": "ana", "SMOKE_KEY": deployed.key, "SMOKE_PASSWORD": PASSWORD}
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -118,12 +119,14 @@ def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_pat
     assert deployed.ask(left) == (0,)
 
 
+@pytest.mark.endurance
 def test_with_the_flag_at_0_all_but_ably_is_tried(deployed):
     marks, said, code = deployed.smoke("--sse-only", SMOKE_USER="bia")
     assert marks == dict.fromkeys([name for name in STEPS if "Ably" not in name], "ok"), said
     assert code == 0
 
 
+@pytest.mark.endurance
 def test_somebody_who_is_not_on_ably_is_told_of(deployed):
     marks, said, code = deployed.smoke(SMOKE_USER="bia")
     assert (marks["Token do Ably"], marks["Publicar"], code) == ("ERRO", "–", 1)
@@ -137,6 +140,7 @@ def test_a_wrong_login(deployed):
     assert "Confira SMOKE_USER e SMOKE_PASSWORD" in said
 
 
+@pytest.mark.endurance
 def test_a_wrong_key_and_the_login_is_ended_all_the_same(deployed):
     before = deployed.ask("SELECT count(*) FROM django_session")
     marks, said, code = deployed.smoke(SMOKE_KEY="errada.chave")
@@ -145,6 +149,7 @@ def test_a_wrong_key_and_the_login_is_ended_all_the_same(deployed):
     assert deployed.ask("SELECT count(*) FROM django_session") == before
 
 
+@pytest.mark.endurance
 def test_nobody_dispatches(deployed):
     deployed.dispatcher.kill()
     try:
@@ -190,6 +195,7 @@ def test_what_it_lacks_is_said_before_anything_is_tried(url, access, told, setti
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.endurance
 def test_a_certificate_that_nobody_signed_is_told_of_and_accepted_where_it_is_named(tmp_path):
     certificate = tmp_path / "site.pem"
     access = {"SMOKE_USER": "ana", "SMOKE_KEY": "a.b"}
