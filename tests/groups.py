@@ -127,6 +127,7 @@ _LINTERS = [
     command("ruff format --check ."),
     command("python manage.py makemigrations --check --dry-run"),
 ]
+_VITEST = "npx --no-install vitest run"
 _MANY_MACHINES = {
     "DATABASE_URL": "postgres://semtas@127.0.0.1/semtas",
     "REDIS_URL": "redis://127.0.0.1/0",
@@ -157,7 +158,7 @@ GROUPS: dict[str, list[Command]] = {
         command("npm run --silent asyncapi"),
         command("npm run --silent spelling"),
     ],
-    "js": [command("npx --no-install vitest run")],
+    "js": [command(_VITEST)],
     "postgres": [in_order(*_ON_POSTGRES, "--first-cases", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
     "live": [live("services or faults", *_MEASURED, COVERAGE_FILE=".coverage.live")],
@@ -169,7 +170,7 @@ GROUPS: dict[str, list[Command]] = {
     ],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
     "alone": [pytest("-m", "alone and not (ship or endurance)", *files_naming("alone"))],
-    "linters": _LINTERS,
+    "soonest": [*_LINTERS, command(f"{_VITEST} --exclude **/*.story.test.js --exclude **/adversary.test.js")],
     "quick": [in_order("--first-cases", *_ignored(NOT_QUICK), "-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
         by_file(
@@ -184,8 +185,8 @@ GROUPS: dict[str, list[Command]] = {
     ],
 }
 WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
-QUICK = ["linters", "js", "quick"]
-_OF_CHECKS = {"checks", "linters"}
+QUICK = ["soonest", "quick"]
+_OF_CHECKS = {"checks", "soonest"}
 """Their commands run side by side. Where one fails, nothing else is run: it is seconds old and soon mended."""
 
 

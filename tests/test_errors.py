@@ -46,10 +46,12 @@ def listed():
     return re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_each_code_is_listed_once_and_none_that_there_is_not():
     assert sorted(listed()) == sorted({*codes_in_the_code(), *OF_THE_FRAMEWORK})
 
 
+@pytest.mark.slow
 def test_the_codes_that_matter_are_found_by_this_test():
     found = {*codes_in_the_code()}
     assert {"resync", "too_many_streams", "key_invalid", "not_in_scope", "personal_data", "too_large"} <= found

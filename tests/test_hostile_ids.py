@@ -106,6 +106,7 @@ def test_the_rule_by_which_names_are_judged_here_is_ablys():
     assert not grants("private:use*:a:notifications", "private:user:a:notifications")
 
 
+@pytest.mark.slow
 def test_no_hostile_id_lands_in_a_name():
     seen = 0
     for number, identifier in enumerate(hostile_ids()):

@@ -19,7 +19,7 @@ from tests.monitoring.scenes import (
     UNVERIFIED,
 )
 
-TWO_DAYS, TWO_WEEKS = 2, 14  # from Thursday on
+TWO_WEEKS = 14  # days, from Thursday on
 _RELEASE = 4 * 24 * 60 + 5 * 60  # minutes: Monday, 2:00 in Brasília; counters begin anew, and another leads
 _TO_BRASILIA = -3 * 60  # minutes
 _GB = 1024 * MB

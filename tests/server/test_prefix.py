@@ -46,7 +46,6 @@ def demo(tmp_path_factory):
 def site(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prefix")
     with ProductionSite(copy_of(demo, folder), **PRODUCTION, SCRIPT_NAME=PREFIX, VAR_DIR=str(folder)) as site:
-        site.manage("collectstatic", "--noinput", "--verbosity", "0")
         yield site
 
 
