@@ -138,8 +138,8 @@ ROOMS = {"browser": ["tests/browser"], "ship": ["tests/guides", "tests/ship"]}
 """By marker, where all its tests are. Each process of pytest reads these folders, and not 5,000 tests of others."""
 OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
 """Rooms without a test of another group. What they alone import takes each process seconds."""
-NOT_QUICK = ["tests/attacks", "tests/monitoring", "tests/project"]
-"""What attacks take longest, and what is about documents, rules and scripts is seldom what was edited."""
+NOT_QUICK = [f"tests/{room}" for room in ("attacks", "cost", "demo", "monitoring", "project", "proof")]
+"""What attacks takes longest, and what is about money, the demonstration, documents and scripts is seldom edited."""
 _ON_POSTGRES = ("-p", "tests.on_postgres")
 _MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
 
