@@ -1,6 +1,6 @@
 """Wake loops that wait for a change in the database. Nothing depends on a wake; each only spares a poll's wait.
 
-A doorbell rings within its own process, from any thread. Between processes a relay takes the hint over the channel
+A doorbell (`doorbells.py`) rings within its own process. Between processes a relay takes the hint over the channel
 layer: the caller of `wake` never waits for that, many wakes leave as one message, and each is delivered at most once.
 A wake may tell what it is of, in bytes that mean nothing here; then it is a message of its own.
 """
@@ -20,6 +20,7 @@ from django.db import transaction
 
 from notificacao import metrics
 from notificacao.conf import conf
+from notificacao.doorbells import MOST_TOLD, ring
 from notificacao.rounds import Rounds
 
 logger = structlog.get_logger(__name__)
@@ -30,7 +31,6 @@ REVOCATIONS = "revocations"
 FOR_DISPATCHERS = (DISPATCHER, REVOCATIONS)
 
 PULSE_EVERY = 5.0  # seconds between two wakes by which a process finds out that wakes cross
-_MOST_TOLD = 16  # wakes that tell something and wait to be sent, or to be answered: beyond that they tell nothing
 _LARGEST_TOLD = 16_384  # bytes
 # Seconds: a first wake leaves at once, those that follow within this time leave together, where they tell nothing.
 _TOGETHER = 0.003
@@ -43,65 +43,6 @@ _BACK_OFF = (0.25, 5.0)  # seconds: the first pause of an outage, and the longes
 def _group(topic: str) -> str:
     """Return the name of the channel layer's group for `topic`."""
     return f"wakes.{topic}"
-
-
-class Doorbell:
-    """Wrap an event of one loop, which any thread may ring."""
-
-    def __init__(self, topic: str):
-        self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
-        self._topic = topic
-        self._told: list[bytes] = []
-        with _lock:
-            _doorbells.setdefault(topic, set()).add(self)
-
-    def ring(self, told: bytes = b"") -> None:
-        """Set the event, from any thread; `told` is what `taken` returns."""
-        try:
-            self._loop.call_soon_threadsafe(self._rang, told)
-        except RuntimeError:  # the doorbell's loop is closed
-            self.close()
-
-    def _rang(self, told: bytes) -> None:
-        self._told.append(told)
-        del self._told[_MOST_TOLD + 1 :]
-        self._event.set()
-
-    def taken(self) -> list[bytes] | None:
-        """Return what each ring since the last call told, in order; None where one told nothing, or there are many."""
-        told, self._told = self._told, []
-        return told if all(told) and len(told) <= _MOST_TOLD else None
-
-    async def wait(self, timeout: float) -> bool:
-        """Wait until it rings, or for `timeout` seconds: the poll. Return True where it rang.
-
-        One ring is answered once.
-        """
-        try:
-            async with asyncio.timeout(timeout):
-                await self._event.wait()
-        except TimeoutError:
-            return False
-        finally:
-            self._event.clear()
-        return True
-
-    @property
-    def rings(self) -> bool:
-        """Tell whether it rang, and nobody answered yet."""
-        return self._event.is_set()
-
-    async def gather(self, seconds: float) -> None:
-        """Let rings of `seconds` come together: what is done next answers all of them, and the one before."""
-        if seconds > 0:
-            await asyncio.sleep(seconds)
-            self._event.clear()
-
-    def close(self) -> None:
-        """Take the doorbell out of those that `ring` rings."""
-        with _lock:
-            _doorbells.get(self._topic, set()).discard(self)
 
 
 class Outage:
@@ -147,7 +88,7 @@ class WakeRelay:
     def add(self, topic: str, told: bytes = b"") -> None:
         """Have `topic` sent, with what it tells. Raises RuntimeError where the loop is closed."""
         with self._changing:
-            wake = topic, told if len(self._waiting) < _MOST_TOLD else b""
+            wake = topic, told if len(self._waiting) < MOST_TOLD else b""
             if wake in self._waiting:
                 return
             self._waiting[wake] = None
@@ -242,7 +183,6 @@ def _is_told_to_end() -> bool:
 
 
 _lock = threading.Lock()
-_doorbells: dict[str, set[Doorbell]] = {}
 _relay: WakeRelay | None = None
 
 
@@ -257,15 +197,6 @@ def wake(topic: str, told: bytes = b"") -> None:
             _relay_of_this_process().add(topic, told)
         except RuntimeError:  # the relay's loop was closed just now
             _set_relay(None)
-
-
-def ring(topic: str, told: bytes = b"") -> None:
-    """Ring every doorbell of `topic` in this process alone."""
-    if conf.WAKES:
-        with _lock:
-            doorbells = list(_doorbells.get(topic, ()))
-        for doorbell in doorbells:
-            doorbell.ring(told)
 
 
 def after_commit(topic: str) -> None:

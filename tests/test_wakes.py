@@ -8,8 +8,8 @@ import weakref
 import pytest
 from django.db import transaction
 
-from notificacao import wakes
-from notificacao.wakes import Doorbell
+from notificacao import doorbells, wakes
+from notificacao.doorbells import Doorbell
 from tests.scraped import scrape
 from tests.waiting import eventually
 
@@ -311,7 +311,7 @@ async def test_what_is_no_telling_of_ours_is_a_plain_ring(carrying, doorbell, to
 
 
 async def test_a_ring_stays_in_this_process(carrying, doorbell):
-    wakes.ring("test")
+    doorbells.ring("test")
     assert await doorbell.wait(LATE)
     wakes.wake("another")
     await eventually(lambda: carrying.sent)

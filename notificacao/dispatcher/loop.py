@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, cost, database, history, metrics, retention, rollout, wakes
+from notificacao import audit_chain, cost, database, doorbells, history, metrics, retention, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
 from notificacao.dispatcher import ages, changes, claims, figures_round, lease
@@ -177,13 +177,13 @@ class Dispatcher:
             elif not self._placed:
                 logger.info("dispatcher_follows")
             self._placed, self._term = True, term
-            wakes.ring(wakes.DISPATCHER)
+            doorbells.ring(wakes.DISPATCHER)
         self._leading_rounds.succeeded()
         await asyncio.sleep(lease.RENEW_EVERY)
 
     async def _stamp(self) -> None:
         """Stamp rows whenever the doorbell rings, in its pace, and every `DISPATCH_POLL` seconds."""
-        doorbell = wakes.Doorbell(wakes.DISPATCHER)
+        doorbell = doorbells.Doorbell(wakes.DISPATCHER)
         pace = StampPace(time.monotonic)
         rang = False
         try:

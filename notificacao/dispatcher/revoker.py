@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from notificacao import audit, revocations, wakes
+from notificacao import audit, doorbells, revocations, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, wakeful
 from notificacao.models import AuditEvent, Revocation
@@ -26,7 +26,7 @@ class Revoker:
 
     async def work_off(self) -> None:
         """Revoke what is due whenever a wake comes, and every `DISPATCH_POLL` seconds, until cancelled."""
-        doorbell = wakes.Doorbell(wakes.REVOCATIONS)
+        doorbell = doorbells.Doorbell(wakes.REVOCATIONS)
         try:
             while True:
                 while self._transport is not None and self._leads() and await self._call(self._transport):

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from notificacao import wakes
+from notificacao import doorbells, wakes
 from notificacao.conf import conf
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.rounds import Rounds
@@ -173,8 +173,8 @@ async def _watch_other_processes(rounds: Rounds) -> None:
             (version,) = database.execute("PRAGMA data_version").fetchone()
             if version != seen:
                 seen = version
-                wakes.ring(wakes.DISPATCHER)
-                wakes.ring(wakes.HUBS)
+                doorbells.ring(wakes.DISPATCHER)
+                doorbells.ring(wakes.HUBS)
             rounds.succeeded()
             await asyncio.sleep(_NOTICE_EVERY)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from notificacao import eventlog, metrics, stamped, tracing, wakes
+from notificacao import doorbells, eventlog, metrics, stamped, tracing, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
 from notificacao.eventlog import Cursor
@@ -123,7 +123,7 @@ class Hub:
 
     async def _tail(self) -> None:
         """Read what is new in the log and apply it, at each wake of which more is to be known, and at each poll."""
-        doorbell = wakes.Doorbell(wakes.HUBS)
+        doorbell = doorbells.Doorbell(wakes.HUBS)
         self._look_by = 0.0  # nothing rang before
         try:
             if not self.position.epoch:
@@ -270,7 +270,7 @@ class Hub:
         """Wait, at most two polls, until the hub is at `position` or beyond; return whether it is."""
         deadline = time.monotonic() + 2 * conf.DISPATCH_POLL
         while not self.is_at(position):
-            wakes.ring(wakes.HUBS)
+            doorbells.ring(wakes.HUBS)
             self._advanced.clear()
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -324,7 +324,7 @@ class Hub:
         if stream.subscriber.counted_to >= 0:
             stream.write(frames.counts(stream.subscriber.unread))
         if self._transport_switch.note_join(stream.subscriber, stream):
-            wakes.ring(wakes.HUBS)
+            doorbells.ring(wakes.HUBS)
 
     def _make_room(self, subscriber: Subscriber, new: Stream) -> None:
         """End the streams that `new` replaces: those of the same browser, and the oldest beyond STREAMS_PER_PERSON."""

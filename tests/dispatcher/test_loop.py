@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import eventlog, metrics, rollout, wakes
+from notificacao import doorbells, eventlog, metrics, rollout
 from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
 from notificacao.dispatcher import changes, claims, lease, loop, sender
@@ -185,7 +185,7 @@ async def test_what_comes_while_the_stamper_keeps_its_pace_is_stamped_together(d
     settings.DISPATCH_POLL = 60.0
     stamps, gaps = [], []
     more_came, gap_is_over = threading.Event(), asyncio.Event()
-    real_stamp, real_gather = loop.stamp, wakes.Doorbell.gather
+    real_stamp, real_gather = loop.stamp, doorbells.Doorbell.gather
 
     def stamp(term, **how):
         if rows := real_stamp(term, **how):
@@ -201,7 +201,7 @@ async def test_what_comes_while_the_stamper_keeps_its_pace_is_stamped_together(d
 
     monkeypatch.setattr(loop, "stamp", stamp)
     monkeypatch.setattr(loop, "StampPace", lambda clock: StampPace(lambda: 0.0))
-    monkeypatch.setattr(wakes.Doorbell, "gather", gather)
+    monkeypatch.setattr(doorbells.Doorbell, "gather", gather)
     async with running(FakeTransport()) as dispatcher:
         await eventually(lambda: dispatcher.leads)
         for taken in ([1], [1, 1]):

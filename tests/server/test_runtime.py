@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
-from notificacao import audiences, eventlog, wakes
+from notificacao import audiences, doorbells, eventlog, wakes
 from notificacao.database import DatabaseThread
 from notificacao.models import DispatcherLease, Notification
 from notificacao.server import ending
@@ -104,14 +104,14 @@ async def test_a_task_that_died_is_told(runtime):
 
 
 async def test_a_stop_ends_every_task_and_leaves_no_doorbell(runtime):
-    before = sum(len(doorbells) for doorbells in wakes._doorbells.values())
+    before = sum(map(len, doorbells._doorbells.values()))
     runtime.start()
     tasks = list(runtime._tasks.values())
     await eventually(lambda: runtime._hub.position.epoch)
     await runtime.stop()
     assert all(task.done() for task in tasks)
     assert runtime.status() == {}
-    assert sum(len(doorbells) for doorbells in wakes._doorbells.values()) == before
+    assert sum(map(len, doorbells._doorbells.values())) == before
 
 
 async def test_a_stop_closes_the_threads_that_streams_used(runtime, ana):
@@ -230,7 +230,7 @@ async def test_what_another_process_writes_to_sqlite_rings_at_once(runtime, sett
     settings.DISPATCH_POLL = 10 * PATIENCE
     runtime.start()
     assert runtime.status()["notice"] is True
-    hubs, dispatcher = wakes.Doorbell(wakes.HUBS), wakes.Doorbell(wakes.DISPATCHER)
+    hubs, dispatcher = doorbells.Doorbell(wakes.HUBS), doorbells.Doorbell(wakes.DISPATCHER)
     assert await hubs.wait(PATIENCE), "its first look rings, for it knows nothing yet"
     assert await dispatcher.wait(PATIENCE)
 
@@ -327,7 +327,7 @@ async def test_each_commit_to_an_sqlite_file_rings_and_nothing_else_does(runtime
     monkeypatch.setattr(runtime_module, "connection", SimpleNamespace(vendor="sqlite"))
     monkeypatch.setattr(runtime_module, "settings", SimpleNamespace(DATABASES={"default": {"NAME": file}}))
     rung = []
-    monkeypatch.setattr(wakes, "ring", rung.append)
+    monkeypatch.setattr(doorbells, "ring", rung.append)
     with contextlib.closing(sqlite3.connect(file)) as another:
         runtime.start()
         assert runtime.status()["notice"] is True

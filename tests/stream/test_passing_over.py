@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from notificacao import audiences, eventlog, stamped, wakes
+from notificacao import audiences, doorbells, eventlog, stamped, wakes
 from notificacao.eventlog import Cursor
 from notificacao.models import Membership, Role
 from notificacao.stamped import Stamped
@@ -39,7 +39,7 @@ async def stream(site, norte, sul, ana, caio, looks):  # noqa: PLR0917 – all t
     """Ana's, who hears of `norte`, and not of `sul` as Caio does; the hub has answered all that rang until now."""
     await in_database(number_changes)
     opened = await site.open(ana)
-    (doorbell,) = wakes._doorbells[wakes.HUBS]
+    (doorbell,) = doorbells._doorbells[wakes.HUBS]
     number = looks.begun
     wakes.wake(wakes.HUBS)
 
