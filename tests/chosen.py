@@ -1,4 +1,4 @@
-"""Which tests a run takes, in which order, and which of them the tracer of coverage follows.
+"""Which tests a run takes, and in which order.
 
 A plugin of tests/conftest.py, beside `tests.groups`, which says what each group asks for.
 """
@@ -17,16 +17,6 @@ _ABOUT_THE_DATABASE = re.compile(
     r"|models/\w+|reading/\w+"
     r"|rollout/guard/test_counting|rollout/plan/test_acts|server/test_runtime|stream/test_(live|replay_property|tail)"
     r"|test_(access|data_subject|epoch|eventlog|health|idempotency|retention|services|signals))\.py"
-)
-# They take two fifths of the time, and run one line of four hundred that no other test runs.
-_OVER_LINES_RUN_ALREADY = re.compile(
-    r"(catalogue/\w+|metrics/test_(counted|streams)|monitoring/\w+|observe/\w+|project/\w+"
-    r"|admin/test_alert|api/test_(problems|receipts|session|throttling)"
-    r"|attacks/test_(floods|forgery|matrix|matrix_admin|openapi|outside_text|parsers|patterns|producers_work|slow_replays)"
-    r"|cost/test_(governor|month)|pages/test_(detail|inbox|static_files|translation)"
-    r"|reading/test_(changing|counting|marking|reach|search|two_devices)|rollout/guard/test_(simulation|statistics)"
-    r"|stream/test_(authorisation|frames|live|replay_property|standby_streams)"
-    r"|test_(access|audiences|clocks|connection_pool|eventlog|hostile_ids|places|receipts|signals|staff_scope))\.py"
 )
 _EACH_CASE_HAS_LINES_OF_ITS_OWN = re.compile(r"why/\w+\.py")
 _TESTS = Path(__file__).parent
@@ -52,46 +42,16 @@ def pytest_collection_modifyitems(config, items):
     """What is about one kind of database is not for the other; `tests.on_postgres` brings the other."""
     if refused := [item.nodeid for item in items if _has_a_mark_from_elsewhere(item)]:
         raise pytest.UsageError(f"Their file does not name a mark that they have (tests/groups.py): {refused}")
-    further = {*_after_the_first_case(items)}
-    for item in further:
+    for item in _after_the_first_case(items):
         item.add_marker("endurance")
     here = _chooser(config)
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = sorted(filter(here, items), key=_is_quick)
-    for item in {*further, *filter(_goes_where_others_go, items)}:
-        item.add_marker("no_cover")  # the tracer would nearly double its time
     if refused := [item.nodeid for item in items if _finds_an_emptied_database(item)]:
         raise pytest.UsageError(
             "These run file by file, after tests that empty the database, and want "
             f"django_db(transaction=True, serialized_rollback=True): {refused}"
         )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session):
-    """End what pytest-cov begins to measure in each worker before its own: it would go on where that one pauses."""
-    controller = _controller(session.config)
-    if controller and hasattr(session.config, "workerinput"):
-        controller.cov.stop()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef, request):
-    """Follow nothing that is made once for a run, such as the database."""
-    controller = _controller(request.config)
-    if not controller or not controller.started or fixturedef.scope != "session":
-        return (yield)
-    controller.pause()
-    try:
-        return (yield)
-    finally:
-        controller.resume()
-
-
-def _controller(config):
-    """Return pytest-cov's, None where nothing is measured."""
-    plugin = config.pluginmanager.getplugin("_cov")
-    return plugin and plugin.cov_controller
 
 
 def _after_the_first_case(items: list) -> list:
@@ -103,15 +63,6 @@ def _after_the_first_case(items: list) -> list:
             later.append(item)
         functions.add(function)
     return later
-
-
-def _goes_where_others_go(item) -> bool:
-    """Tell whether it runs what quick tests run once: for the hundredth time, or with servers."""
-    room = item.path.relative_to(_TESTS).parts[0]
-    if item.get_closest_marker("services"):
-        return room not in ("ably_check", "smoke", "test_rates.py", "transports")  # what no quick test runs
-    again = room in ("attacks", "cost") and item.get_closest_marker("slow") is not None
-    return again or bool(_OVER_LINES_RUN_ALREADY.fullmatch(_name(item.path)))
 
 
 def _name(path: Path) -> str:

@@ -1,40 +1,54 @@
 """Print how much of each package the tests ran, branches included, and fail where one is below its limit.
 
-The limits stand in pyproject.toml: `fail_under` of [tool.coverage.report] for all, and for each of
-[tool.coverage-by-package].
+It puts together what `tests.measured` wrote. The limits stand in pyproject.toml, [tool.coverage-limits].
 """
 
-import io
+import json
 import sys
 import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import coverage
+import slipcover
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def packages() -> list[Path]:
-    """Return the folders of the product that hold modules of their own, as paths relative to the root."""
-    folders = {path.parent for path in (ROOT / "notificacao").rglob("*.py") if path.stat().st_size}
-    return sorted(folder.relative_to(ROOT) for folder in folders if folder.name != "migrations")
+def together(files: Iterable[Path]) -> dict[str, Any]:
+    """Return what ran in any of the processes, of each file of the product."""
+    first, *others = (json.loads(path.read_text()) for path in files)
+    for other in others:
+        slipcover.merge_coverage(first, other)
+    return first["files"]
 
 
-def measure(data: coverage.Coverage, include: str | None = None) -> float:
-    """Return the percentage of lines and branches that were run, of the files that `include` matches."""
-    return data.report(include=include, file=io.StringIO(), show_missing=False)
+def percents(files: dict[str, Any]) -> dict[str, float]:
+    """Return the percentage of lines and branches that were run, of each folder and of all of them."""
+    ran: Counter[str] = Counter()
+    there: Counter[str] = Counter()
+    for path, found in files.items():
+        executed, missing = (
+            len(found[f"{which}_lines"]) + len(found[f"{which}_branches"]) for which in ("executed", "missing")
+        )
+        for name in (str(Path(path).parent), WHOLE):
+            ran[name] += executed
+            there[name] += executed + missing
+    return {name: 100 * ran[name] / there[name] for name in sorted(there) if there[name]}
+
+
+WHOLE = "notificacao, whole"
 
 
 def main() -> int:
-    limits = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-    data = coverage.Coverage(data_file=str(ROOT / ".coverage"), config_file=str(ROOT / "pyproject.toml"))
-    data.load()
-    least = limits["coverage-by-package"]["fail_under"]
-    rows = [(str(folder), measure(data, f"{folder}/*.py"), least) for folder in packages()]
-    rows.append(("notificacao, whole", measure(data), limits["coverage"]["report"]["fail_under"]))
-    for name, percent, limit in rows:
+    limits = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage-limits"]
+    below = 0
+    for name, percent in percents(together(ROOT.glob(".coverage.*.*"))).items():
+        limit = limits["whole" if name == WHOLE else "package"]
+        below += percent < limit
         print(f"{name:<36}{percent:6.1f}%{f'  below {limit}%' if percent < limit else ''}")
-    return int(any(percent < limit for _, percent, limit in rows))
+    return int(below > 0)
 
 
 if __name__ == "__main__":

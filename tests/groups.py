@@ -72,9 +72,10 @@ def pytest(*words: str, **environment: str) -> Command:
 def in_order(*words: str, **environment: str) -> Command:
     """Run tests that share a database on one process more than there are cores, since each waits for it at times.
 
-    Their order is kept: those that empty it come last.
+    Their order is kept: those that empty it come last, and then those that start processes, few at a time.
     """
-    return pytest("-n", str(CORES + 1), "--dist", "load", *_ignored(OF_ONE_GROUP), *words, **environment)
+    few = ("--dist", "load", "--maxschedchunk", "4")
+    return pytest("-n", str(CORES + 1), *few, *_ignored(OF_ONE_GROUP), *words, **environment)
 
 
 def _ignored(rooms: Iterable[str]) -> list[str]:
@@ -141,7 +142,7 @@ OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
 NOT_QUICK = [f"tests/{room}" for room in ("attacks", "cost", "demo", "monitoring", "project", "proof")]
 """What attacks takes longest, and what is about money, the demonstration, documents and scripts is seldom edited."""
 _ON_POSTGRES = ("-p", "tests.on_postgres")
-_MEASURED = ("--cov", "--cov-report=", "--cov-fail-under=0")  # the limit is for all groups together
+_MEASURED = ("-p", "tests.measured")
 
 _NOT_ON_POSTGRES = "services or faults or browser or sqlite"
 
@@ -159,15 +160,12 @@ GROUPS: dict[str, list[Command]] = {
         command("npm run --silent spelling"),
     ],
     "js": [command(_VITEST)],
-    "postgres": [in_order(*_ON_POSTGRES, "--first-cases", *_MEASURED, COVERAGE_FILE=".coverage.postgres")],
+    "postgres": [in_order(*_MEASURED, *_ON_POSTGRES, "--first-cases", COVERAGE_FILE=".coverage.postgres")],
     "sqlite": [in_order("--beside-postgres", "-m", f"not ({_OF_OTHER_GROUPS})")],
     "live": [live("services or faults", *_MEASURED, COVERAGE_FILE=".coverage.live")],
     "services": [live("services and not faults")],
     "faults": [live("faults")],
-    "coverage": [
-        command("coverage combine --quiet --keep .coverage.postgres .coverage.live"),
-        command("python -m tests.coverage_table"),
-    ],
+    "coverage": [command("python -m tests.coverage_table")],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
     "alone": [pytest("-m", "alone and not (ship or endurance)", *files_naming("alone"))],
     "soonest": [*_LINTERS, command(f"{_VITEST} --exclude **/*.story.test.js --exclude **/adversary.test.js")],

@@ -12,7 +12,7 @@ from notificacao import audiences
 from notificacao.audiences import InvalidId
 from notificacao.models import BenefitType, Person, Unit
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # the tracer would double its time, and it shows nothing more
+pytestmark = pytest.mark.slow
 
 HOW_MANY = 100_000
 PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences, changes, wakes
-from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, StreamChange, Unit
 from notificacao.doorbells import Doorbell
+from notificacao.models import BenefitType, BreakerState, Membership, Person, Role, RolloutFlag, StreamChange, Unit
 from tests.conftest import make_person
 from tests.rows import write
 from tests.touched import EVERYBODY, forget_changes, keys_to_renew, touched

@@ -17,7 +17,7 @@ from tests.asgi import log_in
 from tests.producers import make_key, make_producer
 from tests.stamping import stamp_all
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # the tracer would double its time, and it shows nothing more
+pytestmark = pytest.mark.slow
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 STREAM = "/api/v1/stream/"  # by ASGI alone: `test_parsers.py` and `test_floods.py` try it

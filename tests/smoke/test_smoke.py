@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
@@ -64,8 +65,8 @@ def smoke(url: str, *words: str, **access: str) -> tuple[dict[str, str], str, in
     environment = {**kept, **AWAY, "SMOKE_PASSWORD": PASSWORD, **access}
     command = HERE.command("smoke", url, *words)
     if measured := os.environ.get("COVERAGE_FILE"):  # what a process of its own runs is measured by itself
-        environment["COVERAGE_FILE"] = str(ROOT / measured)
-        command = [command[0], "-m", "coverage", "run", "--parallel-mode", *command[1:]]
+        told = str(ROOT / f"{measured}.{uuid.uuid4()}")
+        command = [command[0], "-m", "slipcover", "--json", "--out", told, *command[1:]]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
     marks = {}
     for line in done.stdout.splitlines():
@@ -119,7 +120,6 @@ def test_the_proof_measures_it_from_outside_and_leaves_nothing(deployed, tmp_pat
     assert deployed.ask(left) == (0,)
 
 
-@pytest.mark.endurance
 def test_with_the_flag_at_0_all_but_ably_is_tried(deployed):
     marks, said, code = deployed.smoke("--sse-only", SMOKE_USER="bia")
     assert marks == dict.fromkeys([name for name in STEPS if "Ably" not in name], "ok"), said
@@ -149,7 +149,6 @@ def test_a_wrong_key_and_the_login_is_ended_all_the_same(deployed):
     assert deployed.ask("SELECT count(*) FROM django_session") == before
 
 
-@pytest.mark.endurance
 def test_nobody_dispatches(deployed):
     deployed.dispatcher.kill()
     try:

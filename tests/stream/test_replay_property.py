@@ -20,7 +20,7 @@ from notificacao.models import DispatchState, Notification
 from tests.lives import set_back
 from tests.rows import write
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # the tracer would double its time, and it shows nothing more
+pytestmark = pytest.mark.slow
 
 UNIT, OTHER = "private:unit:a:notifications", "private:unit:b:notifications"
 HEARD = {UNIT: 0}

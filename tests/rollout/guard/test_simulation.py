@@ -9,7 +9,7 @@ import pytest
 from notificacao.rollout.guard.verdict import Advance, AwaitApproval, Hold, RollBack, StepDown
 from tests.rollout.guard.simulated_rollouts import DAY, HOUR, SCENARIOS, STAGES, Rollouts
 
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # the tracer would double its time, and it shows nothing more
+pytestmark = pytest.mark.slow
 
 FIRST = STAGES[0]
 
