@@ -148,6 +148,7 @@ _NOT_ON_POSTGRES = "services or faults or browser or sqlite"
 
 GROUPS: dict[str, list[Command]] = {
     "checks": [
+        command(_VITEST),
         *_LINTERS,
         command("bandit -q -c pyproject.toml -r notificacao semtas"),
         command("mypy"),
@@ -182,7 +183,7 @@ GROUPS: dict[str, list[Command]] = {
         pytest("-m", "(ship or endurance) and alone", *files_naming("alone")),
     ],
 }
-WHOLE = ["checks", "js", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
+WHOLE = ["checks", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
 QUICK = ["soonest", "quick"]
 _OF_CHECKS = {"checks", "soonest"}
 """Their commands run side by side. Where one fails, nothing else is run: it is seconds old and soon mended."""

@@ -63,6 +63,7 @@ def test_the_inbox_and_the_diagnosis_run_under_it(desk, send, site):
     assert refused == []
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize(("username", "transport", "sdks"), [("ana", "ably", 1), ("caio", "sse", 0)])
 def test_the_sdk_is_loaded_for_people_in_the_rollout_alone_and_all_else_from_here(
     desk, site, username, transport, sdks

@@ -51,7 +51,7 @@ def test_who_comes_and_an_alert_that_opens_show_without_a_reload_and_lead_to_the
 
 
 @pytest.mark.endurance
-@pytest.mark.parametrize("width", [390, pytest.param(1366, marks=pytest.mark.endurance)])
+@pytest.mark.parametrize("width", [390, 1366])
 def test_with_a_day_behind_it_nothing_is_wrong_in_light_or_dark_and_nothing_overflows(page, site, width):
     site.manage("demo", "--day")
     page.set_viewport_size({"width": width, "height": 900})

@@ -27,6 +27,7 @@ def said(desk):
     return desk.page.locator("#question summary")
 
 
+@pytest.mark.endurance
 def test_an_answer_stays_on_the_page_may_be_changed_and_is_asked_for_again_next_week(inboxes):
     ana = inboxes.open("ana")
     ana.page.evaluate("window.same = true")

@@ -53,6 +53,7 @@ def bia(browser, site):
     context.close()
 
 
+@pytest.mark.endurance
 def test_the_inbox_follows_the_stream_and_its_acts_arrive(bia, send):
     bia.is_on("sse")
     send("Sob um caminho")
@@ -65,6 +66,7 @@ def test_the_inbox_follows_the_stream_and_its_acts_arrive(bia, send):
     assert bia.errors == []
 
 
+@pytest.mark.endurance
 def test_the_bell_works_on_a_page_beside_the_prefix(bia, send):
     bia.page.close()
     portal = bia.context.new_page()

@@ -19,9 +19,7 @@ UNIT = "CRAS01 – CRAS Norte"
 
 HERE = "127.0.0.1"
 ON_BOTH = pytest.mark.parametrize("site", [HERE, HOST_NAME], indirect=True)
-FIRST_HERE = pytest.mark.parametrize(
-    "site", [HERE, pytest.param(HOST_NAME, marks=pytest.mark.endurance)], indirect=True
-)
+FIRST_HERE = pytest.mark.parametrize("site", [HERE, HOST_NAME], indirect=True)
 
 
 @pytest.fixture(scope="module")

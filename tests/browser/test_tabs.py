@@ -36,9 +36,7 @@ def tabs_of(desk, name, transport, count):
     return tabs
 
 
-@pytest.mark.parametrize(
-    ("name", "transport"), [("ana", "ably"), pytest.param("bia", "sse", marks=pytest.mark.endurance)]
-)
+@pytest.mark.parametrize(("name", "transport"), [("ana", "ably"), ("bia", "sse")])
 def test_seven_tabs_share_one_stream_and_each_shows_what_comes_once(desk, send, site, name, transport):
     tabs = tabs_of(desk, name, transport, 7)
     send(f"Para as sete abas de {name}")
@@ -84,9 +82,7 @@ def test_when_the_tab_that_holds_the_connection_stops_answering_another_one_take
     one_stream_is_open(leader.page, site)
 
 
-@pytest.mark.parametrize(
-    ("name", "transport"), [("ana", "ably"), pytest.param("bia", "sse", marks=pytest.mark.endurance)]
-)
+@pytest.mark.parametrize(("name", "transport"), [("ana", "ably"), ("bia", "sse")])
 def test_a_logout_in_one_tab_takes_all_of_them_to_the_login(desk, site, name, transport):
     first, *others = tabs_of(desk, name, transport, 3)
     others[0].page.get_by_role("button", name="Sair").click()

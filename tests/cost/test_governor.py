@@ -30,7 +30,7 @@ def acts():
     ]
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.endurance) for seed in range(1, 3))])
+@pytest.mark.parametrize("seed", range(3))
 def test_a_dear_month_keeps_its_budget_and_nothing_of_high_priority_is_moved(seed):
     CostGovernor.objects.create(pk=1, mode=Mode.ON)
     month = SimulatedMonth(DEAR, everybody, seed)

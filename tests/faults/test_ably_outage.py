@@ -83,7 +83,8 @@ async def test_every_answer_comes_800_ms_late(outage, ably):
     assert "levou" in noticed.reason
 
 
-@pytest.mark.parametrize("status", [429, pytest.param(500, marks=pytest.mark.endurance)])
+@pytest.mark.endurance
+@pytest.mark.parametrize("status", [429, 500])
 async def test_every_request_is_answered_with(outage, ably, status):
     server, way = ably
     instead = Answering()
@@ -140,10 +141,8 @@ def over_tls(postgres, redis, ably, tmp_path_factory):
             yield outage, way, trusted.port, {"a certificate that nobody trusts": untrusted.port, "no TLS": server.port}
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [pytest.param(answer, marks=pytest.mark.endurance) for answer in ("a certificate that nobody trusts", "no TLS")],
-)
+@pytest.mark.endurance
+@pytest.mark.parametrize("answer", ["a certificate that nobody trusts", "no TLS"])
 async def test_tls_fails_with(over_tls, answer):
     outage, way, trusted, ports = over_tls
 

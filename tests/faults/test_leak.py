@@ -79,7 +79,8 @@ def those(events: list[dict], **cells: str) -> list[dict]:
     return [event for event in events if cells.items() <= event.items()]
 
 
-@pytest.mark.parametrize("door", [by_the_admin, pytest.param(by_the_shell, marks=pytest.mark.endurance)])
+@pytest.mark.endurance
+@pytest.mark.parametrize("door", [by_the_admin, by_the_shell])
 async def test_the_kill_switch_takes_everybody_off_ably_and_loses_nothing(crowded, plan, door):
     site, reason = crowded.webs[1], f"Chave vazada, {door.__name__}"
     began = datetime.now(UTC)

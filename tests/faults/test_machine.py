@@ -219,7 +219,7 @@ ALL = itertools.product(["postgresql", "sqlite"], [True, False])
 
 @pytest.mark.parametrize(
     ("url", "wakes", "examples"),
-    [*((*pair, 6) for pair in EACH), *(pytest.param(*pair, 30, marks=pytest.mark.endurance) for pair in ALL)],
+    [*((*pair, 6) for pair in EACH), *((*pair, 30) for pair in ALL)],
     indirect=["url"],
 )
 def test_nothing_is_ever_lost_doubled_or_shown_to_others(a_database, wakes, examples):

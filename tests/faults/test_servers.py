@@ -76,13 +76,7 @@ class TestWithoutWakes:
         async with trial(machines) as load:
             await load.delivered(500)
 
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            lambda one: one.postgres.freeze(),
-            pytest.param(lambda one: one.to_database.swallow(), marks=pytest.mark.endurance),
-        ],
-    )
+    @pytest.mark.parametrize("fault", [lambda one: one.postgres.freeze(), lambda one: one.to_database.swallow()])
     async def test_postgresql_answers_nobody_and_health_says_so_while_streams_stay_open(self, machines, fault):
         """Every process of the server's is frozen, or whatever hubs and dispatchers ask it is swallowed on the way."""
         async with trial(machines) as load:

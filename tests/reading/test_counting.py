@@ -53,9 +53,7 @@ def change_a_membership(chance, person, units):
         Membership.objects.create(person=person, role=Role.TECNICO, unit=unit)
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.endurance) for seed in range(5, 12))]
-)
+@pytest.mark.parametrize("seed", range(12))
 def test_after_any_history_the_count_of_each_is_the_length_of_their_unread_inbox(units, seed):
     chance = random.Random(seed)
     people = [make_person(f"p{number}", Role.TECNICO, chance.choice(units)) for number in range(4)]
