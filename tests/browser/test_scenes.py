@@ -19,7 +19,6 @@ UNIT = "CRAS01 – CRAS Norte"
 
 HERE = "127.0.0.1"
 ON_BOTH = pytest.mark.parametrize("site", [HERE, HOST_NAME], indirect=True)
-FIRST_HERE = pytest.mark.parametrize("site", [HERE, HOST_NAME], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +81,10 @@ def test_what_staff_send_to_the_unit_reaches_both_by_their_own_transport(desk, s
 
 
 @pytest.mark.endurance
-@FIRST_HERE
+@ON_BOTH
 def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on_ably):
-    send("Por ler")
+    for title in ("Por ler", "Também por ler"):
+        send(title)
     for name, transport in (("ana", on_ably), ("bia", "sse")):
         first = desk(name)
         first.is_on(transport)
@@ -100,7 +100,7 @@ def test_marked_as_read_in_one_tab_the_badge_of_the_other_follows(desk, send, on
         expect(second.page.locator(".item.unread")).to_have_count(0)
 
 
-@FIRST_HERE
+@ON_BOTH
 def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, on_ably):
     desks = [(desk(name), transport) for name, transport in (("ana", on_ably), ("bia", "sse"))]
     for one, transport in desks:
@@ -114,7 +114,7 @@ def test_browsers_that_were_cut_off_come_back_to_everything_once(desk, site, on_
         assert one.is_complete_and_each_once() > 0
 
 
-@FIRST_HERE
+@ON_BOTH
 def test_the_flag_moves_the_right_people_while_a_sender_runs_and_nothing_is_lost(desk, staff, site, on_ably):
     ana, bia = desk("ana"), desk("bia")
     ana.is_on(on_ably)
