@@ -176,6 +176,7 @@ GROUPS: dict[str, list[Command]] = {
             "-m",
             f"(ship or endurance and ({_NOT_ON_POSTGRES})) and not alone",
             *ROOMS["ship"],
+            "tests/monitoring/test_rules.py",  # two weeks of all rules: five minutes of one core
             *ROOMS["browser"],
             *files_naming("services", "faults", "sqlite"),
         ),
