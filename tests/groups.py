@@ -140,11 +140,10 @@ ROOMS = {"browser": ["tests/browser"], "ship": ["tests/guides", "tests/ship"]}
 OF_ONE_GROUP = [f"tests/{marker}" for marker in ROOMS]
 """Rooms without a test of another group. What they alone import takes each process seconds."""
 NOT_QUICK = [f"tests/{room}" for room in ("attacks", "cost", "demo", "monitoring", "project", "proof")]
-"""What attacks takes longest, and what is about money, the demonstration, documents and scripts is seldom edited."""
+"""Attacks take longest; costs, the demonstration, monitoring, documents, scripts and the proof are seldom edited."""
 _ON_POSTGRES = ("-p", "tests.on_postgres")
-_MEASURED = ("-p", "tests.measured")
-
 _NOT_ON_POSTGRES = "services or faults or browser or sqlite"
+_MEASURED = ("-p", "tests.measured")
 
 GROUPS: dict[str, list[Command]] = {
     "checks": [

@@ -155,7 +155,7 @@ def _rows(lines: Sequence[Line]) -> list[dict]:
 def _with_unit(line: Line) -> str:
     if line.measured is None:
         return "–"
-    if line.what.startswith("Redução") and line.measured < 0:
+    if line.higher_is_better and line.measured < 0:  # a reduction that is none
         return f"aumento de {number_of(-line.measured)} {line.unit}"
     number = "≤ " * line.at_most + number_of(line.measured)
     return f"{line.unit} {number}" if line.unit == "US$" else f"{number} {line.unit}"

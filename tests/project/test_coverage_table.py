@@ -27,3 +27,4 @@ def test_what_nobody_ran_counts_for_its_folder_and_for_the_whole(tmp_path):
     files = {"api/calls.py": _file([1], []), "pages/views.py": _file([], [1, 2, 3])}
     found = percents(together([_written(tmp_path, "a.gw0", **files)]))
     assert found == {"notificacao/api": 100, "notificacao/pages": 0, WHOLE: 25}
+    assert list(found)[-1] == WHOLE

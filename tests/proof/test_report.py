@@ -65,7 +65,8 @@ def test_green_is_a_whole_proof_in_which_no_goal_was_missed():
 def test_a_latency_that_grew_is_told_as_a_growth_and_by_the_scene_that_it_is_of():
     slow = report(section(), whole=True)
     slow.technical[0] = replace(held_against(plan.LATENCY_P95, 641, samples=1, how="medido"), scene="todos pelo Ably")
-    slow.side_by_side = [held_against(plan.REDUCTION, -483, samples=1, how="medido")]
+    against_sse = "Ably contra SSE: redução do P95"
+    slow.side_by_side = [held_against(plan.REDUCTION, -483, what=against_sse, samples=1, how="medido")]
     assert "crítico: Latência P95 (todos pelo Ably); " in slow.verdict()
     assert "aumento de 483 %" in as_html(slow)
 
