@@ -1,7 +1,6 @@
 """PostgreSQL keeps a connection open and never answers, or cuts it in the middle of a statement."""
 
 import contextlib
-import os
 import signal
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ from notificacao.server import readiness
 from notificacao.services import notify
 from semtas.postgresql import deadline
 from tests.asgi import DEADLINE, in_database
+from tests.live.process import signal_each
 from tests.producers import System, make_producer, to
 from tests.stamping import fill
 
@@ -53,13 +53,11 @@ def own() -> int:
 
 @contextlib.contextmanager
 def frozen(*pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    signal_each(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        signal_each(pids, signal.SIGCONT)
 
 
 def cut_at(word: str, times: int = 1):

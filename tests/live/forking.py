@@ -82,8 +82,10 @@ class Forked:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
+        """Nothing, where it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it may end between the two
+                os.kill(self.pid, number)
 
 
 @functools.cache

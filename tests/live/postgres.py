@@ -13,7 +13,7 @@ import psycopg
 
 from tests.live import prepared
 from tests.live.ably_server import free_port
-from tests.live.process import Process
+from tests.live.process import Process, children
 from tests.live.site import HERE, Tree, environment_for, manage
 
 _USER = "semtas"
@@ -142,9 +142,9 @@ class PostgresServer(Process):
             self.thaw()
             self.end(signal.SIGQUIT)
 
-    def _all_pids(self) -> list[int]:
-        """The server's and those of its sessions: each is a process."""
-        return [self.pid, *map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())]
+    def _children(self) -> list[int]:
+        """Each of its sessions is a process."""
+        return children(self.pid)
 
     def close(self) -> None:
         super().close()

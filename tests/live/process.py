@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import httpx
@@ -25,6 +25,21 @@ def answers(address: str, within: float) -> bool:
         return _http.get(address, timeout=within).is_success
     except httpx.HTTPError:
         return False
+
+
+def children(pid: int) -> list[int]:
+    """The processes that it has started and that have not ended. Each may end before it is signalled."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def signal_each(pids: Iterable[int], number: signal.Signals) -> None:
+    """Signal those of them that have not ended by themselves."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class Process:
@@ -74,15 +89,16 @@ class Process:
 
     def freeze(self) -> None:
         """Stop it where it stands (SIGSTOP): its sockets stay open, its locks stay held."""
-        for pid in self._all_pids():
-            os.kill(pid, signal.SIGSTOP)
+        signal_each([self.pid], signal.SIGSTOP)
+        signal_each(self._children(), signal.SIGSTOP)  # read now that it makes no more of them
 
     def thaw(self) -> None:
-        for pid in self._all_pids():
-            os.kill(pid, signal.SIGCONT)
+        signal_each([self.pid], signal.SIGCONT)
+        signal_each(self._children(), signal.SIGCONT)
 
-    def _all_pids(self) -> list[int]:
-        return [self.pid]
+    def _children(self) -> list[int]:
+        """The processes that stand still with it."""
+        return []
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal that ends it, and wait for that; its exit code."""
@@ -99,8 +115,7 @@ class Process:
     def kill(self) -> None:
         """End it at once, as a crash does. Nothing, where it is not running."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.end(signal.SIGKILL)
+            self.end(signal.SIGKILL)
 
     def log(self) -> str:
         """All that it said, in all its lives."""

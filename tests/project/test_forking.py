@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.forking import Forked, start
+from tests.live.process import Process
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -91,3 +92,29 @@ async def test_what_a_process_started_ends_with_it_however_it_ends():
         assert [lives(pid) for pid in started] == [True, True]
         starting.kill()
     await eventually(lambda: not any(map(lives, started)))
+
+
+class WithChildThatEnded(Process):
+    """Its child ends between the moment when it is listed and the one when it is signalled."""
+
+    def _children(self) -> list[int]:
+        with subprocess.Popen(["true"]) as child:
+            pass
+        return [child.pid]
+
+
+def test_what_ends_by_itself_before_it_is_signalled_disturbs_nothing():
+    process = WithChildThatEnded(["sleep", "60"])
+    with process:
+        process.freeze()
+        process.thaw()
+        assert process.running
+    assert not process.running
+
+
+async def test_a_process_that_ended_by_itself_can_be_closed():
+    process = Process(["true"])
+    process.launch()
+    await eventually(lambda: not process.running)
+    process.freeze()
+    process.close()

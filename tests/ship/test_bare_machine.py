@@ -1,17 +1,15 @@
 """The two commands of the README on a bare Debian 12, by somebody who is not root."""
 
-import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.browser.chromium import chromium
 from tests.browser.desk import Desk
 from tests.live.ably_server import ROOT, free_port
-from tests.live.process import Process, answers
+from tests.live.process import Process, answers, children, signal_each
 from tests.ship.bare import BareMachine
 
 pytestmark = pytest.mark.ship
@@ -65,8 +63,7 @@ class BareSite(Process):
     def kill(self) -> None:
         """End the first process of that root, and with it all others. `--kill-child` does not reach another user's."""
         if self.running:
-            for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
+            signal_each(children(self.pid), signal.SIGKILL)
         super().kill()
 
 
