@@ -76,7 +76,7 @@ def _text(path: Path) -> str:
 
 def _has_a_mark_from_elsewhere(item) -> bool:
     """Tell whether its file would be passed over by a group that reads only files that name the group's mark."""
-    marks = filter(item.get_closest_marker, ("services", "faults", "alone", "endurance", "sqlite"))
+    marks = filter(item.get_closest_marker, ("services", "faults", "alone", "sqlite"))
     return any(f"mark.{mark}" not in _text(item.path) for mark in marks)
 
 

@@ -167,7 +167,6 @@ GROUPS: dict[str, list[Command]] = {
     "faults": [live("faults")],
     "coverage": [command("python -m tests.coverage_table")],
     "browser": [by_file("-m", "browser and not (alone or endurance)", *ROOMS["browser"], more=2)],
-    "alone": [pytest("-m", "alone and not (ship or endurance)", *files_naming("alone"))],
     "soonest": [*_LINTERS, command(f"{_VITEST} --exclude **/*.story.test.js --exclude **/adversary.test.js")],
     "quick": [in_order("--first-cases", *_ignored(NOT_QUICK), "-m", f"not ({_OF_OTHER_GROUPS} or slow)")],
     "ship": [
@@ -180,10 +179,10 @@ GROUPS: dict[str, list[Command]] = {
             *files_naming("services", "faults", "sqlite"),
         ),
         in_order(*_ON_POSTGRES, "--further-cases"),
-        pytest("-m", "(ship or endurance) and alone", *files_naming("alone")),
+        pytest("-m", "alone", *files_naming("alone")),
     ],
 }
-WHOLE = ["checks", "postgres", "sqlite", "live", "coverage", "browser", "alone"]
+WHOLE = ["checks", "postgres", "sqlite", "live", "coverage", "browser"]
 QUICK = ["soonest", "quick"]
 _OF_CHECKS = {"checks", "soonest"}
 """Their commands run side by side. Where one fails, nothing else is run: it is seconds old and soon mended."""

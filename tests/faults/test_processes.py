@@ -79,6 +79,7 @@ async def test_a_rolling_restart_loses_nothing(machines):
 # --- Told to end: each does so within its time
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("ends", [2, 6])
 async def test_each_leader_that_is_told_to_end_does_so_under_load(machines, ends):
     async with trial(machines) as load:

@@ -64,6 +64,7 @@ def unwaked(postgres, redis):
         yield machines
 
 
+@pytest.mark.endurance
 class TestWithoutWakes:
     """Every process but the producer behind one way to PostgreSQL, and nobody is waked."""
 

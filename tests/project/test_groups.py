@@ -143,8 +143,8 @@ GROUP_OF = {
     ("faults",): "live",
     ("services", "faults"): "live",
     ("browser",): "browser",
-    ("services", "alone"): "alone",
-    ("faults", "alone"): "alone",
+    ("services", "alone"): "ship",
+    ("faults", "alone"): "ship",
 }
 
 
@@ -154,8 +154,8 @@ def test_each_test_is_run_once_its_further_cases_and_endurance_by_ship(runs, mar
     assert runs({*marks, "endurance"}) == ["ship"]
 
 
-@pytest.mark.parametrize("marks", [{"ship"}, {"ship", "alone"}])
-def test_what_is_shipped_is_run_by_ship_alone(marks):
+@pytest.mark.parametrize("marks", [{"ship"}, {"alone"}, {"ship", "alone"}])
+def test_what_is_shipped_or_needs_the_machine_to_itself_is_run_by_ship_alone(marks):
     assert groups_that_run(marks) == {"ship"}
 
 

@@ -80,6 +80,7 @@ def test_what_misses_the_goal_of_100_ms_and_is_slower_than_sse_is_taken_back():
     assert of.completed.mean() == 0
 
 
+@pytest.mark.endurance
 def test_what_is_bad_for_three_people_only_takes_nobody_back_and_does_not_go_on_by_itself():
     of = rollouts("bad for three people only, staff approve all")
     assert of.share(RollBack) == 0
