@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.proof import machine, metrics
 from benchmarks.proof.judging import Section
+from benchmarks.proof.meter import Neighbours
 from benchmarks.proof.metrics import Found
 from benchmarks.proof.report import HONEST_OUTSIDE, NAMES, Report, write
 from benchmarks.proof.scale import BY_NAME, FULL, QUICK, Scale
@@ -114,7 +115,7 @@ def _broken(title: str, error: Exception) -> Section:
 
 def prove(options: argparse.Namespace) -> Report:
     """Measure this machine. A proof that is interrupted is told as far as it came, and is red."""
-    described, began = machine.describe(os.getloadavg()[0]), time.monotonic()
+    described, neighbours, began = machine.describe(os.getloadavg()[0]), Neighbours(), time.monotonic()
     scale = scale_of(options)
     names = options.only.split(",") if options.only else [*SCENES]
     if options.soak:
@@ -127,7 +128,7 @@ def prove(options: argparse.Namespace) -> Report:
     return Report(
         command=" ".join(["script/proof", *sys.argv[1:]]),
         scale=scale.name,
-        machine=described,
+        machine=described | machine.beside(neighbours),
         technical=metrics.technical(proof.found),
         business=metrics.business(proof.found),
         side_by_side=metrics.side_by_side(proof.found),
@@ -146,11 +147,11 @@ def look_at(options: argparse.Namespace) -> Report:
     from benchmarks.proof import staging
 
     url = staging.allowed(options.url, options.own_host)
-    began, load_before = time.monotonic(), os.getloadavg()[0]
+    began, described, neighbours = time.monotonic(), machine.of_the_asker(os.getloadavg()[0]), Neighbours()
     sections = staging.run(staging.access(url), count=scale_of(options).from_outside, on_ably=not options.sse_only)
     command = f"script/proof --url {url}"
     return Report(
-        command, "por fora", machine.of_the_asker(load_before), [], [], [], sections, time.monotonic() - began,
+        command, "por fora", described | machine.beside(neighbours), [], [], [], sections, time.monotonic() - began,
         honest=HONEST_OUTSIDE,
     )  # fmt: skip
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.proof.charts import number_of
+from benchmarks.proof.meter import Neighbours
 from tests.live.ably_server import ROOT
 
 LIBRARIES = ("django", "uvicorn", "uvloop", "psycopg", "redis", "ably")
@@ -31,6 +33,11 @@ def of_the_asker(load_before: float) -> dict[str, str]:
         "Carga antes de começar": f"{load_before:.1f}".replace(".", ",") + busy,
         "Python e bibliotecas": f"Python {platform.python_version()}, {libraries}",
     }
+
+
+def beside(neighbours: Neighbours) -> dict[str, str]:
+    """Return the line on who else was at work on this machine, once all is measured."""
+    return {"Outros processos, durante a prova": f"no máximo {number_of(100 * neighbours.share())}% dos núcleos"}
 
 
 def _said(*command: str) -> str:

@@ -135,6 +135,23 @@ class Meter:
                 number = following
 
 
+class Neighbours:
+    """All processes of the machine but this one and those that it starts, and how busy they keep it from now on."""
+
+    def __init__(self) -> None:
+        self._busy = _busy_ticks()
+        self._ours = seconds_on_core(os.getpid())
+
+    def share(self) -> float:
+        """Return 0 to 1 of all cores, a host's other machines among them.
+
+        It is rather too much: what was killed before those that it had started leaves their time to nobody.
+        """
+        busy, all_of_it = (now - before for now, before in zip(_busy_ticks(), self._busy, strict=True))
+        ours = (seconds_on_core(os.getpid()) - self._ours) * os.sysconf("SC_CLK_TCK")
+        return max(0.0, busy - ours) / all_of_it if all_of_it else 0.0
+
+
 def _is_well(http: httpx.Client, url: str) -> bool:
     began = time.monotonic()
     with contextlib.suppress(httpx.HTTPError):
@@ -205,7 +222,3 @@ _T = {
 def student_t(degrees: float) -> float:
     """Return t for an interval of 95%, of the next lower degrees in the table: rather too wide than too narrow."""
     return _T[max((known for known in _T if known <= degrees), default=1)]
-
-
-def load_of_machine() -> float:
-    return os.getloadavg()[0]

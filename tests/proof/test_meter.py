@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.proof import meter
+from benchmarks.proof import machine, meter
 from benchmarks.proof.judging import Verdict
 from benchmarks.proof.loaded import WITH_STANDBY, Asked, Harm, Loaded
-from benchmarks.proof.meter import Meter, Weighed, slope_of, student_t
+from benchmarks.proof.meter import Meter, Neighbours, Weighed, slope_of, student_t
 from benchmarks.proof.scenes import overload, sustained, told
 from tests.waiting import PATIENCE, eventually
 
@@ -95,6 +95,18 @@ async def test_the_connected_are_counted_again_and_again(monkeypatch):
     with Meter({}, [], lambda: next(counts)) as seen:
         await eventually(lambda: len(seen.connected) > 5)
     assert seen.connected[:3] == [3, 2, 1]
+
+
+def test_what_other_processes_take_is_told_apart_from_what_is_ours(monkeypatch):
+    at = SimpleNamespace(busy=(1_000, 10_000), ours=2.0)
+    monkeypatch.setattr(meter, "_busy_ticks", lambda: at.busy)
+    monkeypatch.setattr(meter, "seconds_on_core", lambda pid: at.ours)
+    monkeypatch.setattr(meter.os, "sysconf", {"SC_CLK_TCK": 100}.get)
+    neighbours = Neighbours()
+    assert neighbours.share() == 0.0
+    at.busy, at.ours = (2_000, 12_000), 9.5  # of 20 seconds of both cores ten are busy, 7.5 of these with ours
+    assert neighbours.share() == 0.125
+    assert machine.beside(neighbours) == {"Outros processos, durante a prova": "no máximo 12,5% dos núcleos"}
 
 
 @pytest.fixture
