@@ -590,6 +590,7 @@ LOGGING = {
             "foreign_pre_chain": _log_processors,
         },
     },
+    "filters": {"news": {"()": "django.utils.log.CallbackFilter", "callback": logs.is_news}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": log_format(DEBUG, sys.stderr.isatty())}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -597,6 +598,8 @@ LOGGING = {
         "httpcore": {"level": "WARNING"},
         "channels_redis": {"level": "CRITICAL"},  # a traceback a second while Redis is gone; `wakes` tells of it once
         "ably": {"level": "CRITICAL"},  # it logs each failure with its traceback; the orchestrator tells of it
+        "django.request": {"filters": ["news"]},
         "django_structlog": {"level": "WARNING"},
+        "django_structlog.middlewares.request": {"filters": ["news"]},
     },
 }

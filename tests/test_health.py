@@ -4,6 +4,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
@@ -11,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from notificacao import alerts, presence
 from notificacao.models import BreakerState, CanaryProbe
+from notificacao.outages import Repeats
 from notificacao.presence import Count
+from notificacao.server import readiness
 from notificacao.server.runtime import runtime as process
 from semtas import __version__
 
@@ -74,6 +77,21 @@ def test_not_ready_where_a_part_lives_and_did_nothing_for_long_or_ever(client, d
     assert client.get("/health/ready").json()["last_round"][part] == 27.0
     runtime._rounds[part] = lambda: None
     assert failing(client) == [part]
+
+
+def test_a_task_that_hangs_is_told_once_and_not_with_each_probe(client, db, runtime, monkeypatch, caplog):
+    monkeypatch.setattr(readiness, "_told", Repeats())
+    runtime._rounds["hub"], runtime._rounds["dispatcher"] = lambda: 27.04, lambda: None
+    with structlog.testing.capture_logs() as logs:
+        assert [failing(client) for _ in range(3)] == [["hub", "dispatcher"]] * 3
+    told = [line for line in logs if line["event"] == "task_is_late"]
+    assert told == [{"event": "task_is_late", "log_level": "warning", "task": "hub", "last_round": 27.0}]
+    assert caplog.records == []
+
+
+def test_an_answer_that_nothing_else_tells_of_is_in_the_log(client, db, caplog):
+    assert client.get("/nothing").status_code == 404
+    assert {record.name for record in caplog.records} == {"django.request", "django_structlog.middlewares.request"}
 
 
 def test_a_redis_that_is_away_is_told_and_makes_no_process_unready(client, db, runtime):

@@ -36,8 +36,9 @@ def judge() -> dict[str, Any]:
     "last_round": {task: seconds}, "nobody_leads": bool | None}`.
 
     `last_round` says how long ago a round of each task succeeded, null where none did yet. The process's log says why a
-    check of the database failed; the answer never does. `nobody_leads` is whether the alert of that name is open, None
-    where the database does not say: it is told and fails nothing, since this process serves as well without a leader.
+    check of the database failed, and of which task no round succeeds any more; the answer never says why.
+    `nobody_leads` is whether the alert of that name is open, None where the database does not say: it is told and fails
+    nothing, since this process serves as well without a leader.
     """
     ages = runtime.rounds()
     checks = _database() | _tasks(ages)
@@ -64,7 +65,12 @@ def _tasks(ages: dict[str, float | None]) -> dict[str, bool]:
     """Return, of each task that is expected or runs, whether it is alive and did its work lately."""
     alive = runtime.status()
     names = dict.fromkeys([*runtime.expected(), *alive])
-    return {name: alive.get(name, True) and _is_fresh(name, ages.get(name)) for name in names}
+    late = [name for name in names if not _is_fresh(name, ages.get(name))]
+    for name in late:
+        age = ages.get(name)
+        if age is not None and _told.due("late", name):  # before its first round it is none, as at each start
+            logger.warning("task_is_late", task=name, last_round=round(age, 1))
+    return {name: alive.get(name, True) and name not in late for name in names}
 
 
 def _is_fresh(name: str, age: float | None) -> bool:
