@@ -32,25 +32,25 @@ class Definition:
 _ALL = (
     Definition(
         "BreakerOpen",
-        "Ably fora de uso: todos por SSE",
-        "Ninguém perde notificação; veja em “Disjuntores” desde quando, e rode ably_check para saber o que falha.",
+        "O Ably está fora de uso",
+        "Todos recebem por SSE e nada se perde; veja em “Disjuntores” desde quando, e rode ably_check para saber o que falha.",
         level=2,
     ),
     Definition(
         "CanarySilent",
-        "As sondas do Ably não voltam",
+        "A sonda do Ably não volta",
         "Rode ably_check neste servidor: ele diz se o Ably não entrega ou se a nossa chave ou rede não deixa.",
         level=2,
     ),
     Definition(
         "NobodyLeads",
-        "Nenhum despachante conduz",
+        "Nenhum despachante está no comando",
         "Confira se o processo do despachante está de pé e alcança o banco, e inicie-o de novo.",
         level=3,
     ),
     Definition(
         "UnstampedRowsWait",
-        "Notificações esperam para sair",
+        "Notificações gravadas não saem",
         "Veja o registro do despachante e o que trava o banco: enquanto esperam, ninguém as recebe.",
         level=3,
     ),
@@ -63,7 +63,7 @@ _ALL = (
     ),
     Definition(
         "BudgetAhead",
-        "A previsão do mês passa do orçamento do Ably",
+        "O Ably vai custar mais do que o orçamento",
         "Veja na página de custo o que cresceu, e decida entre aumentar o orçamento e reduzir quem está no Ably.",
         level=1,
         closes_after=timedelta(hours=1),
@@ -76,14 +76,14 @@ _ALL = (
     ),
     Definition(
         "SignaturesRefused",
-        "Mensagens do Ably foram recusadas",
+        "Mensagens falsas chegam pelo Ably",
         "Compare SIGNING_KEYS de todos os processos; se forem iguais, trate como vazamento da chave do Ably.",
         level=4,
         closes_after=timedelta(minutes=15),
     ),
     Definition(
         "GuardSilent",
-        "O guarda da transição parou",
+        "A transição segue sem vigia",
         "Ninguém vigia a transição: pause-a e veja o registro do despachante que conduz.",
         level=2,
     ),

@@ -35,7 +35,7 @@ def test_what_is_open_comes_first_and_then_the_latest(browser, three):
     assert names(page) == ["BreakerOpen", "RedisAway", "OfTomorrow"]
     text = page.content.decode()
     assert "Alertas" in text
-    assert "Ably fora de uso: todos por SSE" in text
+    assert "O Ably está fora de uso" in text
     assert "em aberto" in text
     assert 'href="/admin/plantao/#BreakerOpen"' in text
 

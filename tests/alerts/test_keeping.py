@@ -37,8 +37,8 @@ def test_who_holds_admin_is_told_what_is_wrong_and_what_to_do_with_a_link_to_the
     assert alerts.open("BreakerOpen", detail="Motivo: o Ably está fora de alcance.")
     row = Notification.objects.get()
     assert row.channel == audiences.channel_for_user(dora)
-    assert row.title == "Ably fora de uso: todos por SSE"
-    assert row.message.startswith("Motivo: o Ably está fora de alcance. Ninguém perde notificação")
+    assert row.title == "O Ably está fora de uso"
+    assert row.message.startswith("Motivo: o Ably está fora de alcance. Todos recebem por SSE e nada se perde")
     assert (row.link, row.kind, row.priority) == ("/admin/plantao/#BreakerOpen", "alerta", "urgente")
     assert row.data == {"event": "sistema.alerta_aberto", "alert": "BreakerOpen", "about": ""}
 

@@ -18,9 +18,9 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.services
 
-OPEN = "Ably fora de uso: todos por SSE"
+OPEN = "O Ably está fora de uso"
 KEY = "Uma chave está para vencer"
-NOBODY = "Nenhum despachante conduz"
+NOBODY = "Nenhum despachante está no comando"
 SHORT = {
     "ABLY_ENDPOINT": "127.0.0.1",
     "ABLY_TLS": "false",

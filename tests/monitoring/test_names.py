@@ -6,12 +6,13 @@ import pytest
 from django_prometheus.middleware import Metrics
 from prometheus_client import REGISTRY
 
+from notificacao.alerts.definitions import DEFINITIONS
 from tests.documents.product import ROOT
 from tests.monitoring import rules
 from tests.monitoring.scenes import FIRE, WELL
 
 LEVELS = {"nivel-1", "nivel-2", "nivel-3", "nivel-4"}
-HEADING = re.compile(r"^### (\w+): ", re.MULTILINE)
+HEADING = re.compile(r"^### (\w+): (.+)", re.MULTILINE)
 SAID = ("O que significa", "O que se nota", "Olhe", "Faça", "Chame o próximo nível", "Acabou quando")
 OF_PROMETHEUS = {"up"}
 OF_EXPORTERS = {
@@ -35,8 +36,16 @@ def exported() -> set[str]:
 
 
 def test_each_alert_has_its_place_in_the_runbook_and_the_other_way_round():
-    headings = HEADING.findall(runbook())
+    headings = [name for name, _ in HEADING.findall(runbook())]
     assert sorted(headings) == sorted(rules.alerts())
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_an_alert_of_the_system_is_called_the_same_in_its_notice_its_rule_and_the_runbook(name):
+    title = DEFINITIONS[name].title
+    assert f"{title[0].lower()}{title[1:]}" == dict(HEADING.findall(runbook()))[name]
+    summary = rules.alerts()[name]["annotations"]["summary"]
+    assert re.sub(r" \{\{.*\}\}", "", summary) == title
 
 
 def test_each_alert_is_tried_both_ways():

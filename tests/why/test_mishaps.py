@@ -324,7 +324,7 @@ def test_alerts_are_told_by_their_titles_and_those_alone_that_delay_a_delivery(c
     for name in ("BreakerOpen", "KeyEndsSoon", "BudgetAhead"):
         Alert.objects.create(name=name)
     told = [step.text for step in why.timeline_of(why.gather(case.row, case.ana)) if "Alerta" in step.text]
-    assert told == ["Alerta aberto: Ably fora de uso: todos por SSE."]
+    assert told == ["Alerta aberto: O Ably está fora de uso."]
 
 
 def test_each_alert_that_may_delay_a_delivery_is_one_that_is_raised():
