@@ -40,8 +40,11 @@ class Collector:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/v1/traces"
 
-    def named(self, name: str) -> list:
-        return [span for span in list(self.spans) if span.name == name]
+    def beside(self, name: str) -> dict:
+        """Return `{name: span}` of every trace with a span of that name; one that was sent again counts once."""
+        spans = {span.span_id: span for span in list(self.spans)}.values()
+        traces = {span.trace_id for span in spans if span.name == name}
+        return {span.name: span for span in spans if span.trace_id in traces}
 
     def __enter__(self) -> "Collector":
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
