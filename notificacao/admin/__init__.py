@@ -9,6 +9,7 @@ from notificacao.admin import (  # noqa: F401
     cost,
     groups,
     home,
+    memberships,
     notification,
     own_password,
     people,
@@ -18,6 +19,7 @@ from notificacao.admin import (  # noqa: F401
     rollout_plan,
     runbook,
     slo,
+    units,
 )
 from notificacao.conf import conf
 from notificacao.login import throttled

@@ -13,12 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.text import capfirst
 
 from notificacao import alerts, eventlog, staff_scope
-from notificacao.admin import runbook
+from notificacao.admin import runbook, tiles
 from notificacao.admin.charts import Chart, Series, chart
+from notificacao.admin.tiles import BAD, ERRORS_GOAL, GOOD, WARN, Tile, how_long, whole
 from notificacao.admin.ways import ways_for
 from notificacao.figures import day, latency
 from notificacao.figures.now import WAITS_TOO_LONG, Situation, situation
@@ -28,23 +28,7 @@ from notificacao.producing import api_keys
 KEYS_END_WITHIN = timedelta(days=30)  # earlier than the alert, which comes when it is urgent
 SHOWN = 20  # alerts, and keys
 REFUSALS_COUNTED = 1_000
-ERRORS_GOAL = 0.5  # percent
-GOOD, WARN, BAD, NEUTRAL = "good", "warn", "bad", "neutral"
 _REFUSALS = ("access_denied", "login_failed", "stream_refused", "producer_refused", "token_refused")
-_ABOVE = "acima da "
-_STATES = {"closed": "fechado: Ably em uso", "open": "aberto: todos por SSE", "half_open": "em prova: todos por SSE"}
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Hold one figure of «Agora»: `state` is good, warn, bad or neutral, and is said in `note` where it is not good."""
-
-    name: str
-    label: str
-    value: str
-    note: str = ""
-    state: str = NEUTRAL
-    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +118,7 @@ def _sentence(how: Situation, seen: Seen, alerts: int) -> tuple[str, str]:
     if not how.leads:
         return BAD, "Parado: nenhum despachante está no comando, e nada é entregue até que um volte."
     if how.waits > WAITS_TOO_LONG:
-        return BAD, f"Atrasado: a notificação mais antiga espera há {_seconds(how.waits)}. {capfirst(who)}."
+        return BAD, f"Atrasado: a notificação mais antiga espera há {how_long(how.waits)}. {capfirst(who)}."
     if seen.breaker and how.is_on_sse_for_now:
         since = f"{timezone.localtime(how.breaker.changed_at):%H:%M}"
         return WARN, f"Funciona por SSE: o Ably está fora de uso desde {since}, e nada se perde. {capfirst(who)}."
@@ -147,100 +131,20 @@ def _sentence(how: Situation, seen: Seen, alerts: int) -> tuple[str, str]:
 def _people(how: Situation) -> str:
     if not how.connected:
         return "ninguém conectado agora"
-    many = "1 pessoa conectada" if how.connected == 1 else f"{_whole(how.connected)} pessoas conectadas"
-    return f"{many}, {_whole(how.people.on_ably) if how.people.on_ably else 'nenhuma'} no Ably"
+    many = "1 pessoa conectada" if how.connected == 1 else f"{whole(how.connected)} pessoas conectadas"
+    return f"{many}, {whole(how.people.on_ably) if how.people.on_ably else 'nenhuma'} no Ably"
 
 
 def _tiles(how: Situation, seen: Seen) -> list[Tile]:
-    tiles = []
+    found = []
     if seen.figures:
-        tiles += _figures(how, seen)
+        who = reverse("admin:notificacao_connection_changelist") if seen.connections else ""
+        found += tiles.of_delivery(how, who=who)
     if seen.breaker:
-        tiles += _of_ably(how)
+        found += tiles.of_ably(how)
     if seen.plan and how.plan is not None:
-        link = reverse("admin:notificacao_rolloutplan_changelist")
-        tiles.append(Tile("plan", "Transição", how.plan.get_state_display(), _reach(how), link=link))
-    return tiles
-
-
-def _reach(how: Situation) -> str:
-    """Say whom the flag puts on Ably."""
-    flag = how.rollout.flag
-    if how.rollout.off:
-        return "todos por SSE"
-    if flag.everyone:
-        return "todas as pessoas no Ably"
-    return f"{number_format(flag.percent.normalize())}% das pessoas no Ably"
-
-
-def _figures(how: Situation, seen: Seen) -> list[Tile]:
-    who = reverse("admin:notificacao_connection_changelist") if seen.connections else ""
-    late = how.waits > WAITS_TOO_LONG
-    return [
-        Tile("sse", "Por SSE", _whole(how.people.on_sse), "pessoas conectadas", link=who),
-        Tile("ably", "Pelo Ably", _whole(how.people.on_ably), "pessoas conectadas", link=who),
-        Tile("rate", "Notificações", "–" if how.a_minute is None else _whole(how.a_minute), "no último minuto"),
-        _p95(how),
-        _errors(how),
-        Tile(
-            "waiting",
-            "Mais antiga à espera",
-            _seconds(how.waits) if how.waits else "nenhuma",
-            "demora demais" if late else "",
-            BAD if late else GOOD,
-        ),
-        Tile(
-            "leader",
-            "Despachante",
-            "no comando" if how.leads else "ausente",
-            "" if how.leads else "ninguém numera nem envia",
-            GOOD if how.leads else BAD,
-        ),
-    ]
-
-
-def _p95(how: Situation) -> Tile:
-    if how.p95 is None:
-        return Tile("p95", "Entrega, P95", "–", "sem entregas em 15 min")
-    slow = how.p95 > latency.GOAL
-    note = f"em 15 min; {_ABOVE if slow else ''}meta de {latency.GOAL} ms"
-    return Tile("p95", "Entrega, P95", f"{_whole(round(how.p95))} ms", note, WARN if slow else GOOD)
-
-
-def _errors(how: Situation) -> Tile:
-    hour = how.last_hour
-    tried = hour.published + hour.failed if hour else 0
-    lost = hour.missing if hour else 0
-    if hour is None or not (tried or hour.expected):
-        return Tile("errors", "Erros", "–", "sem envios na última hora")
-    worst = max(100 * hour.failed / tried if tried else 0, 100 * lost / hour.expected if hour.expected else 0)
-    many = worst > ERRORS_GOAL
-    goal = f"{_ABOVE if many else ''}meta de {number_format(ERRORS_GOAL, 1)}%"
-    note = f"em 1 h; {goal}: {_whole(hour.failed)} falharam no Ably, {_whole(lost)} sem recibo"
-    return Tile("errors", "Erros", f"{number_format(worst, 1)}%", note, WARN if many else GOOD)
-
-
-def _of_ably(how: Situation) -> list[Tile]:
-    link = reverse("admin:notificacao_breakerstate_changelist")
-    if not how.rollout.configured:
-        return [Tile("breaker", "Ably", "sem chave", "não configurado: todos por SSE", link=link)]
-    forced = "por comando; " if how.breaker.forced else ""
-    state = GOOD if how.rollout.ably_up else WARN
-    since = f"{forced}desde {timezone.localtime(how.breaker.changed_at):%d/%m %H:%M}"
-    return [
-        _probe(how),
-        Tile("breaker", "Disjuntor", _STATES[how.rollout.breaker], since, state, link),
-    ]
-
-
-def _probe(how: Situation) -> Tile:
-    probe = how.probe
-    if probe is None:
-        return Tile("probe", "Sonda do Ably", "–", "nenhuma ainda")
-    ago = f"há {_seconds((how.at - probe.at).total_seconds())}"
-    if probe.round_trip_ms is None:
-        return Tile("probe", "Sonda do Ably", "sem retorno", ago, BAD)
-    return Tile("probe", "Sonda do Ably", f"{_whole(round(probe.round_trip_ms))} ms", ago, GOOD)
+        found.append(tiles.of_plan(how.plan, how))
+    return found
 
 
 def _alerts() -> list[dict[str, Any]]:
@@ -274,7 +178,7 @@ def _refused() -> dict[str, Any]:
     since = eventlog.now() - day.LENGTH
     rows = AuditEvent.objects.filter(at__gte=since, action__in=_REFUSALS)
     counted = rows.order_by().values("pk")[:REFUSALS_COUNTED].count()
-    return {"count": _whole(counted), "number": counted, "more": counted == REFUSALS_COUNTED}
+    return {"count": whole(counted), "number": counted, "more": counted == REFUSALS_COUNTED}
 
 
 def _charts(steps: list[day.Span], ends) -> list[Chart]:
@@ -307,18 +211,3 @@ def _charts(steps: list[day.Span], ends) -> list[Chart]:
             goal=ERRORS_GOAL,
         ),
     ]
-
-
-def _whole(number: float) -> str:
-    return number_format(number, 0, force_grouping=True)
-
-
-def _seconds(seconds: float) -> str:
-    """Say a time in the unit that fits."""
-    if seconds < 1:
-        return "menos de 1 s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7_200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.0f} h"

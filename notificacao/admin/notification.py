@@ -5,13 +5,11 @@ import uuid
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -21,18 +19,15 @@ from notificacao.admin import compose, why
 from notificacao.admin import reach as reach_page
 from notificacao.admin.asking import asks_above_fifty
 from notificacao.admin.compose import CONTENT, RECIPIENTS, ComposeForm
+from notificacao.admin.notification_list import FILTERED, LISTED, BoundedPaginator, ListPage, RecipientKind, found
 from notificacao.admin.readonly import AddOnlyAdmin
 from notificacao.admin.wording import Wording
 from notificacao.content import InvalidNotification
 from notificacao.database import in_one_transaction
 from notificacao.dispatcher import claims
 from notificacao.models import AuditEvent, DispatchState, Notification, Person
-from notificacao.reading import reach, search
 
 PERSONAL_DATA = "notificacao.send_personal_data"
-LISTED = 5_000  # newest rows that the list pages through
-FILTERED = 200_000  # newest rows among which a filter looks; those that failed have an index, and are all found
-
 DETAIL = (
     (None, {"fields": ("recipient", "kind", "priority", "title", "message", "link", "data", "expires_at")}),
     (
@@ -64,40 +59,6 @@ def _send_again(pks: QuerySet, request: HttpRequest) -> int:
     return again
 
 
-class _ListPage(ChangeList):
-    """Look up the recipients' names, and how many people acknowledged, for one page of the list at once."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        names = audiences.names_of(row.channel for row in self.result_list)
-        gave = reach.acknowledged(self.result_list)
-        for row in self.result_list:
-            row.recipient = names[row.channel]
-            row.acknowledged = gave.get(row.pk, 0)
-
-
-class _BoundedPaginator(Paginator):
-    """Count no further than the list goes: a table of millions is not counted for a page of fifty."""
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list[:LISTED].count()
-
-
-class _RecipientKind(admin.SimpleListFilter):
-    """Narrow the list to what was sent to people, units, benefits or everybody."""
-
-    title = "destinatário"
-    parameter_name = "para"
-
-    def lookups(self, request, model_admin) -> list[tuple[str, str]]:
-        return [("user", "Uma pessoa"), ("unit", "Uma unidade"), ("benefit", "Um benefício"), ("system", "Para todos")]
-
-    def queryset(self, request, queryset):
-        return queryset.filter(audiences.of_kind(self.value())) if self.value() else queryset
-
-
 @admin.register(Notification)
 class NotificationAdmin(Wording, AddOnlyAdmin):
     """List, show and send notifications; an existing one has no form."""
@@ -105,11 +66,11 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     heading = "Notificações enviadas"
 
     list_display = ("title", "recipient", "kind", "priority", "created", "dispatch_state", "reached")
-    list_filter = (_RecipientKind, "dispatch_state", "kind", "priority")
+    list_filter = (RecipientKind, "dispatch_state", "kind", "priority")
     list_per_page = 50
     ordering = ("-id",)
     sortable_by = ()
-    paginator = _BoundedPaginator
+    paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("title",)  # Django shows the search box for them; `get_search_results` decides
@@ -141,28 +102,10 @@ class NotificationAdmin(Wording, AddOnlyAdmin):
     # --- Looking
 
     def get_changelist(self, request, **kwargs) -> type[ChangeList]:
-        return _ListPage
+        return ListPage
 
     def get_search_results(self, request, queryset, search_term):
-        try:
-            return queryset.filter(public_id=uuid.UUID(search_term.strip())), False
-        except ValueError:
-            pass
-        if self._is_filtered(request):
-            last = Notification.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-            queryset = queryset.filter(pk__gt=last - FILTERED)
-        if not search_term.strip():
-            return queryset, False
-        titled = search.among_the_newest(queryset, LISTED, search_term, "title")
-        told = queryset.filter(channel__in=search.recipients(search_term)).order_by("-pk")[:LISTED]
-        found = (Notification.objects.filter(pk__in=rows.values("pk")).values("pk") for rows in (titled, told))
-        return queryset.filter(pk__in=next(found).union(*found)), False
-
-    @staticmethod
-    def _is_filtered(request: HttpRequest) -> bool:
-        """Return whether a filter narrows the list, by which the database might look through all of the log."""
-        asked = {name for name in request.GET if name.split("__")[0] in ("para", "dispatch_state", "kind", "priority")}
-        return bool(asked) and request.GET.get("dispatch_state__exact") != DispatchState.FAILED
+        return found(queryset, request, search_term), False
 
     def get_object(self, request, object_id, from_field=None) -> Notification | None:
         row = super().get_object(request, object_id, from_field)

@@ -33,7 +33,7 @@ _ALL = (
     Definition(
         "BreakerOpen",
         "O Ably está fora de uso",
-        "Todos recebem por SSE e nada se perde; veja em “Disjuntores” desde quando, e rode ably_check para saber o que falha.",
+        "Todos recebem por SSE e nada se perde; veja em “Disjuntores” desde quando; ably_check diz o que falha.",
         level=2,
     ),
     Definition(

@@ -112,7 +112,7 @@ def _not_yet_there(facts: Facts) -> Verdict | None:
         return Verdict(
             "unstamped",
             f"Ainda não começou a ser entregue: espera o registro desde {told_at(row.created_at)}.",
-            "Veja no início da administração se há um despachante à frente (alerta “Nenhum despachante está no comando”).",
+            "Veja no início da administração se há o alerta “Nenhum despachante está no comando”.",
         )
     if facts.expired:
         return Verdict(

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from notificacao import audiences, wakes
 from notificacao.admin import notification as notification_admin
+from notificacao.admin import notification_list
 from notificacao.models import DispatchState, Notification
 from tests.plans import plan_of
 from tests.rows import write_stamped
@@ -110,7 +111,7 @@ def test_the_table_is_never_counted_as_a_whole(as_viewer, failed):
 
 
 def test_the_list_pages_through_the_newest(as_viewer, monkeypatch):
-    monkeypatch.setattr(notification_admin, "LISTED", 60)
+    monkeypatch.setattr(notification_list, "LISTED", 60)
     for seq in range(1, 71):
         write_stamped(seq, title=f"n{seq}")
     assert titles(as_viewer.get(LIST)) == [f"n{seq}" for seq in range(70, 20, -1)]
@@ -145,7 +146,7 @@ def test_what_was_sent_to_everybody_is_another_choice_than_no_filter(as_viewer, 
 
 
 def test_a_filter_looks_among_the_newest_and_finds_all_that_failed(as_viewer, monkeypatch):
-    monkeypatch.setattr(notification_admin, "FILTERED", 4)
+    monkeypatch.setattr(notification_list, "FILTERED", 4)
     for seq, title in enumerate(("velha", "média", "nova"), start=1):
         write_stamped(2 * seq, title=title, kind="alerta", dispatch_state="failed")
         write_stamped(2 * seq + 1, title="outra")
