@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import time
 import uuid
 from dataclasses import replace
@@ -10,10 +9,10 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from notificacao import audit_chain, cost, database, doorbells, history, metrics, retention, rollout, wakes
+from notificacao import cost, database, doorbells, history, metrics, rollout, wakes
 from notificacao.conf import conf
 from notificacao.database import DatabaseThread, is_away
-from notificacao.dispatcher import ages, changes, claims, figures_round, lease
+from notificacao.dispatcher import changes, claims, lease
 from notificacao.dispatcher.alert_watch import AlertWatch
 from notificacao.dispatcher.breaker import OPEN
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor, breaker_from_settings
@@ -25,6 +24,7 @@ from notificacao.dispatcher.pace import StampPace
 from notificacao.dispatcher.publishing import Publishing
 from notificacao.dispatcher.revoker import Revoker
 from notificacao.dispatcher.stamp import BATCH, LeadLost, stamp
+from notificacao.dispatcher.upkeep import Upkeep
 from notificacao.epoch import LogResetDetector
 from notificacao.outages import Repeats
 from notificacao.rounds import Rounds
@@ -35,11 +35,6 @@ logger = structlog.get_logger(__name__)
 _FLAG_IS_FRESH_FOR = 0.25  # seconds; staff are promised that Ably is off within one second
 _WATCH_EVERY = 0.25  # seconds
 _AFTER_A_FAULT = 0.5  # seconds
-_MEASURE_EVERY = 1.0  # seconds
-_ENDS_OF_KEYS_EVERY = 60.0  # seconds
-_RETAIN_EVERY = 600.0  # seconds
-_LINK_EVERY = 5.0  # seconds
-_RETAIN_PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
 class Dispatcher:
@@ -60,7 +55,6 @@ class Dispatcher:
         self._stamping_rounds = Rounds()
         self._placed = False  # whether the first answer about the lease has come
         self._reset_detector = LogResetDetector()
-        self._ends_shown_at = -math.inf  # monotonic seconds
         self._faults = Repeats()
         self._stamping = DatabaseThread("stamp")
         self._dispatching = DatabaseThread("dispatch")
@@ -75,6 +69,7 @@ class Dispatcher:
         self._noted: tuple | None = None  # the term and the rollout that were kept last
         self._revoker = Revoker(transport, lambda: self.leads)
         self._guard = GuardSchedule(lambda: self._term)
+        self._upkeep = Upkeep(self._retaining, lambda: self._term, self._may_publish)
         self._alerts = AlertWatch(self._retaining, lambda: self.leads, cost.month)
         self._cost = CostSchedule(self._retaining, lambda: self._term)
 
@@ -101,20 +96,20 @@ class Dispatcher:
                     self._lead,
                     self._stamp,
                     self._dispatch,
-                    self._settle,
+                    self._publishing.settle,
                     self._watch_ably,
                     self._watch_departures,
-                    self._measure,
                     self._probe_ably,
-                    self._retain,
-                    self._link_audit,
-                    self._write_figures,
+                    self._upkeep.measure,
+                    self._upkeep.retain,
+                    self._upkeep.link_audit,
+                    self._upkeep.write_figures,
                     self._revoker.work_off,
                     self._guard.watch,
                     self._alerts.watch,
                     self._cost.watch,
                 ):
-                    tasks.create_task(self._forever(work), name=f"dispatcher{work.__name__}")
+                    tasks.create_task(self._forever(work), name=f"dispatcher {work.__name__}")
         finally:
             await self._give_back()
 
@@ -247,29 +242,6 @@ class Dispatcher:
                 async with asyncio.timeout(conf.DISPATCH_POLL):
                     await claimable.wait()
 
-    async def _settle(self) -> None:
-        """Write the outcomes that have come."""
-        await self._publishing.settle()
-
-    async def _retain(self) -> None:
-        """Trim the log and clear what else is too old, every `_RETAIN_EVERY` seconds."""
-        await asyncio.sleep(_RETAIN_EVERY)
-        while self._term is not None and await self._retaining.run(retention.trim) > 0:
-            await asyncio.sleep(_RETAIN_PAUSE)
-        if self._term is not None:
-            await self._retaining.run(retention.clear_the_rest)
-
-    async def _link_audit(self) -> None:
-        """Link the audit trail's new events, every `_LINK_EVERY` seconds, in batches with pauses."""
-        await asyncio.sleep(_LINK_EVERY)
-        while self._term is not None and await self._retaining.run(audit_chain.link) > 0:
-            await asyncio.sleep(_RETAIN_PAUSE)
-
-    async def _write_figures(self) -> None:
-        """Write the figures of the last minute, soon after each begins. Raises LeadLost."""
-        pause = _LINK_EVERY if self._term is None else await self._retaining.run(figures_round.write_down, self._term)
-        await asyncio.sleep(pause)
-
     async def _read_rollout(self) -> rollout.Rollout:
         """Return the rollout, at most `_FLAG_IS_FRESH_FOR` seconds old."""
         known = self._fresh_rollout()
@@ -310,15 +282,6 @@ class Dispatcher:
         if not self._may_publish():
             metrics.LEAD.lose(self)
         await asyncio.sleep(_WATCH_EVERY)
-
-    async def _measure(self) -> None:
-        """Show how long rows wait, and once a minute when keys end, while this dispatcher leads."""
-        if self._may_publish():
-            await self._retaining.run(ages.measure)
-            if time.monotonic() - self._ends_shown_at > _ENDS_OF_KEYS_EVERY:
-                await self._retaining.run(ages.show_ends_of_keys)
-                self._ends_shown_at = time.monotonic()
-        await asyncio.sleep(_MEASURE_EVERY)
 
     async def _probe_ably(self) -> None:
         """Run the canary; without a transport wait for ever."""

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from notificacao import doorbells, eventlog, metrics, rollout
+from notificacao import doorbells, eventlog, metrics, retention, rollout
 from notificacao.changes import of_keys
 from notificacao.database import DatabaseThread
-from notificacao.dispatcher import changes, claims, lease, loop, sender
+from notificacao.dispatcher import changes, claims, lease, loop, sender, upkeep
 from notificacao.dispatcher.breaker_monitor import BreakerMonitor
 from notificacao.dispatcher.loop import Dispatcher
 from notificacao.dispatcher.pace import StampPace
@@ -464,10 +464,10 @@ async def test_a_log_that_was_set_back_under_a_leader_gets_another_epoch_and_goe
 
 async def test_the_leader_trims_the_log_in_batches_and_clears_logins_by_itself(database, monkeypatch):
     cleared = []
-    monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.02)
-    monkeypatch.setattr(loop, "_RETAIN_PAUSE", 0.0)
-    monkeypatch.setattr(loop.retention, "BATCH", 1)
-    monkeypatch.setattr(loop.retention, "clear_the_rest", lambda: cleared.append(True))
+    monkeypatch.setattr(upkeep, "_RETAIN_EVERY", 0.02)
+    monkeypatch.setattr(upkeep, "_PAUSE", 0.0)
+    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "clear_the_rest", lambda: cleared.append(True))
     async with running(FakeTransport()):
         for _ in range(3):
             await database(write, CHANNEL)
@@ -486,11 +486,11 @@ async def test_a_standby_trims_nothing(database, monkeypatch):
     def trim():
         raise AssertionError("trimmed by a standby")
 
-    monkeypatch.setattr(loop, "_RETAIN_EVERY", 0.0)
-    monkeypatch.setattr(loop.retention, "trim", trim)
+    monkeypatch.setattr(upkeep, "_RETAIN_EVERY", 0.0)
+    monkeypatch.setattr(retention, "trim", trim)
     await database(take_the_lead)
     async with running(FakeTransport()) as standby:
-        await standby._retain()
+        await standby._upkeep.retain()
         assert not standby.leads
 
 
@@ -524,7 +524,7 @@ def of_the_leader():
 
 async def test_who_leads_shows_it_and_clears_the_leaders_gauges_when_the_lead_is_lost(database, monkeypatch):
     """Two dispatchers in one process; the lease is taken from the leader as another process would."""
-    monkeypatch.setattr(loop, "_MEASURE_EVERY", 3_600.0)
+    monkeypatch.setattr(upkeep, "_MEASURE_EVERY", 3_600.0)
     changes_before = (await database(scrape))("lead_changes_total")
     async with running(None, None) as dispatchers:
         await eventually(lambda: any(one.leads for one in dispatchers))
