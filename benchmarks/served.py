@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.live.process import answers
+from tests.live.process import all_of, answers
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 PRODUCTION = {
@@ -45,8 +45,7 @@ class Served:
 
     def said(self) -> str:
         """The end of what it logged."""
-        self._said.seek(0)
-        return self._said.read()[-3_000:].decode(errors="replace")
+        return all_of(self._said)[-3_000:]
 
     def __exit__(self, *_) -> None:
         """A server that waits for its streams is not waited for."""

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tests.live.forking import start
-from tests.live.process import answers
+from tests.live.process import all_of, answers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY_NAME = "semtas.local"
@@ -35,7 +35,7 @@ class AblyServer:
         self.key = f"{KEY_NAME}:{secret}"
         self._options = options
         self._process: subprocess.Popen | None = None
-        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 – the process writes to it until `stop`
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 – the process writes to it until `stop`
 
     @property
     def url(self) -> str:
@@ -82,9 +82,7 @@ class AblyServer:
 
     def output(self) -> str:
         """The end of what it said."""
-        self._output.flush()
-        self._output.seek(0)
-        return "".join(self._output.readlines()[-20:])
+        return "".join(all_of(self._output).splitlines(keepends=True)[-20:])
 
     def __enter__(self) -> "AblyServer":
         return self.start()

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -42,6 +43,11 @@ def signal_each(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def all_of(output: IO) -> str:
+    """All that was written to it. The file's place is not moved: whoever writes shares it, and would write there."""
+    return os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0).decode(errors="replace")
+
+
 class Process:
     """One command. Killed and started again it goes on in the same log; subclasses say what it takes to be ready."""
 
@@ -53,7 +59,7 @@ class Process:
         self.environment = environment
         self._how = how
         self._process: subprocess.Popen | Forked | None = None
-        self._output = tempfile.TemporaryFile("a+")  # noqa: SIM115 – the process writes to it, each of its lives
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 – the process writes to it, each of its lives
 
     @property
     def pid(self) -> int:
@@ -119,9 +125,7 @@ class Process:
 
     def log(self) -> str:
         """All that it said, in all its lives."""
-        self._output.flush()
-        self._output.seek(0)
-        return self._output.read()
+        return all_of(self._output)
 
     def close(self) -> None:
         """End it for good, and leave nothing of it behind."""

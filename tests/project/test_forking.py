@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.forking import Forked, start
-from tests.live.process import Process
+from tests.live.process import Process, all_of
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
@@ -22,16 +22,11 @@ def forked():
     with contextlib.ExitStack() as files:
 
         def fork(program: str, **environment: str):
-            file = files.enter_context(tempfile.TemporaryFile("w+"))
+            file = files.enter_context(tempfile.TemporaryFile())
             words = [sys.executable, "-c", program]
             return start(words, {"LANG": "C.UTF-8", **environment}, file.fileno(), file.fileno()), file
 
         yield fork
-
-
-def said(file) -> str:
-    file.seek(0)
-    return file.read()
 
 
 def test_it_has_its_own_environment_output_and_exit_code_and_nothing_of_ours_loaded(forked):
@@ -45,8 +40,8 @@ def test_it_has_its_own_environment_output_and_exit_code_and_nothing_of_ours_loa
     one, to_one = forked(program, CODE="3")
     other, to_other = forked(program, CODE="4")
     assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (3, 4)
-    *of_one, by_chance = said(to_one).splitlines()
-    *of_other, by_another = said(to_other).splitlines()
+    *of_one, by_chance = all_of(to_one).splitlines()
+    *of_other, by_another = all_of(to_other).splitlines()
     assert of_one == of_other == ["['CODE', 'LANG'] False 1 4", "[]"]  # the fourth file is the listing's own
     assert by_chance != by_another
 
@@ -54,7 +49,7 @@ def test_it_has_its_own_environment_output_and_exit_code_and_nothing_of_ours_loa
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_it_and_is_told_as_its_exit_code(forked, number):
     process, file = forked("import threading; print('up', flush=True); threading.Event().wait()")
-    await eventually(lambda: said(file).startswith("up"))
+    await eventually(lambda: all_of(file).startswith("up"))
     assert process.poll() is None
     process.send_signal(number)
     assert process.wait(PATIENCE) == process.poll() == -number
@@ -64,7 +59,7 @@ def test_what_the_interpreter_reads_at_its_start_is_given_to_one_that_is_started
     process, file = forked("import sys; print(sys.flags.optimize)", PYTHONOPTIMIZE="1")
     assert not isinstance(process, Forked)
     assert process.wait(PATIENCE) == 0
-    assert said(file) == "1\n"
+    assert all_of(file) == "1\n"
 
 
 _STARTS_TWO = """
@@ -92,6 +87,16 @@ async def test_what_a_process_started_ends_with_it_however_it_ends():
         assert [lives(pid) for pid in started] == [True, True]
         starting.kill()
     await eventually(lambda: not any(map(lives, started)))
+
+
+def test_its_log_has_every_line_in_its_place_however_often_it_is_read_meanwhile():
+    program = "for number in range(60_000): print(f'{number:0200}')"
+    process = Process([sys.executable, "-u", "-c", program], {"LANG": "C.UTF-8"})
+    process.launch()
+    while process.running:
+        process.log()
+    assert [int(line) for line in process.log().split()] == [*range(60_000)]
+    process.close()
 
 
 class WithChildThatEnded(Process):
