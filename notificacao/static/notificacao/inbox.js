@@ -57,7 +57,7 @@ const filters = new Filters({ form: the("filters"), show: load });
 const older = new Older({
   link: the("older"),
   query: () => filters.query,
-  fetch: (query) => api.inbox(API + query),
+  fetch: (query) => acts.undisturbed(() => api.inbox(API + query)),
   show: showOlder,
   complain,
 });
@@ -72,7 +72,7 @@ async function load() {
   meanwhile ??= [];
   list.element.ariaBusy = "true";
   try {
-    const inbox = await api.inbox(API + location.search);
+    const inbox = await acts.undisturbed(() => api.inbox(API + location.search));
     if (number === loading) replace(inbox);
   } catch (error) {
     if (number === loading) complain(error);
@@ -226,7 +226,7 @@ const client = new SharedClient({
     },
     counts: showCount,
     status: (status) => showStatus(the("status"), status),
-    reset: (inbox) => (String(filters.query) ? load() : replace(inbox)),
+    reset: (inbox) => (String(filters.query) || acts.underWay ? load() : replace(inbox)),
     signedOut: () => location.assign(page.login),
   },
 });

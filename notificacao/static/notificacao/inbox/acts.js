@@ -6,6 +6,10 @@ import { isRead } from "./item.js";
 export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
 
 export class Acts {
+  /** @type {Set<Promise<any>>} what the server has not answered yet */
+  #underWay = new Set();
+  #begun = 0; // acts, here and in other tabs
+
   /**
    * @param {{
    *   api: import("../live/api.js").Api,
@@ -28,11 +32,46 @@ export class Acts {
     tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
   }
 
+  /** Tell whether the server has not answered an act yet. */
+  get underWay() {
+    return this.#underWay.size > 0;
+  }
+
+  /**
+   * Resolve to a list that no act overlapped, which `ask` fetches again until it is so: what the server had read before
+   * an act, and was shown after it, would take the act back for the eye.
+   *
+   * @template Inbox
+   * @param {() => Promise<Inbox>} ask
+   */
+  async undisturbed(ask) {
+    for (;;) {
+      while (this.underWay) await Promise.allSettled(this.#underWay);
+      const begun = this.#begun;
+      const inbox = await ask();
+      if (begun === this.#begun) return inbox;
+    }
+  }
+
+  /**
+   * @template Answer
+   * @param {Promise<Answer>} sent
+   */
+  async #send(sent) {
+    this.#begun += 1;
+    this.#underWay.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#underWay.delete(sent);
+    }
+  }
+
   /** Send the act; resolve to whether the server took it. */
   async do(/** @type {string} */ act, /** @type {HTMLElement} */ item) {
     const undo = this.#show(act, item);
     try {
-      this.showCount((await this.api.act(String(item.dataset.id), act)).unread);
+      this.showCount((await this.#send(this.api.act(String(item.dataset.id), act))).unread);
       this.tabs.postMessage({ act, eventIds: [String(item.dataset.eventId)] });
       return true;
     } catch (error) {
@@ -50,7 +89,7 @@ export class Acts {
     const seq = Number(upTo.split(".")[1]);
     const items = this.list.items.filter((item) => Number(item.dataset.seq) <= seq && !isRead(item));
     try {
-      const { unread, marked, undo } = await this.api.readAll(upTo, query);
+      const { unread, marked, undo } = await this.#send(this.api.readAll(upTo, query));
       this.#showAll("read", items, unread);
       return { marked, undo: () => this.#undoReadAll(undo, items) };
     } catch (error) {
@@ -61,7 +100,7 @@ export class Acts {
 
   async #undoReadAll(/** @type {string} */ undo, /** @type {HTMLElement[]} */ items) {
     try {
-      this.#showAll("unread", items, (await this.api.undoReadAll(undo)).unread);
+      this.#showAll("unread", items, (await this.#send(this.api.undoReadAll(undo))).unread);
     } catch (error) {
       this.complain(error);
     }
@@ -92,6 +131,7 @@ export class Acts {
   }
 
   #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
+    this.#begun += 1;
     const known = eventIds.map((id) => this.list.find(id)).filter((item) => item !== undefined);
     known.forEach((item) => this.#show(act, item));
     if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // an item came into this list
