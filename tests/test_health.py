@@ -79,13 +79,42 @@ def test_not_ready_where_a_part_lives_and_did_nothing_for_long_or_ever(client, d
     assert failing(client) == [part]
 
 
-def test_a_task_that_hangs_is_told_once_and_not_with_each_probe(client, db, runtime, monkeypatch, caplog):
+@pytest.fixture
+def late(monkeypatch, client):
+    """`late()`: which tasks the log tells of while readiness is asked for three times."""
     monkeypatch.setattr(readiness, "_told", Repeats())
+    monkeypatch.setattr(readiness, "_failing_since", {})
+    monkeypatch.setattr(readiness, "_START", -1.0)
+
+    def told() -> dict[str, float | None]:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                client.get("/health/ready")
+        lines = [line for line in logs if line["event"] == "task_is_late"]
+        assert {(line["log_level"], line["times"]) for line in lines} <= {("warning", 1)}
+        return {line["task"]: line["last_round"] for line in lines}
+
+    return told
+
+
+def test_a_task_that_hangs_or_never_did_anything_is_told_once_and_not_with_each_probe(db, runtime, late):
     runtime._rounds["hub"], runtime._rounds["dispatcher"] = lambda: 27.04, lambda: None
-    with structlog.testing.capture_logs() as logs:
-        assert [failing(client) for _ in range(3)] == [["hub", "dispatcher"]] * 3
-    told = [line for line in logs if line["event"] == "task_is_late"]
-    assert told == [{"event": "task_is_late", "log_level": "warning", "task": "hub", "last_round": 27.0}]
+    assert late() == {"hub": 27.0, "dispatcher": None}
+    assert late() == {}
+
+
+def test_a_start_and_an_outage_of_the_database_are_no_tasks_that_are_late(db, runtime, late, monkeypatch):
+    runtime._rounds["hub"] = lambda: None
+    with monkeypatch.context() as patch:
+        patch.setattr(readiness, "_database", lambda: {"database": False, "migrations": False})
+        assert late() == {}
+    monkeypatch.setattr(readiness, "_START", 3_600.0)
+    assert late() == {}
+
+
+def test_what_is_not_ready_is_no_error_in_the_log_for_each_who_asks(client, db, runtime, caplog):
+    runtime._rounds["hub"] = lambda: None
+    assert failing(client) == ["hub"]
     assert caplog.records == []
 
 

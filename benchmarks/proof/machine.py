@@ -37,7 +37,7 @@ def of_the_asker(load_before: float) -> dict[str, str]:
 
 def beside(neighbours: Neighbours) -> dict[str, str]:
     """Return the line on who else was at work on this machine, once all is measured."""
-    return {"Outros processos, durante a prova": f"no máximo {number_of(100 * neighbours.share())}% dos núcleos"}
+    return {"Outros processos, durante a prova": f"cerca de {number_of(100 * neighbours.share())}% dos núcleos"}
 
 
 def _said(*command: str) -> str:

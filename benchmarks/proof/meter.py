@@ -143,9 +143,10 @@ class Neighbours:
         self._ours = seconds_on_core(os.getpid())
 
     def share(self) -> float:
-        """Return 0 to 1 of all cores, a host's other machines among them.
+        """Return 0 to 1 of all cores, a host's other machines and the kernel's own work for our load among them.
 
-        It is rather too much: what was killed before those that it had started leaves their time to nobody.
+        It is an estimate: the machine's time is counted by ticks, and what was killed before those that it had started
+        leaves their time to nobody.
         """
         busy, all_of_it = (now - before for now, before in zip(_busy_ticks(), self._busy, strict=True))
         ours = (seconds_on_core(os.getpid()) - self._ours) * os.sysconf("SC_CLK_TCK")

@@ -76,7 +76,7 @@ _ALL = (
     ),
     Definition(
         "SignaturesRefused",
-        "Mensagens falsas chegam pelo Ably",
+        "Mensagens do Ably são recusadas",
         "Compare SIGNING_KEYS de todos os processos; se forem iguais, trate como vazamento da chave do Ably.",
         level=4,
         closes_after=timedelta(minutes=15),
@@ -84,7 +84,7 @@ _ALL = (
     Definition(
         "GuardSilent",
         "A transição segue sem vigia",
-        "Ninguém vigia a transição: pause-a e veja o registro do despachante que conduz.",
+        "Ninguém vigia a transição: pause-a e veja o registro do despachante que está no comando.",
         level=2,
     ),
 )

@@ -1,5 +1,6 @@
 """Describe `GET /api/v1/stream/` in the OpenAPI document."""
 
+import structlog
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import api_view
@@ -7,6 +8,11 @@ from rest_framework.request import Request
 
 from notificacao.api import shapes
 from notificacao.api.problems import Problem
+from notificacao.outages import Repeats
+
+logger = structlog.get_logger(__name__)
+
+_told = Repeats()
 
 
 @extend_schema(
@@ -27,4 +33,6 @@ from notificacao.api.problems import Problem
 @api_view(["GET"])
 def stream(request: Request) -> None:
     """Send server-sent events; `semtas/asgi.py` routes requests to the stream's ASGI application, past this view."""
+    if times := _told.due("needs_asgi"):
+        logger.error("needs_asgi", times=times)
     raise Problem(503, "needs_asgi", "O fluxo precisa de um servidor ASGI: inicie com manage.py serve.")

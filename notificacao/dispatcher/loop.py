@@ -109,7 +109,7 @@ class Dispatcher:
                     self._alerts.watch,
                     self._cost.watch,
                 ):
-                    tasks.create_task(self._forever(work), name=f"dispatcher {work.__name__}")
+                    tasks.create_task(self._forever(work), name=f"dispatcher {work.__qualname__}")
         finally:
             await self._give_back()
 
@@ -138,8 +138,8 @@ class Dispatcher:
             except LeadLost as lost:
                 await self._lose_the_lead(str(lost))
             except Exception as error:
-                if not is_away(error) and (times := self._faults.due(work.__name__, type(error).__name__)):
-                    logger.exception("dispatcher_fault", task=work.__name__, error=str(error), times=times)
+                if not is_away(error) and (times := self._faults.due(work.__qualname__, type(error).__name__)):
+                    logger.exception("dispatcher_fault", task=work.__qualname__, error=str(error), times=times)
                 await asyncio.sleep(_AFTER_A_FAULT)
 
     async def _lose_the_lead(self, reason: str) -> None:

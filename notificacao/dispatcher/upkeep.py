@@ -17,7 +17,7 @@ _PAUSE = 0.5  # seconds between batches: stamping and producers come first
 
 
 class Upkeep:
-    """Run it on `thread`, which may take long.
+    """Do all of it on `thread`, whose statements may take long.
 
     `term` answers the leader's term, None where another dispatcher leads; `is_certain`, whether the lease is certain to
     be held still.

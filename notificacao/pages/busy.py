@@ -26,6 +26,8 @@ def answer(request: HttpRequest, error: BaseException | None = None) -> HttpResp
     unknown = error is not None and may_be_done(error)
     if times := _told.due("logins" if of_logins else "database"):
         logger.warning("logins_busy" if of_logins else "database_busy", path=request.path, times=times)
+    if unknown:
+        logger.warning("outcome_unknown", path=request.path)
     _ask_nobody(request)
     if request.path_info.startswith(_API):
         response = _problem(error)

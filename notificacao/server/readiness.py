@@ -6,6 +6,7 @@ dispatcher renews its lease.
 
 import functools
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ logger = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  # seconds beyond its polls for which a loop may do without a round
 WITHIN = 3.0  # seconds for which a health check waits for a statement
+_START = 10.0  # seconds from a task's first check that fails, until it is told
 _told = Repeats()
+_failing_since: dict[str, float] = {}  # monotonic seconds, by task
 _NEVER_FAILS = {"wakes"}  # with Redis away all comes, a poll later: it is told, and takes nobody off the balancer
 
 
@@ -36,12 +39,16 @@ def judge() -> dict[str, Any]:
     "last_round": {task: seconds}, "nobody_leads": bool | None}`.
 
     `last_round` says how long ago a round of each task succeeded, null where none did yet. The process's log says why a
-    check of the database failed, and of which task no round succeeds any more; the answer never says why.
-    `nobody_leads` is whether the alert of that name is open, None where the database does not say: it is told and fails
-    nothing, since this process serves as well without a leader.
+    check of the database failed, and which task goes on failing; the answer never says why. `nobody_leads` is whether
+    the alert of that name is open, None where the database does not say: it is told and fails nothing, since this
+    process serves as well without a leader.
     """
     ages = runtime.rounds()
-    checks = _database() | _tasks(ages)
+    last_round = {name: None if age is None else round(age, 1) for name, age in ages.items()}
+    database, tasks = _database(), _tasks(ages)
+    if database["database"]:  # else they can do nothing, and that is told by itself
+        _tell_of(tasks, last_round)
+    checks = database | tasks
     failing = [name for name, passed in checks.items() if not passed]
     return {
         "status": "failing" if failing else "ok",
@@ -49,7 +56,7 @@ def judge() -> dict[str, Any]:
         "checks": checks,
         "failing": failing,
         "nobody_leads": _nobody_leads() if checks["migrations"] else None,
-        "last_round": {name: None if age is None else round(age, 1) for name, age in ages.items()},
+        "last_round": last_round,
     }
 
 
@@ -65,12 +72,18 @@ def _tasks(ages: dict[str, float | None]) -> dict[str, bool]:
     """Return, of each task that is expected or runs, whether it is alive and did its work lately."""
     alive = runtime.status()
     names = dict.fromkeys([*runtime.expected(), *alive])
-    late = [name for name in names if not _is_fresh(name, ages.get(name))]
-    for name in late:
-        age = ages.get(name)
-        if age is not None and _told.due("late", name):  # before its first round it is none, as at each start
-            logger.warning("task_is_late", task=name, last_round=round(age, 1))
-    return {name: alive.get(name, True) and name not in late for name in names}
+    return {name: alive.get(name, True) and _is_fresh(name, ages.get(name)) for name in names}
+
+
+def _tell_of(tasks: dict[str, bool], last_round: dict[str, float | None]) -> None:
+    """Log which tasks fail for longer than a start takes, though the database answers."""
+    for name, passed in tasks.items():
+        if passed:
+            _failing_since.pop(name, None)
+            continue
+        since = _failing_since.setdefault(name, time.monotonic())
+        if time.monotonic() - since > _START and (times := _told.due("late", name)):
+            logger.warning("task_is_late", task=name, last_round=last_round.get(name), times=times)
 
 
 def _is_fresh(name: str, age: float | None) -> bool:

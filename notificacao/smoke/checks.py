@@ -26,9 +26,7 @@ _CERTIFICATE = (
     "Confira o nome, a validade e a cadeia do certificado. Um autoassinado se aceita com "
     "SSL_CERT_FILE=/etc/ssl/notificacoes.pem no ambiente."
 )
-_DISPATCHER = (
-    "Confira se um despachante conduz (manage.py dispatch; nobody_leads em /health/ready), e os registros dele."
-)
+_DISPATCHER = "Confira se um despachante está no comando (manage.py dispatch; nobody_leads em /health/ready), e o registro."
 _ABLY = "Rode manage.py ably_check no servidor, e confira se a rede deixa este computador sair até o Ably."
 
 
@@ -100,7 +98,7 @@ class Smoke:
                 f"não está pronto: {failing}", "migrations: rode manage.py migrate. O resto: veja os registros."
             )
         if body.get("nobody_leads"):
-            raise Wrong("nenhum despachante conduz", _DISPATCHER)
+            raise Wrong("nenhum despachante está no comando", _DISPATCHER)
         return f"pronto, versão {body.get('version', 'desconhecida')}"
 
     async def _log_in(self) -> str:

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.desk import Desk
+from tests.browser.rest import until
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +63,7 @@ def test_only_what_is_unread(inboxes):
     titled(ana, "Já lida").locator("[data-action=read]").click()
     expect(titled(ana, "Já lida").locator("[data-action=unread]")).to_be_visible()
     ana.page.get_by_label("Só não lidas").check()
+    until(ana.page, lambda: held)
     held[0].continue_()
     lists(ana, "Ainda não lida", "Já lida")
     ana.page.get_by_role("link", name="Limpar filtros").click()

@@ -59,7 +59,7 @@ class Process:
         self.environment = environment
         self._how = how
         self._process: subprocess.Popen | Forked | None = None
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 – the process writes to it, each of its lives
+        self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 – the process writes to it, each of its lives
 
     @property
     def pid(self) -> int:
@@ -95,12 +95,18 @@ class Process:
 
     def freeze(self) -> None:
         """Stop it where it stands (SIGSTOP): its sockets stay open, its locks stay held."""
-        signal_each([self.pid], signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
         signal_each(self._children(), signal.SIGSTOP)  # read now that it makes no more of them
 
     def thaw(self) -> None:
-        signal_each([self.pid], signal.SIGCONT)
-        signal_each(self._children(), signal.SIGCONT)
+        still = self._children()  # it may end as soon as it goes on
+        self._signal(signal.SIGCONT)
+        signal_each(still, signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal it, where it has not ended."""
+        assert self._process is not None, f"{self.name} is not running"
+        self._process.send_signal(number)
 
     def _children(self) -> list[int]:
         """The processes that stand still with it."""

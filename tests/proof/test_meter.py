@@ -106,7 +106,7 @@ def test_what_other_processes_take_is_told_apart_from_what_is_ours(monkeypatch):
     assert neighbours.share() == 0.0
     at.busy, at.ours = (2_000, 12_000), 9.5  # of 20 seconds of both cores ten are busy, 7.5 of these with ours
     assert neighbours.share() == 0.125
-    assert machine.beside(neighbours) == {"Outros processos, durante a prova": "no máximo 12,5% dos núcleos"}
+    assert machine.beside(neighbours) == {"Outros processos, durante a prova": "cerca de 12,5% dos núcleos"}
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ async def test_a_site_that_is_not_ready_says_what_it_lacks(steps):
 
 async def test_a_site_that_nobody_leads_is_told_of(steps):
     steps._visitor = answering(200, nobody_leads=True)
-    with pytest.raises(Wrong, match="nenhum despachante conduz"):
+    with pytest.raises(Wrong, match="nenhum despachante está no comando"):
         await steps._health()
 
 

@@ -163,7 +163,7 @@ def test_nobody_dispatches(deployed):
     finally:
         deployed.dispatcher.start()
     assert code == 1
-    assert marks["Receber por SSE"] == "ERRO" or "nenhum despachante conduz" in said, said
+    assert marks["Receber por SSE"] == "ERRO" or "nenhum despachante está no comando" in said, said
     assert "manage.py dispatch" in said
 
 

@@ -57,7 +57,7 @@ const filters = new Filters({ form: the("filters"), show: load });
 const older = new Older({
   link: the("older"),
   query: () => filters.query,
-  fetch: (query) => acts.undisturbed(() => api.inbox(API + query)),
+  fetch: (query, wanted) => acts.undisturbed(() => api.inbox(API + query), wanted),
   show: showOlder,
   complain,
 });
@@ -72,8 +72,8 @@ async function load() {
   meanwhile ??= [];
   list.element.ariaBusy = "true";
   try {
-    const inbox = await acts.undisturbed(() => api.inbox(API + location.search));
-    if (number === loading) replace(inbox);
+    const inbox = await acts.undisturbed(() => api.inbox(API + location.search), () => number === loading);
+    if (inbox && number === loading) replace(inbox);
   } catch (error) {
     if (number === loading) complain(error);
   } finally {
@@ -226,7 +226,11 @@ const client = new SharedClient({
     },
     counts: showCount,
     status: (status) => showStatus(the("status"), status),
-    reset: (inbox) => (String(filters.query) || acts.underWay ? load() : replace(inbox)),
+    reset(inbox) {
+      const isWhole = !String(filters.query);
+      if (isWhole) replace(inbox);
+      if (!isWhole || acts.areRecent) load();
+    },
     signedOut: () => location.assign(page.login),
   },
 });

@@ -5,10 +5,13 @@ import { isRead } from "./item.js";
 /** @type {Record<string, string>} */
 export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
 
+const RECENT = 30_000; // ms; both an act and a list are given up after 10 s
+
 export class Acts {
   /** @type {Set<Promise<any>>} what the server has not answered yet */
   #underWay = new Set();
   #begun = 0; // acts, here and in other tabs
+  #lastBegan = -Infinity; // ms, as `performance.now` counts
 
   /**
    * @param {{
@@ -32,21 +35,26 @@ export class Acts {
     tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
   }
 
-  /** Tell whether the server has not answered an act yet. */
-  get underWay() {
-    return this.#underWay.size > 0;
+  /** Tell whether an act began within RECENT: what the server read meanwhile may be from before it. */
+  get areRecent() {
+    return performance.now() - this.#lastBegan < RECENT;
   }
 
   /**
    * Resolve to a list that no act overlapped, which `ask` fetches again until it is so: what the server had read before
-   * an act, and was shown after it, would take the act back for the eye.
+   * an act, and was shown after it, would take the act back for the eye. Resolve to null once it is not `wanted` any more.
    *
    * @template Inbox
    * @param {() => Promise<Inbox>} ask
+   * @param {() => boolean} wanted
    */
-  async undisturbed(ask) {
+  async undisturbed(ask, wanted) {
     for (;;) {
-      while (this.underWay) await Promise.allSettled(this.#underWay);
+      while (this.#underWay.size) {
+        await Promise.allSettled(this.#underWay);
+        await new Promise((done) => setTimeout(done)); // of several acts the next begins
+      }
+      if (!wanted()) return null;
       const begun = this.#begun;
       const inbox = await ask();
       if (begun === this.#begun) return inbox;
@@ -58,13 +66,18 @@ export class Acts {
    * @param {Promise<Answer>} sent
    */
   async #send(sent) {
-    this.#begun += 1;
+    this.#begins();
     this.#underWay.add(sent);
     try {
       return await sent;
     } finally {
       this.#underWay.delete(sent);
     }
+  }
+
+  #begins() {
+    this.#begun += 1;
+    this.#lastBegan = performance.now();
   }
 
   /** Send the act; resolve to whether the server took it. */
@@ -131,7 +144,7 @@ export class Acts {
   }
 
   #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
-    this.#begun += 1;
+    this.#begins();
     const known = eventIds.map((id) => this.list.find(id)).filter((item) => item !== undefined);
     known.forEach((item) => this.#show(act, item));
     if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // an item came into this list

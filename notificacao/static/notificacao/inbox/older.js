@@ -7,7 +7,7 @@ export class Older {
    * @param {{
    *   link: HTMLAnchorElement, // its address is that of the next older page; hidden where there is none
    *   query: () => URLSearchParams, // of the list that is shown
-   *   fetch: (query: string) => Promise<import("../live/types.js").Inbox>,
+   *   fetch: (query: string, wanted: () => boolean) => Promise<import("../live/types.js").Inbox?>, // null: not wanted any more
    *   show: (rows: import("../live/types.js").InboxRow[]) => void,
    *   complain: (error: any) => void,
    * }} options
@@ -53,10 +53,10 @@ export class Older {
     this.busy = true;
     const { life } = this;
     try {
-      const { results, next } = await this.fetch(this.link.search);
-      if (life !== this.life) return;
-      this.show(results);
-      this.#point(next);
+      const inbox = await this.fetch(this.link.search, () => life === this.life);
+      if (!inbox || life !== this.life) return;
+      this.show(inbox.results);
+      this.#point(inbox.next);
     } catch (error) {
       if (life === this.life) this.observer.disconnect(); // from here on the person clicks
       this.complain(error);
