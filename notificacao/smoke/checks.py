@@ -26,7 +26,7 @@ _CERTIFICATE = (
     "Confira o nome, a validade e a cadeia do certificado. Um autoassinado se aceita com "
     "SSL_CERT_FILE=/etc/ssl/notificacoes.pem no ambiente."
 )
-_DISPATCHER = "Veja se um despachante está no comando (manage.py dispatch; nobody_leads em /health/ready), e o registro."
+_DISPATCHER = "Veja se um despachante está no comando (manage.py dispatch; nobody_leads em /health/ready) e o registro."
 _ABLY = "Rode manage.py ably_check no servidor, e confira se a rede deixa este computador sair até o Ably."
 
 
