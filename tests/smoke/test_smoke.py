@@ -9,6 +9,7 @@ import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
@@ -86,8 +87,10 @@ def deployed(postgres, redis):
 
 @pytest.fixture
 async def well(deployed):
-    """What another test took away is back, and a probe of Ably has come back since."""
+    """What another test took away is back: a probe of Ably has come back since, and no alert says that nobody leads."""
     await eventually(lambda: answers(f"{deployed.site.url}/health/ably", within=PATIENCE))
+    ready = f"{deployed.site.url}/health/ready"
+    await eventually(lambda: httpx.get(ready, timeout=PATIENCE).json()["nobody_leads"] is False)
     return deployed
 
 
@@ -167,12 +170,12 @@ def test_nobody_dispatches(deployed):
     assert "manage.py dispatch" in said
 
 
-def test_ably_is_away(deployed):
-    deployed.ably.kill()
+async def test_ably_is_away(well):
+    well.ably.kill()
     try:
-        marks, said, code = deployed.smoke("--patience=4")
+        marks, said, code = well.smoke("--patience=4")
     finally:
-        deployed.ably.start()
+        well.ably.start()
     assert code == 1
     assert "ERRO" in (marks["Token do Ably"], marks["Publicar"]), said
     assert "ably_check" in said
