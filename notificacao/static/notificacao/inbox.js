@@ -229,7 +229,7 @@ const client = new SharedClient({
     reset(inbox) {
       const isWhole = !String(filters.query);
       if (isWhole) replace(inbox);
-      if (!isWhole || acts.areRecent) load();
+      if (!isWhole || acts.any) load(); // it may have been read before an act
     },
     signedOut: () => location.assign(page.login),
   },

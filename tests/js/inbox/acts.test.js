@@ -1,18 +1,15 @@
 /** Test acts beside a list that is fetched: it is never shown as the server had it before an act of this person. */
 
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { Acts } from "../../../notificacao/static/notificacao/inbox/acts.js";
 
 let acts, answers, tabs, counts, complaints, asked;
 
 const item = { dataset: { id: "7", eventId: "e7" }, isConnected: true, classList: { contains: () => true } };
-
-/** Let everything happen that waits for nobody. */
-async function settle() {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise((done) => setTimeout(done));
-}
+const settle = () => vi.advanceTimersByTimeAsync(1);
 
 beforeEach(() => {
+  vi.useFakeTimers();
   [answers, counts, complaints, asked] = [[], [], [], []];
   tabs = Object.assign(new EventTarget(), { postMessage: () => {} });
   acts = new Acts({
@@ -87,7 +84,7 @@ test("beside many acts, one after the other, a list is asked for once", async ()
   const list = acts.undisturbed(ask, always);
   for (let number = 0; number < 20; number += 1) {
     answers[number].answer({ unread: 0 });
-    await new Promise((done) => setImmediate(done));
+    await settle();
   }
   await all;
   await settle();

@@ -5,13 +5,10 @@ import { isRead } from "./item.js";
 /** @type {Record<string, string>} */
 export const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
 
-const RECENT = 30_000; // ms; both an act and a list are given up after 10 s
-
 export class Acts {
   /** @type {Set<Promise<any>>} what the server has not answered yet */
   #underWay = new Set();
   #begun = 0; // acts, here and in other tabs
-  #lastBegan = -Infinity; // ms, as `performance.now` counts
 
   /**
    * @param {{
@@ -35,20 +32,19 @@ export class Acts {
     tabs.addEventListener("message", ({ data: { act, eventIds } }) => this.#followOthers(act, eventIds));
   }
 
-  /** Tell whether an act began within RECENT: what the server read meanwhile may be from before it. */
-  get areRecent() {
-    return performance.now() - this.#lastBegan < RECENT;
+  /** Tell whether there was any act. */
+  get any() {
+    return this.#begun > 0;
   }
 
   /**
-   * Resolve to a list that no act overlapped, which `ask` fetches again until it is so: what the server had read before
-   * an act, and was shown after it, would take the act back for the eye. Resolve to null once it is not `wanted` any more.
-   *
-   * @template Inbox
-   * @param {() => Promise<Inbox>} ask
-   * @param {() => boolean} wanted
+   * Have `ask` fetch a list until no act overlapped it: what was read before an act, and shown after it, would take it
+   * back for the eye. Resolve to null once the list is not `wanted` any more.
    */
-  async undisturbed(ask, wanted) {
+  async undisturbed(
+    /** @type {() => Promise<import("../live/types.js").Inbox>} */ ask,
+    /** @type {() => boolean} */ wanted,
+  ) {
     for (;;) {
       while (this.#underWay.size) {
         await Promise.allSettled(this.#underWay);
@@ -61,23 +57,14 @@ export class Acts {
     }
   }
 
-  /**
-   * @template Answer
-   * @param {Promise<Answer>} sent
-   */
-  async #send(sent) {
-    this.#begins();
+  async #send(/** @type {Promise<any>} */ sent) {
+    this.#begun += 1;
     this.#underWay.add(sent);
     try {
       return await sent;
     } finally {
       this.#underWay.delete(sent);
     }
-  }
-
-  #begins() {
-    this.#begun += 1;
-    this.#lastBegan = performance.now();
   }
 
   /** Send the act; resolve to whether the server took it. */
@@ -144,7 +131,7 @@ export class Acts {
   }
 
   #followOthers(/** @type {string} */ act, /** @type {string[]} */ eventIds) {
-    this.#begins();
+    this.#begun += 1;
     const known = eventIds.map((id) => this.list.find(id)).filter((item) => item !== undefined);
     known.forEach((item) => this.#show(act, item));
     if (known.length < eventIds.length && act.endsWith("archive")) this.reload(); // an item came into this list

@@ -7,7 +7,7 @@ export class Older {
    * @param {{
    *   link: HTMLAnchorElement, // its address is that of the next older page; hidden where there is none
    *   query: () => URLSearchParams, // of the list that is shown
-   *   fetch: (query: string, wanted: () => boolean) => Promise<import("../live/types.js").Inbox?>, // null: not wanted any more
+   *   fetch: (query: string, wanted: () => boolean) => Promise<import("../live/types.js").Inbox?>,
    *   show: (rows: import("../live/types.js").InboxRow[]) => void,
    *   complain: (error: any) => void,
    * }} options
