@@ -105,10 +105,12 @@ def test_a_task_that_hangs_or_never_did_anything_is_told_once_and_not_with_each_
 
 def test_a_start_and_an_outage_of_the_database_are_no_tasks_that_are_late(db, runtime, late, monkeypatch):
     runtime._rounds["hub"] = lambda: None
+    readiness._failing_since["hub"] = 0.0  # once, long ago
     with monkeypatch.context() as patch:
         patch.setattr(readiness, "_database", lambda: {"database": False, "migrations": False})
         assert late() == {}
     monkeypatch.setattr(readiness, "_START", 3_600.0)
+    monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: 10_000.0))
     assert late() == {}
 
 

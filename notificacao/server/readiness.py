@@ -46,8 +46,10 @@ def judge() -> dict[str, Any]:
     ages = runtime.rounds()
     last_round = {name: None if age is None else round(age, 1) for name, age in ages.items()}
     database, tasks = _database(), _tasks(ages)
-    if database["database"]:  # else they can do nothing, and that is told by itself
+    if database["database"]:
         _tell_of(tasks, last_round)
+    else:  # they can do nothing, and that is told by itself
+        _failing_since.clear()
     checks = database | tasks
     failing = [name for name, passed in checks.items() if not passed]
     return {
