@@ -23,6 +23,8 @@ from semtas import __version__
 def runtime(monkeypatch):
     """The runtime as it is a moment after its start; a test process runs neither hub nor dispatcher."""
     tasks = {name: SimpleNamespace(done=lambda: False) for name in ("hub", "dispatcher")}
+    monkeypatch.setattr(readiness, "_told", Repeats())
+    monkeypatch.setattr(readiness, "_failing_since", {})
     monkeypatch.setattr(process, "_tasks", tasks)
     monkeypatch.setattr(process, "_rounds", {name: lambda: 0.04 for name in ("hub", "presence", "dispatcher")})
     return process
@@ -80,10 +82,8 @@ def test_not_ready_where_a_part_lives_and_did_nothing_for_long_or_ever(client, d
 
 
 @pytest.fixture
-def late(monkeypatch, client):
+def late(monkeypatch, client, runtime):
     """`late()`: which tasks the log tells of while readiness is asked for three times."""
-    monkeypatch.setattr(readiness, "_told", Repeats())
-    monkeypatch.setattr(readiness, "_failing_since", {})
     monkeypatch.setattr(readiness, "_START", -1.0)
 
     def told() -> dict[str, float | None]:

@@ -114,8 +114,7 @@ class Process:
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal that ends it, and wait for that; its exit code."""
-        assert self._process is not None, f"{self.name} is not running"
-        self._process.send_signal(number)
+        self._signal(number)
         code = self._process.wait(STOPS_WITHIN)
         self._process = None
         return code
